@@ -1,0 +1,40 @@
+{
+  "targets": [
+    {
+      "target_name": "spliceway",
+      "sources": [
+        "native/addon/addon.cc",
+        "native/addon/engine_wrap.cc",
+        "native/core/engine/engine.cc",
+        "native/core/engine/worker.cc",
+        "native/core/loop/event_loop.cc",
+        "native/core/loop/timer_wheel.cc",
+        "native/core/relay/pipe_pool.cc",
+        "native/core/relay/relay.cc",
+        "native/core/relay/session.cc",
+        "native/core/sys/socket_address.cc",
+        "native/core/sys/sys_linux.cc"
+      ],
+      "include_dirs": ["native/core", "native/addon"],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED"
+      ],
+      "cflags": ["-O2", "-fvisibility=hidden"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-Wall",
+        "-Wextra",
+        "-Wconversion",
+        "-Wshadow",
+        "-Werror",
+        # As a system header, so that our warnings do not apply to it.
+        "-isystem <!(node -p \"path.dirname(require.resolve('node-addon-api/napi.h'))\")"
+      ]
+    }
+  ]
+}

@@ -1,0 +1,51 @@
+#include <napi.h>
+
+#include "engine_wrap.h"
+#include "sys/sys.h"
+
+namespace spliceway {
+namespace {
+
+// duplicateDescriptor(fd): a second descriptor for the same socket, non-blocking and close-on-exec, or errno's number
+// negated. The caller owns it.
+Napi::Value DuplicateDescriptor(const Napi::CallbackInfo& info) {
+  sys::Opened duplicate = sys::Duplicate(info[0].As<Napi::Number>().Int32Value());
+  if (!duplicate.fd.valid()) return Napi::Number::New(info.Env(), -duplicate.error);
+  // libuv opens its sockets non-blocking, but this one may have come from elsewhere (`new net.Socket({ fd })`).
+  const sys::Result non_blocking = sys::SetNonBlocking(duplicate.fd.get());
+  if (non_blocking.status != sys::Status::kOk) return Napi::Number::New(info.Env(), -non_blocking.error);
+  return Napi::Number::New(info.Env(), duplicate.fd.Release());
+}
+
+// closeDescriptor(fd): gives up what duplicateDescriptor gave.
+void CloseDescriptor(const Napi::CallbackInfo& info) { UniqueFd(info[0].As<Napi::Number>().Int32Value()).Reset(); }
+
+// pipeBudget(): what pipes may cost here, for `spliceway doctor`.
+Napi::Value PipeBudget(const Napi::CallbackInfo& info) {
+  const PipeLimits limits = PipeLimits::ForThisMachine(1);
+  Napi::Object budget = Napi::Object::New(info.Env());
+  budget.Set("pages", static_cast<double>(limits.pages));
+  budget.Set("pipes", static_cast<double>(limits.pipes));
+  budget.Set("maxSessions", static_cast<double>(Engine::MaxSessions()));
+  return budget;
+}
+
+// trySplice(): 0 when a byte can be spliced from a socket to a socket here, else errno's number.
+Napi::Value TrySplice(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), sys::TrySplice());
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  EngineWrap::Init(env, exports);
+  exports.Set("duplicateDescriptor", Napi::Function::New<DuplicateDescriptor>(env));
+  exports.Set("closeDescriptor", Napi::Function::New<CloseDescriptor>(env));
+  exports.Set("pipeBudget", Napi::Function::New<PipeBudget>(env));
+  exports.Set("trySplice", Napi::Function::New<TrySplice>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)
+
+}  // namespace spliceway

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "engine/engine.h"
+
+namespace spliceway {
+
+/// The JavaScript face of `Engine`: src/engine/native/binding.ts has its types and says what each method does.
+/// Arguments are checked there; here they are only asserted.
+class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static void Init(Napi::Env env, Napi::Object exports);
+
+  explicit EngineWrap(const Napi::CallbackInfo& info);
+  ~EngineWrap() override;
+
+ private:
+  Napi::Value Counters(const Napi::CallbackInfo& info);
+  Napi::Value SessionCounters(const Napi::CallbackInfo& info);
+  Napi::Value MaxSessions(const Napi::CallbackInfo& info);
+  void Start(const Napi::CallbackInfo& info);
+  void Join(const Napi::CallbackInfo& info);
+  Napi::Value ConnectTcp(const Napi::CallbackInfo& info);
+  Napi::Value ConnectUnix(const Napi::CallbackInfo& info);
+  void End(const Napi::CallbackInfo& info);
+  Napi::Value TakeEvents(const Napi::CallbackInfo& info);
+  void Ref(const Napi::CallbackInfo& info);
+  void Unref(const Napi::CallbackInfo& info);
+  void Close(const Napi::CallbackInfo& info);
+
+  static void CleanUp(void* self);
+  void Stop();
+
+  Napi::ThreadSafeFunction doorbell_;
+  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<spliceway::Counters> counters_;
+};
+
+}  // namespace spliceway

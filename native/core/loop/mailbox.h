@@ -1,0 +1,47 @@
+#pragma once
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "sys/sys.h"
+
+namespace spliceway {
+
+/// Work handed to a loop by other threads. An eventfd wakes the loop; one wake-up may bring many messages.
+///
+/// Its length is bounded by what is posted: every message but the last belongs to a session, and sessions are bounded by
+/// the limit of descriptors.
+template <typename Message>
+class Mailbox {
+ public:
+  explicit Mailbox(UniqueFd wake_up) : wake_up_(std::move(wake_up)) {}
+
+  /// Any thread. Messages of one thread arrive in the order in which they were posted.
+  void Post(Message message) {
+    bool was_empty = false;
+    {
+      const std::lock_guard lock(mutex_);
+      was_empty = messages_.empty();
+      messages_.push_back(std::move(message));
+    }
+    if (was_empty) sys::RaiseWakeUp(wake_up_.get());
+  }
+
+  /// The loop's thread. Swaps all messages into `into`, which must be empty.
+  void Take(std::vector<Message>& into) {
+    sys::ClearWakeUp(wake_up_.get());
+    const std::lock_guard lock(mutex_);
+    messages_.swap(into);
+  }
+
+  /// For the loop to watch.
+  [[nodiscard]] int fd() const { return wake_up_.get(); }
+
+ private:
+  UniqueFd wake_up_;
+  std::mutex mutex_;
+  std::vector<Message> messages_;
+};
+
+}  // namespace spliceway

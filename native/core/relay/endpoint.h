@@ -1,0 +1,38 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+
+#include "sys/unique_fd.h"
+
+namespace spliceway {
+
+/// One socket of a session, and what edge-triggered epoll has told about it: the kernel says each thing once, so it is
+/// remembered here until a call finds the contrary.
+struct Endpoint {
+  UniqueFd socket;
+  bool readable = false;  ///< A read may give bytes, the end or an error.
+  bool writable = false;
+  bool urgent = false;  ///< An urgent byte arrived, and no read has gone past its mark for sure.
+  bool failed = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an error only once, and reads
+                        ///< after that look like a clean end.
+  bool is_tcp = false;
+  int error = 0;  ///< errno's number of the failure.
+
+  void Note(std::uint32_t events) {
+    // An error or hang-up is found by the next read; there may be data before it.
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable = true;
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable = true;
+    if ((events & EPOLLPRI) != 0) readable = urgent = true;
+  }
+
+  void Fail(int why) {
+    if (!failed) error = why;
+    failed = true;
+    // Whatever the peer sent before can still be read.
+    readable = true;
+  }
+};
+
+}  // namespace spliceway

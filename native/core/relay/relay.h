@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "relay/endpoint.h"
+#include "relay/pending_bytes.h"
+#include "relay/pipe_pool.h"
+
+namespace spliceway {
+
+/// What the relays of one loop share.
+struct RelayContext {
+  PipePool& pipes;
+  /// For copying where splice cannot be used.
+  std::span<std::byte> scratch;
+  /// Bytes that a relay may move before the others have their turn.
+  std::size_t turn_bytes;
+  std::uint64_t now_ms;
+};
+
+/// One direction of a session: moves what can be read from `source` to `sink`, then passes the end of the stream on.
+///
+/// *Invariant:* bytes that were read and not yet written are either in the pipe or in `pending_`, never in both, and
+/// nothing is read while there are any. So order is kept, what is held is bounded by one pipe or one scratch buffer, and
+/// EAGAIN from a splice into the pipe, which is empty then, can only mean that the socket has nothing (or stands at an
+/// urgent mark), never that the pipe is full.
+class Relay {
+ public:
+  enum class State : std::uint8_t {
+    kOpen,       ///< The source has not ended, or what it sent has not been written yet.
+    kEnded,      ///< All is written, and the sink has been told the end (if the source ended cleanly).
+    kAbandoned,  ///< The sink is lost; what was held is dropped.
+  };
+
+  struct Progress {
+    std::size_t bytes = 0;  ///< Written to the sink.
+    bool more = false;      ///< Stopped by `turn_bytes`: no event will come, call again.
+  };
+
+  /// `prefix` is written before anything that is read.
+  explicit Relay(PendingBytes prefix = {}) : pending_(std::move(prefix)) {}
+
+  /// Moves bytes until the source is empty, the sink is full, or `turn_bytes` are moved.
+  Progress Pump(Endpoint& source, Endpoint& sink, RelayContext& context);
+
+  /// Drops what is held and gives the pipe back. Must be called, or the state be kEnded, before destruction.
+  void Abandon(PipePool& pipes);
+
+  [[nodiscard]] State state() const { return state_; }
+  /// The source has nothing more to say; bytes may still be held.
+  [[nodiscard]] bool source_ended() const { return source_ended_; }
+  /// Bytes read and not yet written.
+  [[nodiscard]] std::size_t held() const { return pending_.size() + (pipe_ ? pipe_->held : 0); }
+
+ private:
+  void Drain(Endpoint& sink, Progress& progress);
+  void DrainPending(Endpoint& sink, Progress& progress);
+  void DrainPipe(Endpoint& sink, Progress& progress);
+  void Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
+  void Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
+  void NoteEndOfSource(Endpoint& source, int error);
+  void PassEndOn(Endpoint& source, Endpoint& sink);
+  void ReleasePipe(PipePool& pipes);
+
+  std::unique_ptr<Pipe> pipe_;
+  PendingBytes pending_;
+  State state_ = State::kOpen;
+  bool source_ended_ = false;
+  bool splice_refused_ = false;
+};
+
+}  // namespace spliceway

@@ -1,0 +1,326 @@
+#include "relay/session.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "sys/sys.h"
+
+namespace spliceway {
+
+using sys::Status;
+
+namespace {
+
+constexpr unsigned kClientToken = 0;
+constexpr unsigned kBackendToken = 1;
+
+/// Between two attempts to get a socket from a system that has no descriptor or memory left.
+constexpr std::uint64_t kExhaustedRetryMs = 50;
+/// Between two looks at whether the survivor of a reset has acknowledged everything.
+constexpr std::uint64_t kDeliveryCheckMs = 10;
+/// How long a survivor may take for that where no half-close time-out says otherwise.
+constexpr std::uint64_t kDeliveryLimitMs = 60'000;
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+std::uint16_t PortOf(const SocketAddress& address) {
+  if (address.family() == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address.storage, sizeof v4);
+    return ntohs(v4.sin_port);
+  }
+  if (address.family() == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address.storage, sizeof v6);
+    return ntohs(v6.sin6_port);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Session::Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix, const SessionTimeouts& timeouts,
+                 SessionRows rows, SessionCounters& counters, SessionContext& context)
+    : context_(context),
+      counters_(counters),
+      rows_(rows),
+      upstream_(std::move(client_prefix)),
+      timeouts_(timeouts),
+      slot_(slot) {
+  client_.socket = std::move(client);
+  client_.is_tcp = sys::SetNoDelay(client_.socket.get());
+  if (rows_.listener != nullptr) {
+    rows_.listener->opened.Add(1);
+    rows_.listener->open.Add(1);
+  }
+}
+
+Session::~Session() {
+  upstream_.Abandon(context_.relay.pipes);
+  downstream_.Abandon(context_.relay.pipes);
+}
+
+bool Session::Start() { return context_.loop.Watch(client_.socket.get(), *this, kClientToken); }
+
+// ── Connecting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Session::Connect(const SocketAddress& address, CounterRow& row, bool is_last) {
+  if (state_ != State::kIdle) return;
+  state_ = State::kConnecting;
+  rows_.backend = &row;
+  is_last_address_ = is_last;
+  address_ = std::make_unique<SocketAddress>(address);
+  since_ms_ = context_.loop.now_ms();
+  TryConnect();
+}
+
+void Session::TryConnect() {
+  const std::uint64_t now = context_.loop.now_ms();
+  const std::uint64_t deadline = timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
+  sys::Opened opened = sys::OpenSocket(address_->family());
+  if (opened.status == Status::kExhausted && now < deadline) {
+    // Not this backend's fault, and no other backend would help: wait until descriptors come back.
+    context_.loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
+    return;
+  }
+  if (opened.status != Status::kOk) return FailAttempt(opened.error);
+
+  backend_ = Endpoint{};
+  backend_.socket = std::move(opened.fd);
+  backend_.is_tcp = address_->family() != AF_UNIX;
+  if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
+  const sys::Result connected = sys::Connect(backend_.socket.get(), *address_);
+  if (connected.status != Status::kOk && connected.status != Status::kAgain) {
+    return FailAttempt(connected.error);
+  }
+  // Watched only now: a socket that was never connected reports a hang-up at once.
+  if (!context_.loop.Watch(backend_.socket.get(), *this, kBackendToken)) return FailAttempt(ENOMEM);
+  if (connected.status == Status::kOk) return FinishConnect();
+  if (deadline != kNever) context_.loop.Arm(*this, deadline);
+}
+
+void Session::FinishConnect() {
+  const int error = sys::TakeSocketError(backend_.socket.get());
+  if (error != 0) return FailAttempt(error);
+  if (PortOf(*address_) >= context_.first_ephemeral_port && sys::IsConnectedToItself(backend_.socket.get())) {
+    return FailAttempt(ECONNREFUSED);
+  }
+  Open();
+}
+
+void Session::FailAttempt(int error) {
+  Timer::Disarm();
+  backend_.socket.Reset();
+  address_.reset();
+  state_ = State::kIdle;
+  if (is_last_address_) rows_.backend->failed.Add(1);
+  rows_.backend = nullptr;
+  context_.owner.OnAttemptFailed(*this, error);
+}
+
+void Session::Join(UniqueFd backend, PendingBytes prefix) {
+  if (state_ != State::kIdle) return;
+  backend_.socket = std::move(backend);
+  backend_.is_tcp = sys::SetNoDelay(backend_.socket.get());
+  downstream_ = Relay(std::move(prefix));
+  if (!context_.loop.Watch(backend_.socket.get(), *this, kBackendToken)) {
+    return Close(CloseReason::kReset, ENOMEM, true);
+  }
+  Open();
+}
+
+void Session::Open() {
+  state_ = State::kRelaying;
+  address_.reset();
+  if (rows_.backend != nullptr) {
+    rows_.backend->opened.Add(1);
+    rows_.backend->open.Add(1);
+  }
+  since_ms_ = context_.loop.now_ms();
+  ArmRelayTimer();
+  context_.owner.OnOpened(*this);
+  Advance();
+}
+
+// ── Events ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Session::OnEvents(unsigned token, std::uint32_t events) {
+  Endpoint& endpoint = token == kClientToken ? client_ : backend_;
+  const bool hung_up = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  switch (state_) {
+    case State::kIdle:
+    case State::kConnecting:
+      endpoint.Note(events);
+      if (token == kClientToken) {
+        // The client reset while no backend had answered. Its FIN alone changes nothing: it may want the answer still.
+        if (hung_up) Close(CloseReason::kReset, sys::TakeSocketError(client_.socket.get()), true);
+      } else if (hung_up || (events & EPOLLOUT) != 0) {
+        FinishConnect();
+      }
+      return;
+    case State::kRelaying:
+      endpoint.Note(events);
+      // A side that ended its stream is not read again, so a reset that follows must be asked for.
+      if ((events & EPOLLERR) != 0 && (token == kClientToken ? upstream_ : downstream_).source_ended()) {
+        const int error = sys::TakeSocketError(endpoint.socket.get());
+        if (error != 0) endpoint.Fail(error);
+      }
+      Advance();
+      return;
+    case State::kResetting:
+      if (!endpoint.failed && hung_up) Close(CloseReason::kReset, client_.error | backend_.error, true);
+      return;
+    case State::kClosed:
+      return;  // A second event of the turn in which the session ended.
+  }
+}
+
+void Session::OnReady() {
+  if (state_ == State::kRelaying) Advance();
+}
+
+void Session::OnTimer() {
+  const std::uint64_t now = context_.loop.now_ms();
+  switch (state_) {
+    case State::kConnecting:
+      if (!backend_.socket.valid()) return TryConnect();
+      return FailAttempt(ETIMEDOUT);
+    case State::kRelaying:
+      // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
+      if (now < RelayDeadline()) return ArmRelayTimer();
+      return GiveUpRelaying();
+    case State::kResetting:
+      return ResetWhenDelivered(client_.failed ? backend_ : client_);
+    case State::kIdle:
+    case State::kClosed:
+      return;
+  }
+}
+
+// ── Relaying ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Session::Advance() {
+  context_.relay.now_ms = context_.loop.now_ms();
+  const bool had_failed = client_.failed || backend_.failed;
+  const Relay::Progress up = upstream_.Pump(client_, backend_, context_.relay);
+  const Relay::Progress down = downstream_.Pump(backend_, client_, context_.relay);
+  Account(up.bytes, down.bytes);
+
+  if (half_closed() && !half_close_noted_) {
+    // The half-close time-out begins now, however long the session had been idle before.
+    half_close_noted_ = true;
+    since_ms_ = context_.loop.now_ms();
+    ArmRelayTimer();
+  }
+  if (client_.failed || backend_.failed) {
+    // Found out while writing, perhaps: what the lost side had sent before is still to be read.
+    if (!had_failed) return Advance();
+    return AnswerFailure(up.more || down.more);
+  }
+  if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kEnded) {
+    return Close(CloseReason::kFinished, 0, false);
+  }
+  if (up.more || down.more) context_.loop.Enqueue(*this);
+}
+
+void Session::Account(std::size_t upstream, std::size_t downstream) {
+  if (upstream == 0 && downstream == 0) return;
+  since_ms_ = context_.loop.now_ms();
+  counters_.bytes_upstream.Add(upstream);
+  counters_.bytes_downstream.Add(downstream);
+  for (CounterRow* row : {rows_.listener, rows_.backend}) {
+    if (row == nullptr) continue;
+    row->bytes_upstream.Add(upstream);
+    row->bytes_downstream.Add(downstream);
+  }
+}
+
+/// One side is lost. Once all that it had sent is written to the other side, that one is reset too.
+void Session::AnswerFailure(bool more) {
+  if (client_.failed && backend_.failed) return Close(CloseReason::kReset, client_.error, true);
+  Relay& last_words = client_.failed ? upstream_ : downstream_;
+  Endpoint& survivor = client_.failed ? backend_ : client_;
+  if (last_words.state() != Relay::State::kOpen) {
+    state_ = State::kResetting;
+    since_ms_ = context_.loop.now_ms();
+    return ResetWhenDelivered(survivor);
+  }
+  // The survivor is not reading, or the turn was used up. The half-close time-out bounds the wait.
+  if (more) context_.loop.Enqueue(*this);
+}
+
+/// A reset throws away what the survivor's peer has not acknowledged, so it waits for that, within a bound.
+void Session::ResetWhenDelivered(Endpoint& survivor) {
+  const std::uint64_t now = context_.loop.now_ms();
+  const std::uint64_t limit = timeouts_.half_close_ms == 0 ? kDeliveryLimitMs : timeouts_.half_close_ms;
+  // On a Unix socket what was written is in the peer's queue already and survives the close.
+  const bool delivered = !survivor.is_tcp || sys::UnacknowledgedBytes(survivor.socket.get()) == 0;
+  if (delivered || now >= since_ms_ + limit) {
+    return Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);
+  }
+  context_.loop.Arm(*this, now + kDeliveryCheckMs);
+}
+
+// ── Time-outs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool Session::half_closed() const {
+  return upstream_.source_ended() || downstream_.source_ended() || client_.failed || backend_.failed;
+}
+
+std::uint64_t Session::RelayDeadline() const {
+  std::uint64_t limit = timeouts_.idle_ms == 0 ? kNever : timeouts_.idle_ms;
+  if (half_closed() && timeouts_.half_close_ms != 0) {
+    limit = std::min<std::uint64_t>(limit, timeouts_.half_close_ms);
+  }
+  return limit == kNever ? kNever : since_ms_ + limit;
+}
+
+void Session::ArmRelayTimer() {
+  const std::uint64_t deadline = RelayDeadline();
+  if (deadline == kNever) {
+    Timer::Disarm();
+  } else {
+    context_.loop.Arm(*this, deadline);
+  }
+}
+
+void Session::GiveUpRelaying() {
+  const bool by_half_close =
+      half_closed() && timeouts_.half_close_ms != 0 &&
+      (timeouts_.idle_ms == 0 || timeouts_.half_close_ms <= timeouts_.idle_ms);
+  // A close that looks clean must not hide that bytes did not arrive.
+  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || client_.failed || backend_.failed ||
+                          (client_.is_tcp && sys::UnacknowledgedBytes(client_.socket.get()) > 0) ||
+                          (backend_.is_tcp && sys::UnacknowledgedBytes(backend_.socket.get()) > 0);
+  Close(by_half_close ? CloseReason::kHalfCloseTimeout : CloseReason::kIdleTimeout, ETIMEDOUT, bytes_lost);
+}
+
+// ── The end ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Session::End(Ending ending) {
+  if (state_ == State::kClosed) return;
+  if (ending == Ending::kNoBackend && rows_.listener != nullptr) rows_.listener->failed.Add(1);
+  Close(CloseReason::kEnded, 0, ending == Ending::kReset);
+}
+
+void Session::Close(CloseReason reason, int error, bool reset) {
+  const bool was_open = state_ == State::kRelaying || state_ == State::kResetting;
+  state_ = State::kClosed;
+  Timer::Disarm();
+  EventLoop::Dequeue(*this);
+  upstream_.Abandon(context_.relay.pipes);
+  downstream_.Abandon(context_.relay.pipes);
+  for (Endpoint* endpoint : {&client_, &backend_}) {
+    if (reset && endpoint->is_tcp && endpoint->socket.valid()) sys::SetResetOnClose(endpoint->socket.get());
+    endpoint->socket.Reset();
+  }
+  if (was_open && rows_.backend != nullptr) rows_.backend->open.Subtract(1);
+  if (rows_.listener != nullptr) rows_.listener->open.Subtract(1);
+  context_.owner.OnClosed(*this, reason, error);
+}
+
+}  // namespace spliceway

@@ -1,0 +1,48 @@
+#include "sys/socket_address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstring>
+
+namespace spliceway {
+
+std::optional<SocketAddress> SocketAddress::FromIp(const std::string& ip, std::uint16_t port) {
+  SocketAddress address;
+  sockaddr_in v4{};
+  if (inet_pton(AF_INET, ip.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    std::memcpy(&address.storage, &v4, sizeof v4);
+    address.length = sizeof v4;
+    return address;
+  }
+  sockaddr_in6 v6{};
+  const std::size_t percent = ip.find('%');
+  if (inet_pton(AF_INET6, ip.substr(0, percent).c_str(), &v6.sin6_addr) != 1) return std::nullopt;
+  if (percent != std::string::npos) {
+    v6.sin6_scope_id = if_nametoindex(ip.c_str() + percent + 1);
+    if (v6.sin6_scope_id == 0) return std::nullopt;
+  }
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  std::memcpy(&address.storage, &v6, sizeof v6);
+  address.length = sizeof v6;
+  return address;
+}
+
+std::optional<SocketAddress> SocketAddress::FromPath(const std::string& path) {
+  sockaddr_un local{};
+  if (path.empty() || path.size() >= sizeof local.sun_path) return std::nullopt;
+  local.sun_family = AF_UNIX;
+  std::memcpy(local.sun_path, path.c_str(), path.size() + 1);
+  SocketAddress address;
+  std::memcpy(&address.storage, &local, sizeof local);
+  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return address;
+}
+
+}  // namespace spliceway

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace spliceway {
+
+/// An address that connect(2) takes: IPv4, IPv6 or a Unix path. Plain data, copied freely.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  [[nodiscard]] int family() const { return storage.ss_family; }
+
+  /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`. Nothing when it is neither.
+  static std::optional<SocketAddress> FromIp(const std::string& ip, std::uint16_t port);
+  /// A path of at most 107 bytes; nothing when it is longer or empty.
+  static std::optional<SocketAddress> FromPath(const std::string& path);
+};
+
+}  // namespace spliceway

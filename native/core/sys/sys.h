@@ -1,0 +1,115 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "sys/socket_address.h"
+#include "sys/unique_fd.h"
+
+/// Every system call of the core, and nothing else. sys_linux.cc makes the real ones; a test may link
+/// another implementation in its place (a simulated kernel), so no code above this seam calls the kernel.
+///
+/// errno is turned into a `Status` here, once. EINTR is retried here. All descriptors that these functions
+/// create are non-blocking and close-on-exec.
+namespace spliceway::sys {
+
+enum class Status : std::uint8_t {
+  kOk,
+  kAgain,        ///< Nothing can be done until the descriptor is ready again.
+  kEnd,          ///< The peer ended its stream; all that it sent has been read.
+  kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM: not this way, or not now; copying may still work.
+  kExhausted,    ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
+  kFailed,       ///< Anything else; see `error`. The connection is lost.
+};
+
+struct Result {
+  Status status = Status::kOk;
+  int error = 0;          ///< errno where status is kFailed, kUnsupported or kExhausted, else 0.
+  std::size_t bytes = 0;  ///< Moved; may be short. 0 unless status is kOk.
+};
+
+/// A new descriptor, or why there is none.
+struct Opened {
+  UniqueFd fd;
+  Status status = Status::kOk;
+  int error = 0;
+};
+
+// Moving bytes. `length` must not be 0.
+
+/// splice(2) between a socket and a pipe, either way. kEnd only from a socket that returned 0.
+Result Splice(int from, int to, std::size_t length);
+Result Receive(int socket, std::span<std::byte> into);
+Result Send(int socket, std::span<const std::byte> from);
+Result ReadPipe(int pipe, std::span<std::byte> into);
+
+// Sockets.
+
+Opened OpenSocket(int family);
+/// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. Else failed.
+Result Connect(int socket, const SocketAddress& address);
+/// True when the socket is connected to itself, as a connect to a closed local port can be when the kernel
+/// happens to pick that port as the source ("simultaneous open", RFC 9293 section 3.5).
+bool IsConnectedToItself(int socket);
+/// Reads and clears the pending error of a socket (SO_ERROR); 0 when there is none.
+int TakeSocketError(int socket);
+/// Sends the FIN: the peer reads end of stream after what was sent before.
+Result ShutdownWrite(int socket);
+/// Switches Nagle's algorithm off. False when the socket is not TCP.
+bool SetNoDelay(int socket);
+/// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
+void SetResetOnClose(int socket);
+/// Bytes sent but not acknowledged by the peer's kernel (SIOCOUTQ); 0 when that cannot be told.
+std::size_t UnacknowledgedBytes(int socket);
+/// Switches O_NONBLOCK on, for sockets that someone else opened.
+Result SetNonBlocking(int socket);
+/// F_DUPFD_CLOEXEC: a second descriptor for the same open file.
+Opened Duplicate(int fd);
+
+// Pipes.
+
+struct OpenedPipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+  Status status = Status::kOk;
+  int error = 0;
+};
+OpenedPipe OpenPipe();
+/// Asks for a size and returns the size that the pipe then has, in bytes.
+std::size_t ResizePipe(int pipe, std::size_t bytes);
+/// The size that a pipe has, in bytes.
+std::size_t PipeSize(int pipe);
+
+// Event loop.
+
+Opened OpenEpoll();
+/// Registers `fd` edge-triggered for everything that a relay must know: input, output, the peer's FIN and
+/// urgent data. Errors and hang-ups always report. `data` comes back with each event.
+Status Watch(int epoll, int fd, std::uint64_t data);
+/// Events that came, at most `into.size()`; 0 on time-out or signal. `timeout_ms` −1 waits for ever.
+std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms);
+/// An eventfd, to wake a loop from another thread.
+Opened OpenWakeUp();
+void RaiseWakeUp(int wake_up);
+void ClearWakeUp(int wake_up);
+/// CLOCK_MONOTONIC in milliseconds.
+std::uint64_t NowMs();
+
+// What the machine allows.
+
+/// Soft limit of descriptors for this process.
+std::size_t DescriptorLimit();
+/// `/proc/sys/fs/pipe-user-pages-soft`: pages of pipe buffers for the user; 0 means no limit.
+std::size_t PipePagesSoftLimit();
+/// True when this process is exempt from the limits on pipes (CAP_SYS_RESOURCE or CAP_SYS_ADMIN).
+bool IsExemptFromPipeLimits();
+/// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
+std::uint16_t FirstEphemeralPort();
+
+/// Splices one byte from a socket through a pipe to a socket: 0, or errno's number of the call that refused.
+int TrySplice();
+
+}  // namespace spliceway::sys

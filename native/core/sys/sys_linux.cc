@@ -1,0 +1,264 @@
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <limits>
+#include <memory>
+
+#include "sys/sys.h"
+
+namespace spliceway::sys {
+namespace {
+
+/// Calls until it is not interrupted by a signal.
+template <typename Call>
+auto Retry(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+Status StatusOf(int error) {
+  switch (error) {
+    case EAGAIN:
+      return Status::kAgain;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+      return Status::kExhausted;
+    default:
+      return Status::kFailed;
+  }
+}
+
+Result Failure(int error) {
+  const Status status = StatusOf(error);
+  return {.status = status, .error = status == Status::kAgain ? 0 : error};
+}
+
+Result Moved(ssize_t count) {
+  if (count > 0) return {.bytes = static_cast<std::size_t>(count)};
+  if (count == 0) return {.status = Status::kEnd};
+  return Failure(errno);
+}
+
+Opened Open(int fd) {
+  if (fd >= 0) return {.fd = UniqueFd(fd)};
+  return {.fd = UniqueFd(), .status = StatusOf(errno), .error = errno};
+}
+
+/// First unsigned number in a file under /proc, or `fallback`.
+std::size_t ReadNumber(const char* path, std::size_t fallback) {
+  struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path, "re"));
+  unsigned long long number = 0;
+  if (file == nullptr || std::fscanf(file.get(), "%llu", &number) != 1) return fallback;
+  return static_cast<std::size_t>(number);
+}
+
+}  // namespace
+
+void Close(int fd) {
+  // On Linux the descriptor is gone even when close reports EINTR; a retry could close somebody else's.
+  ::close(fd);
+}
+
+Result Splice(int from, int to, std::size_t length) {
+  // SPLICE_F_NONBLOCK governs the pipe end only; the sockets carry O_NONBLOCK themselves. No SPLICE_F_MORE:
+  // it corks the tail of a message for up to 200 ms. SPLICE_F_MOVE does nothing here.
+  const ssize_t count =
+      Retry([&] { return ::splice(from, nullptr, to, nullptr, length, SPLICE_F_NONBLOCK); });
+  if (count < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ENOMEM)) {
+    return {.status = Status::kUnsupported, .error = errno};
+  }
+  return Moved(count);
+}
+
+Result Receive(int socket, std::span<std::byte> into) {
+  return Moved(Retry([&] { return ::recv(socket, into.data(), into.size(), 0); }));
+}
+
+Result Send(int socket, std::span<const std::byte> from) {
+  return Moved(Retry([&] { return ::send(socket, from.data(), from.size(), MSG_NOSIGNAL); }));
+}
+
+Result ReadPipe(int pipe, std::span<std::byte> into) {
+  return Moved(Retry([&] { return ::read(pipe, into.data(), into.size()); }));
+}
+
+Opened OpenSocket(int family) {
+  return Open(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+Result Connect(int socket, const SocketAddress& address) {
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) {
+    return {};
+  }
+  // EINTR here means what EINPROGRESS means: the attempt goes on. A Unix socket whose listener has a full
+  // queue says EAGAIN and, unlike TCP, no event will follow: the attempt is over.
+  if (errno == EINPROGRESS || errno == EINTR) return {.status = Status::kAgain};
+  if (errno == EAGAIN) return {.status = Status::kFailed, .error = EAGAIN};
+  return Failure(errno);
+}
+
+bool IsConnectedToItself(int socket) {
+  sockaddr_storage local{};
+  sockaddr_storage peer{};
+  socklen_t local_length = sizeof local;
+  socklen_t peer_length = sizeof peer;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&local), &local_length) != 0) return false;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) return false;
+  return local_length == peer_length && std::memcmp(&local, &peer, local_length) == 0;
+}
+
+int TakeSocketError(int socket) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+  return error;
+}
+
+Result ShutdownWrite(int socket) {
+  if (::shutdown(socket, SHUT_WR) == 0) return {};
+  return Failure(errno);
+}
+
+bool SetNoDelay(int socket) {
+  const int on = 1;
+  return ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+}
+
+void SetResetOnClose(int socket) {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+std::size_t UnacknowledgedBytes(int socket) {
+  int count = 0;
+  if (::ioctl(socket, SIOCOUTQ, &count) != 0 || count < 0) return 0;
+  return static_cast<std::size_t>(count);
+}
+
+Result SetNonBlocking(int socket) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags < 0) return Failure(errno);
+  if ((flags & O_NONBLOCK) != 0) return {};
+  return ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 ? Result{} : Failure(errno);
+}
+
+Opened Duplicate(int fd) { return Open(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+OpenedPipe OpenPipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) == 0) {
+    return {.read_end = UniqueFd(ends[0]), .write_end = UniqueFd(ends[1])};
+  }
+  return {.read_end = UniqueFd(),
+          .write_end = UniqueFd(),
+          .status = StatusOf(errno),
+          .error = errno};
+}
+
+std::size_t ResizePipe(int pipe, std::size_t bytes) {
+  // EPERM above pipe-max-size, or past the user's budget, leaves the pipe as it was.
+  const int size = ::fcntl(pipe, F_SETPIPE_SZ, static_cast<int>(bytes));
+  return size > 0 ? static_cast<std::size_t>(size) : PipeSize(pipe);
+}
+
+std::size_t PipeSize(int pipe) {
+  const int size = ::fcntl(pipe, F_GETPIPE_SZ);
+  return size > 0 ? static_cast<std::size_t>(size) : 0;
+}
+
+Opened OpenEpoll() { return Open(::epoll_create1(EPOLL_CLOEXEC)); }
+
+Status Watch(int epoll, int fd, std::uint64_t data) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+  event.data.u64 = data;
+  return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
+}
+
+std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms) {
+  const int count = ::epoll_wait(epoll, into.data(), static_cast<int>(into.size()), timeout_ms);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+Opened OpenWakeUp() { return Open(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+
+void RaiseWakeUp(int wake_up) {
+  const std::uint64_t one = 1;
+  // Cannot fail but with EAGAIN at 2^64 − 1, and then the loop is woken anyway.
+  [[maybe_unused]] const ssize_t written = ::write(wake_up, &one, sizeof one);
+}
+
+void ClearWakeUp(int wake_up) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wake_up, &count, sizeof count);
+}
+
+std::uint64_t NowMs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+std::size_t DescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<int>::max();
+  return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+std::size_t PipePagesSoftLimit() {
+  // The kernel's default, should /proc be hidden: fs/pipe.c, PIPE_DEF_BUFFERS × INR_OPEN_CUR.
+  return ReadNumber("/proc/sys/fs/pipe-user-pages-soft", 16'384);
+}
+
+bool IsExemptFromPipeLimits() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
+  constexpr std::uint32_t kExempting = (1U << CAP_SYS_RESOURCE) | (1U << CAP_SYS_ADMIN);
+  return (data[0].effective & kExempting) != 0;
+}
+
+std::uint16_t FirstEphemeralPort() {
+  const std::size_t first = ReadNumber("/proc/sys/net/ipv4/ip_local_port_range", 32'768);
+  return static_cast<std::uint16_t>(std::min<std::size_t>(first, 65'535));
+}
+
+int TrySplice() {
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets.data()) != 0) return errno;
+  const UniqueFd near(sockets[0]);
+  const UniqueFd far(sockets[1]);
+  const OpenedPipe pipe = OpenPipe();
+  if (pipe.status != Status::kOk) return pipe.error;
+  const std::array<std::byte, 1> byte{};
+  const Result sent = Send(far.get(), byte);
+  if (sent.status != Status::kOk) return sent.error;
+  const Result in = Splice(near.get(), pipe.write_end.get(), 1);
+  if (in.status != Status::kOk) return in.error;
+  return Splice(pipe.read_end.get(), near.get(), 1).error;
+}
+
+}  // namespace spliceway::sys

@@ -1,0 +1,89 @@
+#include "harness.h"
+
+#include <span>
+#include <utility>
+
+#include "sys/sys.h"
+
+namespace spliceway::testing {
+namespace {
+
+constexpr std::uint64_t kDeadlineMs = 5000;
+constexpr std::uint64_t kTickMs = 10;
+
+std::unique_ptr<EventLoop> MakeLoop() {
+  int error = 0;
+  return EventLoop::Create(error);
+}
+
+}  // namespace
+
+Harness::Harness(const Options& options)
+    : options_(options),
+      loop_(MakeLoop()),
+      pipes_(options.pipes),
+      scratch_(65536),
+      context_{.loop = *loop_,
+               .relay = {.pipes = pipes_, .scratch = scratch_, .turn_bytes = options.turn_bytes, .now_ms = 0},
+               .owner = *this,
+               .first_ephemeral_port = sys::FirstEphemeralPort()} {}
+
+Harness::~Harness() {
+  for (auto& session : sessions_) {
+    if (session != nullptr) session->End(Ending::kReset);
+  }
+}
+
+Session& Harness::Start(UniqueFd client, const std::string& prefix) {
+  const auto slot = static_cast<std::uint32_t>(sessions_.size());
+  sessions_.push_back(std::make_unique<Session>(
+      slot, std::move(client), PendingBytes(std::as_bytes(std::span(prefix))), options_.timeouts,
+      SessionRows{.listener = &counters_.Listener(0, 0)}, counters_.Session(slot), context_));
+  CHECK(sessions_.back()->Start());
+  return *sessions_.back();
+}
+
+Session& Harness::Join(UniqueFd client, UniqueFd backend) {
+  Session& session = Start(std::move(client));
+  session.Join(std::move(backend), {});
+  return session;
+}
+
+bool Harness::RunUntil(const std::function<bool()>& done, const char* what) {
+  const std::uint64_t deadline = sys::NowMs() + kDeadlineMs;
+  while (!done()) {
+    if (sys::NowMs() > deadline) {
+      Fail(__FILE__, __LINE__, std::string("still waiting for: ") + what);
+      return false;
+    }
+    RunOnce();
+  }
+  return true;
+}
+
+void Harness::RunFor(std::uint64_t ms) {
+  const std::uint64_t until = sys::NowMs() + ms;
+  while (sys::NowMs() < until) RunOnce();
+}
+
+void Harness::RunOnce() {
+  // Wakes the loop, so that `done` is asked again, where nothing else does.
+  if (!Timer::armed()) loop_->Arm(*this, sys::NowMs() + kTickMs);
+  loop_->RunOnce();
+  retired_.clear();
+}
+
+void Harness::OnTimer() {}
+
+void Harness::OnAttemptFailed(Session& /*session*/, int why) { failed_attempts.push_back(why); }
+
+void Harness::OnOpened(Session& /*session*/) { ++opened; }
+
+void Harness::OnClosed(Session& session, CloseReason why, int code) {
+  ++closed;
+  reason = why;
+  error = code;
+  retired_.push_back(std::move(sessions_[session.slot()]));
+}
+
+}  // namespace spliceway::testing

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "check.h"
+#include "relay/session.h"
+#include "sockets.h"
+
+namespace spliceway::testing {
+
+/// One loop in the test's own thread, with the sessions that live on it and what they reported.
+class Harness final : public SessionOwner, private Timer {
+ public:
+  struct Options {
+    PipeLimits pipes = {.large_bytes = 1 << 20, .default_bytes = 65536, .pages = 4096, .pipes = 64, .idle = 8};
+    std::size_t turn_bytes = 1 << 20;
+    SessionTimeouts timeouts;
+  };
+
+  Harness() : Harness(Options()) {}
+  explicit Harness(const Options& options);
+  ~Harness();
+
+  /// A session with a client that waits for a backend.
+  Session& Start(UniqueFd client, const std::string& prefix = "");
+  /// A session between two open sockets.
+  Session& Join(UniqueFd client, UniqueFd backend);
+
+  /// Runs the loop until `done` says so; fails the test after five seconds.
+  bool RunUntil(const std::function<bool()>& done, const char* what);
+  /// Runs turns for about this long.
+  void RunFor(std::uint64_t ms);
+  /// One turn, for tests that look at what a single turn does. Something must be ready.
+  void RunOnce();
+
+  [[nodiscard]] PipePool& pipes() { return pipes_; }
+  [[nodiscard]] EventLoop& loop() { return *loop_; }
+  [[nodiscard]] CounterRow& listener_row() { return counters_.Listener(0, 0); }
+  [[nodiscard]] CounterRow& backend_row() { return counters_.Backend(0, 0); }
+  [[nodiscard]] SessionCounters& session_counters() { return counters_.Session(0); }
+
+  int opened = 0;
+  int closed = 0;
+  std::vector<int> failed_attempts;
+  CloseReason reason{};
+  int error = 0;
+
+ private:
+  void OnAttemptFailed(Session& session, int why) override;
+  void OnOpened(Session& session) override;
+  void OnClosed(Session& session, CloseReason why, int code) override;
+  void OnTimer() override;
+
+  Options options_;
+  Counters counters_{1, 1, 1, 16};
+  std::unique_ptr<EventLoop> loop_;
+  PipePool pipes_;
+  std::vector<std::byte> scratch_;
+  SessionContext context_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<Session>> retired_;
+};
+
+}  // namespace spliceway::testing
