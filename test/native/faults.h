@@ -9,9 +9,9 @@ namespace spliceway::testing {
 
 struct Hooks {
   /// Each gets the call's arguments and returns errno's number to fail with, or 0 to go on.
-  std::function<int(int from, int to, unsigned flags)> splice;
-  std::function<int()> socket;
-  std::function<int()> pipe;
+  std::function<int(int from, int to, unsigned flags)> splice = {};
+  std::function<int()> socket = {};
+  std::function<int()> pipe = {};
 };
 
 /// Installs hooks while it lives. One at a time; calls come from any thread.

@@ -16,7 +16,7 @@ class Harness final : public SessionOwner, private Timer {
   struct Options {
     PipeLimits pipes = {.large_bytes = 1 << 20, .default_bytes = 65536, .pages = 4096, .pipes = 64, .idle = 8};
     std::size_t turn_bytes = 1 << 20;
-    SessionTimeouts timeouts;
+    SessionTimeouts timeouts = {};
   };
 
   Harness() : Harness(Options()) {}

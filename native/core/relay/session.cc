@@ -164,8 +164,8 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
       return;
     case State::kRelaying:
       endpoint.Note(events);
-      // A side that ended its stream is not read again, so a reset that follows must be asked for.
-      if ((events & EPOLLERR) != 0 && (token == kClientToken ? upstream_ : downstream_).source_ended()) {
+      // Asked for at once: a relay that waits for its sink does not read the source, and would not meet the error.
+      if ((events & EPOLLERR) != 0) {
         const int error = sys::TakeSocketError(endpoint.socket.get());
         if (error != 0) endpoint.Fail(error);
       }
