@@ -6,19 +6,23 @@
 namespace spliceway {
 namespace {
 
-// duplicateDescriptor(fd): a second descriptor for the same socket, non-blocking and close-on-exec, or errno's number
-// negated. The caller owns it.
+// duplicateDescriptor(fd): a second descriptor for the same socket, non-blocking and close-on-exec,
+// or errno's number negated. The caller owns it.
 Napi::Value DuplicateDescriptor(const Napi::CallbackInfo& info) {
   sys::Opened duplicate = sys::Duplicate(info[0].As<Napi::Number>().Int32Value());
   if (!duplicate.fd.valid()) return Napi::Number::New(info.Env(), -duplicate.error);
-  // libuv opens its sockets non-blocking, but this one may have come from elsewhere (`new net.Socket({ fd })`).
+  // libuv opens its sockets non-blocking, but this one may have come from elsewhere (`new
+  // net.Socket({ fd })`).
   const sys::Result non_blocking = sys::SetNonBlocking(duplicate.fd.get());
-  if (non_blocking.status != sys::Status::kOk) return Napi::Number::New(info.Env(), -non_blocking.error);
+  if (non_blocking.status != sys::Status::kOk)
+    return Napi::Number::New(info.Env(), -non_blocking.error);
   return Napi::Number::New(info.Env(), duplicate.fd.Release());
 }
 
 // closeDescriptor(fd): gives up what duplicateDescriptor gave.
-void CloseDescriptor(const Napi::CallbackInfo& info) { UniqueFd(info[0].As<Napi::Number>().Int32Value()).Reset(); }
+void CloseDescriptor(const Napi::CallbackInfo& info) {
+  UniqueFd(info[0].As<Napi::Number>().Int32Value()).Reset();
+}
 
 // pipeBudget(): what pipes may cost here, for `spliceway doctor`.
 Napi::Value PipeBudget(const Napi::CallbackInfo& info) {

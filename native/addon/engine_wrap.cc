@@ -1,7 +1,6 @@
 #include "engine_wrap.h"
 
 #include <cassert>
-#include <cstring>
 #include <span>
 #include <utility>
 
@@ -45,26 +44,28 @@ Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std:
 }  // namespace
 
 void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
-  exports.Set("Engine",
-              DefineClass(env, "Engine",
-                          {InstanceMethod<&EngineWrap::Counters>("counters"),
-                           InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
-                           InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
-                           InstanceMethod<&EngineWrap::Start>("start"), InstanceMethod<&EngineWrap::Join>("join"),
-                           InstanceMethod<&EngineWrap::ConnectTcp>("connectTcp"),
-                           InstanceMethod<&EngineWrap::ConnectUnix>("connectUnix"),
-                           InstanceMethod<&EngineWrap::End>("end"),
-                           InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
-                           InstanceMethod<&EngineWrap::Ref>("ref"), InstanceMethod<&EngineWrap::Unref>("unref"),
-                           InstanceMethod<&EngineWrap::Close>("close")}));
+  exports.Set(
+      "Engine",
+      DefineClass(
+          env, "Engine",
+          {InstanceMethod<&EngineWrap::Counters>("counters"),
+           InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
+           InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
+           InstanceMethod<&EngineWrap::Start>("start"), InstanceMethod<&EngineWrap::Join>("join"),
+           InstanceMethod<&EngineWrap::ConnectTcp>("connectTcp"),
+           InstanceMethod<&EngineWrap::ConnectUnix>("connectUnix"),
+           InstanceMethod<&EngineWrap::End>("end"),
+           InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
+           InstanceMethod<&EngineWrap::Ref>("ref"), InstanceMethod<&EngineWrap::Unref>("unref"),
+           InstanceMethod<&EngineWrap::Close>("close")}));
 }
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
   doorbell_ = Napi::ThreadSafeFunction::New(env, info[3].As<Napi::Function>(), "spliceway", 0, 1);
   doorbell_.Unref(env);
-  // Added after the thread-safe function, whose own hook must run later: hooks run last in, first out, and the loops
-  // have to stop before the doorbell goes.
+  // Added after the thread-safe function, whose own hook must run later: hooks run last in, first
+  // out, and the loops have to stop before the doorbell goes.
   napi_add_env_cleanup_hook(env, CleanUp, this);
 
   int error = 0;
@@ -74,7 +75,7 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
       [this] { static_cast<void>(doorbell_.NonBlockingCall()); }, error);
   if (engine_ == nullptr) {
     Stop();
-    Napi::Error failed = Napi::Error::New(env, std::strerror(error));
+    Napi::Error failed = Napi::Error::New(env, "the engine could not start");
     failed.Set("errno", Napi::Number::New(env, error));
     failed.ThrowAsJavaScriptException();
     return;
@@ -118,16 +119,20 @@ void EngineWrap::Start(const Napi::CallbackInfo& info) {
 
 // join(slot, fd, prefix). Owns `fd` from here on.
 void EngineWrap::Join(const Napi::CallbackInfo& info) {
-  engine_->Join(
-      {.slot = Unsigned(info[0]), .backend = UniqueFd(Signed(info[1])), .backend_prefix = Bytes(info[2])});
+  engine_->Join({.slot = Unsigned(info[0]),
+                 .backend = UniqueFd(Signed(info[1])),
+                 .backend_prefix = Bytes(info[2])});
 }
 
 // connectTcp(slot, backend, isLast, ip, port): false when `ip` is not an IP literal.
 Napi::Value EngineWrap::ConnectTcp(const Napi::CallbackInfo& info) {
-  const auto address =
-      SocketAddress::FromIp(info[3].As<Napi::String>(), static_cast<std::uint16_t>(Unsigned(info[4])));
+  const auto address = SocketAddress::FromIp(info[3].As<Napi::String>(),
+                                             static_cast<std::uint16_t>(Unsigned(info[4])));
   if (!address) return Napi::Boolean::New(info.Env(), false);
-  engine_->Connect({.slot = Unsigned(info[0]), .backend = Unsigned(info[1]), .is_last = info[2].As<Napi::Boolean>(), .address = *address});
+  engine_->Connect({.slot = Unsigned(info[0]),
+                    .backend = Unsigned(info[1]),
+                    .is_last = info[2].As<Napi::Boolean>(),
+                    .address = *address});
   return Napi::Boolean::New(info.Env(), true);
 }
 
@@ -135,7 +140,10 @@ Napi::Value EngineWrap::ConnectTcp(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::ConnectUnix(const Napi::CallbackInfo& info) {
   const auto address = SocketAddress::FromPath(info[3].As<Napi::String>());
   if (!address) return Napi::Boolean::New(info.Env(), false);
-  engine_->Connect({.slot = Unsigned(info[0]), .backend = Unsigned(info[1]), .is_last = info[2].As<Napi::Boolean>(), .address = *address});
+  engine_->Connect({.slot = Unsigned(info[0]),
+                    .backend = Unsigned(info[1]),
+                    .is_last = info[2].As<Napi::Boolean>(),
+                    .address = *address});
   return Napi::Boolean::New(info.Env(), true);
 }
 

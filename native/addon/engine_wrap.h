@@ -8,8 +8,8 @@
 
 namespace spliceway {
 
-/// The JavaScript face of `Engine`: src/engine/native/binding.ts has its types and says what each method does.
-/// Arguments are checked there; here they are only asserted.
+/// The JavaScript face of `Engine`: src/engine/native/binding.ts has its types and says what each
+/// method does. Arguments are checked there; here they are only asserted.
 class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
  public:
   static void Init(Napi::Env env, Napi::Object exports);

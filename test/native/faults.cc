@@ -25,7 +25,7 @@ HookScope::HookScope(Hooks hooks) { installed = std::move(hooks); }
 HookScope::~HookScope() { installed = {}; }
 
 bool IsPipe(int fd) {
-  struct stat status {};
+  struct stat status{};
   return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
@@ -36,9 +36,12 @@ using spliceway::testing::installed;
 
 extern "C" {
 
-ssize_t __real_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length, unsigned flags);
-ssize_t __wrap_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length, unsigned flags);
-ssize_t __wrap_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length, unsigned flags) {
+ssize_t __real_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length,
+                      unsigned flags);
+ssize_t __wrap_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length,
+                      unsigned flags);
+ssize_t __wrap_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length,
+                      unsigned flags) {
   if (Fails(installed.splice, from, to, flags)) return -1;
   return __real_splice(from, from_offset, to, to_offset, length, flags);
 }

@@ -3,8 +3,9 @@
 #include <atomic>
 #include <functional>
 
-/// Failures of the kernel that cannot be had on demand. The tests are linked with `--wrap`, so each call of the core goes
-/// through a function here, which asks the hook first and then calls the real one.
+/// Failures of the kernel that cannot be had on demand. The tests are linked with `--wrap`, so each
+/// call of the core goes through a function here, which asks the hook first and then calls the real
+/// one.
 namespace spliceway::testing {
 
 struct Hooks {

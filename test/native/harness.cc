@@ -24,7 +24,10 @@ Harness::Harness(const Options& options)
       pipes_(options.pipes),
       scratch_(65536),
       context_{.loop = *loop_,
-               .relay = {.pipes = pipes_, .scratch = scratch_, .turn_bytes = options.turn_bytes, .now_ms = 0},
+               .relay = {.pipes = pipes_,
+                         .scratch = scratch_,
+                         .turn_bytes = options.turn_bytes,
+                         .now_ms = 0},
                .owner = *this,
                .first_ephemeral_port = sys::FirstEphemeralPort()} {}
 

@@ -14,7 +14,8 @@ namespace spliceway::testing {
 class Harness final : public SessionOwner, private Timer {
  public:
   struct Options {
-    PipeLimits pipes = {.large_bytes = 1 << 20, .default_bytes = 65536, .pages = 4096, .pipes = 64, .idle = 8};
+    PipeLimits pipes = {
+        .large_bytes = 1 << 20, .default_bytes = 65536, .pages = 4096, .pipes = 64, .idle = 8};
     std::size_t turn_bytes = 1 << 20;
     SessionTimeouts timeouts = {};
   };

@@ -32,7 +32,8 @@ TEST("timer wheel: random deadlines to two days fire once, never early, at most 
   std::vector<std::unique_ptr<Alarm>> alarms;
   std::vector<std::uint64_t> deadlines;
   for (int index = 0; index < 3000; ++index) {
-    // Uniform in the logarithm, so that every level of the wheel is met; the last ones are beyond its reach.
+    // Uniform in the logarithm, so that every level of the wheel is met; the last ones are beyond
+    // its reach.
     const unsigned bits = static_cast<unsigned>(random() % 28);
     deadlines.push_back(now + random() % (std::uint64_t{2} << bits));
     alarms.push_back(std::make_unique<Alarm>());

@@ -21,7 +21,8 @@ namespace {
 
 /// A session between two TCP connections, with the far ends for the test.
 struct Joined {
-  Joined(Harness& harness, const PairOptions& client_options = {}, const PairOptions& backend_options = {}) {
+  Joined(Harness& harness, const PairOptions& client_options = {},
+         const PairOptions& backend_options = {}) {
     Pair client_pair = TcpPair(client_options);
     Pair backend_pair = TcpPair(backend_options);
     client = std::move(client_pair.peer);
@@ -34,9 +35,10 @@ struct Joined {
 
 void EndStream(const UniqueFd& fd) { shutdown(fd.get(), SHUT_WR); }
 
-/// Writes all of `text` and reads at the other end until `wanted` bytes came or the stream ended. Returns what came.
-std::string Transfer(Harness& harness, const UniqueFd& from, const UniqueFd& to, const std::string& text,
-                     std::size_t wanted, const char* what) {
+/// Writes all of `text` and reads at the other end until `wanted` bytes came or the stream ended.
+/// Returns what came.
+std::string Transfer(Harness& harness, const UniqueFd& from, const UniqueFd& to,
+                     const std::string& text, std::size_t wanted, const char* what) {
   std::string got;
   std::size_t written = 0;
   harness.RunUntil(
@@ -57,13 +59,16 @@ int Option(int fd, int level, int name) {
   return value;
 }
 
-TEST("rule 1: every descriptor is non-blocking and close-on-exec, and splice is told not to block on the pipe") {
+TEST(
+    "rule 1: every descriptor is non-blocking and close-on-exec, and splice is told not to block "
+    "on the pipe") {
   const sys::OpenedPipe pipe = sys::OpenPipe();
   const sys::Opened socket = sys::OpenSocket(AF_INET);
   const sys::Opened epoll = sys::OpenEpoll();
   const sys::Opened wake_up = sys::OpenWakeUp();
   const sys::Opened duplicate = sys::Duplicate(socket.fd.get());
-  for (const int fd : {pipe.read_end.get(), pipe.write_end.get(), socket.fd.get(), wake_up.fd.get(), duplicate.fd.get()}) {
+  for (const int fd : {pipe.read_end.get(), pipe.write_end.get(), socket.fd.get(), wake_up.fd.get(),
+                       duplicate.fd.get()}) {
     CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   }
@@ -83,17 +88,25 @@ TEST("rule 1: every descriptor is non-blocking and close-on-exec, and splice is 
 
 TEST("rule 2: a pipe filled by MSS-sized segments does not pass for an empty socket") {
   // 16 slots, and segments of 536 bytes: the pipe is full long before its 64 KiB.
-  Harness harness({.pipes = {.large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8}});
+  Harness harness(
+      {.pipes = {
+           .large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8}});
   const PairOptions small{.segment = 536};
   const Joined joined(harness, small, small);
   const std::string text = Pattern(3 << 20);
-  const std::string got = Transfer(harness, joined.client, joined.backend, text, text.size(), "3 MiB in small segments");
+  const std::string got = Transfer(harness, joined.client, joined.backend, text, text.size(),
+                                   "3 MiB in small segments");
   CHECK(got == text);
 }
 
-TEST("rule 2: bytes that arrive all at once, before the sink takes any, all come through without a new edge") {
-  Harness harness({.pipes = {.large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8}});
-  const Joined joined(harness, {.near_receive_buffer = 4 << 20, .segment = 536}, {.peer_receive_buffer = 4096});
+TEST(
+    "rule 2: bytes that arrive all at once, before the sink takes any, all come through without a "
+    "new edge") {
+  Harness harness(
+      {.pipes = {
+           .large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8}});
+  const Joined joined(harness, {.near_receive_buffer = 4 << 20, .segment = 536},
+                      {.peer_receive_buffer = 4096});
   const std::string text = Pattern(400'000);
   std::size_t written = 0;
   harness.RunUntil(
@@ -106,14 +119,16 @@ TEST("rule 2: bytes that arrive all at once, before the sink takes any, all come
   harness.RunFor(30);
   std::string got;
   int last = 1;
-  harness.RunUntil([&] { return (last = ReadSome(joined.backend.get(), got)) == 0; }, "the end of the stream");
+  harness.RunUntil([&] { return (last = ReadSome(joined.backend.get(), got)) == 0; },
+                   "the end of the stream");
   CHECK(got == text);
 }
 
 TEST("rule 3: neither a short read nor the peer's FIN in the same event is the end of the stream") {
   Harness harness;
   const Joined joined(harness, {.near_receive_buffer = 1 << 20}, {.peer_receive_buffer = 4096});
-  // The FIN is there before the relay reads for the first time, behind more than one pipe or buffer takes at once.
+  // The FIN is there before the relay reads for the first time, behind more than one pipe or buffer
+  // takes at once.
   const std::string text = Pattern(600'000);
   std::size_t written = 0;
   std::string got;
@@ -137,7 +152,8 @@ TEST("rule 3: neither a short read nor the peer's FIN in the same event is the e
 
 TEST("rule 4: the FIN comes after the last byte, also where the sink had stopped reading") {
   Harness harness;
-  const Joined joined(harness, {.near_receive_buffer = 1 << 20}, {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
+  const Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                      {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   const std::string text = Pattern(300'000);
   std::size_t written = 0;
   harness.RunUntil(
@@ -147,13 +163,16 @@ TEST("rule 4: the FIN comes after the last byte, also where the sink had stopped
       },
       "everything written");
   EndStream(joined.client);
-  harness.RunFor(50);  // The relay has read the FIN or could have; the sink has taken next to nothing.
+  harness.RunFor(
+      50);  // The relay has read the FIN or could have; the sink has taken next to nothing.
   std::string got;
-  harness.RunUntil([&] { return ReadSome(joined.backend.get(), got) == 0; }, "the end of the stream");
+  harness.RunUntil([&] { return ReadSome(joined.backend.get(), got) == 0; },
+                   "the end of the stream");
   CHECK_EQUAL(got.size(), text.size());
   CHECK(got == text);
   // Half-closed: the other direction still works.
-  CHECK(Transfer(harness, joined.backend, joined.client, "late answer", 11, "the late answer") == "late answer");
+  CHECK(Transfer(harness, joined.backend, joined.client, "late answer", 11, "the late answer") ==
+        "late answer");
   CHECK_EQUAL(harness.closed, 0);
   EndStream(joined.backend);
   harness.RunUntil([&] { return harness.closed == 1; }, "the close");
@@ -165,7 +184,8 @@ TEST("rule 4: data that is unread when both ways are shut, and epoll says hang-u
   const Joined joined(harness);
   EndStream(joined.backend);
   std::string nothing;
-  harness.RunUntil([&] { return ReadSome(joined.client.get(), nothing) == 0; }, "the FIN of the backend");
+  harness.RunUntil([&] { return ReadSome(joined.client.get(), nothing) == 0; },
+                   "the FIN of the backend");
   const std::string text = Pattern(200'000);
   std::size_t written = 0;
   std::string got;
@@ -210,6 +230,11 @@ TEST("rule 5: a pipe that still holds bytes is closed, never pooled") {
         "a pipe that is stuck");
     ResetPeer(joined.backend);
     harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+    // The relay of the other direction, which borrows a pipe at the end, has not sent those bytes
+    // back.
+    std::string got;
+    CHECK_EQUAL(ReadSome(joined.client.get(), got), -ECONNRESET);
+    CHECK(got.empty());
   }
   CHECK_EQUAL(harness.pipes().alive(), harness.pipes().idle());
   // Whatever is pooled now, a pipe of the other direction perhaps, is clean.
@@ -222,7 +247,9 @@ TEST("rule 5: a pipe that still holds bytes is closed, never pooled") {
 }
 
 TEST("rule 5: past its budget of pipes a relay copies, and loses nothing") {
-  Harness harness({.pipes = {.large_bytes = 65536, .default_bytes = 65536, .pages = 16, .pipes = 64, .idle = 8}});
+  Harness harness(
+      {.pipes = {
+           .large_bytes = 65536, .default_bytes = 65536, .pages = 16, .pipes = 64, .idle = 8}});
   const PairOptions tight{.peer_receive_buffer = 4096, .near_send_buffer = 4096};
   const Joined stuck(harness, {}, tight);
   const std::string text = Pattern(2 << 20);
@@ -234,7 +261,8 @@ TEST("rule 5: past its budget of pipes a relay copies, and loses nothing") {
       },
       "the only pipe taken");
   const Joined second(harness);
-  CHECK(Transfer(harness, second.client, second.backend, text, text.size(), "2 MiB by copying") == text);
+  CHECK(Transfer(harness, second.client, second.backend, text, text.size(), "2 MiB by copying") ==
+        text);
   CHECK_EQUAL(harness.pipes().alive(), 1U);
   std::string got;
   harness.RunUntil(
@@ -263,7 +291,8 @@ TEST("rule 5: where the kernel refuses pipes, sessions copy, and it is not asked
 }
 
 TEST("rule 6: a pipe of one slot, which every fragment overfills, still delivers everything") {
-  Harness harness({.pipes = {.large_bytes = 4096, .default_bytes = 4096, .pages = 8, .pipes = 4, .idle = 4}});
+  Harness harness(
+      {.pipes = {.large_bytes = 4096, .default_bytes = 4096, .pages = 8, .pipes = 4, .idle = 4}});
   const Joined joined(harness);
   const std::string text = Pattern(1 << 20);
   CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "1 MiB") == text);
@@ -285,9 +314,13 @@ TEST("rule 7: nothing is corked: no SPLICE_F_MORE, and TCP_NODELAY on both sides
   CHECK(Option(backend_side.get(), IPPROTO_TCP, TCP_NODELAY) != 0);
 }
 
-TEST("rule 8: a relay that has used up its turn goes on without a new edge, after the others had theirs") {
-  Harness harness({.pipes = {.large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8},
-                   .turn_bytes = 65536});
+TEST(
+    "rule 8: a relay that has used up its turn goes on without a new edge, after the others had "
+    "theirs") {
+  Harness harness(
+      {.pipes =
+           {.large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8},
+       .turn_bytes = 65536});
   // All is in the kernel before the session starts: one edge, and none after it.
   Pair client = TcpPair({.near_receive_buffer = 8 << 20});
   Pair backend = TcpPair({.peer_receive_buffer = 8 << 20, .near_send_buffer = 8 << 20});
@@ -331,12 +364,15 @@ TEST("rule 9: an urgent byte does not stall the stream") {
         },
         "the first part written");
     CHECK_EQUAL(send(joined.client.get(), "!", 1, MSG_OOB), 1);
-    got += Transfer(harness, joined.client, joined.backend, second, 2 * length - 10 - got.size(), "what follows");
+    got += Transfer(harness, joined.client, joined.backend, second, 2 * length - 10 - got.size(),
+                    "what follows");
     CHECK(got == first.substr(10) + second);
   }
 }
 
-TEST("rule 9: an urgent byte with nothing behind it neither stalls nor ends the stream, nor makes the loop spin") {
+TEST(
+    "rule 9: an urgent byte with nothing behind it neither stalls nor ends the stream, nor makes "
+    "the loop spin") {
   Harness harness;
   const Joined joined(harness);
   Transfer(harness, joined.client, joined.backend, "before", 6, "the start");
@@ -355,7 +391,8 @@ TEST("rule 9: an urgent byte with nothing behind it neither stalls nor ends the 
   CHECK_EQUAL(send(joined.client.get(), "!", 1, MSG_OOB), 1);
   EndStream(joined.client);
   std::string rest;
-  harness.RunUntil([&] { return ReadSome(joined.backend.get(), rest) == 0; }, "the end of the stream");
+  harness.RunUntil([&] { return ReadSome(joined.backend.get(), rest) == 0; },
+                   "the end of the stream");
   CHECK(rest.empty());
 }
 
@@ -365,8 +402,10 @@ TEST("rule 10: a relay whose splice is refused goes on by copying") {
     const HookScope hooks({.splice = [&](int, int, unsigned) { return error; }});
     const Joined joined(harness);
     const std::string text = Pattern(500'000);
-    CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "the request") == text);
-    CHECK(Transfer(harness, joined.backend, joined.client, text, text.size(), "the answer") == text);
+    CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "the request") ==
+          text);
+    CHECK(Transfer(harness, joined.backend, joined.client, text, text.size(), "the answer") ==
+          text);
     CHECK_EQUAL(harness.closed, 0);
   }
 }
@@ -375,7 +414,9 @@ TEST("rule 10: what is in the pipe when the sink refuses splice is not lost") {
   Harness harness;
   int calls = 0;
   // Only out of the pipe, and not at once: some bytes have gone by splice before.
-  const HookScope hooks({.splice = [&](int from, int, unsigned) { return IsPipe(from) && ++calls > 3 ? EINVAL : 0; }});
+  const HookScope hooks({.splice = [&](int from, int, unsigned) {
+    return IsPipe(from) && ++calls > 3 ? EINVAL : 0;
+  }});
   const Joined joined(harness, {}, {.peer_receive_buffer = 8192, .near_send_buffer = 8192});
   const std::string text = Pattern(2 << 20);
   CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "2 MiB") == text);
@@ -385,7 +426,8 @@ TEST("rule 10: what is in the pipe when the sink refuses splice is not lost") {
 
 TEST("rule 15: a sink that does not read stops the source, with bounded memory in between") {
   Harness harness;
-  const Joined joined(harness, {.near_receive_buffer = 65536}, {.peer_receive_buffer = 65536, .near_send_buffer = 65536});
+  const Joined joined(harness, {.near_receive_buffer = 65536},
+                      {.peer_receive_buffer = 65536, .near_send_buffer = 65536});
   const std::string text = Pattern(32 << 20);
   std::size_t written = 0;
   std::size_t settled = 1;
@@ -424,7 +466,8 @@ TEST("relay: both directions at once, 8 MiB each") {
   harness.RunUntil(
       [&] {
         if (up_written < up.size()) up_written += WriteSome(joined.client.get(), up, up_written);
-        if (down_written < down.size()) down_written += WriteSome(joined.backend.get(), down, down_written);
+        if (down_written < down.size())
+          down_written += WriteSome(joined.backend.get(), down, down_written);
         ReadSome(joined.backend.get(), at_backend);
         ReadSome(joined.client.get(), at_client);
         return at_backend.size() == up.size() && at_client.size() == down.size();
@@ -458,7 +501,8 @@ TEST("relay: a prefix goes before everything that is read") {
   const std::string text = Pattern(100'000, 10);
   Session& session = harness.Start(std::move(client.near), prefix);
   session.Join(std::move(backend.near), {});
-  CHECK(Transfer(harness, client.peer, backend.peer, text, 300'000, "prefix and text") == prefix + text);
+  CHECK(Transfer(harness, client.peer, backend.peer, text, 300'000, "prefix and text") ==
+        prefix + text);
 }
 
 }  // namespace

@@ -47,7 +47,9 @@ TEST("connect: a backend that listens is joined to the client, whose early bytes
   CHECK_EQUAL(harness.backend_row().open.value(), 1U);
 }
 
-TEST("connect: a refusal is reported, counted once the last address failed, and another backend can be tried") {
+TEST(
+    "connect: a refusal is reported, counted once the last address failed, and another backend can "
+    "be tried") {
   Harness harness;
   const SocketAddress nobody = ListenTcp().address;
   const Listener listener = ListenTcp();
@@ -90,7 +92,9 @@ TEST("connect: a Unix socket that is missing, or whose queue is full, fails at o
   CHECK_EQUAL(harness.failed_attempts[0], ENOENT);
 }
 
-TEST("connect: a client that resets meanwhile ends the session; one that only ended its stream gets its answer") {
+TEST(
+    "connect: a client that resets meanwhile ends the session; one that only ended its stream gets "
+    "its answer") {
   Harness harness(WithTimeouts({.connect_ms = 5000}));
   Pair gone = TcpPair();
   harness.Start(std::move(gone.near));
@@ -114,18 +118,22 @@ TEST("connect: a client that resets meanwhile ends the session; one that only en
 }
 
 TEST("connect: a connection to itself counts as refused") {
-  // A port that nobody listens on, within the range of source ports, is tried until the kernel hands out that port.
+  // A port that nobody listens on, within the range of source ports, is tried until the kernel
+  // hands out that port.
   Harness harness;
   const SocketAddress nobody = ListenTcp().address;
   const UniqueFd twin(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  CHECK_EQUAL(bind(twin.get(), reinterpret_cast<const sockaddr*>(&nobody.storage), nobody.length), 0);
+  CHECK_EQUAL(bind(twin.get(), reinterpret_cast<const sockaddr*>(&nobody.storage), nobody.length),
+              0);
   sys::Connect(twin.get(), nobody);
   CHECK(sys::IsConnectedToItself(twin.get()));
   const Pair other = TcpPair();
   CHECK(!sys::IsConnectedToItself(other.near.get()));
 }
 
-TEST("rule 12: without a descriptor for the backend the session waits, without spinning, and then goes on") {
+TEST(
+    "rule 12: without a descriptor for the backend the session waits, without spinning, and then "
+    "goes on") {
   Harness harness(WithTimeouts({.connect_ms = 3000}));
   const Listener listener = ListenTcp();
   Pair client = TcpPair();
@@ -155,7 +163,8 @@ TEST("rule 12: descriptors that never come back fail the attempt when its time i
 // ── Resets ──
 
 struct Joined {
-  explicit Joined(Harness& harness, const PairOptions& client_options = {}, const PairOptions& backend_options = {}) {
+  explicit Joined(Harness& harness, const PairOptions& client_options = {},
+                  const PairOptions& backend_options = {}) {
     Pair client_pair = TcpPair(client_options);
     Pair backend_pair = TcpPair(backend_options);
     client = std::move(client_pair.peer);
@@ -173,7 +182,8 @@ TEST("rule 14: a reset on one side is a reset on the other, either way") {
     harness.RunFor(20);
     ResetPeer(by_client ? joined.client : joined.backend);
     std::string got;
-    CHECK_EQUAL(ReadToTheEnd(harness, by_client ? joined.backend : joined.client, got), -ECONNRESET);
+    CHECK_EQUAL(ReadToTheEnd(harness, by_client ? joined.backend : joined.client, got),
+                -ECONNRESET);
     harness.RunUntil([&] { return harness.closed == 1; }, "the close");
     CHECK(harness.reason == CloseReason::kReset);
     CHECK_EQUAL(harness.error, ECONNRESET);
@@ -182,7 +192,8 @@ TEST("rule 14: a reset on one side is a reset on the other, either way") {
 
 TEST("rule 14: what came before the reset is delivered first, however slow the other side reads") {
   Harness harness;
-  Joined joined(harness, {.near_receive_buffer = 1 << 20}, {.peer_receive_buffer = 4096, .near_send_buffer = 16384});
+  Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                {.peer_receive_buffer = 4096, .near_send_buffer = 16384});
   const std::string text = Pattern(300'000);
   std::size_t written = 0;
   // Until the near kernel has acknowledged all of it: the reset would throw away the rest.
@@ -202,8 +213,8 @@ TEST("rule 14: what came before the reset is delivered first, however slow the o
 }
 
 TEST("rule 14: a reset that a write met first is not taken for a clean end by the read after it") {
-  // The backend keeps sending to a client that resets: the failed write takes the socket's error away, and the next
-  // read of that socket returns 0.
+  // The backend keeps sending to a client that resets: the failed write takes the socket's error
+  // away, and the next read of that socket returns 0.
   for (int round = 0; round < 20; ++round) {
     Harness harness;
     Joined joined(harness);
@@ -233,12 +244,16 @@ TEST("rule 14: a reset after the FIN of the same side is noticed while the other
   ResetPeer(joined.client);
   harness.RunUntil([&] { return harness.closed == 1; }, "the close");
   CHECK(harness.reason == CloseReason::kReset);
-  CHECK(WriteSome(joined.backend.get(), "x") == 0 || ReadToTheEnd(harness, joined.backend, got) == -ECONNRESET);
+  CHECK(WriteSome(joined.backend.get(), "x") == 0 ||
+        ReadToTheEnd(harness, joined.backend, got) == -ECONNRESET);
 }
 
-TEST("rule 14: a survivor that never reads does not hold the session for ever, nor make the loop spin") {
+TEST(
+    "rule 14: a survivor that never reads does not hold the session for ever, nor make the loop "
+    "spin") {
   Harness harness(WithTimeouts({.half_close_ms = 300}));
-  Joined joined(harness, {.near_receive_buffer = 1 << 20}, {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
+  Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   const std::string text = Pattern(300'000);
   std::size_t written = 0;
   harness.RunUntil(
@@ -258,7 +273,9 @@ TEST("rule 14: a survivor that never reads does not hold the session for ever, n
   CHECK_EQUAL(harness.pipes().alive(), harness.pipes().idle());
 }
 
-TEST("end: from outside, both sides are reset; without a backend, the client is closed cleanly and counted") {
+TEST(
+    "end: from outside, both sides are reset; without a backend, the client is closed cleanly and "
+    "counted") {
   Harness harness;
   Joined joined(harness);
   harness.RunFor(20);
@@ -289,7 +306,9 @@ TEST("idle time-out: a quiet session is closed cleanly, and activity puts that o
   CHECK(harness.reason == CloseReason::kIdleTimeout);
 }
 
-TEST("idle time-out: a session with bytes under way is reset, so that nobody takes the loss for an end") {
+TEST(
+    "idle time-out: a session with bytes under way is reset, so that nobody takes the loss for an "
+    "end") {
   Harness harness(WithTimeouts({.idle_ms = 150}));
   Joined joined(harness, {}, {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   const std::string text = Pattern(1 << 20);

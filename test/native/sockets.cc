@@ -23,12 +23,15 @@ void SetOption(int fd, int level, int name, int value) {
 }  // namespace
 
 Listener ListenTcp(int backlog) {
-  Listener listener{.fd = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), .address = {}};
+  Listener listener{.fd = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+                    .address = {}};
   const SocketAddress any = *SocketAddress::FromIp("127.0.0.1", 0);
-  if (bind(listener.fd.get(), reinterpret_cast<const sockaddr*>(&any.storage), any.length) != 0) std::abort();
+  if (bind(listener.fd.get(), reinterpret_cast<const sockaddr*>(&any.storage), any.length) != 0)
+    std::abort();
   if (listen(listener.fd.get(), backlog) != 0) std::abort();
   listener.address.length = sizeof listener.address.storage;
-  getsockname(listener.fd.get(), reinterpret_cast<sockaddr*>(&listener.address.storage), &listener.address.length);
+  getsockname(listener.fd.get(), reinterpret_cast<sockaddr*>(&listener.address.storage),
+              &listener.address.length);
   return listener;
 }
 
@@ -45,7 +48,8 @@ Pair TcpPair(const PairOptions& options) {
   SetOption(peer.get(), SOL_SOCKET, SO_RCVBUF, options.peer_receive_buffer);
   SetOption(peer.get(), IPPROTO_TCP, TCP_MAXSEG, options.segment);
   SetOption(peer.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-  if (connect(peer.get(), reinterpret_cast<const sockaddr*>(&listener.address.storage), listener.address.length) != 0) {
+  if (connect(peer.get(), reinterpret_cast<const sockaddr*>(&listener.address.storage),
+              listener.address.length) != 0) {
     std::abort();
   }
   return {.near = Accept(listener), .peer = std::move(peer)};
@@ -53,7 +57,8 @@ Pair TcpPair(const PairOptions& options) {
 
 Pair UnixPair() {
   std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    std::abort();
   return {.near = UniqueFd(ends[0]), .peer = UniqueFd(ends[1])};
 }
 
@@ -68,7 +73,8 @@ std::string Pattern(std::size_t count, unsigned seed) {
 }
 
 std::size_t WriteSome(int fd, const std::string& text, std::size_t from) {
-  const ssize_t count = send(fd, text.data() + from, text.size() - from, MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t count =
+      send(fd, text.data() + from, text.size() - from, MSG_DONTWAIT | MSG_NOSIGNAL);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 

@@ -42,8 +42,8 @@ std::string Pattern(std::size_t count, unsigned seed = 1);
 
 /// Writes what fits; returns how much.
 std::size_t WriteSome(int fd, const std::string& text, std::size_t from = 0);
-/// Reads what is there into the end of `into`. Returns 0 at the end of the stream, 1 when something came, -EAGAIN when
-/// nothing is there, or another negated errno.
+/// Reads what is there into the end of `into`. Returns 0 at the end of the stream, 1 when something
+/// came, -EAGAIN when nothing is there, or another negated errno.
 int ReadSome(int fd, std::string& into);
 /// Closes with a reset.
 void ResetPeer(UniqueFd& fd);

@@ -8,7 +8,8 @@
 namespace spliceway {
 namespace {
 
-/// Descriptors left for the program around the engine: Node's own, log files, name look-ups, listeners.
+/// Descriptors left for the program around the engine: Node's own, log files, name look-ups,
+/// listeners.
 constexpr std::size_t kReservedDescriptors = 128;
 /// Slots cost 18 bytes each, where touched. More sessions than this need more than one process.
 constexpr std::size_t kMostSessions = 1 << 20;
@@ -22,9 +23,11 @@ std::size_t Engine::MaxSessions() {
   return std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
 }
 
-std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell, int& error) {
+std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell,
+                                       int& error) {
   const std::size_t sessions = MaxSessions();
-  auto counters = std::make_shared<Counters>(options.threads, options.listeners, options.backends, sessions);
+  auto counters =
+      std::make_shared<Counters>(options.threads, options.listeners, options.backends, sessions);
   std::unique_ptr<Engine> engine(new Engine(sessions, counters, std::move(doorbell)));
   const PipeLimits pipes = PipeLimits::ForThisMachine(options.threads);
   for (std::size_t index = 0; index < options.threads; ++index) {
@@ -39,9 +42,10 @@ std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<voi
 Engine::~Engine() = default;
 
 void Engine::Start(StartCommand command) {
-  const auto least = std::min_element(workers_.begin(), workers_.end(), [](const auto& left, const auto& right) {
-    return left->sessions_alive() < right->sessions_alive();
-  });
+  const auto least =
+      std::min_element(workers_.begin(), workers_.end(), [](const auto& left, const auto& right) {
+        return left->sessions_alive() < right->sessions_alive();
+      });
   worker_of_slot_[command.slot] = static_cast<std::uint16_t>(least - workers_.begin());
   (*least)->Start(std::move(command));
 }

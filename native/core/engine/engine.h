@@ -13,8 +13,9 @@
 
 namespace spliceway {
 
-/// The data plane: a fixed set of loops, each on its own thread. Used by one thread, its owner; sessions are named by
-/// slots, numbers below `max_sessions()` that the owner gives out and reuses only after kClosed came.
+/// The data plane: a fixed set of loops, each on its own thread. Used by one thread, its owner;
+/// sessions are named by slots, numbers below `max_sessions()` that the owner gives out and reuses
+/// only after kClosed came.
 class Engine {
  public:
   struct Options {
@@ -23,16 +24,19 @@ class Engine {
     std::size_t backends = 0;
   };
 
-  /// Sessions that the limit of descriptors allows: two a session, after what pipes and everything else may take.
+  /// Sessions that the limit of descriptors allows: two a session, after what pipes and everything
+  /// else may take.
   static std::size_t MaxSessions();
 
-  /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `doorbell` is called from the
-  /// loops when there are events to take; it must not call the engine.
-  static std::unique_ptr<Engine> Create(const Options& options, std::function<void()> doorbell, int& error);
+  /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `doorbell` is
+  /// called from the loops when there are events to take; it must not call the engine.
+  static std::unique_ptr<Engine> Create(const Options& options, std::function<void()> doorbell,
+                                        int& error);
   /// Resets every session that is left and joins the threads.
   ~Engine();
 
-  /// Makes a session of a connected client, on the loop with the fewest sessions. `command.slot` must be free.
+  /// Makes a session of a connected client, on the loop with the fewest sessions. `command.slot`
+  /// must be free.
   void Start(StartCommand command);
   void Connect(const ConnectCommand& command);
   void Join(JoinCommand command);

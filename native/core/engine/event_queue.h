@@ -11,7 +11,8 @@
 
 namespace spliceway {
 
-/// What a session tells the thread that owns the engine. The numbers are those of src/engine/native/binding.ts.
+/// What a session tells the thread that owns the engine. The numbers are those of
+/// src/engine/native/binding.ts.
 struct SessionEvent {
   enum class Kind : std::int32_t { kAttemptFailed = 0, kOpened = 1, kClosed = 2 };
   Kind kind;
@@ -21,11 +22,11 @@ struct SessionEvent {
 };
 static_assert(sizeof(SessionEvent) == 4 * sizeof(std::int32_t));
 
-/// Events from the loops to the one thread that reads them. The doorbell rings when the queue stops being empty, so
-/// once for any number of events that come before it is emptied.
+/// Events from the loops to the one thread that reads them. The doorbell rings when the queue stops
+/// being empty, so once for any number of events that come before it is emptied.
 ///
-/// Bounded without a cap of its own: a session has at most one event of each kind in the queue before its owner acts,
-/// and sessions are bounded by the engine's slots.
+/// Bounded without a cap of its own: a session has at most one event of each kind in the queue
+/// before its owner acts, and sessions are bounded by the engine's slots.
 class EventQueue {
  public:
   /// `doorbell` is called on the loops' threads, outside the lock.
@@ -42,8 +43,8 @@ class EventQueue {
     if (was_empty) doorbell_();
   }
 
-  /// Moves the oldest events into `into` and returns how many. Call until it returns fewer than fit: the doorbell
-  /// stays silent until the queue has been emptied.
+  /// Moves the oldest events into `into` and returns how many. Call until it returns fewer than
+  /// fit: the doorbell stays silent until the queue has been emptied.
   std::size_t Take(std::span<SessionEvent> into) {
     const std::lock_guard lock(mutex_);
     const std::size_t count = std::min(into.size(), events_.size() - taken_);

@@ -20,8 +20,8 @@ constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 
 }  // namespace
 
-std::unique_ptr<Worker> Worker::Create(const Options& options, std::shared_ptr<Counters> counters, EventQueue& events,
-                                       int& error) {
+std::unique_ptr<Worker> Worker::Create(const Options& options, std::shared_ptr<Counters> counters,
+                                       EventQueue& events, int& error) {
   std::unique_ptr<EventLoop> loop = EventLoop::Create(error);
   if (loop == nullptr) return nullptr;
   sys::Opened wake_up = sys::OpenWakeUp();
@@ -35,10 +35,13 @@ std::unique_ptr<Worker> Worker::Create(const Options& options, std::shared_ptr<C
   }
   pthread_t thread{};
   // Not std::thread, which reports a refusal by throwing.
-  error = pthread_create(&thread, nullptr, [](void* self) -> void* {
-    static_cast<Worker*>(self)->Run();
-    return nullptr;
-  }, worker.get());
+  error = pthread_create(
+      &thread, nullptr,
+      [](void* self) -> void* {
+        static_cast<Worker*>(self)->Run();
+        return nullptr;
+      },
+      worker.get());
   if (error != 0) return nullptr;
   worker->thread_ = thread;
   return worker;
@@ -54,7 +57,10 @@ Worker::Worker(const Options& options, std::shared_ptr<Counters> counters, Event
       pipes_(options.pipes),
       scratch_(kScratchBytes),
       context_{.loop = *loop_,
-               .relay = {.pipes = pipes_, .scratch = scratch_, .turn_bytes = kTurnBytes, .now_ms = loop_->now_ms()},
+               .relay = {.pipes = pipes_,
+                         .scratch = scratch_,
+                         .turn_bytes = kTurnBytes,
+                         .now_ms = loop_->now_ms()},
                .owner = *this,
                .first_ephemeral_port = sys::FirstEphemeralPort()} {}
 
@@ -66,8 +72,8 @@ Worker::~Worker() {
 }
 
 void Worker::Run() {
-  // Signals belong to the program's own threads. With SIGPIPE blocked, a splice into a socket that is gone reports
-  // EPIPE and nothing else: splice has no flag to ask for that.
+  // Signals belong to the program's own threads. With SIGPIPE blocked, a splice into a socket that
+  // is gone reports EPIPE and nothing else: splice has no flag to ask for that.
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
@@ -78,10 +84,11 @@ void Worker::Run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     loop_->RunOnce();
     retired_.clear();
-    if (pipes_.idle() > 0 && !Timer::armed()) loop_->Arm(*this, loop_->now_ms() + kTrimPipesEveryMs);
+    if (pipes_.idle() > 0 && !Timer::armed())
+      loop_->Arm(*this, loop_->now_ms() + kTrimPipesEveryMs);
   }
-  for (std::size_t slot = 0; slot < sessions_.size(); ++slot) {
-    if (sessions_[slot] != nullptr) sessions_[slot]->End(Ending::kReset);
+  for (const std::unique_ptr<Session>& session : sessions_) {
+    if (session != nullptr) session->End(Ending::kReset);
   }
   retired_.clear();
 }
@@ -106,9 +113,9 @@ void Worker::Handle(StartCommand& command) {
   if (command.listener >= 0) {
     rows.listener = &counters_->Listener(index_, static_cast<std::size_t>(command.listener));
   }
-  auto session =
-      std::make_unique<Session>(command.slot, std::move(command.client), std::move(command.client_prefix),
-                                command.timeouts, rows, counters_->Session(command.slot), context_);
+  auto session = std::make_unique<Session>(command.slot, std::move(command.client),
+                                           std::move(command.client_prefix), command.timeouts, rows,
+                                           counters_->Session(command.slot), context_);
   Session& started = *session;
   sessions_[command.slot] = std::move(session);
   if (!started.Start()) started.End(Ending::kReset);

@@ -55,10 +55,12 @@ class Worker final : private EventHandler, private SessionOwner, private Timer {
     PipeLimits pipes;
   };
 
-  /// Nothing, and errno's number in `error`, when the kernel has no descriptor or thread left. `events` must outlive the worker.
+  /// Nothing, and errno's number in `error`, when the kernel has no descriptor or thread left.
+  /// `events` must outlive the worker.
   static std::unique_ptr<Worker> Create(const Options& options, std::shared_ptr<Counters> counters,
                                         EventQueue& events, int& error);
-  /// Resets every session that is left, and ends the thread. Takes no longer than one turn of the loop.
+  /// Resets every session that is left, and ends the thread. Takes no longer than one turn of the
+  /// loop.
   ~Worker();
 
   /// Any thread. A session counts from here on, so that a burst of them spreads over the workers.
@@ -69,7 +71,9 @@ class Worker final : private EventHandler, private SessionOwner, private Timer {
   /// Any thread. For commands to a session that was started here.
   void Post(Command command) { mailbox_.Post(std::move(command)); }
   /// Sessions alive; any thread.
-  [[nodiscard]] std::size_t sessions_alive() const { return sessions_alive_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t sessions_alive() const {
+    return sessions_alive_.load(std::memory_order_relaxed);
+  }
 
  private:
   Worker(const Options& options, std::shared_ptr<Counters> counters, EventQueue& events,

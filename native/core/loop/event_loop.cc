@@ -38,8 +38,8 @@ void EventLoop::RunOnce() {
   const std::size_t count = sys::WaitForEvents(epoll_.get(), events, wait_ms);
   now_ms_ = sys::NowMs();
 
-  // Taken before the events are handled: an entry that these events enqueue waits for the next turn, so that fetching
-  // new events is never put off by those who always have more to do.
+  // Taken before the events are handled: an entry that these events enqueue waits for the next
+  // turn, so that fetching new events is never put off by those who always have more to do.
   ListLink ready;
   ready.TakeAll(ready_);
 

@@ -9,8 +9,8 @@
 
 namespace spliceway {
 
-/// Receives the readiness of descriptors. Aligned so that a pointer to it has three low bits to spare, in which the
-/// loop keeps the token of a registration.
+/// Receives the readiness of descriptors. Aligned so that a pointer to it has three low bits to
+/// spare, in which the loop keeps the token of a registration.
 class alignas(8) EventHandler {
  public:
   /// `token` is what `EventLoop::Watch` was given; `events` are epoll's.
@@ -20,8 +20,8 @@ class alignas(8) EventHandler {
   ~EventHandler() = default;
 };
 
-/// Something that stopped before its work was done and wants to go on after the others had their turn. With edge
-/// triggering no event would remind the loop of it.
+/// Something that stopped before its work was done and wants to go on after the others had their
+/// turn. With edge triggering no event would remind the loop of it.
 class ReadyEntry : private ListLink {
  protected:
   ~ReadyEntry() = default;
@@ -31,8 +31,8 @@ class ReadyEntry : private ListLink {
   virtual void OnReady() = 0;
 };
 
-/// One epoll instance, edge-triggered, with a timer wheel and a list of entries that are ready without an event.
-/// Used by one thread only; other threads reach it through a `Mailbox`.
+/// One epoll instance, edge-triggered, with a timer wheel and a list of entries that are ready
+/// without an event. Used by one thread only; other threads reach it through a `Mailbox`.
 class EventLoop {
  public:
   /// Tokens are 0 to 7.
@@ -41,8 +41,9 @@ class EventLoop {
   /// Nothing, and errno's number in `error`, when the kernel gives no epoll instance.
   static std::unique_ptr<EventLoop> Create(int& error);
 
-  /// Registers `fd` for all events until it is closed. `handler` must stay valid until the end of the turn in which
-  /// `fd` is closed: events of that turn may still name it. False when the kernel refuses (out of memory or watches).
+  /// Registers `fd` for all events until it is closed. `handler` must stay valid until the end of
+  /// the turn in which `fd` is closed: events of that turn may still name it. False when the kernel
+  /// refuses (out of memory or watches).
   [[nodiscard]] bool Watch(int fd, EventHandler& handler, unsigned token);
 
   /// Calls `entry.OnReady()` once, in the next turn; a second call before that changes nothing.
@@ -59,7 +60,8 @@ class EventLoop {
   void RunOnce();
 
  private:
-  EventLoop(UniqueFd epoll, std::uint64_t now_ms) : epoll_(std::move(epoll)), now_ms_(now_ms), timers_(now_ms) {}
+  EventLoop(UniqueFd epoll, std::uint64_t now_ms)
+      : epoll_(std::move(epoll)), now_ms_(now_ms), timers_(now_ms) {}
 
   UniqueFd epoll_;
   std::uint64_t now_ms_;

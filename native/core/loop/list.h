@@ -2,8 +2,9 @@
 
 namespace spliceway {
 
-/// A link of an intrusive, doubly linked list: whoever derives from it can be in one list at a time, joins and
-/// leaves in constant time, allocates nothing, and leaves by itself when destroyed. A list's head is a link too.
+/// A link of an intrusive, doubly linked list: whoever derives from it can be in one list at a
+/// time, joins and leaves in constant time, allocates nothing, and leaves by itself when destroyed.
+/// A list's head is a link too.
 class ListLink {
  public:
   ListLink() = default;

@@ -8,10 +8,11 @@
 
 namespace spliceway {
 
-/// Work handed to a loop by other threads. An eventfd wakes the loop; one wake-up may bring many messages.
+/// Work handed to a loop by other threads. An eventfd wakes the loop; one wake-up may bring many
+/// messages.
 ///
-/// Its length is bounded by what is posted: every message but the last belongs to a session, and sessions are bounded by
-/// the limit of descriptors.
+/// Its length is bounded by what is posted: every message but the last belongs to a session, and
+/// sessions are bounded by the limit of descriptors.
 template <typename Message>
 class Mailbox {
  public:

@@ -14,14 +14,15 @@ void TimerWheel::Arm(Timer& timer, std::uint64_t deadline_ms) {
 }
 
 void TimerWheel::Place(Timer& timer) {
-  // What is due already goes into the next tick; what is further than the wheel reaches goes to its far end and is
-  // placed again when the wheel comes round.
+  // What is due already goes into the next tick; what is further than the wheel reaches goes to its
+  // far end and is placed again when the wheel comes round.
   constexpr std::uint64_t kReach = (std::uint64_t{1} << (kLevels * kSlotBits)) - 1;
   const std::uint64_t due = std::clamp(timer.due_, now_ + 1, now_ + kReach);
   // The lowest level on which `due` and `now_` differ only within one turn of that level.
   const std::uint64_t distance = due - now_;
   unsigned level = 0;
-  while (level + 1 < kLevels && distance >= (std::uint64_t{1} << ((level + 1) * kSlotBits))) ++level;
+  while (level + 1 < kLevels && distance >= (std::uint64_t{1} << ((level + 1) * kSlotBits)))
+    ++level;
   const std::uint64_t slot = (due >> (level * kSlotBits)) & kSlotMask;
   levels_[level].slots[slot].InsertBefore(timer);
   levels_[level].occupied |= std::uint64_t{1} << slot;
@@ -35,7 +36,8 @@ void TimerWheel::TakeSlot(unsigned level, std::uint64_t slot, ListLink& into) {
 void TimerWheel::Advance(std::uint64_t now_ms) {
   const std::uint64_t target = now_ms / kTickMs;
   while (now_ < target) {
-    // With nothing on the lowest level, jump to the tick before its next turn, where higher levels move down.
+    // With nothing on the lowest level, jump to the tick before its next turn, where higher levels
+    // move down.
     if (levels_[0].occupied == 0) now_ = std::min(target - 1, now_ | kSlotMask);
     ++now_;
     for (unsigned level = 1; level < kLevels; ++level) {
@@ -44,9 +46,10 @@ void TimerWheel::Advance(std::uint64_t now_ms) {
       ListLink moving;
       TakeSlot(level, (now_ >> shift) & kSlotMask, moving);
       while (moving.linked()) {
-        Timer& timer = static_cast<Timer&>(*moving.next());
+        auto& timer = static_cast<Timer&>(*moving.next());
         timer.Unlink();
-        // Due exactly now: Place would put it into the next tick, so it goes into this tick's slot itself.
+        // Due exactly now: Place would put it into the next tick, so it goes into this tick's slot
+        // itself.
         if (timer.due_ <= now_) {
           levels_[0].slots[now_ & kSlotMask].InsertBefore(timer);
           levels_[0].occupied |= std::uint64_t{1} << (now_ & kSlotMask);
@@ -58,7 +61,7 @@ void TimerWheel::Advance(std::uint64_t now_ms) {
     ListLink due;
     TakeSlot(0, now_ & kSlotMask, due);
     while (due.linked()) {
-      Timer& timer = static_cast<Timer&>(*due.next());
+      auto& timer = static_cast<Timer&>(*due.next());
       timer.Unlink();
       if (timer.due_ > now_) {
         Place(timer);

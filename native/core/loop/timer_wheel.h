@@ -23,11 +23,12 @@ class Timer : private ListLink {
   std::uint64_t due_ = 0;  // in ticks
 };
 
-/// A hierarchical timer wheel: four levels of 64 slots with 10 ms ticks, so time-outs from 10 ms to 46 hours;
-/// longer ones are kept at the far end and put back. Arming and disarming take constant time and no system call.
+/// A hierarchical timer wheel: four levels of 64 slots with 10 ms ticks, so time-outs from 10 ms to
+/// 46 hours; longer ones are kept at the far end and put back. Arming and disarming take constant
+/// time and no system call.
 ///
-/// Algorithm: G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 7.
-/// One thread only.
+/// Algorithm: G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987,
+/// scheme 7. One thread only.
 class TimerWheel {
  public:
   /// Coarse on purpose: nobody tells a connect time-out of 5 s from one of 5.01 s.
@@ -35,9 +36,11 @@ class TimerWheel {
 
   explicit TimerWheel(std::uint64_t now_ms) : now_(now_ms / kTickMs) {}
 
-  /// Fires `timer` once, when `deadline_ms` has passed and never before it. Moves it if it is armed already.
+  /// Fires `timer` once, when `deadline_ms` has passed and never before it. Moves it if it is armed
+  /// already.
   void Arm(Timer& timer, std::uint64_t deadline_ms);
-  /// Fires all that is due. A timer may arm or disarm any timer, or destroy its owner, while it fires.
+  /// Fires all that is due. A timer may arm or disarm any timer, or destroy its owner, while it
+  /// fires.
   void Advance(std::uint64_t now_ms);
   /// Milliseconds from `now_ms` until the wheel wants `Advance`, or −1 when no timer is armed.
   [[nodiscard]] int WaitMs(std::uint64_t now_ms) const;
@@ -50,7 +53,8 @@ class TimerWheel {
 
   struct Level {
     std::array<ListLink, kSlots> slots;
-    // A set bit may stand for a slot that was emptied since by Disarm; a clear bit is always an empty slot.
+    // A set bit may stand for a slot that was emptied since by Disarm; a clear bit is always an
+    // empty slot.
     std::uint64_t occupied = 0;
   };
 

@@ -8,15 +8,15 @@
 
 namespace spliceway {
 
-/// One socket of a session, and what edge-triggered epoll has told about it: the kernel says each thing once, so it is
-/// remembered here until a call finds the contrary.
+/// One socket of a session, and what edge-triggered epoll has told about it: the kernel says each
+/// thing once, so it is remembered here until a call finds the contrary.
 struct Endpoint {
   UniqueFd socket;
   bool readable = false;  ///< A read may give bytes, the end or an error.
   bool writable = false;
   bool urgent = false;  ///< An urgent byte arrived, and no read has gone past its mark for sure.
-  bool failed = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an error only once, and reads
-                        ///< after that look like a clean end.
+  bool failed = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an error
+                        ///< only once, and reads after that look like a clean end.
   bool is_tcp = false;
   int error = 0;  ///< errno's number of the failure.
 

@@ -8,8 +8,9 @@
 
 namespace spliceway {
 
-/// Bytes in user memory that a relay still owes its sink: what Node had read before the socket was handed over, or what
-/// was left when the sink took less than was copied. Filled once, then only consumed.
+/// Bytes in user memory that a relay still owes its sink: what Node had read before the socket was
+/// handed over, or what was left when the sink took less than was copied. Filled once, then only
+/// consumed.
 class PendingBytes {
  public:
   PendingBytes() = default;

@@ -11,8 +11,9 @@ namespace {
 constexpr std::size_t kPage = 4096;
 /// The kernel's own default, 16 pages (fs/pipe.c, PIPE_DEF_BUFFERS).
 constexpr std::size_t kDefaultBytes = 16 * kPage;
-/// What an unprivileged process may ask for (`pipe-max-size`). One slot holds one fragment of a packet, whatever its size,
-/// so a pipe of 16 slots fills at some 23 KiB of MSS-sized segments; 256 slots cost half the CPU a byte.
+/// What an unprivileged process may ask for (`pipe-max-size`). One slot holds one fragment of a
+/// packet, whatever its size, so a pipe of 16 slots fills at some 23 KiB of MSS-sized segments; 256
+/// slots cost half the CPU a byte.
 constexpr std::size_t kLargeBytes = 256 * kPage;
 /// Pages for processes that the kernel does not limit: 256 MiB, should all pipes be full at once.
 constexpr std::size_t kUnlimitedPages = 65'536;
@@ -25,8 +26,9 @@ std::size_t PagesOf(std::size_t bytes) { return (bytes + kPage - 1) / kPage; }
 
 PipeLimits PipeLimits::ForThisMachine(std::size_t pools) {
   const std::size_t soft = sys::PipePagesSoftLimit();
-  const std::size_t pages =
-      soft == 0 || sys::IsExemptFromPipeLimits() ? kUnlimitedPages : std::min(soft / 2, kUnlimitedPages);
+  const std::size_t pages = soft == 0 || sys::IsExemptFromPipeLimits()
+                                ? kUnlimitedPages
+                                : std::min(soft / 2, kUnlimitedPages);
   return {.large_bytes = kLargeBytes,
           .default_bytes = kDefaultBytes,
           .pages = pages / pools,

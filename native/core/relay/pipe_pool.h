@@ -17,7 +17,8 @@ struct Pipe {
   std::size_t held = 0;      ///< Bytes in it now, kept by whoever moves them.
 };
 
-/// What pipes may cost. `PipeLimits::ForThisMachine` derives it from the limits of process and user.
+/// What pipes may cost. `PipeLimits::ForThisMachine` derives it from the limits of process and
+/// user.
 struct PipeLimits {
   std::size_t large_bytes = 0;    ///< Size asked for while half the pages are free.
   std::size_t default_bytes = 0;  ///< Size of a pipe as the kernel makes it.
@@ -25,8 +26,9 @@ struct PipeLimits {
   std::size_t pipes = 0;          ///< Pipes alive at once in one pool; each costs two descriptors.
   std::size_t idle = 0;           ///< Empty pipes kept for reuse, for a second or two.
 
-  /// The share of one of `pools` pools: at most a sixteenth of the descriptors in pipes, and at most half of the pages
-  /// that the kernel grants the user (`pipe-user-pages-soft`), or 256 MiB where it grants any number.
+  /// The share of one of `pools` pools: at most a sixteenth of the descriptors in pipes, and at
+  /// most half of the pages that the kernel grants the user (`pipe-user-pages-soft`), or 256 MiB
+  /// where it grants any number.
   static PipeLimits ForThisMachine(std::size_t pools);
 };
 
@@ -38,11 +40,12 @@ class PipePool {
   /// An empty pipe, or none when the budget or the kernel has none to give; the caller then copies.
   /// `now_ms` spares the kernel from being asked again at once after it refused.
   std::unique_ptr<Pipe> Borrow(std::uint64_t now_ms);
-  /// Takes a pipe back. One that still holds bytes is closed: they must never reach another session.
+  /// Takes a pipe back. One that still holds bytes is closed: they must never reach another
+  /// session.
   void Return(std::unique_ptr<Pipe> pipe);
 
-  /// Closes the idle pipes that nobody needed since the last call. Called about once a second while any are idle, so
-  /// that a quiet loop holds none.
+  /// Closes the idle pipes that nobody needed since the last call. Called about once a second while
+  /// any are idle, so that a quiet loop holds none.
   void Trim();
 
   /// Pipes that exist, lent or idle.

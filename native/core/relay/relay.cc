@@ -16,12 +16,10 @@ Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, RelayContext& cont
     if (held() > 0 && sink.writable) Drain(sink, progress);
     if (sink.failed) {
       Abandon(context.pipes);
-    } else if (held() > 0) {
-      break;  // The sink is full; its next EPOLLOUT goes on.
-    } else if (source_ended_) {
+    } else if (source_ended_ && held() == 0) {
       PassEndOn(source, sink);
-    } else if (!source.readable) {
-      break;
+    } else if (held() > 0 || !source.readable) {
+      break;  // Until the next EPOLLOUT of the sink, or EPOLLIN of the source.
     } else if (progress.bytes >= context.turn_bytes) {
       progress.more = true;
       break;
@@ -56,7 +54,8 @@ void Relay::DrainPending(Endpoint& sink, Progress& progress) {
 }
 
 void Relay::DrainPipe(Endpoint& sink, Progress& progress) {
-  // A splice to a socket comes back short when a signal is pending or a buffer runs full, so only EAGAIN says "full".
+  // A splice to a socket comes back short when a signal is pending or a buffer runs full, so only
+  // EAGAIN says "full".
   while (pipe_->held > 0) {
     const sys::Result moved = sys::Splice(pipe_->read_end.get(), sink.socket.get(), pipe_->held);
     switch (moved.status) {
@@ -68,7 +67,8 @@ void Relay::DrainPipe(Endpoint& sink, Progress& progress) {
         sink.writable = false;
         return;
       case Status::kUnsupported: {
-        // This sink takes no splice. What is in the pipe already is read out and goes on by copying.
+        // This sink takes no splice. What is in the pipe already is read out and goes on by
+        // copying.
         std::vector<std::byte> held(pipe_->held);
         const sys::Result read = sys::ReadPipe(pipe_->read_end.get(), held);
         pending_ = PendingBytes(std::span(held).first(read.bytes));
@@ -93,13 +93,15 @@ void Relay::Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
     Copy(source, sink, context, progress);
     return;
   }
-  const sys::Result moved = sys::Splice(source.socket.get(), pipe_->write_end.get(), pipe_->capacity);
+  const sys::Result moved =
+      sys::Splice(source.socket.get(), pipe_->write_end.get(), pipe_->capacity);
   switch (moved.status) {
     case Status::kOk:
       pipe_->held += moved.bytes;
       break;
     case Status::kAgain:
-      // A splice stops at an urgent mark and says EAGAIN for ever. A plain read there skips the urgent byte and goes on.
+      // A splice stops at an urgent mark and says EAGAIN for ever. A plain read there skips the
+      // urgent byte and goes on.
       if (source.urgent) {
         Copy(source, sink, context, progress);
       } else {
@@ -126,7 +128,8 @@ void Relay::Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
     case Status::kOk:
       break;
     case Status::kAgain:
-      // The kernel steps over the urgent byte when a read reaches it, also where nothing follows yet.
+      // The kernel steps over the urgent byte when a read reaches it, also where nothing follows
+      // yet.
       source.urgent = false;
       source.readable = false;
       return;
@@ -173,12 +176,12 @@ void Relay::PassEndOn(Endpoint& source, Endpoint& sink) {
 void Relay::Abandon(PipePool& pipes) {
   if (state_ == State::kOpen) state_ = State::kAbandoned;
   pending_.Clear();
-  if (pipe_ != nullptr) pipes.Return(std::move(pipe_));
+  if (pipe_ != nullptr) pipes.Return(std::exchange(pipe_, nullptr));
 }
 
 /// A pipe is borrowed only while it holds bytes.
 void Relay::ReleasePipe(PipePool& pipes) {
-  if (pipe_ != nullptr && pipe_->held == 0) pipes.Return(std::move(pipe_));
+  if (pipe_ != nullptr && pipe_->held == 0) pipes.Return(std::exchange(pipe_, nullptr));
 }
 
 }  // namespace spliceway

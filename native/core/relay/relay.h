@@ -21,17 +21,19 @@ struct RelayContext {
   std::uint64_t now_ms;
 };
 
-/// One direction of a session: moves what can be read from `source` to `sink`, then passes the end of the stream on.
+/// One direction of a session: moves what can be read from `source` to `sink`, then passes the end
+/// of the stream on.
 ///
-/// *Invariant:* bytes that were read and not yet written are either in the pipe or in `pending_`, never in both, and
-/// nothing is read while there are any. So order is kept, what is held is bounded by one pipe or one scratch buffer, and
-/// EAGAIN from a splice into the pipe, which is empty then, can only mean that the socket has nothing (or stands at an
-/// urgent mark), never that the pipe is full.
+/// *Invariant:* bytes that were read and not yet written are either in the pipe or in `pending_`,
+/// never in both, and nothing is read while there are any. So order is kept, what is held is
+/// bounded by one pipe or one scratch buffer, and EAGAIN from a splice into the pipe, which is
+/// empty then, can only mean that the socket has nothing (or stands at an urgent mark), never that
+/// the pipe is full.
 class Relay {
  public:
   enum class State : std::uint8_t {
-    kOpen,       ///< The source has not ended, or what it sent has not been written yet.
-    kEnded,      ///< All is written, and the sink has been told the end (if the source ended cleanly).
+    kOpen,   ///< The source has not ended, or what it sent has not been written yet.
+    kEnded,  ///< All is written, and the sink has been told the end (if the source ended cleanly).
     kAbandoned,  ///< The sink is lost; what was held is dropped.
   };
 
@@ -46,7 +48,8 @@ class Relay {
   /// Moves bytes until the source is empty, the sink is full, or `turn_bytes` are moved.
   Progress Pump(Endpoint& source, Endpoint& sink, RelayContext& context);
 
-  /// Drops what is held and gives the pipe back. Must be called, or the state be kEnded, before destruction.
+  /// Drops what is held and gives the pipe back. Must be called, or the state be kEnded, before
+  /// destruction.
   void Abandon(PipePool& pipes);
 
   [[nodiscard]] State state() const { return state_; }

@@ -43,8 +43,9 @@ std::uint16_t PortOf(const SocketAddress& address) {
 
 }  // namespace
 
-Session::Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix, const SessionTimeouts& timeouts,
-                 SessionRows rows, SessionCounters& counters, SessionContext& context)
+Session::Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix,
+                 const SessionTimeouts& timeouts, SessionRows rows, SessionCounters& counters,
+                 SessionContext& context)
     : context_(context),
       counters_(counters),
       rows_(rows),
@@ -66,7 +67,8 @@ Session::~Session() {
 
 bool Session::Start() { return context_.loop.Watch(client_.socket.get(), *this, kClientToken); }
 
-// ── Connecting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Connecting
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Session::Connect(const SocketAddress& address, CounterRow& row, bool is_last) {
   if (state_ != State::kIdle) return;
@@ -80,7 +82,8 @@ void Session::Connect(const SocketAddress& address, CounterRow& row, bool is_las
 
 void Session::TryConnect() {
   const std::uint64_t now = context_.loop.now_ms();
-  const std::uint64_t deadline = timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
+  const std::uint64_t deadline =
+      timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
   sys::Opened opened = sys::OpenSocket(address_->family());
   if (opened.status == Status::kExhausted && now < deadline) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
@@ -106,7 +109,8 @@ void Session::TryConnect() {
 void Session::FinishConnect() {
   const int error = sys::TakeSocketError(backend_.socket.get());
   if (error != 0) return FailAttempt(error);
-  if (PortOf(*address_) >= context_.first_ephemeral_port && sys::IsConnectedToItself(backend_.socket.get())) {
+  if (PortOf(*address_) >= context_.first_ephemeral_port &&
+      sys::IsConnectedToItself(backend_.socket.get())) {
     return FailAttempt(ECONNREFUSED);
   }
   Open();
@@ -146,7 +150,8 @@ void Session::Open() {
   Advance();
 }
 
-// ── Events ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Events
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Session::OnEvents(unsigned token, std::uint32_t events) {
   Endpoint& endpoint = token == kClientToken ? client_ : backend_;
@@ -156,7 +161,8 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
     case State::kConnecting:
       endpoint.Note(events);
       if (token == kClientToken) {
-        // The client reset while no backend had answered. Its FIN alone changes nothing: it may want the answer still.
+        // The client reset while no backend had answered. Its FIN alone changes nothing: it may
+        // want the answer still.
         if (hung_up) Close(CloseReason::kReset, sys::TakeSocketError(client_.socket.get()), true);
       } else if (hung_up || (events & EPOLLOUT) != 0) {
         FinishConnect();
@@ -164,7 +170,8 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
       return;
     case State::kRelaying:
       endpoint.Note(events);
-      // Asked for at once: a relay that waits for its sink does not read the source, and would not meet the error.
+      // Asked for at once: a relay that waits for its sink does not read the source, and would not
+      // meet the error.
       if ((events & EPOLLERR) != 0) {
         const int error = sys::TakeSocketError(endpoint.socket.get());
         if (error != 0) endpoint.Fail(error);
@@ -172,7 +179,8 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
       Advance();
       return;
     case State::kResetting:
-      if (!endpoint.failed && hung_up) Close(CloseReason::kReset, client_.error | backend_.error, true);
+      if (!endpoint.failed && hung_up)
+        Close(CloseReason::kReset, client_.error | backend_.error, true);
       return;
     case State::kClosed:
       return;  // A second event of the turn in which the session ended.
@@ -201,7 +209,8 @@ void Session::OnTimer() {
   }
 }
 
-// ── Relaying ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Relaying
+// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Session::Advance() {
   context_.relay.now_ms = context_.loop.now_ms();
@@ -253,10 +262,12 @@ void Session::AnswerFailure(bool more) {
   if (more) context_.loop.Enqueue(*this);
 }
 
-/// A reset throws away what the survivor's peer has not acknowledged, so it waits for that, within a bound.
+/// A reset throws away what the survivor's peer has not acknowledged, so it waits for that, within
+/// a bound.
 void Session::ResetWhenDelivered(Endpoint& survivor) {
   const std::uint64_t now = context_.loop.now_ms();
-  const std::uint64_t limit = timeouts_.half_close_ms == 0 ? kDeliveryLimitMs : timeouts_.half_close_ms;
+  const std::uint64_t limit =
+      timeouts_.half_close_ms == 0 ? kDeliveryLimitMs : timeouts_.half_close_ms;
   // On a Unix socket what was written is in the peer's queue already and survives the close.
   const bool delivered = !survivor.is_tcp || sys::UnacknowledgedBytes(survivor.socket.get()) == 0;
   if (delivered || now >= since_ms_ + limit) {
@@ -265,10 +276,12 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
   context_.loop.Arm(*this, now + kDeliveryCheckMs);
 }
 
-// ── Time-outs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Time-outs
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool Session::half_closed() const {
-  return upstream_.source_ended() || downstream_.source_ended() || client_.failed || backend_.failed;
+  return upstream_.source_ended() || downstream_.source_ended() || client_.failed ||
+         backend_.failed;
 }
 
 std::uint64_t Session::RelayDeadline() const {
@@ -293,13 +306,16 @@ void Session::GiveUpRelaying() {
       half_closed() && timeouts_.half_close_ms != 0 &&
       (timeouts_.idle_ms == 0 || timeouts_.half_close_ms <= timeouts_.idle_ms);
   // A close that looks clean must not hide that bytes did not arrive.
-  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || client_.failed || backend_.failed ||
+  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || client_.failed ||
+                          backend_.failed ||
                           (client_.is_tcp && sys::UnacknowledgedBytes(client_.socket.get()) > 0) ||
                           (backend_.is_tcp && sys::UnacknowledgedBytes(backend_.socket.get()) > 0);
-  Close(by_half_close ? CloseReason::kHalfCloseTimeout : CloseReason::kIdleTimeout, ETIMEDOUT, bytes_lost);
+  Close(by_half_close ? CloseReason::kHalfCloseTimeout : CloseReason::kIdleTimeout, ETIMEDOUT,
+        bytes_lost);
 }
 
-// ── The end ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The end
+// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Session::End(Ending ending) {
   if (state_ == State::kClosed) return;
@@ -315,7 +331,8 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   upstream_.Abandon(context_.relay.pipes);
   downstream_.Abandon(context_.relay.pipes);
   for (Endpoint* endpoint : {&client_, &backend_}) {
-    if (reset && endpoint->is_tcp && endpoint->socket.valid()) sys::SetResetOnClose(endpoint->socket.get());
+    if (reset && endpoint->is_tcp && endpoint->socket.valid())
+      sys::SetResetOnClose(endpoint->socket.get());
     endpoint->socket.Reset();
   }
   if (was_open && rows_.backend != nullptr) rows_.backend->open.Subtract(1);

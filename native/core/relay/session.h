@@ -15,8 +15,8 @@ class Session;
 
 /// Why a session ended. The numbers are those of `closeReasons` in src/engine/native/binding.ts.
 enum class CloseReason : std::uint8_t {
-  kFinished = 0,          ///< Both sides ended their stream and all bytes were passed on.
-  kReset = 1,             ///< One side was reset or lost; the other was reset, after what had come before.
+  kFinished = 0,  ///< Both sides ended their stream and all bytes were passed on.
+  kReset = 1,     ///< One side was reset or lost; the other was reset, after what had come before.
   kIdleTimeout = 2,       ///< No byte moved for too long.
   kHalfCloseTimeout = 3,  ///< One side had ended its stream and the other was silent for too long.
   kEnded = 4,             ///< Ended from outside.
@@ -25,12 +25,13 @@ enum class CloseReason : std::uint8_t {
 /// Who keeps sessions. Called on the loop's thread.
 class SessionOwner {
  public:
-  /// The backend refused, timed out or could not be reached; `error` is errno's number. The session waits for another
-  /// `Connect`, or for `End`.
+  /// The backend refused, timed out or could not be reached; `error` is errno's number. The session
+  /// waits for another `Connect`, or for `End`.
   virtual void OnAttemptFailed(Session& session, int error) = 0;
   /// Client and backend are joined.
   virtual void OnOpened(Session& session) = 0;
-  /// The last call for a session; its descriptors are closed. The owner must keep the object until the end of the loop's turn.
+  /// The last call for a session; its descriptors are closed. The owner must keep the object until
+  /// the end of the loop's turn.
   virtual void OnClosed(Session& session, CloseReason reason, int error) = 0;
 
  protected:
@@ -65,7 +66,8 @@ struct SessionRows {
   CounterRow* backend = nullptr;
 };
 
-/// One client connection joined to one backend connection: two endpoints, two relays, and the rules of closing.
+/// One client connection joined to one backend connection: two endpoints, two relays, and the rules
+/// of closing.
 ///
 ///     kIdle ──Connect──▶ kConnecting ──▶ kRelaying ──▶ kClosed
 ///       ▲                     │              │            ▲
@@ -73,25 +75,26 @@ struct SessionRows {
 ///
 /// How it ends, seen from one side X with the other side Y:
 ///
-/// | X does            | Y gets                                                                     |
+/// | X does            | Y gets |
 /// |-------------------|----------------------------------------------------------------------------|
-/// | ends its stream   | all bytes, then the FIN; Y may go on sending until it ends or times out    |
-/// | resets, is lost   | what X had sent, acknowledged by Y's kernel, then a reset                  |
-/// | is silent         | a FIN after the idle time-out, or a reset if bytes were still on their way |
+/// | ends its stream   | all bytes, then the FIN; Y may go on sending until it ends or times out |
+/// | resets, is lost   | what X had sent, acknowledged by Y's kernel, then a reset | | is silent |
+/// a FIN after the idle time-out, or a reset if bytes were still on their way |
 ///
 /// One thread only: that of the loop.
 class Session final : public EventHandler, public ReadyEntry, public Timer {
  public:
-  Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix, const SessionTimeouts& timeouts,
-          SessionRows rows, SessionCounters& counters, SessionContext& context);
+  Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix,
+          const SessionTimeouts& timeouts, SessionRows rows, SessionCounters& counters,
+          SessionContext& context);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   /// Starts watching the client. False when the kernel refuses to.
   [[nodiscard]] bool Start();
-  /// Tries one address of a backend; answers through `SessionOwner`. `row` counts for the backend: a failure only when
-  /// this was the last of its addresses.
+  /// Tries one address of a backend; answers through `SessionOwner`. `row` counts for the backend:
+  /// a failure only when this was the last of its addresses.
   void Connect(const SocketAddress& address, CounterRow& row, bool is_last);
   /// Relays to a socket that is connected already; its bytes in `prefix` go to the client first.
   void Join(UniqueFd backend, PendingBytes prefix);

@@ -24,11 +24,12 @@ class Counter {
 };
 static_assert(sizeof(Counter) == 8 && std::atomic<std::uint64_t>::is_always_lock_free);
 
-/// What one loop counts for one listener or one backend. src/stats/counters.ts reads the same layout.
+/// What one loop counts for one listener or one backend. src/stats/counters.ts reads the same
+/// layout.
 struct alignas(64) CounterRow {
-  Counter opened;            ///< Sessions that began here.
-  Counter open;              ///< Sessions alive.
-  Counter failed;            ///< Listener: sessions that found no backend. Backend: attempts that failed.
+  Counter opened;  ///< Sessions that began here.
+  Counter open;    ///< Sessions alive.
+  Counter failed;  ///< Listener: sessions that found no backend. Backend: attempts that failed.
   Counter bytes_upstream;    ///< Client to backend, written to the backend's socket.
   Counter bytes_downstream;  ///< Backend to client, written to the client's socket.
 };
@@ -64,14 +65,20 @@ class CounterBlock {
   std::size_t count_;
 };
 
-/// All counters of one engine. Shared with JavaScript, which may read them after the engine is gone.
+/// All counters of one engine. Shared with JavaScript, which may read them after the engine is
+/// gone.
 class Counters {
  public:
   /// `writers`: loops, each with its own rows. `sessions`: slots for live sessions.
   Counters(std::size_t writers, std::size_t listeners, std::size_t backends, std::size_t sessions)
-      : listeners_(listeners), rows_(listeners + backends), table_(writers * rows_), sessions_(sessions) {}
+      : listeners_(listeners),
+        rows_(listeners + backends),
+        table_(writers * rows_),
+        sessions_(sessions) {}
 
-  CounterRow& Listener(std::size_t writer, std::size_t listener) { return table_[writer * rows_ + listener]; }
+  CounterRow& Listener(std::size_t writer, std::size_t listener) {
+    return table_[writer * rows_ + listener];
+  }
   CounterRow& Backend(std::size_t writer, std::size_t backend) {
     return table_[writer * rows_ + listeners_ + backend];
   }

@@ -15,7 +15,8 @@ struct SocketAddress {
 
   [[nodiscard]] int family() const { return storage.ss_family; }
 
-  /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`. Nothing when it is neither.
+  /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`. Nothing when it is
+  /// neither.
   static std::optional<SocketAddress> FromIp(const std::string& ip, std::uint16_t port);
   /// A path of at most 107 bytes; nothing when it is longer or empty.
   static std::optional<SocketAddress> FromPath(const std::string& path);

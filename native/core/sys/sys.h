@@ -9,18 +9,20 @@
 #include "sys/socket_address.h"
 #include "sys/unique_fd.h"
 
-/// Every system call of the core, and nothing else. sys_linux.cc makes the real ones; a test may link
-/// another implementation in its place (a simulated kernel), so no code above this seam calls the kernel.
+/// Every system call of the core, and nothing else. sys_linux.cc makes the real ones; a test may
+/// link another implementation in its place (a simulated kernel), so no code above this seam calls
+/// the kernel.
 ///
-/// errno is turned into a `Status` here, once. EINTR is retried here. All descriptors that these functions
-/// create are non-blocking and close-on-exec.
+/// errno is turned into a `Status` here, once. EINTR is retried here. All descriptors that these
+/// functions create are non-blocking and close-on-exec.
 namespace spliceway::sys {
 
 enum class Status : std::uint8_t {
   kOk,
   kAgain,        ///< Nothing can be done until the descriptor is ready again.
   kEnd,          ///< The peer ended its stream; all that it sent has been read.
-  kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM: not this way, or not now; copying may still work.
+  kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM: not this way, or not now; copying may still
+                 ///< work.
   kExhausted,    ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
   kFailed,       ///< Anything else; see `error`. The connection is lost.
 };
@@ -51,8 +53,8 @@ Result ReadPipe(int pipe, std::span<std::byte> into);
 Opened OpenSocket(int family);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. Else failed.
 Result Connect(int socket, const SocketAddress& address);
-/// True when the socket is connected to itself, as a connect to a closed local port can be when the kernel
-/// happens to pick that port as the source ("simultaneous open", RFC 9293 section 3.5).
+/// True when the socket is connected to itself, as a connect to a closed local port can be when the
+/// kernel happens to pick that port as the source ("simultaneous open", RFC 9293 section 3.5).
 bool IsConnectedToItself(int socket);
 /// Reads and clears the pending error of a socket (SO_ERROR); 0 when there is none.
 int TakeSocketError(int socket);
@@ -86,10 +88,11 @@ std::size_t PipeSize(int pipe);
 // Event loop.
 
 Opened OpenEpoll();
-/// Registers `fd` edge-triggered for everything that a relay must know: input, output, the peer's FIN and
-/// urgent data. Errors and hang-ups always report. `data` comes back with each event.
+/// Registers `fd` edge-triggered for everything that a relay must know: input, output, the peer's
+/// FIN and urgent data. Errors and hang-ups always report. `data` comes back with each event.
 Status Watch(int epoll, int fd, std::uint64_t data);
-/// Events that came, at most `into.size()`; 0 on time-out or signal. `timeout_ms` −1 waits for ever.
+/// Events that came, at most `into.size()`; 0 on time-out or signal. `timeout_ms` −1 waits for
+/// ever.
 std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms);
 /// An eventfd, to wake a loop from another thread.
 Opened OpenWakeUp();
@@ -109,7 +112,8 @@ bool IsExemptFromPipeLimits();
 /// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
 std::uint16_t FirstEphemeralPort();
 
-/// Splices one byte from a socket through a pipe to a socket: 0, or errno's number of the call that refused.
+/// Splices one byte from a socket through a pipe to a socket: 0, or errno's number of the call that
+/// refused.
 int TrySplice();
 
 }  // namespace spliceway::sys

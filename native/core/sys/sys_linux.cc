@@ -76,13 +76,15 @@ std::size_t ReadNumber(const char* path, std::size_t fallback) {
 }  // namespace
 
 void Close(int fd) {
-  // On Linux the descriptor is gone even when close reports EINTR; a retry could close somebody else's.
+  // On Linux the descriptor is gone even when close reports EINTR; a retry could close somebody
+  // else's.
   ::close(fd);
 }
 
 Result Splice(int from, int to, std::size_t length) {
-  // SPLICE_F_NONBLOCK governs the pipe end only; the sockets carry O_NONBLOCK themselves. No SPLICE_F_MORE:
-  // it corks the tail of a message for up to 200 ms. SPLICE_F_MOVE does nothing here.
+  // SPLICE_F_NONBLOCK governs the pipe end only; the sockets carry O_NONBLOCK themselves. No
+  // SPLICE_F_MORE: it corks the tail of a message for up to 200 ms. SPLICE_F_MOVE does nothing
+  // here.
   const ssize_t count =
       Retry([&] { return ::splice(from, nullptr, to, nullptr, length, SPLICE_F_NONBLOCK); });
   if (count < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ENOMEM)) {
@@ -111,8 +113,8 @@ Result Connect(int socket, const SocketAddress& address) {
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) {
     return {};
   }
-  // EINTR here means what EINPROGRESS means: the attempt goes on. A Unix socket whose listener has a full
-  // queue says EAGAIN and, unlike TCP, no event will follow: the attempt is over.
+  // EINTR here means what EINPROGRESS means: the attempt goes on. A Unix socket whose listener has
+  // a full queue says EAGAIN and, unlike TCP, no event will follow: the attempt is over.
   if (errno == EINPROGRESS || errno == EINTR) return {.status = Status::kAgain};
   if (errno == EAGAIN) return {.status = Status::kFailed, .error = EAGAIN};
   return Failure(errno);
@@ -170,10 +172,8 @@ OpenedPipe OpenPipe() {
   if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) == 0) {
     return {.read_end = UniqueFd(ends[0]), .write_end = UniqueFd(ends[1])};
   }
-  return {.read_end = UniqueFd(),
-          .write_end = UniqueFd(),
-          .status = StatusOf(errno),
-          .error = errno};
+  return {
+      .read_end = UniqueFd(), .write_end = UniqueFd(), .status = StatusOf(errno), .error = errno};
 }
 
 std::size_t ResizePipe(int pipe, std::size_t bytes) {
@@ -248,7 +248,8 @@ std::uint16_t FirstEphemeralPort() {
 
 int TrySplice() {
   std::array<int, 2> sockets{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets.data()) != 0) return errno;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets.data()) != 0)
+    return errno;
   const UniqueFd near(sockets[0]);
   const UniqueFd far(sockets[1]);
   const OpenedPipe pipe = OpenPipe();
