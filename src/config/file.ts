@@ -1,0 +1,187 @@
+/** A configuration file: YAML or JSON by its extension, with the position of everything that is wrong. */
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from 'yaml';
+import { SplicewayError } from '../errors.js';
+import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
+import { findJsonError } from './json.js';
+import { validateOptions } from './schema.js';
+import type { ProxyConfig } from './types.js';
+
+/**
+ * How often aliases may repeat what an anchor holds before the file is refused: a few lines of
+ * aliases to aliases can otherwise grow into gigabytes.
+ */
+const MAX_ALIAS_COUNT = 100;
+
+type Format = 'yaml' | 'json';
+
+/** A parsed file that can still tell where each of its values stands. */
+interface Source {
+  readonly path: string;
+  readonly document: Document.Parsed;
+  readonly lines: LineCounter;
+}
+
+/**
+ * Reads and validates a configuration file. Its keys are those of `ProxyOptions`; since files are for
+ * the command, at least one listener is required.
+ *
+ * @param path `.yaml`, `.yml` or `.json`; JSON is read strictly
+ * @throws SplicewayError `ERR_SPLICEWAY_CONFIG_FILE`; the message has one line for each error,
+ *   `file:line:column: reason` (`file: reason` where there is no position)
+ */
+export function loadConfigFile(path: string): ProxyConfig {
+  const format = formatOf(path);
+  const source = parse(path, read(path), format);
+  const result = validateOptions(toValue(source));
+  if (!result.ok) throw fromIssues(source, result.issues);
+  if (result.config.listen.length === 0) {
+    const message = 'give at least one address to listen on, as in 127.0.0.1:5555';
+    const code = 'ERR_SPLICEWAY_INVALID_OPTION';
+    throw fromIssues(source, [{ code, path: ['listen'], at: 'value', message }]);
+  }
+  return result.config;
+}
+
+function formatOf(path: string): Format {
+  switch (extname(path).toLowerCase()) {
+    case '.yaml':
+    case '.yml':
+      return 'yaml';
+    case '.json':
+      return 'json';
+    default:
+      throw failure(`${path}: the format is unknown; name the file .yaml, .yml or .json`);
+  }
+}
+
+function read(path: string): string {
+  try {
+    // A byte order mark is legal in YAML and common in JSON written on Windows; JSON.parse refuses it.
+    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    throw failure(`${path}: cannot be read: ${systemReason(error)}`, error);
+  }
+}
+
+function systemReason(error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    default:
+      return (error as Error).message;
+  }
+}
+
+function parse(path: string, text: string, format: Format): Source {
+  if (text.trim() === '') throw empty(path);
+  const lines = new LineCounter();
+  // JSON is read as YAML too, which contains it, for the positions and to find duplicate keys.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    stringKeys: true,
+  });
+  const source = { path, document, lines };
+  if (format === 'json') checkJson(source, text);
+  const problems = [...document.errors, ...document.warnings];
+  if (problems.length > 0) {
+    const reasons = problems.map((problem) => {
+      const reason = problem.code === 'DUPLICATE_KEY' ? 'this key is given twice' : problem.message;
+      const hint = bracketHint(text, lines.linePos(problem.pos[0]).line);
+      return `${position(source, problem.pos[0])}: ${reason}${hint}`;
+    });
+    throw failure([...new Set(reasons)].join('\n'), problems[0]);
+  }
+  if (document.contents === null) throw empty(path);
+  return source;
+}
+
+function checkJson(source: Source, text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    const offset = findJsonError(text) ?? 0;
+    const reason = offset >= text.trimEnd().length ? 'the JSON ends too early' : 'this is not JSON';
+    throw failure(`${position(source, offset)}: ${reason}${jsonHint(text, offset)}`, error);
+  }
+}
+
+function jsonHint(text: string, offset: number): string {
+  if (/^['\w]/.test(text.slice(offset))) return '; names and text need double quotes';
+  if (/^\/[/*]|^#/.test(text.slice(offset))) return '; JSON has no comments, YAML has';
+  if (/,\s*$/.test(text.slice(0, offset))) return '; nothing may follow the last comma';
+  return '';
+}
+
+/** `listen: [::1]:80` is the start of a list to YAML, a surprise worth explaining. */
+function bracketHint(text: string, line: number): string {
+  const bracketed = /\[[0-9a-f:]*:[0-9a-f:.]*\]:\d/i.test(text.split('\n')[line - 1] ?? '');
+  return bracketed ? '; an address in brackets needs quotes in YAML, as in "[::1]:5555"' : '';
+}
+
+function toValue(source: Source): unknown {
+  try {
+    return source.document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
+  } catch (error) {
+    // The library's only error here: an alias with no anchor, or too many aliases.
+    throw failure(
+      `${source.path}: the YAML aliases cannot be resolved: ${(error as Error).message}`,
+      error,
+    );
+  }
+}
+
+function fromIssues(source: Source, issues: readonly ConfigIssue[]): SplicewayError {
+  const lines = issues.map((issue) => {
+    const offset = offsetOf(source.document, issue);
+    return `${position(source, offset)}: ${formatIssue(issue, formatPath)}`;
+  });
+  return failure(lines.join('\n'));
+}
+
+/** Where the issue's value (or key) starts, or else the nearest thing around it that is in the file. */
+function offsetOf(document: Document.Parsed, issue: ConfigIssue): number {
+  let node: Node | null = document.contents;
+  let offset = node?.range?.[0] ?? 0;
+  for (const [depth, part] of issue.path.entries()) {
+    if (isAlias(node)) node = node.resolve(document) ?? null;
+    if (isMap<Node, Node | null>(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && key.value === part);
+      const wantsKey = issue.at === 'key' && depth === issue.path.length - 1;
+      node = pair?.value ?? null;
+      offset = (wantsKey ? undefined : node?.range?.[0]) ?? pair?.key.range?.[0] ?? offset;
+    } else if (isSeq<Node>(node)) {
+      node = node.items[Number(part)] ?? null;
+      offset = node?.range?.[0] ?? offset;
+    } else break; // `ADDRESS,weight=N` has parts that are no nodes of their own
+  }
+  return offset;
+}
+
+function position(source: Source, offset: number): string {
+  const { line, col } = source.lines.linePos(offset);
+  return `${source.path}:${line}:${col}`;
+}
+
+function empty(path: string): SplicewayError {
+  return failure(`${path}: the file is empty; give at least listen and backends`);
+}
+
+function failure(message: string, cause?: unknown): SplicewayError {
+  return new SplicewayError('ERR_SPLICEWAY_CONFIG_FILE', message, { cause });
+}

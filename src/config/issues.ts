@@ -1,0 +1,69 @@
+/** What is wrong with a configuration, and where; independent of whether a program, a file or flags gave it. */
+import type { core } from 'zod';
+import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import { didYouMean } from './suggest.js';
+
+export type ConfigPath = readonly (string | number)[];
+
+export interface ConfigIssue {
+  readonly code: SplicewayErrorCode;
+  /** From the root to the wrong value or, for an unknown key, to that key. Empty: the whole input. */
+  readonly path: ConfigPath;
+  /** Whether the key itself is wrong (unknown), or its value. */
+  readonly at: 'key' | 'value';
+  readonly message: string;
+}
+
+/** `backends[1].weight`; empty for the root. */
+export function formatPath(path: ConfigPath): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else text += text === '' ? part : `.${part}`;
+  }
+  return text;
+}
+
+/** One line: the path, and what is wrong there. */
+export function formatIssue(issue: ConfigIssue, nameOf: (path: ConfigPath) => string): string {
+  const name = nameOf(issue.path);
+  return name === '' ? issue.message : `${name}: ${issue.message}`;
+}
+
+/** One error for all issues, a line each, with the code of the first. */
+export function issuesToError(
+  issues: readonly ConfigIssue[],
+  nameOf: (path: ConfigPath) => string = formatPath,
+): SplicewayError {
+  const message = issues.map((issue) => formatIssue(issue, nameOf)).join('\n');
+  return new SplicewayError(issues[0]?.code ?? 'ERR_SPLICEWAY_INVALID_OPTION', message);
+}
+
+/**
+ * Translates what the schema found.
+ *
+ * @param keysAt the keys that are known in the object at a path, to suggest one for a mistyped key
+ */
+export function issuesFromSchema(
+  issues: readonly core.$ZodIssue[],
+  keysAt: (path: ConfigPath) => readonly string[],
+): ConfigIssue[] {
+  return issues.flatMap((issue): ConfigIssue[] => {
+    const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        code: 'ERR_SPLICEWAY_INVALID_OPTION',
+        path: [...path, key],
+        at: 'key',
+        message: `unknown option${didYouMean(key, keysAt(path)) || `; the options are ${keysAt(path).join(', ')}`}`,
+      }));
+    }
+    return [{ code: codeOf(issue), path, at: 'value', message: issue.message }];
+  });
+}
+
+/** Schema checks that wrap a parser of ours carry the code of the parser's own error. */
+function codeOf(issue: core.$ZodIssue): SplicewayErrorCode {
+  const code: unknown = issue.code === 'custom' ? issue.params?.code : undefined;
+  return (code as SplicewayErrorCode | undefined) ?? 'ERR_SPLICEWAY_INVALID_OPTION';
+}

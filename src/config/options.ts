@@ -1,0 +1,49 @@
+/** The configuration as users write it: the argument of `createProxy()`, and the keys of a file. */
+import type { Duration } from './duration.js';
+import type { AcceptChoice, EngineChoice, PolicyName } from './types.js';
+
+/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N]`. */
+export interface BackendOptions {
+  /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, and again when connecting fails. */
+  address: string;
+  /** Share of new sessions, against the weights of the others: a whole number, 1 to 1000. Default 1. */
+  weight?: number | undefined;
+}
+
+/** Everything about a proxy but where it listens and what it connects to. Every field has a default. */
+export interface ProxySettings {
+  /** How the backend of a session is picked. Default `round-robin`, which honours weights. */
+  policy?: PolicyName | undefined;
+  /**
+   * What moves the bytes: `native` (splice, Linux only), `stream` (Node streams, anywhere), or `auto`:
+   * native where it runs, else stream with a warning. Default `auto`.
+   */
+  engine?: EngineChoice | undefined;
+  /**
+   * Who accepts connections: `node` (a `net.Server` that hands each one over) or `auto`, which is
+   * `node` in this release. `native` is reserved and refused. Default `auto`.
+   */
+  accept?: AcceptChoice | undefined;
+  /** Threads of the native engine, 1 to 256. Default `os.availableParallelism()`. */
+  threads?: number | undefined;
+  /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
+  connectTimeout?: Duration | undefined;
+  /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */
+  idleTimeout?: Duration | undefined;
+  /** How long a session may live, with no byte moving, after one side ended its stream. `0`: for ever. Default `5m`. */
+  halfCloseTimeout?: Duration | undefined;
+}
+
+/**
+ * Options of `createProxy()`. Durations are text (`500ms`, `5s`, `1m`, `1h`) or a whole number of
+ * milliseconds. Unknown keys are errors.
+ */
+export interface ProxyOptions extends ProxySettings {
+  /**
+   * Where clients connect: `host:port`, `:port` for all interfaces, `[v6]:port` or `unix:/path`; one or
+   * several. Port 0 takes any free port. May be left out when sockets come from `handoff()` alone.
+   */
+  listen?: string | readonly string[] | undefined;
+  /** The servers behind the listeners, at least one, no address twice. */
+  backends: readonly (string | BackendOptions)[];
+}

@@ -1,0 +1,252 @@
+/**
+ * The one schema of the configuration: `createProxy()`, a file and the flags of the command all pass
+ * through it. It checks, normalises and fills in the defaults.
+ */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { SplicewayError } from '../errors.js';
+import { formatAddress, parseAddress } from './address.js';
+import { parseDuration } from './duration.js';
+import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
+import { didYouMean } from './suggest.js';
+import type { Address, ProxyConfig } from './types.js';
+
+export type { BackendOptions, ProxyOptions } from './options.js';
+
+const THREADS_MAX = 256;
+const WEIGHT_MAX = 1000;
+
+/** Every setting that has a default: all of a configuration but its listeners and backends. */
+export type Settings = Omit<ProxyConfig, 'listen' | 'backends'>;
+
+const defaults = {
+  policy: 'round-robin',
+  engine: 'auto',
+  accept: 'auto',
+  connectTimeoutMs: parseDuration('5s'),
+  idleTimeoutMs: parseDuration('1h'),
+  halfCloseTimeoutMs: parseDuration('5m'),
+} as const satisfies Omit<Settings, 'threads'>;
+
+/** The outcome of validation: a configuration, or every issue that was found. */
+export type Validation<Config> =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+// ---- Values -------------------------------------------------------------------------------------
+
+/** A schema around one of our parsers: its error becomes the issue, and keeps its code. */
+function parsedBy<Value>(parse: (input: unknown) => Value) {
+  return z.unknown().transform((input, context): Value => {
+    try {
+      return parse(input);
+    } catch (error) {
+      if (!(error instanceof SplicewayError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message, params: { code: error.code } });
+      return z.NEVER;
+    }
+  });
+}
+
+const address = (use: 'listener' | 'backend') =>
+  parsedBy((input): Address => {
+    if (typeof input === 'string') return parseAddress(input, use);
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_INVALID_ADDRESS',
+      input === undefined
+        ? 'the address is missing; write host:port, [v6]:port or unix:/path'
+        : `${show(input)} is not an address: it is not text; write "host:port", "[v6]:port" or "unix:/path"`,
+    );
+  });
+
+const duration = parsedBy((input): number => {
+  if (typeof input === 'string' || typeof input === 'number') return parseDuration(input);
+  throw new SplicewayError(
+    'ERR_SPLICEWAY_INVALID_DURATION',
+    `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or a number of milliseconds`,
+  );
+});
+
+function wholeNumber(lowest: number, highest: number) {
+  const error = (issue: { input?: unknown }) =>
+    `${show(issue.input)} is not a whole number from ${lowest} to ${highest}`;
+  return z.int({ error }).min(lowest, { error }).max(highest, { error });
+}
+
+function oneOf<const Name extends string>(what: string, names: readonly Name[]) {
+  return z.enum(names, {
+    error: ({ input }) => {
+      const hint = typeof input === 'string' ? didYouMean(input, names) : '';
+      return `${show(input)} is not ${what}${hint}; choose ${names.join(' or ')}`;
+    },
+  });
+}
+
+const accept = oneOf('a way to accept', ['auto', 'native', 'node']).refine(
+  (choice) => choice !== 'native',
+  { error: 'native listeners are not part of this release; use auto or node' },
+);
+
+// ---- The pool -----------------------------------------------------------------------------------
+
+/** Reports the second of two equal names in a list, at its own index. */
+function noneTwice<Item>(what: string, nameOf: (item: Item) => string | undefined) {
+  return (list: readonly Item[], context: z.RefinementCtx): void => {
+    const firstIndex = new Map<string, number>();
+    for (const [index, item] of list.entries()) {
+      const name = nameOf(item);
+      if (name === undefined) continue;
+      const first = firstIndex.get(name);
+      if (first === undefined) firstIndex.set(name, index);
+      else {
+        const message = `${name} is the same ${what} as the one at [${first}]; remove one of them`;
+        context.addIssue({ code: 'custom', path: [index], message });
+      }
+    }
+  };
+}
+
+const listen = z.preprocess(
+  (input) => (typeof input === 'string' ? [input] : input),
+  z
+    .array(address('listener'), {
+      error: ({ input }) => `${show(input)} is not an address or a list of addresses`,
+    })
+    // Port 0 is any free port, so two such listeners do not collide.
+    .superRefine(
+      noneTwice('listener', (item) =>
+        item.kind === 'tcp' && item.port === 0 ? undefined : formatAddress(item),
+      ),
+    ),
+);
+
+/** `ADDRESS[,weight=N]` taken apart into the object form, so that one schema checks both. */
+function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
+  if (typeof input !== 'string') return input;
+  const [addressText, ...options] = input.split(',');
+  const backend = new Map<string, unknown>([['address', addressText]]);
+  for (const option of options) {
+    const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
+    if (key === '' || backend.has(key)) {
+      const message =
+        key === ''
+          ? `${show(option)} is not an option; write ADDRESS,weight=N`
+          : `${key} is given twice`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    }
+    backend.set(key, /^-?\d+$/.test(value) ? Number(value) : value);
+  }
+  return Object.fromEntries(backend);
+}
+
+const backendShape = { address: address('backend'), weight: wholeNumber(1, WEIGHT_MAX).optional() };
+
+const backend = z.preprocess(
+  splitBackend,
+  z
+    .strictObject(backendShape, {
+      error: ({ input }) =>
+        `${show(input)} is not a backend; write "host:port" or { address, weight }`,
+    })
+    .transform((fields) => ({
+      name: formatAddress(fields.address),
+      address: fields.address,
+      weight: fields.weight ?? 1,
+    })),
+);
+
+const backends = z
+  .array(backend, {
+    error: ({ input }) =>
+      input === undefined
+        ? 'missing; give a list of at least one backend address'
+        : `${show(input)} is not a list of backends`,
+  })
+  .min(1, { error: 'the pool is empty; give at least one backend address' })
+  .superRefine(noneTwice('backend', (item) => item.name));
+
+// ---- The whole ----------------------------------------------------------------------------------
+
+const settingsShape = {
+  policy: oneOf('a policy', ['round-robin']).optional(),
+  engine: oneOf('an engine', ['auto', 'native', 'stream']).optional(),
+  accept: accept.optional(),
+  threads: wholeNumber(1, THREADS_MAX).optional(),
+  connectTimeout: duration.optional(),
+  idleTimeout: duration.optional(),
+  halfCloseTimeout: duration.optional(),
+};
+const proxyShape = { listen: listen.optional(), backends, ...settingsShape };
+
+const notAnObject = ({ input }: { input?: unknown }) =>
+  `${show(input)} is not a configuration; give an object with backends and, mostly, listen`;
+const settingsSchema = z.strictObject(settingsShape, { error: notAnObject });
+const proxySchema = z.strictObject(proxyShape, { error: notAnObject });
+
+/** Validates a whole configuration and keeps every issue, for callers that know where each came from. */
+export function validateOptions(input: unknown): Validation<ProxyConfig> {
+  const result = proxySchema.safeParse(input);
+  if (!result.success) return { ok: false, issues: issuesOf(result.error, input) };
+  const { listen: listeners = [], backends: pool, ...settings } = result.data;
+  const threads = Math.min(availableParallelism(), THREADS_MAX);
+  const config = { listen: listeners, backends: pool, ...defaults, threads, ...rename(settings) };
+  return { ok: true, config };
+}
+
+/**
+ * Validates a whole configuration and fills in its defaults.
+ *
+ * @param input what the user gave; see `ProxyOptions`
+ * @param nameOf how to name a place in messages; the default is `backends[1].weight`
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS` or `…_INVALID_DURATION`,
+ *   the code of the first issue; the message has one line for each issue
+ */
+export function parseOptions(input: unknown, nameOf?: (path: ConfigPath) => string): ProxyConfig {
+  const result = validateOptions(input);
+  if (!result.ok) throw issuesToError(result.issues, nameOf);
+  return result.config;
+}
+
+/** Validates settings alone, with no default filled in, to lay over another configuration. Errors as `parseOptions`. */
+export function parseSettings(
+  input: unknown,
+  nameOf?: (path: ConfigPath) => string,
+): Partial<Settings> {
+  const result = settingsSchema.safeParse(input);
+  if (!result.success) throw issuesToError(issuesOf(result.error, input), nameOf);
+  return rename(result.data);
+}
+
+/** From the names that users write to those of the validated form, leaving out what was not given. */
+function rename(settings: z.output<typeof settingsSchema>): Partial<Settings> {
+  const { connectTimeout, idleTimeout, halfCloseTimeout, ...others } = settings;
+  const renamed = {
+    ...others,
+    connectTimeoutMs: connectTimeout,
+    idleTimeoutMs: idleTimeout,
+    halfCloseTimeoutMs: halfCloseTimeout,
+  };
+  const given = Object.entries(renamed).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Partial<Settings>;
+}
+
+function issuesOf(error: z.ZodError, input: unknown): ConfigIssue[] {
+  const keysAt = (path: ConfigPath) => Object.keys(path.length === 0 ? proxyShape : backendShape);
+  const isOneListener = typeof (input as { listen?: unknown } | null)?.listen === 'string';
+  return issuesFromSchema(error.issues, keysAt).map((issue) =>
+    // A single listener was wrapped in a list above; the user wrote no index.
+    isOneListener && issue.path[0] === 'listen' ? { ...issue, path: ['listen'] } : issue,
+  );
+}
+
+/** A value in a message: as JSON, on one line, not too long. */
+function show(input: unknown): string {
+  if (input === undefined) return 'undefined';
+  if (typeof input === 'function' || typeof input === 'symbol') return `a ${typeof input}`;
+  if (typeof input === 'number' || typeof input === 'bigint') return String(input);
+  if (Array.isArray(input)) return 'a list';
+  if (typeof input === 'object' && input !== null) return 'an object';
+  const text = JSON.stringify(input);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

@@ -1,0 +1,31 @@
+/** The words of the configuration, as the rest of the program sees them after validation. */
+
+/** A parsed address. `host` is a name, an IPv4 or IPv6 literal (no brackets), or '' for all interfaces. */
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface BackendConfig {
+  /** As the user wrote it, normalised: the name that logs, stats and `handoff()` use. */
+  readonly name: string;
+  readonly address: Address;
+  /** 1 to 1000; shares of new sessions. */
+  readonly weight: number;
+}
+
+export type EngineChoice = 'auto' | 'native' | 'stream';
+export type AcceptChoice = 'auto' | 'native' | 'node';
+export type PolicyName = 'round-robin';
+
+/** A validated configuration, every default filled in. Times in milliseconds, 0 is off. */
+export interface ProxyConfig {
+  readonly listen: readonly Address[];
+  readonly backends: readonly BackendConfig[];
+  readonly policy: PolicyName;
+  readonly engine: EngineChoice;
+  readonly accept: AcceptChoice;
+  readonly threads: number;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly halfCloseTimeoutMs: number;
+}

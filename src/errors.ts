@@ -1,0 +1,63 @@
+/**
+ * The error catalogue: every error that Spliceway throws, rejects with or emits, in one list.
+ *
+ * Codes are stable from release to release; programs compare `error.code`. The wording of messages
+ * may improve at any time. A message says what happened, and then what to do about it.
+ */
+
+const catalogue = {
+  // The configuration: nothing was started.
+  ERR_SPLICEWAY_INVALID_ADDRESS: 'an address is not host:port, :port, [v6]:port or unix:/path',
+  ERR_SPLICEWAY_INVALID_DURATION: 'a duration is not a whole number with ms, s, m or h',
+  ERR_SPLICEWAY_INVALID_OPTION:
+    'an option of the library, the command or the file is unknown, missing or wrong',
+  ERR_SPLICEWAY_CONFIG_FILE: 'the configuration file cannot be read, parsed or accepted',
+
+  // The start of a proxy.
+  ERR_SPLICEWAY_LISTEN:
+    'a listener could not be opened: in use, not permitted, not an address here',
+  ERR_SPLICEWAY_ENGINE_UNAVAILABLE: 'the native engine was asked for and cannot run here',
+
+  // Backends: the proxy goes on.
+  ERR_SPLICEWAY_BACKEND_FAILED: 'one backend refused, timed out or could not be resolved',
+  ERR_SPLICEWAY_NO_BACKEND: 'no backend answered; the client was disconnected',
+
+  // Sockets given to handoff() and join().
+  ERR_SPLICEWAY_UNKNOWN_BACKEND: 'handoff() names a backend that the proxy does not have',
+  ERR_SPLICEWAY_TLS_SOCKET: 'a TLS socket cannot be moved into the kernel',
+  ERR_SPLICEWAY_SOCKET_UNUSABLE:
+    'a socket is destroyed, ended, still connecting or has no file descriptor',
+
+  // The end of a session.
+  ERR_SPLICEWAY_SESSION_RESET:
+    'one side of the session reset its connection; the other was reset too',
+  ERR_SPLICEWAY_SESSION_TIMEOUT: 'a session was idle, or half-closed, for longer than allowed',
+  ERR_SPLICEWAY_SESSION_DESTROYED: 'the session was cut short by close() or destroy()',
+
+  // The process.
+  ERR_SPLICEWAY_RESOURCE_LIMIT: 'the system had no file descriptor or memory to give',
+  ERR_SPLICEWAY_CLOSED: 'the proxy was used after close()',
+} as const;
+
+/** A stable error code, `ERR_SPLICEWAY_…`. */
+export type SplicewayErrorCode = keyof typeof catalogue;
+
+/** What each code means, in one line, as the documentation prints it. */
+export const errorCatalogue: Readonly<Record<SplicewayErrorCode, string>> = catalogue;
+
+/** Every error that Spliceway throws, rejects with or emits. */
+export class SplicewayError extends Error {
+  /** Stable across releases; compare this, not the message. */
+  readonly code: SplicewayErrorCode;
+
+  /**
+   * @param code one of the catalogue above
+   * @param message what happened, then what to do, in words for a person
+   * @param options `cause`: the system's own error, where there was one
+   */
+  constructor(code: SplicewayErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SplicewayError';
+    this.code = code;
+  }
+}

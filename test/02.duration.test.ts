@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { formatDuration, parseDuration } from '../src/config/duration.js';
+
+describe('parseDuration', () => {
+  it.each([
+    ['500ms', 500],
+    ['5s', 5000],
+    ['1m', 60_000],
+    ['1h', 3_600_000],
+    ['90s', 90_000],
+    ['0', 0],
+    ['0s', 0],
+    [0, 0],
+    [1500, 1500],
+    ['596h', 2_145_600_000],
+  ])('reads %j as %d ms', (input, milliseconds) => {
+    expect(parseDuration(input)).toBe(milliseconds);
+  });
+
+  it.each([
+    ['', 'write a whole number and ms, s, m or h'],
+    ['5', 'the unit is missing; write 5ms or 5s'],
+    ['5 s', 'write a whole number and ms, s, m or h'],
+    ['5S', 'write a whole number and ms, s, m or h'],
+    ['1d', 'write a whole number and ms, s, m or h'],
+    ['-5s', 'write a whole number and ms, s, m or h'],
+    ['1.5s', 'the number must be whole; write 1500ms instead of 1.5s'],
+    ['soon', 'write a whole number and ms, s, m or h'],
+    ['597h', 'the longest is 596h'],
+    ['99999999999999999999ms', 'a number of milliseconds is whole'],
+    [-1, 'whole and not negative'],
+    [0.5, 'whole and not negative'],
+    [Number.NaN, 'whole and not negative'],
+    [Number.POSITIVE_INFINITY, 'whole and not negative'],
+    [2 ** 31, 'the longest is 596h'],
+  ])('refuses %j: %s', (input, reason) => {
+    expect(() => parseDuration(input)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPLICEWAY_INVALID_DURATION',
+        message: expect.stringContaining(reason),
+      }),
+    );
+  });
+});
+
+describe('formatDuration', () => {
+  it.each([
+    [0, '0'],
+    [1, '1ms'],
+    [1500, '1500ms'],
+    [5000, '5s'],
+    [90_000, '90s'],
+    [300_000, '5m'],
+    [7_200_000, '2h'],
+  ])('writes %d ms as %s, which reads back the same', (milliseconds, text) => {
+    expect(formatDuration(milliseconds)).toBe(text);
+    expect(parseDuration(text)).toBe(milliseconds);
+  });
+});

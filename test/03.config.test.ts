@@ -1,0 +1,337 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfigFile } from '../src/config/file.js';
+import { findJsonError } from '../src/config/json.js';
+import type { ProxyOptions } from '../src/config/options.js';
+import { parseOptions, parseSettings } from '../src/config/schema.js';
+
+const minimal = { listen: '127.0.0.1:5555', backends: ['127.0.0.1:3306'] };
+
+describe('parseOptions', () => {
+  it('fills in every default', () => {
+    const options: ProxyOptions = minimal;
+    expect(parseOptions(options)).toEqual({
+      listen: [{ kind: 'tcp', host: '127.0.0.1', port: 5555 }],
+      backends: [
+        {
+          name: '127.0.0.1:3306',
+          address: { kind: 'tcp', host: '127.0.0.1', port: 3306 },
+          weight: 1,
+        },
+      ],
+      policy: 'round-robin',
+      engine: 'auto',
+      accept: 'auto',
+      threads: Math.min(availableParallelism(), 256),
+      connectTimeoutMs: 5000,
+      idleTimeoutMs: 3_600_000,
+      halfCloseTimeoutMs: 300_000,
+    });
+  });
+
+  it('takes every option', () => {
+    const options: ProxyOptions = {
+      listen: [':5555', '[::1]:5556', 'unix:/run/spliceway.sock'],
+      backends: [
+        'DB1:3306',
+        'db2:3306,weight=3',
+        { address: '[::1]:3306' },
+        { address: 'unix:/run/db.sock', weight: 1000 },
+      ],
+      policy: 'round-robin',
+      engine: 'stream',
+      accept: 'node',
+      threads: 256,
+      connectTimeout: 250,
+      idleTimeout: '0',
+      halfCloseTimeout: '10s',
+    };
+    const config = parseOptions(options);
+    expect(config).toMatchObject({
+      engine: 'stream',
+      accept: 'node',
+      threads: 256,
+      connectTimeoutMs: 250,
+      idleTimeoutMs: 0,
+      halfCloseTimeoutMs: 10_000,
+    });
+    expect(config.listen).toHaveLength(3);
+    expect(config.backends.map(({ name, weight }) => [name, weight])).toEqual([
+      ['db1:3306', 1],
+      ['db2:3306', 3],
+      ['[::1]:3306', 1],
+      ['unix:/run/db.sock', 1000],
+    ]);
+  });
+
+  it('takes undefined for an option that is not given', () => {
+    const given = { ...minimal, threads: undefined, idleTimeout: undefined, policy: undefined };
+    expect(parseOptions(given)).toEqual(parseOptions(minimal));
+  });
+
+  it('takes no listener at all, for handoff()', () => {
+    expect(parseOptions({ backends: ['a:1'] }).listen).toEqual([]);
+    expect(parseOptions({ listen: [], backends: ['a:1'] }).listen).toEqual([]);
+  });
+
+  it('takes port 0 twice: those are two ports', () => {
+    expect(parseOptions({ ...minimal, listen: [':0', ':0'] }).listen).toHaveLength(2);
+  });
+
+  const option = 'ERR_SPLICEWAY_INVALID_OPTION';
+  const address = 'ERR_SPLICEWAY_INVALID_ADDRESS';
+  const duration = 'ERR_SPLICEWAY_INVALID_DURATION';
+  it.each<[string, unknown, string, string]>([
+    ['nothing', undefined, option, 'undefined is not a configuration'],
+    ['a string', 'x', option, '"x" is not a configuration'],
+    ['null', null, option, 'null is not a configuration'],
+    ['a list', [], option, 'a list is not a configuration'],
+    ['no pool', { listen: ':1' }, option, 'backends: missing; give a list'],
+    ['an empty pool', { backends: [] }, option, 'backends: the pool is empty'],
+    ['a pool that is text', { backends: 'a:1' }, option, 'backends: "a:1" is not a list'],
+    ['a backend of no kind', { backends: [7] }, option, 'backends[0]: 7 is not a backend'],
+    ['a bad backend', { backends: ['a:1', 'b'] }, address, 'backends[1].address: "b" is not an'],
+    ['port 70000', { backends: ['a:70000'] }, address, 'backends[0].address: "a:70000" is not'],
+    ['port 0', { backends: ['a:0'] }, address, 'port 0 (any free port) is for listeners only'],
+    ['no address', { backends: [{ weight: 1 }] }, address, 'backends[0].address: the address is'],
+    ['weight 0', { backends: ['a:1', 'b:1,weight=0'] }, option, 'backends[1].weight: 0 is not a'],
+    ['weight -1', { backends: ['a:1,weight=-1'] }, option, 'whole number from 1 to 1000'],
+    ['weight 1001', { backends: ['a:1,weight=1001'] }, option, 'backends[0].weight: 1001 is not'],
+    ['weight 1.5', { backends: [{ address: 'a:1', weight: 1.5 }] }, option, 'weight: 1.5 is not'],
+    ['weight x', { backends: ['a:1,weight=x'] }, option, 'backends[0].weight: "x" is not'],
+    ['weight in text', { backends: [{ address: 'a:1', weight: '2' }] }, option, '"2" is not'],
+    ['no weight', { backends: ['a:1,weight='] }, option, 'backends[0].weight: "" is not'],
+    ['two weights', { backends: ['a:1,weight=1,weight=2'] }, option, 'weight is given twice'],
+    ['a bare comma', { backends: ['a:1,'] }, option, 'backends[0]: "" is not an option'],
+    ['a mistyped backend option', { backends: ['a:1,wieght=2'] }, option, 'did you mean "weight"?'],
+    ['a duplicate backend', { backends: ['a:1', 'A:1,weight=2'] }, option, 'backends[1]: a:1 is'],
+    ['v6 in two spellings', { backends: ['[::1]:1', '[0::1]:1'] }, option, '[::1]:1 is the same'],
+    ['a duplicate listener', { ...minimal, listen: [':1', ':1'] }, option, 'listen[1]: :1 is the'],
+    ['a bad listener', { ...minimal, listen: 'x' }, address, 'listen: "x" is not an address'],
+    ['a bad listener in a list', { ...minimal, listen: [':1', 'x'] }, address, 'listen[1]: "x"'],
+    ['a listener of no kind', { ...minimal, listen: 80 }, option, 'listen: 80 is not an address'],
+    ['a listed number', { ...minimal, listen: [80] }, address, 'listen[0]: 80 is not an address'],
+    ['an unknown policy', { ...minimal, policy: 'round_robin' }, option, 'did you mean "round-ro'],
+    ['an unknown engine', { ...minimal, engine: 'uring' }, option, 'engine: "uring" is not an'],
+    ['native accept', { ...minimal, accept: 'native' }, option, 'use auto or node'],
+    ['an unknown accept', { ...minimal, accept: 'kernel' }, option, 'accept: "kernel" is not'],
+    ['0 threads', { ...minimal, threads: 0 }, option, 'threads: 0 is not a whole number'],
+    ['257 threads', { ...minimal, threads: 257 }, option, 'from 1 to 256'],
+    ['1.5 threads', { ...minimal, threads: 1.5 }, option, 'threads: 1.5 is not a whole number'],
+    ['NaN threads', { ...minimal, threads: Number.NaN }, option, 'threads: NaN is not a whole'],
+    ['a bad duration', { ...minimal, idleTimeout: '5' }, duration, 'idleTimeout: "5" is not a'],
+    ['a duration of no kind', { ...minimal, idleTimeout: true }, duration, 'true is not a durat'],
+    ['a null duration', { ...minimal, idleTimeout: null }, duration, 'null is not a duration'],
+    ['an unknown option', { ...minimal, color: 1 }, option, 'color: unknown option; the options'],
+    ['a mistyped option', { ...minimal, conectTimeout: 1 }, option, 'did you mean "connectTime'],
+  ])('refuses %s', (_what, input, code, message) => {
+    expect(() => parseOptions(input)).toThrow(
+      expect.objectContaining({
+        name: 'SplicewayError',
+        code,
+        message: expect.stringContaining(message),
+      }),
+    );
+  });
+
+  it('reports everything that is wrong, a line each', () => {
+    const input = { listen: 'x', backends: ['a:1', 'b:1,weight=0'], threads: 0 };
+    let message = '';
+    try {
+      parseOptions(input);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message.split('\n').map((line) => line.split(':')[0])).toEqual([
+      'listen',
+      'backends[1].weight',
+      'threads',
+    ]);
+  });
+});
+
+describe('parseSettings', () => {
+  it('keeps only what was given', () => {
+    expect(parseSettings({ connectTimeout: '1s' })).toEqual({ connectTimeoutMs: 1000 });
+  });
+
+  it('names things as the caller does', () => {
+    const flag = () => '--threads';
+    expect(() => parseSettings({ threads: 0 }, flag)).toThrow('--threads: 0 is not');
+  });
+});
+
+describe('loadConfigFile', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'spliceway-config-'));
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  function load(name: string, text: string) {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return loadConfigFile(path);
+  }
+
+  function reasonFor(name: string, text: string): string {
+    try {
+      load(name, text);
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'SplicewayError', code: 'ERR_SPLICEWAY_CONFIG_FILE' });
+      return (error as Error).message.replaceAll(`${folder}/`, '');
+    }
+    throw new Error('the file was accepted');
+  }
+
+  it('reads YAML', () => {
+    const config = load(
+      'good.yaml',
+      [
+        '# two databases',
+        'listen: :5555',
+        'backends:',
+        '  - 127.0.0.1:3306',
+        '  - address: 127.0.0.1:3307',
+        '    weight: 2',
+        '  - "[::1]:3308,weight=3"',
+        'connectTimeout: 2s',
+        'idleTimeout: 0',
+      ].join('\n'),
+    );
+    expect(config.listen).toEqual([{ kind: 'tcp', host: '', port: 5555 }]);
+    expect(config.backends.map(({ name, weight }) => [name, weight])).toEqual([
+      ['127.0.0.1:3306', 1],
+      ['127.0.0.1:3307', 2],
+      ['[::1]:3308', 3],
+    ]);
+    expect(config).toMatchObject({ connectTimeoutMs: 2000, idleTimeoutMs: 0 });
+  });
+
+  it('reads JSON, with a byte order mark and tabs too', () => {
+    const text = `\uFEFF{\n\t"listen": [":0"],\n\t"backends": ["a:1"]\n}\n`;
+    expect(load('good.json', text).backends).toHaveLength(1);
+  });
+
+  it('reads aliases', () => {
+    const text = 'listen: :0\nbackends: [{address: a:1, weight: &w 2}, {address: b:1, weight: *w}]';
+    expect(load('alias.yml', text).backends.map(({ weight }) => weight)).toEqual([2, 2]);
+  });
+
+  it.each<[string, string, string, string]>([
+    ['an empty file', 'a.yaml', '', 'a.yaml: the file is empty'],
+    ['white space', 'a.json', ' \n', 'a.json: the file is empty'],
+    ['comments only', 'a.yml', '# nothing\n', 'a.yml: the file is empty'],
+    ['an unknown extension', 'a.toml', 'x', 'a.toml: the format is unknown; name the file .yaml'],
+    ['no extension', 'a', 'x', 'a: the format is unknown'],
+    ['a YAML error', 'a.yaml', 'listen: :0\nbackends: [a:1\n', 'a.yaml:3:1: '],
+    ['an unquoted v6', 'a.yaml', 'listen: [::1]:80\nbackends: [a:1]', 'needs quotes in YAML'],
+    ['a duplicate key', 'a.yaml', 'listen: :0\nlisten: :1', 'a.yaml:2:1: this key is given twice'],
+    ['an unknown tag', 'a.yaml', 'listen: !secret x', 'a.yaml:1:9: Unresolved tag: !secret'],
+    ['two documents', 'a.yaml', 'listen: :0\n---\nlisten: :1', 'a.yaml:2:1: '],
+    ['a list', 'a.yaml', '- a', 'a.yaml:1:1: a list is not a configuration'],
+    ['no listener', 'a.yaml', 'backends: [a:1]', 'a.yaml:1:1: listen: give at least one address'],
+    ['no backends', 'a.yaml', 'listen: :0', 'a.yaml:1:1: backends: missing'],
+    [
+      'an unknown key',
+      'a.yaml',
+      'listen: :0\nbackend: [a:1]',
+      'a.yaml:2:1: backend: unknown option',
+    ],
+    ['port 70000', 'a.yaml', 'listen: :70000\nbackends: [a:1]', 'a.yaml:1:9: listen: ":70000" is'],
+    [
+      'weight 0 as text',
+      'a.yaml',
+      'listen: :0\nbackends:\n  - a:1\n  - b:1,weight=0',
+      'a.yaml:4:5: backends[1].weight: 0 is not a whole number',
+    ],
+    [
+      'weight 0 as a field',
+      'a.yaml',
+      'listen: :0\nbackends:\n  - address: b:1\n    weight: 0',
+      'a.yaml:4:13: backends[0].weight: 0 is not a whole number',
+    ],
+    [
+      'an error behind an alias',
+      'a.yaml',
+      'listen: :0\nbackends:\n  - &b {address: a:1, weight: 0}\n  - *b',
+      'a.yaml:3:31: backends[1].weight: 0 is not a whole number',
+    ],
+    ['JSON with a hole', 'a.json', '{"listen": }', 'a.json:1:12: this is not JSON'],
+    ['JSON cut short', 'a.json', '{"listen":\n', 'a.json:2:1: the JSON ends too early'],
+    ['a trailing comma', 'a.json', '{"a": [1,\n]}', 'a.json:2:1: this is not JSON; nothing may'],
+    ['single quotes', 'a.json', "{'listen': 1}", 'a.json:1:2: this is not JSON; names and text'],
+    ['a comment', 'a.json', '{\n// x\n}', 'a.json:2:1: this is not JSON; JSON has no comments'],
+    ['YAML in JSON', 'a.json', 'listen: :0', 'a.json:1:1: this is not JSON'],
+    ['a duplicate key', 'a.json', '{"listen":":0","listen":":1"}', 'a.json:1:16: this key is giv'],
+    ['a bad value', 'a.json', '{"listen":":0","backends":[]}', 'a.json:1:27: backends: the pool'],
+  ])('refuses %s in %s', (_what, name, text, reason) => {
+    expect(reasonFor(name, text)).toContain(reason);
+  });
+
+  it('reports every wrong value with its own position', () => {
+    const text = 'listen: x\nbackends: [a:1]\nthreads: 0\n';
+    expect(reasonFor('many.yaml', text).split('\n')).toEqual([
+      expect.stringMatching(/^many\.yaml:1:9: listen: /),
+      expect.stringMatching(/^many\.yaml:3:10: threads: /),
+    ]);
+  });
+
+  it('refuses aliases that grow without bound', () => {
+    const levels = Array.from({ length: 9 }, (_, level) => {
+      const of = level === 0 ? '"x"' : `*a${level - 1}`;
+      return `a${level}: &a${level} [${Array(9).fill(of).join(',')}]`;
+    });
+    expect(reasonFor('bomb.yaml', levels.join('\n'))).toContain('aliases cannot be resolved');
+  });
+
+  it('refuses a file that cannot be read', () => {
+    mkdirSync(join(folder, 'folder.yaml'));
+    expect(() => loadConfigFile(join(folder, 'absent.yaml'))).toThrow('there is no such file');
+    expect(() => loadConfigFile(join(folder, 'folder.yaml'))).toThrow('it is a directory');
+  });
+});
+
+describe('findJsonError', () => {
+  it.each([
+    '0',
+    '-1.5e+3',
+    '"a\\u00e9\\n"',
+    'null',
+    '[]',
+    '{}',
+    ' [1, [2, {"a": {}}], true] ',
+    '{"a": [], "b": {"c": "d"}}',
+  ])('finds none in %s', (text) => {
+    expect(() => JSON.parse(text)).not.toThrow();
+    expect(findJsonError(text)).toBeUndefined();
+  });
+
+  it.each([
+    ['', 0],
+    ['01', 1],
+    ['[1 2]', 3],
+    ['[1,]', 3],
+    ['[,1]', 1],
+    ['{,}', 1],
+    ['{"a"}', 4],
+    ['{"a":1,}', 7],
+    ['{1:1}', 1],
+    ['[}', 1],
+    ['{]', 1],
+    ['[1}', 2],
+    ['{"a":1]', 6],
+    ['"a', 0],
+    ['"\\x"', 0],
+    ['nul', 0],
+    ['{}x', 2],
+    ['[[1]', 4],
+  ])('finds the one in %s at %d', (text, offset) => {
+    expect(() => JSON.parse(text)).toThrow();
+    expect(findJsonError(text)).toBe(offset);
+  });
+});
