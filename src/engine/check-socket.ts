@@ -1,0 +1,59 @@
+/** Which sockets an engine can take. Both engines and the proxy ask here, so that they agree. */
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { SplicewayError } from '../errors.js';
+
+/**
+ * The file descriptor of an open socket, or -1. Node has no public way to ask (nodejs/node#8974), so this
+ * reads the handle that `net.Socket` keeps.
+ */
+export function descriptorOf(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & { _handle?: { fd?: unknown } | null };
+  return typeof handle?.fd === 'number' ? handle.fd : -1;
+}
+
+/**
+ * Throws when the socket cannot become one side of a session. It changes nothing.
+ *
+ * A socket whose peer has ended its own stream is fine, and so is one with bytes in its read buffer.
+ *
+ * @throws SplicewayError `ERR_SPLICEWAY_TLS_SOCKET` or `ERR_SPLICEWAY_SOCKET_UNUSABLE`
+ */
+export function checkSocket(socket: Socket): void {
+  if (!(socket instanceof Socket)) {
+    throw unusable('this is not a net.Socket', 'pass the socket that a net.Server gave you');
+  }
+  if (socket instanceof TLSSocket) {
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_TLS_SOCKET',
+      'the socket is a TLS socket: its bytes are encrypted in this process and cannot be relayed ' +
+        'as they are; hand over the plain TCP socket before TLS starts, or relay it with pipe()',
+    );
+  }
+  if (socket.destroyed) {
+    throw unusable('the socket is destroyed', 'hand it over while it is open');
+  }
+  if (socket.connecting || socket.pending) {
+    throw unusable('the socket is not connected yet', "wait for its 'connect' event");
+  }
+  if (socket.writableEnded) {
+    throw unusable(
+      'the socket is ended for writing',
+      'create its server with allowHalfOpen: true if the peer may end first, and do not call end()',
+    );
+  }
+  if (socket.readableEncoding !== null) {
+    throw unusable(
+      'setEncoding() was called on the socket, so its bytes were decoded to text',
+      'hand it over without an encoding',
+    );
+  }
+  // Windows has no descriptors; there the handle is enough, for only the stream engine runs there.
+  if (process.platform !== 'win32' && descriptorOf(socket) < 0) {
+    throw unusable('the socket has no file descriptor', 'hand over a connected TCP or unix socket');
+  }
+}
+
+function unusable(what: string, advice: string): SplicewayError {
+  return new SplicewayError('ERR_SPLICEWAY_SOCKET_UNUSABLE', `${what}; ${advice}`);
+}

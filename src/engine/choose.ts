@@ -1,0 +1,84 @@
+/** Which engine runs here, and why. */
+
+import type { EngineChoice } from '../config/types.js';
+import { SplicewayError } from '../errors.js';
+import type { Engine, EngineOptions } from './engine.js';
+import { loadAddon } from './native/addon.js';
+import { NativeEngine } from './native/native-engine.js';
+import { StreamEngine } from './stream/stream-engine.js';
+
+/** An engine and how it came to be chosen. */
+export interface ChosenEngine {
+  readonly engine: Engine;
+  /** One clause for a log line, such as `splice through /…/spliceway.node`. */
+  readonly reason: string;
+  /** One line to show the user: `auto` wanted the native engine and could not have it. */
+  readonly warning?: string;
+  /**
+   * Duplicates a descriptor (`F_DUPFD_CLOEXEC`); a negative errno when the system refuses. Only with the
+   * native engine, the only one that tells when descriptors run out.
+   */
+  readonly duplicateDescriptor?: (descriptor: number) => number;
+}
+
+/** What each engine needs and whether this machine has it, for `doctor`. */
+export interface EngineDescription {
+  readonly name: 'native' | 'stream';
+  readonly available: boolean;
+  /** Why, or why not. */
+  readonly reason: string;
+  /** Native: the addon file that loaded. */
+  readonly file?: string;
+  /** Native, when none loaded: the files that were tried. */
+  readonly tried?: readonly string[];
+}
+
+/**
+ * Makes an engine: `auto` is native where the addon loads, else stream with a warning.
+ *
+ * @throws SplicewayError `ERR_SPLICEWAY_ENGINE_UNAVAILABLE` when `native` was asked for and cannot run,
+ *   `ERR_SPLICEWAY_RESOURCE_LIMIT` when the system has nothing left to start it with
+ */
+export function createEngine(choice: EngineChoice, options: EngineOptions): ChosenEngine {
+  if (choice === 'stream') {
+    return { engine: new StreamEngine(options), reason: 'stream was asked for' };
+  }
+  const addon = findAddon();
+  if (addon.ok) {
+    const { binding } = addon;
+    return {
+      engine: new NativeEngine(binding, options),
+      reason: `splice through ${addon.file}`,
+      duplicateDescriptor: (descriptor) => binding.duplicateDescriptor(descriptor),
+    };
+  }
+  if (choice === 'native') {
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_ENGINE_UNAVAILABLE',
+      `the native engine cannot run here: ${addon.reason}; ` +
+        'build the addon with npm run build:addon on Linux, or choose the engine auto or stream',
+    );
+  }
+  return {
+    engine: new StreamEngine(options),
+    reason: addon.reason,
+    warning: `using the slower stream engine, because the native one cannot run here: ${addon.reason}`,
+  };
+}
+
+/** Describes both engines without starting any. */
+export function describeEngines(): readonly EngineDescription[] {
+  const addon = findAddon();
+  const native: EngineDescription = addon.ok
+    ? { name: 'native', available: true, reason: 'the addon loaded', file: addon.file }
+    : { name: 'native', available: false, reason: addon.reason, tried: addon.tried };
+  return [
+    native,
+    { name: 'stream', available: true, reason: 'needs nothing but Node, on any system' },
+  ];
+}
+
+function findAddon(): ReturnType<typeof loadAddon> {
+  if (process.platform === 'linux') return loadAddon();
+  return { ok: false, tried: [], reason: `splice(2) needs Linux, and this is ${process.platform}` };
+}

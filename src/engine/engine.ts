@@ -1,0 +1,111 @@
+/**
+ * What moves the bytes, seen from the proxy. Two engines stand behind this interface: `native`
+ * (splice in the kernel, Linux) and `stream` (Node streams, any OS). Both pass the same behaviour
+ * tests.
+ */
+import type { Socket } from 'node:net';
+import type { SplicewayError } from '../errors.js';
+import type { CounterReader } from '../stats/counters.js';
+
+/** A socket address that needs no further resolution: an IP literal with a port, or a path. */
+export type ResolvedAddress =
+  | { readonly kind: 'tcp'; readonly ip: string; readonly port: number; readonly family: 4 | 6 }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** One backend to try: its row in the pool, and its addresses in the order to try them. */
+export interface Target {
+  readonly backend: number;
+  readonly addresses: readonly ResolvedAddress[];
+}
+
+/**
+ * The backends to try for one client, best first. The engine asks for the first target at once, and
+ * for another each time that every address of the last one failed; `undefined` means that none is left.
+ */
+export interface Route {
+  next(): Target | undefined | Promise<Target | undefined>;
+}
+
+/** Milliseconds; 0 switches a timeout off. */
+export interface SessionTimeouts {
+  readonly connectMs: number;
+  readonly idleMs: number;
+  readonly halfCloseMs: number;
+}
+
+/** Why a session ended. */
+export type CloseReason =
+  | 'finished' // both sides ended their stream and every byte was passed on
+  | 'reset' // one side reset its connection (the other was reset as well), or the client left early
+  | 'idle-timeout'
+  | 'half-close-timeout'
+  | 'no-backend' // the route ran out before a backend answered
+  | 'destroyed'; // EngineSession.destroy()
+
+/** What an engine tells the proxy about one session, in this order, each at most once but `onAttemptFailed`. */
+export interface SessionObserver {
+  /** One address of one backend refused, timed out or could not be reached. `code` is like `ECONNREFUSED`. */
+  onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
+  /** A backend answered; bytes move from now on. Not called for `join`. */
+  onOpen(backend: number): void;
+  /** The end. Counters of the session are final and stay readable. */
+  onClose(reason: CloseReason, error?: SplicewayError): void;
+}
+
+/** The engine's side of one session. */
+export interface EngineSession {
+  /** Bytes passed from client to backend so far; live. */
+  readonly bytesUpstream: number;
+  /** Bytes passed from backend to client so far; live. */
+  readonly bytesDownstream: number;
+  /** Cuts both connections with a reset, at once. Safe at any time, also twice. */
+  destroy(): void;
+}
+
+export interface ConnectRequest {
+  /** The client's socket, connected. The engine owns it from this call on, whatever happens. */
+  readonly client: Socket;
+  /** Row of the listener in the counters. */
+  readonly listener: number;
+  readonly route: Route;
+  readonly timeouts: SessionTimeouts;
+  readonly observer: SessionObserver;
+}
+
+export interface JoinRequest {
+  /** Taken as the client side. Owned by the engine from this call on, as is `backend`. */
+  readonly client: Socket;
+  readonly backend: Socket;
+  readonly timeouts: SessionTimeouts;
+  readonly observer: SessionObserver;
+}
+
+export interface Engine {
+  readonly name: 'native' | 'stream';
+  /** Live counters by listener and backend. */
+  readonly counters: CounterReader;
+  /** Sessions that this engine can hold at once before it runs out of file descriptors. */
+  readonly maxSessions: number;
+  /**
+   * Connects the client to the first target of the route that answers, and relays. What was already
+   * read from the client's socket (and is still in its read buffer) travels first.
+   * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left);
+   *   the socket is then untouched and still the caller's.
+   */
+  connect(request: ConnectRequest): EngineSession;
+  /**
+   * Joins two open sockets. What either had read travels first; what was queued for writing on either
+   * is written before. Same errors as `connect`.
+   */
+  join(request: JoinRequest): EngineSession;
+  /** Destroys every session left, ends the threads, resolves when nothing is held any more. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Rows of the counters. */
+  readonly listeners: number;
+  readonly backends: number;
+  /** Loops of the native engine; ignored by `stream`. */
+  readonly threads: number;
+}

@@ -1,0 +1,38 @@
+/** The words that both engines use for the end of a session. */
+import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import type { CloseReason } from './engine.js';
+
+const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorCode, string]>> = {
+  reset: [
+    'ERR_SPLICEWAY_SESSION_RESET',
+    'one side reset its connection, so the other was reset as well; look at the side that left first',
+  ],
+  'idle-timeout': [
+    'ERR_SPLICEWAY_SESSION_TIMEOUT',
+    'no byte moved either way for the idle timeout; raise idleTimeout if such pauses are normal',
+  ],
+  'half-close-timeout': [
+    'ERR_SPLICEWAY_SESSION_TIMEOUT',
+    'one side had ended its stream and nothing more came from the other for the half-close timeout; ' +
+      'raise halfCloseTimeout if answers take that long',
+  ],
+  'no-backend': [
+    'ERR_SPLICEWAY_NO_BACKEND',
+    'no backend answered, so the client was disconnected; check that the backends run and can be reached',
+  ],
+  destroyed: [
+    'ERR_SPLICEWAY_SESSION_DESTROYED',
+    'the session was cut short by close() or destroy(); close with a drain time to let sessions finish',
+  ],
+};
+
+/**
+ * The error that goes with a close reason; `undefined` for `finished`, which is none.
+ *
+ * @param cause the system's own error, where there was one
+ */
+export function sessionError(reason: CloseReason, cause?: Error): SplicewayError | undefined {
+  if (reason === 'finished') return undefined;
+  const [code, message] = errors[reason];
+  return new SplicewayError(code, message, cause === undefined ? undefined : { cause });
+}

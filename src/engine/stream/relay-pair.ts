@@ -1,0 +1,144 @@
+/** Two open sockets joined to each other: both relays, and what happens when one of them ends. */
+import type { Socket } from 'node:net';
+import type { CloseReason, SessionTimeouts } from '../engine.js';
+import { resetSocket } from '../reset-socket.js';
+import { Relay } from './relay.js';
+
+export interface RelayPairEvents {
+  /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
+  onBytes(direction: 'bytesUpstream' | 'bytesDownstream', bytes: number): void;
+  /** Both sockets are closed. */
+  onClose(reason: CloseReason, cause?: Error): void;
+}
+
+/**
+ * How it ends:
+ *
+ * | what happens                    | what follows                                                      |
+ * |---------------------------------|-------------------------------------------------------------------|
+ * | a source ends                   | its sink is ended after the last byte; the other way goes on      |
+ * | both sources ended              | Node closes both sockets; `finished`                              |
+ * | a socket fails (reset, EPIPE …) | the other writes what it was given, then is reset; `reset`        |
+ * | timeout, nothing pending        | both are closed                                                   |
+ * | timeout, bytes pending          | both are reset: a clean end would claim that all was passed on    |
+ * | destroy()                       | both are reset                                                    |
+ */
+export class RelayPair {
+  readonly #upstream: Relay;
+  readonly #downstream: Relay;
+  readonly #timeouts: SessionTimeouts;
+  readonly #events: RelayPairEvents;
+  #timer: NodeJS.Timeout | undefined;
+  #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
+  #socketsOpen = 2;
+
+  constructor(client: Socket, backend: Socket, timeouts: SessionTimeouts, events: RelayPairEvents) {
+    this.#timeouts = timeouts;
+    this.#events = events;
+    const relay = (
+      source: Socket,
+      sink: Socket,
+      direction: 'bytesUpstream' | 'bytesDownstream',
+    ): Relay =>
+      new Relay(
+        source,
+        sink,
+        (bytes) => {
+          this.#timer?.refresh();
+          events.onBytes(direction, bytes);
+        },
+        () => this.#armTimer(),
+      );
+    this.#upstream = relay(client, backend, 'bytesUpstream');
+    this.#downstream = relay(backend, client, 'bytesDownstream');
+  }
+
+  start(): void {
+    this.#watch(this.#upstream);
+    this.#watch(this.#downstream);
+    this.#armTimer();
+    this.#upstream.start();
+    this.#downstream.start();
+  }
+
+  get bytesUpstream(): number {
+    return this.#upstream.bytes;
+  }
+
+  get bytesDownstream(): number {
+    return this.#downstream.bytes;
+  }
+
+  /** Resets both sides at once. */
+  destroy(): void {
+    this.#end('destroyed');
+    this.#cut(resetSocket);
+  }
+
+  #watch(relay: Relay): void {
+    const { source } = relay;
+    source.on('error', (error) => this.#failed(relay, error));
+    source.once('close', () => {
+      // Closed without an error and without both ends: whoever had the socket before destroyed it.
+      if (!this.#finished) this.#failed(relay);
+      this.#socketsOpen -= 1;
+      if (this.#socketsOpen === 0) this.#closed();
+    });
+  }
+
+  get #finished(): boolean {
+    return this.#upstream.ended && this.#downstream.ended;
+  }
+
+  /** The source of this relay is gone. */
+  #failed(relay: Relay, cause?: Error): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = cause === undefined ? { reason: 'reset' } : { reason: 'reset', cause };
+    const reverse = relay === this.#upstream ? this.#downstream : this.#upstream;
+    reverse.stop();
+    relay.flush(() => {
+      this.#settle();
+      resetSocket(relay.sink);
+    });
+  }
+
+  #armTimer(): void {
+    clearTimeout(this.#timer);
+    const { idleMs, halfCloseMs } = this.#timeouts;
+    const halfClosed = this.#upstream.ended || this.#downstream.ended;
+    const useHalfClose = halfClosed && halfCloseMs > 0 && (idleMs === 0 || halfCloseMs <= idleMs);
+    const limitMs = useHalfClose ? halfCloseMs : idleMs;
+    if (limitMs === 0 || this.#socketsOpen === 0) return;
+    const reason = useHalfClose ? 'half-close-timeout' : 'idle-timeout';
+    this.#timer = setTimeout(() => this.#timedOut(reason), limitMs);
+    this.#timer.unref();
+  }
+
+  #timedOut(reason: CloseReason): void {
+    const pending = this.#upstream.pending || this.#downstream.pending;
+    this.#end(reason);
+    this.#cut(pending ? resetSocket : (socket) => socket.destroy());
+  }
+
+  #end(reason: CloseReason): void {
+    this.#ending ??= { reason };
+    this.#settle();
+  }
+
+  #cut(how: (socket: Socket) => void): void {
+    how(this.#upstream.source);
+    how(this.#downstream.source);
+  }
+
+  #settle(): void {
+    this.#upstream.settle();
+    this.#downstream.settle();
+  }
+
+  #closed(): void {
+    clearTimeout(this.#timer);
+    this.#settle();
+    const { reason, cause } = this.#ending ?? { reason: 'finished' };
+    this.#events.onClose(reason, cause);
+  }
+}

@@ -1,0 +1,78 @@
+/** The engine that needs nothing but Node: the baseline, and the fallback where no addon loads. */
+import { SplicewayError } from '../../errors.js';
+import { CounterReader, CounterWriter, createCounterWords } from '../../stats/counters.js';
+import { checkSocket } from '../check-socket.js';
+import type {
+  ConnectRequest,
+  Engine,
+  EngineOptions,
+  EngineSession,
+  JoinRequest,
+} from '../engine.js';
+import { StreamSession, type StreamSessionHost } from './stream-session.js';
+
+/** Relays with `pipe()`: every byte passes through this process and its one JavaScript thread. */
+export class StreamEngine implements Engine {
+  readonly name = 'stream';
+  /**
+   * Node shares its descriptors with the whole program, so there is no honest figure. Past the limit a
+   * connect fails with EMFILE, which counts as a backend that did not answer.
+   */
+  readonly maxSessions = Number.POSITIVE_INFINITY;
+  readonly counters: CounterReader;
+  readonly #sessions = new Set<StreamSession>();
+  readonly #host: StreamSessionHost;
+  #closing: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: EngineOptions) {
+    const { listeners, backends } = options;
+    const words = createCounterWords(1, listeners, backends);
+    this.counters = new CounterReader(words, listeners, backends);
+    this.#host = {
+      counters: new CounterWriter(words, listeners),
+      onSessionClosed: (session) => {
+        this.#sessions.delete(session);
+        if (this.#sessions.size === 0) this.#onEmpty?.();
+      },
+    };
+  }
+
+  connect(request: ConnectRequest): EngineSession {
+    this.#checkOpen();
+    checkSocket(request.client);
+    return this.#add(StreamSession.connect(this.#host, request));
+  }
+
+  join(request: JoinRequest): EngineSession {
+    this.#checkOpen();
+    checkSocket(request.client);
+    checkSocket(request.backend);
+    return this.#add(StreamSession.join(this.#host, request));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      if (this.#sessions.size === 0) {
+        resolve();
+        return;
+      }
+      this.#onEmpty = resolve;
+      for (const session of this.#sessions) session.destroy();
+    });
+    return this.#closing;
+  }
+
+  #add(session: StreamSession): StreamSession {
+    this.#sessions.add(session);
+    return session;
+  }
+
+  #checkOpen(): void {
+    if (this.#closing === undefined) return;
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_CLOSED',
+      'the engine is closed; create a new proxy to relay more sessions',
+    );
+  }
+}

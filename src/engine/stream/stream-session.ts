@@ -1,0 +1,153 @@
+/** The life of one session of the stream engine: connecting, relaying, closed. */
+import type { Socket } from 'node:net';
+import type { CounterName, CounterWriter } from '../../stats/counters.js';
+import type { CloseReason, ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
+import { resetSocket } from '../reset-socket.js';
+import { sessionError } from '../session-errors.js';
+import { Connector } from './connector.js';
+import { RelayPair } from './relay-pair.js';
+import { proveAlive, takeSocket } from './sockets.js';
+
+/** What every session needs of its engine. */
+export interface StreamSessionHost {
+  readonly counters: CounterWriter;
+  onSessionClosed(session: StreamSession): void;
+}
+
+type Observed = Pick<ConnectRequest, 'client' | 'timeouts' | 'observer'>;
+
+export class StreamSession implements EngineSession {
+  readonly #host: StreamSessionHost;
+  readonly #request: Observed;
+  /** Row of the listener; `undefined` for a join, which no listener accepted. */
+  #listener: number | undefined;
+  /** Row of the backend once it answered. */
+  #backend: number | undefined;
+  #connector: Connector | undefined;
+  #pair: RelayPair | undefined;
+  #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
+
+  private constructor(host: StreamSessionHost, request: Observed) {
+    this.#host = host;
+    this.#request = request;
+  }
+
+  /** Takes the client's socket and starts to connect. Observers are never called before this returns. */
+  static connect(host: StreamSessionHost, request: ConnectRequest): StreamSession {
+    const session = new StreamSession(host, request);
+    session.#listener = request.listener;
+    session.#count('opened', 1);
+    session.#count('open', 1);
+    takeSocket(request.client);
+    session.#watchClient();
+    session.#connect(request);
+    return session;
+  }
+
+  /** Takes both sockets and relays. */
+  static join(host: StreamSessionHost, request: JoinRequest): StreamSession {
+    const session = new StreamSession(host, request);
+    takeSocket(request.client);
+    takeSocket(request.backend);
+    session.#relay(request.backend);
+    return session;
+  }
+
+  get bytesUpstream(): number {
+    return this.#pair?.bytesUpstream ?? 0;
+  }
+
+  get bytesDownstream(): number {
+    return this.#pair?.bytesDownstream ?? 0;
+  }
+
+  destroy(): void {
+    if (this.#pair !== undefined) this.#pair.destroy();
+    else this.#leave('destroyed', resetSocket);
+  }
+
+  #connect(request: ConnectRequest): void {
+    const { observer } = request;
+    this.#connector = new Connector(request.route, request.timeouts.connectMs, {
+      onAttemptFailed: (backend, address, code) => observer.onAttemptFailed(backend, address, code),
+      onTargetFailed: (backend) => this.#host.counters.addToBackend(backend, 'failed', 1),
+      onConnected: (backend, socket) => {
+        this.#backend = backend;
+        this.#host.counters.addToBackend(backend, 'opened', 1);
+        this.#host.counters.addToBackend(backend, 'open', 1);
+        this.#relay(socket);
+        observer.onOpen(backend);
+      },
+      onExhausted: () => {
+        this.#count('failed', 1);
+        this.#leave('no-backend', (client) => client.destroy());
+      },
+    });
+    this.#connector.start();
+  }
+
+  /**
+   * Node only learns of a reset while it reads, so it reads ahead, up to the client's high-water mark. An
+   * end of stream is not a client that left: it may wait for the answer.
+   */
+  #watchClient(): void {
+    const { client } = this.#request;
+    client.on('error', this.#onClientError);
+    client.on('close', this.#onClientClose);
+    client.on('readable', this.#onClientReadable);
+  }
+
+  #unwatchClient(): void {
+    const { client } = this.#request;
+    client.off('readable', this.#onClientReadable);
+    client.off('close', this.#onClientClose);
+    client.off('error', this.#onClientError);
+  }
+
+  /** Bytes or the end of the stream, and maybe a reset behind them: see `proveAlive`. */
+  readonly #onClientReadable = (): void => {
+    const { client } = this.#request;
+    if (client.writable) proveAlive(client, () => {});
+  };
+
+  readonly #onClientError = (cause: Error): void => {
+    this.#connector?.abort();
+    this.#ending ??= { reason: 'reset', cause };
+  };
+
+  readonly #onClientClose = (): void => {
+    this.#connector?.abort();
+    this.#closed(this.#ending?.reason ?? 'reset', this.#ending?.cause);
+  };
+
+  /** Ends a session that has no backend. */
+  #leave(reason: CloseReason, how: (client: Socket) => void): void {
+    this.#connector?.abort();
+    this.#ending ??= { reason };
+    how(this.#request.client);
+  }
+
+  #relay(backend: Socket): void {
+    const { client, timeouts } = this.#request;
+    this.#unwatchClient();
+    this.#connector = undefined;
+    this.#pair = new RelayPair(client, backend, timeouts, {
+      onBytes: (direction, bytes) => this.#count(direction, bytes),
+      onClose: (reason, cause) => this.#closed(reason, cause),
+    });
+    this.#pair.start();
+  }
+
+  #closed(reason: CloseReason, cause?: Error): void {
+    this.#count('open', -1);
+    this.#host.onSessionClosed(this);
+    this.#request.observer.onClose(reason, sessionError(reason, cause));
+  }
+
+  /** Adds to the listener's row and, for what both rows have in common, to the backend's. */
+  #count(counter: CounterName, amount: number): void {
+    const { counters } = this.#host;
+    if (this.#listener !== undefined) counters.addToListener(this.#listener, counter, amount);
+    if (this.#backend !== undefined) counters.addToBackend(this.#backend, counter, amount);
+  }
+}

@@ -1,0 +1,23 @@
+/** Spliceway as a library: everything that is public. */
+export type { Duration } from './config/duration.js';
+export type { BackendOptions, ProxyOptions } from './config/schema.js';
+export { errorCatalogue, SplicewayError, type SplicewayErrorCode } from './errors.js';
+export type {
+  BackendErrorEvent,
+  NoBackendEvent,
+  PauseEvent,
+  ProxyEvents,
+  ResumeEvent,
+} from './proxy/events.js';
+export { type JoinOptions, join } from './proxy/join.js';
+export type { ListenerAddress } from './proxy/listener.js';
+export { type CloseOptions, createProxy, type HandoffOptions, type Proxy } from './proxy/proxy.js';
+export type {
+  ClientAddress,
+  CloseReason,
+  Session,
+  SessionEvents,
+  SessionState,
+  SessionSummary,
+} from './proxy/session.js';
+export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './proxy/stats.js';

@@ -1,0 +1,79 @@
+/** Two open sockets made one connection. */
+import type { Socket } from 'node:net';
+import { type Duration, parseDuration } from '../config/duration.js';
+import type { EngineChoice } from '../config/types.js';
+import { checkSocket } from '../engine/check-socket.js';
+import { createEngine } from '../engine/choose.js';
+import type { Engine } from '../engine/engine.js';
+import { SplicewayError } from '../errors.js';
+import { clientOf } from './observe.js';
+import { Session } from './session.js';
+
+export interface JoinOptions {
+  /** Default `auto`: native where it runs, else stream with a warning of the process. */
+  engine?: EngineChoice | undefined;
+  /** How long the session may live with no byte moving either way. Default 0: for ever, as with `pipe()`. */
+  idleTimeout?: Duration | undefined;
+  /** The same once one side has ended its stream. Default 0. */
+  halfCloseTimeout?: Duration | undefined;
+}
+
+/**
+ * Engines for joins, made at the first one and kept: they live as long as the process, and keep it alive
+ * only while sessions do.
+ */
+const engines = new Map<EngineChoice, Engine>();
+let lastId = 0;
+
+/**
+ * Joins two open sockets: what `a.pipe(b).pipe(a)` does, with the native engine in the kernel. Both sockets belong
+ * to the session from here on: do not touch them again. Bytes that either had read and not consumed
+ * travel first; bytes queued for writing on either are written before. Half-close and resets are passed on.
+ *
+ * @param a counts as the client: `bytesUpstream` runs from `a` to `b`
+ * @param b counts as the backend
+ * @returns the session, open already; its `closed` resolves at the end
+ * @throws SplicewayError `ERR_SPLICEWAY_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_RESOURCE_LIMIT`,
+ *   `…_INVALID_DURATION`, `…_ENGINE_UNAVAILABLE`; both sockets are then still yours
+ */
+export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
+  const timeouts = {
+    connectMs: 0,
+    idleMs: parseDuration(options.idleTimeout ?? 0),
+    halfCloseMs: parseDuration(options.halfCloseTimeout ?? 0),
+  };
+  checkSocket(a);
+  checkSocket(b);
+  if (a === b) {
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_SOCKET_UNUSABLE',
+      'a socket cannot be joined to itself; pass two different ones',
+    );
+  }
+  const session = new Session({ id: lastId + 1, client: clientOf(a), listener: 'join' });
+  const engineSession = engineFor(options.engine ?? 'auto').join({
+    client: a,
+    backend: b,
+    timeouts,
+    observer: {
+      // A join connects to nothing, so there is nothing that fails or opens.
+      onAttemptFailed: () => {},
+      onOpen: () => {},
+      onClose: (reason, error) => session.markClosed(reason, error),
+    },
+  });
+  lastId += 1;
+  session.attach(engineSession);
+  session.markOpen(undefined);
+  return session;
+}
+
+function engineFor(choice: EngineChoice): Engine {
+  const existing = engines.get(choice);
+  if (existing !== undefined) return existing;
+  // Joins are not counted by listener and backend; one row of each is the least that an engine has.
+  const chosen = createEngine(choice, { listeners: 1, backends: 1, threads: 1 });
+  if (chosen.warning !== undefined) process.emitWarning(chosen.warning, 'SplicewayWarning');
+  engines.set(choice, chosen.engine);
+  return chosen.engine;
+}

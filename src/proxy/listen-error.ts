@@ -1,0 +1,42 @@
+/** What to do when a listener cannot be opened. */
+import { SplicewayError } from '../errors.js';
+
+/**
+ * Turns the system's error into one that says what to do.
+ *
+ * @param name the address, as the user wrote it
+ * @param cause the system's error, with a `code` such as `EADDRINUSE`
+ */
+export function listenError(name: string, cause: Error): SplicewayError {
+  const { code = cause.name } = cause as NodeJS.ErrnoException;
+  const isUnix = name.startsWith('unix:');
+  const advice = (isUnix ? unixAdvice : tcpAdvice)[code] ?? generalAdvice[code];
+  const reason = advice ?? `the system says ${code}; check the address`;
+  return new SplicewayError('ERR_SPLICEWAY_LISTEN', `cannot listen on ${name}: ${reason}`, {
+    cause,
+  });
+}
+
+type Advice = Readonly<Record<string, string>>;
+
+const tcpAdvice: Advice = {
+  EADDRINUSE:
+    'the address is in use; stop the program that has it (ss -ltnp shows which), or choose another port',
+  EACCES:
+    'not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE, so choose a higher one',
+  EADDRNOTAVAIL:
+    'no network interface here has this address (ip addr shows them); use one of them, or :port for all',
+  ENOTFOUND: 'the name does not resolve; use an IP address of this machine, or :port for all',
+};
+
+const unixAdvice: Advice = {
+  EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
+  EACCES: 'not permitted to create a socket there; check the permissions of its folder',
+  ENOENT: 'the folder does not exist; create it first',
+  ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',
+};
+
+const generalAdvice: Advice = {
+  EMFILE: 'no file descriptor is left; raise the limit (ulimit -n)',
+  ENFILE: 'no file descriptor is left on the whole system; raise fs.file-max',
+};

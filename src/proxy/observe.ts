@@ -1,0 +1,56 @@
+/** From what an engine tells about a session to what users see. */
+import type { Socket } from 'node:net';
+import type { ResolvedAddress } from '../engine/engine.js';
+import { SplicewayError } from '../errors.js';
+import type { ClientAddress } from './session.js';
+
+/** Read it before the engine takes the socket: afterwards nobody knows. */
+export function clientOf(socket: Socket): ClientAddress {
+  return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+}
+
+/** `127.0.0.1:3306`, `[::1]:3306` or `unix:/path`. */
+export function showResolved(address: ResolvedAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return address.family === 6 ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`;
+}
+
+/** @param code the system's name of what happened, such as `ECONNREFUSED` */
+export function attemptError(
+  backend: string,
+  address: ResolvedAddress,
+  code: string,
+): SplicewayError {
+  const resolved = showResolved(address);
+  const where = resolved === backend ? backend : `${backend} (${resolved})`;
+  return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', `backend ${where} ${because(code)}`);
+}
+
+/** @param cause what the resolver said */
+export function resolveError(backend: string, cause: Error): SplicewayError {
+  const { code = cause.message } = cause as NodeJS.ErrnoException;
+  const message =
+    `the name of backend ${backend} does not resolve (${code}); ` +
+    'check its spelling and the name servers; it is looked up again when it is needed';
+  return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', message, { cause });
+}
+
+function because(code: string): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `refused the connection (${code}); start the server there, or correct the address`;
+    case 'ETIMEDOUT':
+      return `did not answer in time (${code}); check the network, or raise connectTimeout`;
+    case 'ENOENT':
+      return `has no socket at its path (${code}); start the server there, or correct the path`;
+    case 'EACCES':
+      return `may not be connected to by this user (${code}); check the permissions of its path`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return `was not tried: no file descriptor is left (${code}); raise the limit (ulimit -n)`;
+    case 'EADDRNOTAVAIL':
+      return `was not tried: no local port is left (${code}); widen net.ipv4.ip_local_port_range`;
+    default:
+      return `cannot be reached (${code})`;
+  }
+}

@@ -1,0 +1,91 @@
+/** The backends to try for one client. */
+import type { ResolvedAddress, Route, Target } from '../engine/engine.js';
+import type { Pool } from './pool.js';
+
+/** As `Policy.pick`. A route needs no more of a policy, and a named backend needs no policy at all. */
+export type Pick = (tried: ReadonlySet<number>) => number | undefined;
+
+/** What was known of a backend when it was tried. */
+interface Trial {
+  readonly backend: number;
+  readonly addresses: readonly ResolvedAddress[];
+  readonly generation: number;
+}
+
+/**
+ * Every backend once, in the order of the policy. When all have failed, names that now resolve to
+ * other addresses get one more try: a backend that moved is the usual reason why none answers.
+ */
+export class PoolRoute implements Route {
+  readonly #pool: Pool;
+  readonly #pick: Pick;
+  readonly #lookupLimitMs: number;
+  readonly #tried = new Set<number>();
+  readonly #trials: Trial[] = [];
+  #secondRound: Trial[] | undefined;
+
+  /** @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit */
+  constructor(pool: Pool, pick: Pick, lookupLimitMs: number) {
+    this.#pool = pool;
+    this.#pick = pick;
+    this.#lookupLimitMs = lookupLimitMs;
+  }
+
+  /** In the common case the answer is there at once, and no promise is made. */
+  next(): Target | undefined | Promise<Target | undefined> {
+    const backend = this.#secondRound === undefined ? this.#pick(this.#tried) : undefined;
+    if (backend === undefined) return this.#nextOfSecondRound();
+    this.#tried.add(backend);
+    const { addresses } = this.#pool.backend(backend);
+    return addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
+  }
+
+  #try(backend: number): Target {
+    const { addresses, generation, isName } = this.#pool.backend(backend);
+    if (isName) this.#trials.push({ backend, addresses, generation });
+    return { backend, addresses };
+  }
+
+  /** A name that has never resolved. */
+  async #resolveThenTry(backend: number): Promise<Target | undefined> {
+    await this.#lookup(backend);
+    return this.#pool.backend(backend).addresses.length > 0 ? this.#try(backend) : this.next();
+  }
+
+  #nextOfSecondRound(): undefined | Promise<Target | undefined> {
+    this.#secondRound ??= this.#trials.splice(0);
+    return this.#secondRound.length === 0 ? undefined : this.#retry(this.#secondRound);
+  }
+
+  async #retry(round: Trial[]): Promise<Target | undefined> {
+    for (let trial = round.shift(); trial !== undefined; trial = round.shift()) {
+      const { backend, addresses: before, generation } = trial;
+      // The failed attempt may have started a lookup already; its answer is as good as a new one.
+      if (this.#pool.backend(backend).generation === generation) await this.#lookup(backend);
+      const { addresses } = this.#pool.backend(backend);
+      if (!sameAddresses(before, addresses)) return { backend, addresses };
+    }
+    return undefined;
+  }
+
+  /** Resolvers may take half a minute to give up; the client should not. */
+  async #lookup(backend: number): Promise<void> {
+    const resolved = this.#pool.backend(backend).resolve();
+    if (this.#lookupLimitMs === 0) return resolved;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#lookupLimitMs);
+    });
+    await Promise.race([resolved, limit]);
+    clearTimeout(timer);
+  }
+}
+
+/** The same set; a resolver that rotates its answers has not moved anything. */
+function sameAddresses(
+  before: readonly ResolvedAddress[],
+  after: readonly ResolvedAddress[],
+): boolean {
+  const keys = new Set(before.map((address) => JSON.stringify(address)));
+  return after.every((address) => keys.has(JSON.stringify(address)));
+}

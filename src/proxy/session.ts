@@ -1,0 +1,146 @@
+/** One client joined to one backend, as users of the library see it. */
+import { EventEmitter } from 'node:events';
+import type { CloseReason, EngineSession } from '../engine/engine.js';
+import type { SplicewayError } from '../errors.js';
+
+export type { CloseReason };
+
+/** Who connected. A client of a unix listener has no address: `''` and port 0. */
+export interface ClientAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export type SessionState = 'connecting' | 'open' | 'closed';
+
+/** How a session ended; figures are final. */
+export interface SessionSummary {
+  readonly reason: CloseReason;
+  /** The backend that answered, by name; `undefined` when none did, and for `join()`. */
+  readonly backend: string | undefined;
+  /** Bytes passed from client to backend. */
+  readonly bytesUpstream: number;
+  /** Bytes passed from backend to client. */
+  readonly bytesDownstream: number;
+  /** From the moment the client was taken. */
+  readonly durationMs: number;
+  /** For every reason but `finished`. */
+  readonly error: SplicewayError | undefined;
+}
+
+export interface SessionEvents {
+  /** A backend answered; bytes move from now on. */
+  open: [backend: string];
+  /** The end, always emitted once. */
+  close: [summary: SessionSummary];
+  /** Before `close`, when the session did not finish by itself. Nothing is thrown when nobody listens. */
+  error: [error: SplicewayError];
+}
+
+/** What a session is told at its start. */
+export interface SessionOrigin {
+  readonly id: number;
+  readonly client: ClientAddress;
+  readonly listener: string;
+}
+
+/** Emits `open`, `error` and `close`; see `SessionEvents`. */
+export class Session extends EventEmitter<SessionEvents> {
+  /** Counts up from 1, for each proxy. */
+  readonly id: number;
+  readonly client: ClientAddress;
+  /** Address of the listener that accepted the client; `handoff` or `join` where none did. */
+  readonly listener: string;
+  /** When the client was taken. */
+  readonly openedAt: Date = new Date();
+  readonly #startedAt = performance.now();
+  #engineSession: EngineSession | undefined;
+  #state: SessionState = 'connecting';
+  #backend: string | undefined;
+  #summary: SessionSummary | undefined;
+  #closed: Deferred<SessionSummary> | undefined;
+
+  /** @internal Sessions are made by `createProxy()`, `handoff()` and `join()`. */
+  constructor(origin: SessionOrigin) {
+    super();
+    this.id = origin.id;
+    this.client = origin.client;
+    this.listener = origin.listener;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Name of the backend, once it answered. */
+  get backend(): string | undefined {
+    return this.#backend;
+  }
+
+  /** Bytes passed from client to backend so far; live. */
+  get bytesUpstream(): number {
+    return this.#summary?.bytesUpstream ?? this.#engineSession?.bytesUpstream ?? 0;
+  }
+
+  /** Bytes passed from backend to client so far; live. */
+  get bytesDownstream(): number {
+    return this.#summary?.bytesDownstream ?? this.#engineSession?.bytesDownstream ?? 0;
+  }
+
+  /** Resolves with the summary when the session has ended; never rejects. */
+  get closed(): Promise<SessionSummary> {
+    if (this.#summary !== undefined) return Promise.resolve(this.#summary);
+    this.#closed ??= deferred();
+    return this.#closed.promise;
+  }
+
+  /** Cuts both connections with a reset, at once. Safe at any time, also twice. */
+  destroy(): void {
+    if (this.#state !== 'closed') this.#engineSession?.destroy();
+  }
+
+  /** @internal */
+  attach(engineSession: EngineSession): void {
+    this.#engineSession = engineSession;
+  }
+
+  /** @internal @param backend `undefined` for a join, whose backend has no name */
+  markOpen(backend: string | undefined): void {
+    this.#state = 'open';
+    this.#backend = backend;
+    if (backend !== undefined) this.emit('open', backend);
+  }
+
+  /** @internal */
+  markClosed(reason: CloseReason, error: SplicewayError | undefined): void {
+    const summary: SessionSummary = {
+      reason,
+      backend: this.#backend,
+      bytesUpstream: this.bytesUpstream,
+      bytesDownstream: this.bytesDownstream,
+      durationMs: performance.now() - this.#startedAt,
+      error,
+    };
+    this.#state = 'closed';
+    this.#summary = summary;
+    // The engine's object holds memory of the loops; users may keep this one for as long as they like.
+    this.#engineSession = undefined;
+    if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error);
+    this.emit('close', summary);
+    this.#closed?.resolve(summary);
+  }
+}
+
+interface Deferred<Value> {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
+}
+
+/** `Promise.withResolvers` came with Node 22. */
+function deferred<Value>(): Deferred<Value> {
+  let resolve: (value: Value) => void = () => {};
+  const promise = new Promise<Value>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

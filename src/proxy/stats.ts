@@ -1,0 +1,84 @@
+/** The figures of a proxy at one moment. */
+import type { Engine } from '../engine/engine.js';
+import type { CounterRow } from '../stats/counters.js';
+import type { PoolBackend } from './pool.js';
+
+/** Figures of one listener, one backend, or the handoffs. */
+export interface RowStats {
+  /** Sessions alive now. */
+  readonly open: number;
+  /** Sessions since the start. */
+  readonly opened: number;
+  /** Listener: sessions that found no backend. Backend: times that it could not be reached. */
+  readonly failed: number;
+  readonly bytesUpstream: number;
+  readonly bytesDownstream: number;
+}
+
+export interface ListenerStats extends RowStats {
+  readonly address: string;
+}
+
+export interface BackendStats extends RowStats {
+  readonly address: string;
+  readonly weight: number;
+}
+
+export interface ProxyStats {
+  readonly engine: 'native' | 'stream';
+  /** Over all listeners, and handoffs. */
+  readonly sessions: { readonly open: number; readonly opened: number; readonly failed: number };
+  readonly bytes: { readonly upstream: number; readonly downstream: number };
+  readonly listeners: readonly ListenerStats[];
+  /** Sessions that came in through `handoff()`. */
+  readonly handoff: RowStats;
+  readonly backends: readonly BackendStats[];
+}
+
+/**
+ * Reads the engine's counters, which cost its loops nothing.
+ *
+ * @param listeners their addresses; the row after the last one is that of the handoffs
+ */
+export function readStats(
+  engine: Pick<Engine, 'name' | 'counters'>,
+  listeners: readonly string[],
+  backends: readonly PoolBackend[],
+): ProxyStats {
+  const { counters } = engine;
+  const listenerRows = listeners.map((address, row) => ({
+    address,
+    ...figures(counters.listener(row)),
+  }));
+  const handoff = figures(counters.listener(listeners.length));
+  const total = [...listenerRows, handoff].reduce<RowStats>(add, none);
+  return {
+    engine: engine.name,
+    sessions: { open: total.open, opened: total.opened, failed: total.failed },
+    bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
+    listeners: listenerRows,
+    handoff,
+    backends: backends.map(({ name, weight, resolveFailures }, row) => {
+      const counted = figures(counters.backend(row));
+      // A name without addresses never reaches the engine, and was not reachable all the same.
+      return { address: name, weight, ...counted, failed: counted.failed + resolveFailures };
+    }),
+  };
+}
+
+const none: RowStats = { open: 0, opened: 0, failed: 0, bytesUpstream: 0, bytesDownstream: 0 };
+
+function figures(row: CounterRow): RowStats {
+  const { open, opened, failed, bytesUpstream, bytesDownstream } = row;
+  return { open, opened, failed, bytesUpstream, bytesDownstream };
+}
+
+function add(sum: RowStats, row: RowStats): RowStats {
+  return {
+    open: sum.open + row.open,
+    opened: sum.opened + row.opened,
+    failed: sum.failed + row.failed,
+    bytesUpstream: sum.bytesUpstream + row.bytesUpstream,
+    bytesDownstream: sum.bytesDownstream + row.bytesDownstream,
+  };
+}

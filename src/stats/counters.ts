@@ -1,0 +1,112 @@
+/**
+ * Counters that live in one flat array of unsigned 64-bit integers, so that the native loops can
+ * write them while JavaScript reads them: no call, no message, no lock.
+ *
+ * Layout (the native side has the same constants in native/core/stats/counters.h): one block a writer (a
+ * native loop, or the one JavaScript thread), in it one row a listener and then one row a backend, in
+ * it the five counters below, padded to a cache line.
+ */
+
+/** 64 bytes a row: rows of two writers never share a cache line. */
+export const ROW_WORDS = 8;
+
+/** Position of each counter in its row. */
+export const Counter = {
+  /** Sessions that began: accepted by the listener, or connected to the backend. */
+  opened: 0,
+  /** Sessions alive now. */
+  open: 1,
+  /** Listener: sessions that found no backend. Backend: connection attempts that failed. */
+  failed: 2,
+  bytesUpstream: 3,
+  bytesDownstream: 4,
+} as const;
+
+export type CounterName = keyof typeof Counter;
+
+/** One row, summed over all writers. */
+export type CounterRow = Readonly<Record<CounterName, number>>;
+
+/** Reads the counters of an engine; see the layout above. */
+export class CounterReader {
+  readonly #words: BigUint64Array;
+  readonly #listeners: number;
+  readonly #rows: number;
+
+  /** @param words `writers × (listeners + backends) × ROW_WORDS` words */
+  constructor(words: BigUint64Array, listeners: number, backends: number) {
+    this.#words = words;
+    this.#listeners = listeners;
+    this.#rows = listeners + backends;
+  }
+
+  listener(index: number): CounterRow {
+    return this.#row(index);
+  }
+
+  backend(index: number): CounterRow {
+    return this.#row(this.#listeners + index);
+  }
+
+  #row(row: number): CounterRow {
+    return {
+      opened: this.#sum(row, Counter.opened),
+      open: this.#sum(row, Counter.open),
+      failed: this.#sum(row, Counter.failed),
+      bytesUpstream: this.#sum(row, Counter.bytesUpstream),
+      bytesDownstream: this.#sum(row, Counter.bytesDownstream),
+    };
+  }
+
+  #sum(row: number, counter: number): number {
+    let sum = 0n;
+    for (
+      let at = row * ROW_WORDS + counter;
+      at < this.#words.length;
+      at += this.#rows * ROW_WORDS
+    ) {
+      sum += Atomics.load(this.#words, at);
+    }
+    return Number(sum);
+  }
+}
+
+/**
+ * Writes one block of the layout above: the side of an engine whose bytes pass through JavaScript.
+ * One writer a block, so that nothing but the figures themselves has to be atomic.
+ */
+export class CounterWriter {
+  readonly #words: BigUint64Array;
+  readonly #listeners: number;
+
+  /** @param words one block: `(listeners + backends) × ROW_WORDS` words */
+  constructor(words: BigUint64Array, listeners: number) {
+    this.#words = words;
+    this.#listeners = listeners;
+  }
+
+  /** @param amount may be negative: `open` goes down, and bytes that never left are taken back */
+  addToListener(index: number, counter: CounterName, amount: number): void {
+    this.#add(index, counter, amount);
+  }
+
+  /** @param amount as for `addToListener` */
+  addToBackend(index: number, counter: CounterName, amount: number): void {
+    this.#add(this.#listeners + index, counter, amount);
+  }
+
+  #add(row: number, counter: CounterName, amount: number): void {
+    // Unsigned words wrap, so adding a negative number takes away.
+    Atomics.add(this.#words, row * ROW_WORDS + Counter[counter], BigInt(amount));
+  }
+}
+
+/** The words of `writers` blocks, all zero, in memory that other threads may be shown. */
+export function createCounterWords(
+  writers: number,
+  listeners: number,
+  backends: number,
+): BigUint64Array {
+  const words = writers * (listeners + backends) * ROW_WORDS;
+  return new BigUint64Array(new SharedArrayBuffer(words * BigUint64Array.BYTES_PER_ELEMENT));
+}

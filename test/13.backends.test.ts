@@ -1,0 +1,201 @@
+/** Which backend a client gets, and what happens when one does not answer. */
+import { describe, expect, it } from 'vitest';
+import type { SplicewayError } from '../src/errors.js';
+import { engines } from './helpers/engines.js';
+import {
+  nextSession,
+  nextSummary,
+  portOf,
+  type RunningProxy,
+  startProxy,
+} from './helpers/proxies.js';
+import {
+  refusedAddress,
+  startBlackhole,
+  startEcho,
+  startNamed,
+  startServer,
+} from './helpers/servers.js';
+import { connect, readAll, readExactly } from './helpers/sockets.js';
+
+/** One client after the other; what each was told. */
+async function askInTurn(proxy: RunningProxy, clients: number): Promise<string> {
+  let answers = '';
+  for (let index = 0; index < clients; index++) {
+    const client = await connect(portOf(proxy));
+    client.end();
+    answers += String(await readAll(client));
+  }
+  return answers;
+}
+
+async function namedBackends(names: string): Promise<string[]> {
+  const servers = await Promise.all([...names].map((name) => startNamed(name)));
+  return servers.map((server) => server.address);
+}
+
+function errorsOf(proxy: RunningProxy): { backend: string; error: SplicewayError }[] {
+  const errors: { backend: string; error: SplicewayError }[] = [];
+  proxy.on('backendError', (event) => errors.push(event));
+  return errors;
+}
+
+describe.each(engines)('backends with %s', (engine) => {
+  it('takes them in turn', async () => {
+    const proxy = await startProxy(engine, { backends: await namedBackends('abc') });
+    expect(await askInTurn(proxy, 9)).toBe('abcabcabc');
+  });
+
+  it('serves weights 5:1:1 smoothly, not five in a row', async () => {
+    const [a = '', b = '', c = ''] = await namedBackends('abc');
+    const proxy = await startProxy(engine, { backends: [{ address: a, weight: 5 }, b, c] });
+    expect(await askInTurn(proxy, 14)).toBe('aabacaaaabacaa');
+    expect(proxy.stats().backends.map(({ opened }) => opened)).toEqual([10, 2, 2]);
+  });
+
+  it('keeps an open session on its backend while others come and go', async () => {
+    const first = await startEcho();
+    const [other = ''] = await namedBackends('x');
+    const proxy = await startProxy(engine, { backends: [first.address, other] });
+    const started = nextSession(proxy);
+    const client = await connect(portOf(proxy));
+    client.write('1');
+    await readExactly(client, 1);
+    expect(await askInTurn(proxy, 1)).toBe('x');
+    client.write('2');
+    expect(String(await readExactly(client, 1))).toBe('2');
+    expect((await started).backend).toBe(first.address);
+  });
+
+  it('tries the next one at once when one refuses', async () => {
+    const refused = await refusedAddress();
+    const [good = ''] = await namedBackends('g');
+    const proxy = await startProxy(engine, { backends: [refused, good] });
+    const errors = errorsOf(proxy);
+    expect(await askInTurn(proxy, 4)).toBe('gggg');
+    expect(errors.map(({ backend }) => backend)).toEqual([refused, refused]);
+    expect(errors[0]?.error.code).toBe('ERR_SPLICEWAY_BACKEND_FAILED');
+    expect(errors[0]?.error.message).toContain('ECONNREFUSED');
+    const [down, up] = proxy.stats().backends;
+    expect(down).toMatchObject({ failed: 2, opened: 0, open: 0 });
+    expect(up).toMatchObject({ failed: 0, opened: 4 });
+  });
+
+  it('tries the next one when one does not answer in time', async () => {
+    const silent = await startBlackhole();
+    const [good = ''] = await namedBackends('g');
+    const proxy = await startProxy(engine, { backends: [silent, good], connectTimeout: '300ms' });
+    const errors = errorsOf(proxy);
+    expect(await askInTurn(proxy, 1)).toBe('g');
+    expect(errors[0]?.error.message).toContain('ETIMEDOUT');
+  });
+
+  it('disconnects the client when none answers, says why, and goes on', async () => {
+    const backends = [await refusedAddress(), await refusedAddress()];
+    const proxy = await startProxy(engine, { backends });
+    const noBackend: string[] = [];
+    proxy.on('noBackend', ({ session, error }) => noBackend.push(`${session.id} ${error.code}`));
+    const codes: string[] = [];
+    proxy.on('session', (session) => session.on('error', ({ code }) => codes.push(code)));
+    for (let round = 0; round < 3; round++) {
+      const summary = nextSummary(proxy);
+      const client = await connect(portOf(proxy));
+      expect((await readAll(client)).length).toBe(0);
+      expect(await summary).toMatchObject({ reason: 'no-backend', backend: undefined });
+    }
+    expect(noBackend).toEqual([1, 2, 3].map((id) => `${id} ERR_SPLICEWAY_NO_BACKEND`));
+    expect(codes).toEqual(Array(3).fill('ERR_SPLICEWAY_NO_BACKEND'));
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 3, failed: 3 });
+    expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([3, 3]);
+  });
+
+  it('uses a backend again that has come back', async () => {
+    const gone = await startNamed('a');
+    const [other = ''] = await namedBackends('b');
+    const proxy = await startProxy(engine, { backends: [gone.address, other] });
+    expect(await askInTurn(proxy, 2)).toBe('ab');
+    await gone.close();
+    expect(await askInTurn(proxy, 2)).toBe('bb');
+    await startServer((socket) => socket.resume().end('A'), {
+      listen: { port: gone.port, host: '127.0.0.1' },
+    });
+    expect(await askInTurn(proxy, 2)).toBe('Ab');
+  });
+
+  it('connects to a name, through each of its addresses', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(
+      engine,
+      { backends: [`db.test:${echo.port}`] },
+      {
+        lookup: async () => [
+          { address: '::1', family: 6 },
+          { address: '127.0.0.1', family: 4 },
+        ],
+      },
+    );
+    const errors = errorsOf(proxy);
+    const client = await connect(portOf(proxy));
+    client.end('by name');
+    expect(String(await readAll(client))).toBe('by name');
+    expect(errors[0]?.error.message).toContain(`[::1]:${echo.port}`);
+    // Its other address answered, so the backend itself has not failed.
+    expect(proxy.stats().backends).toMatchObject([{ failed: 0, opened: 1 }]);
+  });
+
+  it('connects to localhost as the system resolves it', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, { backends: [`localhost:${echo.port}`] });
+    const client = await connect(portOf(proxy));
+    client.end('local');
+    expect(String(await readAll(client))).toBe('local');
+  });
+
+  it('resolves a name again when connecting fails, and serves the same client there', async () => {
+    const echo = await startEcho();
+    const answers = ['127.0.0.2', '127.0.0.1'];
+    const proxy = await startProxy(
+      engine,
+      { backends: [`moved.test:${echo.port}`] },
+      { lookup: async () => [{ address: answers.shift() ?? '127.0.0.1', family: 4 }] },
+    );
+    const client = await connect(portOf(proxy));
+    client.end('found');
+    expect(String(await readAll(client))).toBe('found');
+    expect(proxy.stats().sessions).toMatchObject({ opened: 1, failed: 0 });
+    expect(proxy.stats().backends).toMatchObject([{ failed: 1, opened: 1 }]);
+  });
+
+  it('starts with a name that does not resolve yet, with a warning', async () => {
+    const echo = await startEcho();
+    let known = false;
+    const proxy = await startProxy(
+      engine,
+      { backends: [`later.test:${echo.port}`] },
+      {
+        lookup: async () => {
+          if (known) return [{ address: '127.0.0.1', family: 4 }];
+          throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
+        },
+      },
+    );
+    const warning = await new Promise<string>((resolve) => proxy.once('warning', resolve));
+    expect(warning).toContain(`later.test:${echo.port}`);
+    expect(warning).toContain('ENOTFOUND');
+    const summary = nextSummary(proxy);
+    expect((await readAll(await connect(portOf(proxy)))).length).toBe(0);
+    expect((await summary).reason).toBe('no-backend');
+    known = true;
+    const client = await connect(portOf(proxy));
+    client.end('now');
+    expect(String(await readAll(client))).toBe('now');
+  });
+
+  it('connects to a unix backend, and goes past one that is not there', async () => {
+    const { address } = await startNamed('n');
+    const proxy = await startProxy(engine, { backends: ['unix:/nonexistent/x.sock', address] });
+    const errors = errorsOf(proxy);
+    expect(await askInTurn(proxy, 1)).toBe('n');
+    expect(errors[0]?.error.message).toContain('ENOENT');
+  });
+});

@@ -1,0 +1,107 @@
+/** Listeners: what can go wrong when they open, and unix sockets that a dead process left behind. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { within } from './helpers/deadline.js';
+import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
+import { engines } from './helpers/engines.js';
+import { portOf, startProxy } from './helpers/proxies.js';
+import { startEcho, startServer } from './helpers/servers.js';
+import { connect, readAll } from './helpers/sockets.js';
+import { tempPath } from './helpers/temp.js';
+
+/** A socket file whose process was killed. */
+async function staleSocket(path: string): Promise<void> {
+  const program = `require('node:net').createServer().listen(process.argv[1], () => console.log())`;
+  const child = spawn(process.execPath, ['-e', program, path]);
+  await within('the child to listen', once(child.stdout, 'data'));
+  child.kill('SIGKILL');
+  await within('the end of the child', once(child, 'exit'));
+  expect(existsSync(path)).toBe(true);
+}
+
+describe.each(engines)('listeners with %s', (engine) => {
+  const listenError = async (listen: string | string[]) => {
+    const error = await startProxy(engine, { listen, backends: ['127.0.0.1:1'] }).then(
+      () => undefined,
+      (reason: unknown) => reason as { code: string; message: string },
+    );
+    expect(error?.code).toBe('ERR_SPLICEWAY_LISTEN');
+    return error?.message ?? '';
+  };
+
+  it('say that an address is in use, by name, and what to do', async () => {
+    const { address } = await startServer();
+    const before = openDescriptors();
+    // The first listener was open already; it is closed again.
+    const message = await listenError(['127.0.0.1:0', address]);
+    expect(message).toContain(address);
+    expect(message).toContain('in use');
+    expect(message).toContain('choose another port');
+    await untilBackTo(before);
+  });
+
+  it('say that an address is not of this machine', async () => {
+    expect(await listenError('192.0.2.1:0')).toContain('no network interface here');
+  });
+
+  it('accept on several addresses', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, {
+      listen: ['127.0.0.1:0', '[::1]:0', ':0'],
+      backends: [echo.address],
+    });
+    const [v4, v6, all] = proxy.addresses();
+    expect([v4?.family, v6?.family]).toEqual(['IPv4', 'IPv6']);
+    for (const where of [
+      { port: v4?.port ?? 0, host: '127.0.0.1' },
+      { port: v6?.port ?? 0, host: '::1' },
+      { port: all?.port ?? 0, host: '127.0.0.1' },
+      { port: all?.port ?? 0, host: '::1' },
+    ]) {
+      const client = await connect(where);
+      client.end('here');
+      expect(String(await readAll(client))).toBe('here');
+    }
+    expect(proxy.stats().listeners.map(({ opened }) => opened)).toEqual([1, 1, 2]);
+  });
+
+  it('replace the socket file of a dead process, and remove their own', async () => {
+    const path = tempPath('stale.sock');
+    await staleSocket(path);
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, { listen: `unix:${path}`, backends: [echo.address] });
+    const client = await connect(path);
+    client.end('alive');
+    expect(String(await readAll(client))).toBe('alive');
+    await proxy.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('leave the socket file of a living process alone', async () => {
+    const path = tempPath('live.sock');
+    await startEcho({ listen: { path } });
+    expect(await listenError(`unix:${path}`)).toContain('a program is listening on this path');
+    const client = await connect(path);
+    client.end('mine');
+    expect(String(await readAll(client))).toBe('mine');
+  });
+
+  it('leave a plain file alone', async () => {
+    const path = tempPath('data');
+    writeFileSync(path, 'precious');
+    expect(await listenError(`unix:${path}`)).toContain('not a socket');
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it('say that the folder of a unix socket is missing', async () => {
+    expect(await listenError('unix:/nonexistent/folder/x.sock')).toContain('create it first');
+  });
+
+  it('are not needed when sockets come by handoff alone', async () => {
+    const proxy = await startProxy(engine, { listen: [], backends: ['127.0.0.1:1'] });
+    expect(proxy.addresses()).toEqual([]);
+    expect(portOf(proxy)).toBe(0);
+  });
+});

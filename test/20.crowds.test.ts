@@ -1,0 +1,100 @@
+/** Many clients at once, and clients that leave at a bad moment. */
+import { connect as netConnect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { randomBytes } from './helpers/bytes.js';
+import { until } from './helpers/deadline.js';
+import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
+import { engines } from './helpers/engines.js';
+import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
+import { refusedAddress, startBlackhole, startEcho } from './helpers/servers.js';
+import { connect, readAll, readToEnding, reset } from './helpers/sockets.js';
+
+describe.each(engines)('crowds with %s', (engine) => {
+  it('disconnects 1,000 clients at once while all backends are down, and goes on', async () => {
+    const echo = await startEcho();
+    const backends = [await refusedAddress(), await refusedAddress(), await refusedAddress()];
+    const proxy = await startProxy(engine, { backends });
+    const after = await startProxy(engine, { backends: [echo.address] });
+    const before = openDescriptors();
+    const clients = Array.from({ length: 1000 }, () => connect(portOf(proxy)));
+    const endings = await Promise.all(clients.map(async (client) => readToEnding(await client)));
+    expect(endings.every(({ data }) => data.length === 0)).toBe(true);
+    await until('all sessions to end', () => proxy.stats().sessions.open === 0);
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1000, failed: 1000 });
+    expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([1000, 1000, 1000]);
+    for (const client of clients) (await client).destroy();
+    await untilBackTo(before);
+    const client = await connect(portOf(after));
+    client.end('still here');
+    expect(String(await readAll(client))).toBe('still here');
+  });
+
+  it('serves 300 clients at once, each its own bytes', async () => {
+    const servers = [await startEcho(), await startEcho(), await startEcho()];
+    const proxy = await startProxy(engine, { backends: servers.map(({ address }) => address) });
+    const before = openDescriptors();
+    const serve = async (seed: number) => {
+      const client = await connect(portOf(proxy));
+      const data = randomBytes(100_000 + seed, seed);
+      const answer = readAll(client, 25_000);
+      client.end(data);
+      const intact = (await answer).equals(data);
+      client.destroy();
+      return intact;
+    };
+    const intact = await Promise.all(Array.from({ length: 300 }, (_, seed) => serve(seed)));
+    expect(intact.every(Boolean)).toBe(true);
+    expect(proxy.stats().backends.map(({ opened }) => opened)).toEqual([100, 100, 100]);
+    await untilBackTo(before);
+  });
+
+  it('gives up connecting for a client that resets meanwhile', async () => {
+    const proxy = await startProxy(engine, { backends: [await startBlackhole()] });
+    const before = openDescriptors();
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    client.write('waiting');
+    reset(client);
+    expect(await summary).toMatchObject({ reason: 'reset', backend: undefined });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0 });
+    await untilBackTo(before);
+  });
+
+  it('keeps the question of a client that ended while its backend was being connected', async () => {
+    const silent = await startBlackhole();
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, {
+      backends: [silent, echo.address],
+      connectTimeout: '300ms',
+    });
+    const client = await connect(portOf(proxy));
+    client.end('asked and ended');
+    expect(String(await readAll(client))).toBe('asked and ended');
+  });
+
+  it('survives clients that reset right after they connect', async () => {
+    const proxy = await startProxy(engine, { backends: [(await startEcho()).address] });
+    const before = openDescriptors();
+    const gone = Array.from(
+      { length: 200 },
+      () =>
+        new Promise<void>((resolve) => {
+          const client = netConnect({ port: portOf(proxy), host: '127.0.0.1' });
+          client.on('error', () => {});
+          client.once('connect', () => reset(client));
+          client.once('close', () => resolve());
+        }),
+    );
+    await Promise.all(gone);
+    await until('all sessions to end', () => {
+      const { open, opened } = proxy.stats().sessions;
+      return open === 0 && opened === gone.length;
+    });
+    await untilBackTo(before);
+    const started = nextSession(proxy);
+    const client = await connect(portOf(proxy));
+    client.end('fine');
+    expect(String(await readAll(client))).toBe('fine');
+    expect((await (await started).closed).reason).toBe('finished');
+  });
+});

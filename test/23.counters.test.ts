@@ -1,0 +1,50 @@
+/** The layout of the counters, which the native loops share. */
+import { describe, expect, it } from 'vitest';
+import {
+  Counter,
+  CounterReader,
+  CounterWriter,
+  createCounterWords,
+  ROW_WORDS,
+} from '../src/stats/counters.js';
+
+describe('counters', () => {
+  it('lie listeners first, then backends, one padded row each, a block a writer', () => {
+    const words = createCounterWords(2, 2, 3);
+    expect(words.length).toBe(2 * (2 + 3) * ROW_WORDS);
+    const second = 5 * ROW_WORDS;
+    words[1 * ROW_WORDS + Counter.opened] = 7n;
+    words[second + 1 * ROW_WORDS + Counter.opened] = 5n;
+    words[2 * ROW_WORDS + Counter.bytesUpstream] = 100n;
+    words[second + 4 * ROW_WORDS + Counter.failed] = 3n;
+    const reader = new CounterReader(words, 2, 3);
+    const none = { opened: 0, open: 0, failed: 0, bytesUpstream: 0, bytesDownstream: 0 };
+    expect(reader.listener(0)).toEqual(none);
+    expect(reader.listener(1)).toEqual({ ...none, opened: 12 });
+    expect(reader.backend(0)).toEqual({ ...none, bytesUpstream: 100 });
+    expect(reader.backend(1)).toEqual(none);
+    expect(reader.backend(2)).toEqual({ ...none, failed: 3 });
+  });
+
+  it('count beyond 32 bits', () => {
+    const words = createCounterWords(1, 1, 1);
+    const writer = new CounterWriter(words, 1);
+    const terabyte = 2 ** 40;
+    writer.addToBackend(0, 'bytesDownstream', terabyte);
+    writer.addToBackend(0, 'bytesDownstream', terabyte);
+    expect(new CounterReader(words, 1, 1).backend(0).bytesDownstream).toBe(2 * terabyte);
+  });
+
+  it('go down as well as up', () => {
+    const words = createCounterWords(1, 2, 1);
+    const writer = new CounterWriter(words, 2);
+    const reader = new CounterReader(words, 2, 1);
+    for (let session = 0; session < 3; session++) writer.addToListener(1, 'open', 1);
+    writer.addToListener(1, 'open', -2);
+    expect(reader.listener(1).open).toBe(1);
+    writer.addToListener(1, 'open', -1);
+    expect(reader.listener(1).open).toBe(0);
+    expect(reader.listener(0).open).toBe(0);
+    expect(reader.backend(0).open).toBe(0);
+  });
+});

@@ -1,0 +1,78 @@
+/** 20,000 connections in a row leave nothing behind. The slow one, so it has a file to itself. */
+import { connect as netConnect } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { until } from './helpers/deadline.js';
+import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
+import { engines } from './helpers/engines.js';
+import { portOf, startProxy } from './helpers/proxies.js';
+import { startServer } from './helpers/servers.js';
+
+const CONNECTIONS = 20_000;
+const AT_ONCE = 100;
+const MIB = 1024 * 1024;
+
+/** Connects, asks, reads the answer to its end; true when it was the right one. */
+function ask(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const client = netConnect({ port, host: '127.0.0.1' });
+    client.on('data', (chunk) => {
+      answer += String(chunk);
+    });
+    client.on('error', () => {});
+    client.on('close', () => resolve(answer === 'question'));
+    client.end('question');
+  });
+}
+
+/** Bytes of the heap that are really in use. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+describe.each(engines)('endurance with %s', (engine) => {
+  it(`serves ${CONNECTIONS} connections and holds no more than before`, {
+    timeout: 180_000,
+  }, async () => {
+    let open = 0;
+    // The list that the helper keeps of its connections would look like a leak.
+    const server = await startServer((socket) => {
+      (server.sockets as unknown[]).length = 0;
+      open += 1;
+      socket.pipe(socket);
+      socket.once('close', () => {
+        open -= 1;
+      });
+    });
+    const proxy = await startProxy(engine, { backends: [server.address] });
+    let right = 0;
+    const batch = async () => {
+      const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => ask(portOf(proxy))));
+      right += answers.filter(Boolean).length;
+    };
+    const quiet = () =>
+      until('all to be closed', () => open === 0 && proxy.stats().sessions.open === 0);
+
+    const before = openDescriptors();
+    // Caches and pools fill up; what counts is growth from here on.
+    for (let warmUp = 0; warmUp < 10; warmUp++) await batch();
+    await quiet();
+    const heapBefore = heapInUse();
+    for (let done = 10 * AT_ONCE; done < CONNECTIONS; done += AT_ONCE) await batch();
+    await quiet();
+
+    expect(right).toBe(CONNECTIONS);
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: CONNECTIONS, failed: 0 });
+    expect(proxy.stats().bytes).toEqual({
+      upstream: 8 * CONNECTIONS,
+      downstream: 8 * CONNECTIONS,
+    });
+    await untilBackTo(before);
+    expect(heapInUse() - heapBefore).toBeLessThan(10 * MIB);
+  });
+});

@@ -1,0 +1,87 @@
+/** Runs the built command as users do: a process of its own, with arguments, streams and signals. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const DEADLINE_MS = 15_000;
+
+export interface CommandResult {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A started command. `await using` ends it, whatever became of the test. */
+export class RunningCommand {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<unknown[]>;
+  stdout = '';
+  stderr = '';
+
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+    const env = { ...process.env, npm_lifecycle_event: '', ...environment };
+    this.#child = spawn(process.execPath, [COMMAND, ...args], { env });
+    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.#ended = once(this.#child, 'close');
+  }
+
+  /** Resolves with the match as soon as what was written so far has one; fails at the end or the deadline. */
+  async waitFor(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
+    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    for (;;) {
+      const match = pattern.exec(this[stream]);
+      if (match !== null) return match;
+      if (deadline.aborted || this.#child.exitCode !== null) throw this.#missing(pattern);
+      const more = once(this.#child[stream], 'data', { signal: deadline }).catch(() => undefined);
+      await Promise.race([more, this.#ended]);
+    }
+  }
+
+  /** The port of the first listener. */
+  async port(): Promise<number> {
+    const [, port] = await this.waitFor('stdout', /^listening on .*:(\d+)$/m);
+    return Number(port);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Nobody reads standard output any more. */
+  closeStdout(): void {
+    this.#child.stdout.destroy();
+  }
+
+  /** Resolves when the command has ended; kills it, and fails, at the deadline. */
+  async ended(): Promise<CommandResult> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), DEADLINE_MS);
+    await this.#ended;
+    clearTimeout(timer);
+    const { exitCode, signalCode } = this.#child;
+    return { status: exitCode, signal: signalCode, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  #missing(pattern: RegExp): Error {
+    return new Error(
+      `the command wrote nothing like ${pattern}\nstdout: ${this.stdout}\nstderr: ${this.stderr}`,
+    );
+  }
+}
+
+/** Runs a command that ends by itself. */
+export async function runCommand(...args: string[]): Promise<CommandResult> {
+  await using command = new RunningCommand(args);
+  return await command.ended();
+}

@@ -1,0 +1,53 @@
+/** Proxies under test, closed when the test ends. */
+import { once } from 'node:events';
+import { onTestFinished } from 'vitest';
+import { type ProxyOptions, parseOptions } from '../../src/config/schema.js';
+import {
+  createProxyFromConfig,
+  type ProxyInternals,
+  type Proxy as RunningProxy,
+} from '../../src/proxy/proxy.js';
+import type { Session, SessionSummary } from '../../src/proxy/session.js';
+import { within } from './deadline.js';
+import type { EngineName } from './engines.js';
+
+export type { RunningProxy };
+
+/** What a test says of its proxy; it listens on any free port of 127.0.0.1, with two loops. */
+export type TestOptions = Omit<ProxyOptions, 'engine'>;
+
+export async function startProxy(
+  engine: EngineName,
+  options: TestOptions,
+  internals?: ProxyInternals,
+): Promise<RunningProxy> {
+  const config = parseOptions({ listen: '127.0.0.1:0', threads: 2, ...options, engine });
+  const proxy = await createProxyFromConfig(config, internals);
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+/** The port of the first listener. */
+export function portOf(proxy: RunningProxy): number {
+  return proxy.addresses()[0]?.port ?? 0;
+}
+
+/** The next session that begins. Ask before the client connects. */
+export function nextSession(proxy: RunningProxy): Promise<Session> {
+  return expected(
+    within('a session', once(proxy, 'session')).then(([session]) => session as Session),
+  );
+}
+
+/** The summary of the next session that begins. Ask before the client connects. */
+export function nextSummary(proxy: RunningProxy): Promise<SessionSummary> {
+  return expected(
+    nextSession(proxy).then((session) => within('the end of the session', session.closed)),
+  );
+}
+
+/** A test that fails before it awaits this must not fail a second time. */
+function expected<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {});
+  return promise;
+}

@@ -1,0 +1,113 @@
+/** Backends: small servers that are closed at the end of the test. */
+import { once } from 'node:events';
+import { type AddressInfo, type ListenOptions, Server, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { onTestFinished } from 'vitest';
+import { until, within } from './deadline.js';
+import { connect } from './sockets.js';
+
+export interface TestServer {
+  readonly port: number;
+  /** As a backend of the configuration. */
+  readonly address: string;
+  /** Every connection so far, the first one first. */
+  readonly sockets: readonly Socket[];
+  /** The connection with this number, when it comes. */
+  socket(index: number): Promise<Socket>;
+  /** Stops listening and cuts what is open. Also done when the test ends. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** Default: any free port of 127.0.0.1. */
+  readonly listen?: ListenOptions;
+  /** Do not read before the handler says so. */
+  readonly paused?: boolean;
+}
+
+/** @param handler what the server does with a connection; errors of the socket are ignored for it */
+export async function startServer(
+  handler: (socket: Socket, index: number) => void = () => {},
+  options: ServerOptions = {},
+): Promise<TestServer> {
+  const sockets: Socket[] = [];
+  const server = new Server({ allowHalfOpen: true, pauseOnConnect: options.paused ?? false });
+  server.on('connection', (socket) => {
+    socket.on('error', () => {});
+    sockets.push(socket);
+    handler(socket, sockets.length - 1);
+  });
+  server.listen({ backlog: 4096, ...(options.listen ?? { port: 0, host: '127.0.0.1' }) });
+  await within('listening', once(server, 'listening'));
+  const bound = server.address() as AddressInfo | string;
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  onTestFinished(close);
+  return {
+    port: typeof bound === 'string' ? 0 : bound.port,
+    address: showAddress(bound),
+    sockets,
+    socket: async (index) => {
+      await until(`connection ${index}`, () => sockets.length > index);
+      return sockets[index] as Socket;
+    },
+    close,
+  };
+}
+
+/** Sends back what it gets, and ends when the client ends. */
+export function startEcho(options?: ServerOptions): Promise<TestServer> {
+  return startServer((socket) => socket.pipe(socket), options);
+}
+
+/** Says its name at once and ends; counts nothing. */
+export function startNamed(name: string): Promise<TestServer> {
+  return startServer((socket) => {
+    socket.resume();
+    socket.end(name);
+  });
+}
+
+/** Accepts and reads nothing until told to. */
+export function startSink(): Promise<TestServer> {
+  return startServer(() => {}, { paused: true });
+}
+
+/** The address of a port that refuses connections: one that was free a moment ago. */
+export async function refusedAddress(): Promise<string> {
+  const server = await startServer();
+  await server.close();
+  return server.address;
+}
+
+/**
+ * The address of a listener that never answers: its queue is full, so the kernel drops every SYN. Its own thread
+ * sleeps for good and accepts none.
+ */
+export async function startBlackhole(): Promise<string> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     const server = require('node:net').createServer();
+     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       parentPort.postMessage(server.address().port);
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+     });`,
+    { eval: true },
+  );
+  onTestFinished(async () => {
+    await worker.terminate();
+  });
+  const [port] = (await within('the blackhole', once(worker, 'message'))) as [number];
+  // A queue of length n takes n + 1 connections.
+  await Promise.all([connect(port), connect(port)]);
+  return `127.0.0.1:${port}`;
+}
+
+function showAddress(bound: AddressInfo | string): string {
+  if (typeof bound === 'string') return `unix:${bound}`;
+  return bound.family === 'IPv6'
+    ? `[${bound.address}]:${bound.port}`
+    : `${bound.address}:${bound.port}`;
+}
