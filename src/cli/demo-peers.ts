@@ -1,0 +1,76 @@
+/** The two ends of the demonstration: backends that echo lines, and clients that send one. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+
+const ANSWER_DEADLINE_MS = 5000;
+
+/** A server on a free port of the loopback that answers each line with its own name and the line. */
+export class EchoBackend {
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(name: string): Promise<EchoBackend> {
+    const server = createServer((socket) => {
+      // A client that leaves early is no news to a demonstration.
+      socket.on('error', () => {});
+      echoLines(name, socket).catch(() => socket.destroy());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new EchoBackend(server);
+  }
+
+  /** `127.0.0.1:port` */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Takes no more connections. */
+  close(): void {
+    this.#server.close();
+  }
+}
+
+async function echoLines(name: string, socket: Socket): Promise<void> {
+  for await (const line of createInterface({ input: socket })) {
+    if (!socket.write(`backend ${name}: ${line}\n`)) await once(socket, 'drain');
+  }
+}
+
+/** Sends one line through the first listener of the proxy and resolves with the line that comes back. */
+export async function ask(proxy: RunningProxy, line: string): Promise<string> {
+  const socket = connect(firstListener(proxy));
+  socket.setEncoding('utf8');
+  const deadline = AbortSignal.timeout(ANSWER_DEADLINE_MS);
+  const abort = (): void => {
+    socket.destroy(new Error(`no answer within ${ANSWER_DEADLINE_MS / 1000} s`));
+  };
+  deadline.addEventListener('abort', abort);
+  socket.write(`${line}\n`);
+  try {
+    let answer = '';
+    for await (const text of socket) {
+      answer += text;
+      if (answer.includes('\n')) return answer.slice(0, answer.indexOf('\n'));
+    }
+    throw new Error('the connection was closed without an answer');
+  } finally {
+    deadline.removeEventListener('abort', abort);
+    socket.end();
+  }
+}
+
+/** Where a client on this machine finds the first listener: "all interfaces" includes the loopback. */
+function firstListener(proxy: RunningProxy): { host: string; port: number } | { path: string } {
+  const [listener] = proxy.addresses();
+  if (listener === undefined) throw new Error('the proxy has no listener');
+  const { address, port, family } = listener;
+  if (family === 'unix') return { path: address };
+  const loopback: Record<string, string> = { '::': '::1', '0.0.0.0': '127.0.0.1' };
+  return { host: loopback[address] ?? address, port };
+}

@@ -1,0 +1,114 @@
+/** `spliceway doctor`: what this machine allows, a line a fact. */
+import { arch, release, type as systemName } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { loadAddon } from '../engine/native/addon.js';
+import type { NativeBinding } from '../engine/native/binding.js';
+import { formatBytes } from './live-line.js';
+import { ExitStatus } from './status.js';
+import { readSystemFacts, type SystemFacts } from './system.js';
+
+/** Pages of a pipe as the kernel makes it: 16, since Linux 2.6.11; pipe(7). */
+const PIPE_PAGES = 16;
+/** The unit of the native engine's own budget. */
+const BUDGET_PAGE_BYTES = 4096;
+const UNKNOWN = 'unknown';
+
+type Fact = readonly [label: string, value: string];
+
+/** Prints the facts. The status is clean when the native engine works here, else failure. */
+export function doctor(): ExitStatus {
+  const addon = loadAddon();
+  const spliceError = addon.ok ? addon.binding.trySplice() : undefined;
+  const works = spliceError === 0;
+  const facts: Fact[] = [
+    ['system', `${systemName()} ${release()} ${arch()}`],
+    ['node', process.version],
+    ['engine', describeChoice(addon)],
+    ...describeAddon(addon),
+    ['splice', describeSplice(spliceError)],
+    ...describeSystem(readSystemFacts()),
+    ...(addon.ok ? describeBudget(addon.binding) : []),
+    ['verdict', works ? 'the native engine works here' : 'the native engine does not work here'],
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  for (const [label, value] of facts) {
+    process.stdout.write(`${label.padEnd(width)}  ${value}\n`);
+  }
+  return works ? ExitStatus.clean : ExitStatus.failure;
+}
+
+function describeChoice(addon: ReturnType<typeof loadAddon>): string {
+  return addon.ok
+    ? 'auto chooses native: the addon loads'
+    : `auto chooses stream, on Node's own sockets: ${addon.reason}`;
+}
+
+function describeAddon(addon: ReturnType<typeof loadAddon>): Fact[] {
+  if (addon.ok) return [['addon', addon.file]];
+  return [
+    ['addon', 'none loaded'],
+    ...addon.tried.map((file): Fact => ['', `tried ${file}`]),
+    ['', 'to build it: npm run build:addon (python3, make and g++)'],
+  ];
+}
+
+/** @param error errno's number, 0 for success, or nothing where it could not be tried */
+function describeSplice(error: number | undefined): string {
+  if (error === undefined) return 'not tried: that takes the addon';
+  if (error === 0) return 'works from socket to socket';
+  return `refused with ${getSystemErrorName(-error)}: the engine would copy instead`;
+}
+
+function describeSystem(facts: SystemFacts): Fact[] {
+  const { pageBytes } = facts;
+  return [
+    ['open files', describeFiles(facts.files)],
+    ['pipe-max-size', facts.pipeMaxBytes === undefined ? UNKNOWN : formatBytes(facts.pipeMaxBytes)],
+    ['pipe-user-pages-soft', describePages(facts.pipePagesSoft, pageBytes)],
+    ['pipe-user-pages-hard', describePages(facts.pipePagesHard, pageBytes)],
+    ['pipe budget', describePipes(facts)],
+    ['ephemeral ports', describePorts(facts.ephemeralPorts)],
+    ['somaxconn', describeCount(facts.somaxconn)],
+  ];
+}
+
+/** What the native engine allows itself within the limits of the kernel. */
+function describeBudget(binding: NativeBinding): Fact[] {
+  const { pages, pipes, maxSessions } = binding.pipeBudget();
+  const bytes = formatBytes(pages * BUDGET_PAGE_BYTES);
+  return [
+    ['pipes to be used', `${pipes} at once at most, ${bytes} in all; past that it copies`],
+    ['sessions', `${maxSessions} at once at most`],
+  ];
+}
+
+function describeFiles(files: SystemFacts['files']): string {
+  if (files === undefined) return UNKNOWN;
+  return `${describeCount(files.soft)} soft, ${describeCount(files.hard)} hard; a session takes two`;
+}
+
+function describePages(pages: number | undefined, pageBytes: number): string {
+  if (pages === undefined) return UNKNOWN;
+  return pages === 0 ? '0, unlimited' : `${pages}, ${formatBytes(pages * pageBytes)}`;
+}
+
+/** Past the soft limit the kernel makes tiny pipes, which are slow: that is where the budget ends. */
+function describePipes({ pipePagesSoft, pipesUnlimited, pageBytes }: SystemFacts): string {
+  if (pipePagesSoft === undefined) return UNKNOWN;
+  const each = `pipes of ${formatBytes(PIPE_PAGES * pageBytes)}`;
+  if (pipesUnlimited) return `${each} without limit: this user is exempt`;
+  if (pipePagesSoft === 0) return `${each} without limit`;
+  const pipes = Math.floor(pipePagesSoft / PIPE_PAGES);
+  return `${pipes} ${each} at once, over all processes of this user`;
+}
+
+function describePorts(ports: SystemFacts['ephemeralPorts']): string {
+  if (ports === undefined) return UNKNOWN;
+  const [first, last] = ports;
+  return `${first} to ${last}, ${last - first + 1} connections to one backend address`;
+}
+
+function describeCount(number: number | undefined): string {
+  if (number === undefined) return UNKNOWN;
+  return Number.isFinite(number) ? String(number) : 'unlimited';
+}

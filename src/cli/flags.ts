@@ -1,0 +1,135 @@
+/** The flags of `serve`, and the configuration that they make, with or without a file. */
+import { type Command, Option } from 'commander';
+import { parseDuration } from '../config/duration.js';
+import { loadConfigFile } from '../config/file.js';
+import { type ConfigPath, formatPath } from '../config/issues.js';
+import { parseOptions, parseSettings, type Settings } from '../config/schema.js';
+import type { ProxyConfig } from '../config/types.js';
+import { SplicewayError } from '../errors.js';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.js';
+
+/** What commander makes of the flags; values are unchecked text but where it had a list of choices. */
+export interface ServeFlags {
+  readonly listen?: string[];
+  readonly backend?: string[];
+  readonly config?: string;
+  readonly policy?: string;
+  readonly engine?: string;
+  readonly accept?: string;
+  readonly threads?: string;
+  readonly connectTimeout?: string;
+  readonly idleTimeout?: string;
+  readonly halfCloseTimeout?: string;
+  readonly drainTimeout: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat?: LogFormat;
+}
+
+const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+
+/** Declares the flags. The schema checks their values, so that flags and files get the same messages. */
+export function addServeOptions(command: Command): Command {
+  const drain = new Option(
+    '--drain-timeout <duration>',
+    'for live sessions to finish when stopped',
+  );
+  const levels = new Option('--log-level <level>', 'least important line to log');
+  const format = new Option('--log-format <format>', 'pretty when a terminal reads it, else json');
+  return command
+    .optionsGroup('Where:')
+    .option('-l, --listen <address>', 'accept clients here; repeatable', collect)
+    .option(
+      '-b, --backend <address[,weight=N]>',
+      'a server to balance over, with its share (1 to 1000); repeatable',
+      collect,
+    )
+    .option(
+      '-c, --config <file>',
+      'read all this from YAML or JSON instead; the flags under "How" override the file, ' +
+        '--listen and --backend cannot be mixed with it',
+    )
+    .optionsGroup('How:')
+    .option('--policy <name>', 'how a backend is picked: round-robin (default: round-robin)')
+    .option('--engine <name>', 'what moves the bytes: auto, native or stream (default: auto)')
+    .option('--accept <name>', 'who accepts connections: auto or node (default: auto)')
+    .option('--threads <number>', 'threads of the native engine (default: one for each CPU)')
+    .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
+    .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
+    .option('--half-close-timeout <duration>', 'the same, after one side ended (default: 5m)')
+    .addOption(drain.default('30s', '30s'))
+    .optionsGroup('Logs, on standard error:')
+    .addOption(levels.choices(LOG_LEVELS).default('info' satisfies LogLevel, 'info'))
+    .addOption(format.choices(LOG_FORMATS))
+    .optionsGroup('Options:');
+}
+
+/** Whether the flags name no server at all: the demonstration, then. */
+export function isDemo(flags: ServeFlags): boolean {
+  return flags.backend === undefined && flags.config === undefined;
+}
+
+/**
+ * The configuration that the flags ask for.
+ *
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS`, `…_INVALID_DURATION` with
+ *   the flag's name in the message, or `ERR_SPLICEWAY_CONFIG_FILE`
+ */
+export function configFromFlags(flags: ServeFlags): ProxyConfig {
+  if (flags.config !== undefined) {
+    // A pool that is half in a file and half on a command line is a mistake waiting to happen.
+    const mixed = flags.listen !== undefined ? '--listen' : flags.backend && '--backend';
+    if (mixed !== undefined) {
+      throw wrongUsage(`${mixed} cannot be combined with --config; write it into the file`);
+    }
+    return { ...loadConfigFile(flags.config), ...settingsFromFlags(flags) };
+  }
+  if (flags.listen === undefined) {
+    throw wrongUsage('there is nowhere to listen; add --listen, as in --listen 127.0.0.1:5555');
+  }
+  const options = { listen: flags.listen, backends: flags.backend, ...settingsInput(flags) };
+  return parseOptions(options, (path) => flagName(path, flags));
+}
+
+/** The settings among the flags, checked, with no default filled in. Errors as `configFromFlags`. */
+export function settingsFromFlags(flags: ServeFlags): Partial<Settings> {
+  return parseSettings(settingsInput(flags), (path) => flagName(path, flags));
+}
+
+/** How long live sessions may take to finish, in milliseconds. Throws `ERR_SPLICEWAY_INVALID_DURATION`. */
+export function drainFromFlags({ drainTimeout }: ServeFlags): number {
+  try {
+    return parseDuration(drainTimeout);
+  } catch (error) {
+    if (!(error instanceof SplicewayError)) throw error;
+    throw new SplicewayError(error.code, `--drain-timeout: ${error.message}`);
+  }
+}
+
+function settingsInput(flags: ServeFlags): Record<string, unknown> {
+  const { policy, engine, accept, threads, connectTimeout, idleTimeout, halfCloseTimeout } = flags;
+  return {
+    policy,
+    engine,
+    accept,
+    // What is not a number goes on as text, for the schema to refuse.
+    threads: threads !== undefined && /^-?\d+$/.test(threads) ? Number(threads) : threads,
+    connectTimeout,
+    idleTimeout,
+    halfCloseTimeout,
+  };
+}
+
+/** `connectTimeout` is `--connect-timeout`; `backends[1].weight` is `--backend b:3306,weight=0: weight`. */
+function flagName(path: ConfigPath, flags: ServeFlags): string {
+  const [option, index, ...rest] = path;
+  if (option === 'listen') return '--listen';
+  if (option !== 'backends') {
+    return `--${formatPath(path).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  }
+  if (typeof index !== 'number' || rest[0] === 'address') return '--backend';
+  return [`--backend ${flags.backend?.[index]}`, ...rest].join(': ');
+}
+
+function wrongUsage(message: string): SplicewayError {
+  return new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message);
+}

@@ -1,0 +1,35 @@
+/** The log of the command: lines on standard error, for people or for machines. */
+import { type Logger, pino } from 'pino';
+import { PinoPretty as pretty } from 'pino-pretty';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const LOG_FORMATS = ['pretty', 'json'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogFormat = (typeof LOG_FORMATS)[number];
+export type { Logger };
+
+const STDERR = 2;
+
+/**
+ * Makes the logger. It writes synchronously, so that nothing is lost at exit, and has no worker thread.
+ *
+ * @param format the default is pretty when standard error is a terminal, else JSON
+ */
+export function createLogger(level: LogLevel, format?: LogFormat): Logger {
+  const isTerminal = process.stderr.isTTY === true;
+  const chosen = format ?? (isTerminal ? 'pretty' : 'json');
+  if (chosen === 'json') {
+    const options = { level, timestamp: pino.stdTimeFunctions.isoTime };
+    return pino(options, pino.destination({ fd: STDERR, sync: true }));
+  }
+  const stream = pretty({
+    destination: STDERR,
+    sync: true,
+    colorize: isTerminal && process.env.NO_COLOR === undefined,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+  return pino({ level }, stream);
+}

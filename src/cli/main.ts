@@ -1,0 +1,114 @@
+#!/usr/bin/env node
+/** The command `spliceway`: its sub-commands, its help, and how it ends. */
+import { createRequire } from 'node:module';
+import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
+import { closest } from '../config/suggest.js';
+import { check } from './check.js';
+import { doctor } from './doctor.js';
+import { addServeOptions, type ServeFlags } from './flags.js';
+import { serve } from './serve.js';
+import { ExitStatus, printError, statusOf } from './status.js';
+
+const require = createRequire(import.meta.url);
+const { version } = require('../../package.json') as { version: string };
+
+const EXAMPLES = `
+Addresses are host:port, :port (all interfaces), [v6]:port or unix:/path.
+Durations are 500ms, 5s, 1m, 1h; 0 switches a timeout off.
+
+Examples:
+  Two databases behind one port:
+    $ spliceway --listen :5555 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307
+  Three quarters of the sessions for the bigger one:
+    $ spliceway --listen :5555 --backend big:3306,weight=3 --backend small:3306
+  From a file, with more threads than it says:
+    $ spliceway --config spliceway.yaml --threads 8
+  A demonstration with backends of its own:
+    $ spliceway
+
+SIGTERM or Ctrl+C stops accepting and lets live sessions finish; a second one stops at once.
+Exit status: 0 clean, 1 failure while running, 2 wrong usage or configuration.
+`;
+
+function createProgram(setStatus: (status: ExitStatus) => void): Command {
+  const program = new Command('spliceway')
+    .description('A layer-4 TCP load balancer that moves bytes inside the kernel.')
+    .usage('[serve] [options]\n       spliceway check --config FILE\n       spliceway doctor')
+    .version(version, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', EXAMPLES)
+    // Errors are thrown and printed in one place, in one form.
+    .exitOverride()
+    .configureOutput({ outputError: () => {} });
+
+  const serveCommand = addServeOptions(program.command('serve', { isDefault: true }))
+    .description('run the load balancer (the default command)')
+    .argument('[words...]')
+    .usage('[options]')
+    .addHelpText('after', EXAMPLES)
+    .action(async (words: string[], flags: ServeFlags) => {
+      if (words[0] !== undefined) throw unknownWord(words[0], program);
+      await serve(flags);
+    });
+
+  program
+    .command('check')
+    .description('validate a configuration file; exit 0, or 2 with file:line:column and the reason')
+    .requiredOption('-c, --config <file>', 'the file, .yaml, .yml or .json')
+    .action((flags: { config: string }) => check(flags.config));
+
+  program
+    .command('doctor')
+    .description('show what this machine allows; exit 0 when the native engine works, else 1')
+    .action(() => setStatus(doctor()));
+
+  // Set after the sub-commands, which would inherit it.
+  return program.configureHelp(helpOnServe(program, serveCommand));
+}
+
+/** Who asks the program itself for help is looking for the options of its default command: those come first. */
+function helpOnServe(program: Command, serveCommand: Command): HelpConfiguration {
+  const help = new Help();
+  return {
+    visibleOptions: (command) =>
+      command === program
+        ? [...serveCommand.options, ...help.visibleOptions(program)]
+        : help.visibleOptions(command),
+    // Groups stand in the order of what they are made from.
+    groupItems: (_declared, visible, groupOf) => help.groupItems(visible, visible, groupOf),
+    subcommandTerm: (command) => command.name(),
+  };
+}
+
+/** `serve` is the default, so a mistyped sub-command arrives there as its argument. */
+function unknownWord(word: string, program: Command): CommanderError {
+  const names = program.commands.map((command) => command.name());
+  const meant = closest(word, names);
+  const advice =
+    meant === undefined ? `the commands are ${names.join(', ')}` : `did you mean "${meant}"?`;
+  return new CommanderError(
+    ExitStatus.usage,
+    'spliceway.unknownWord',
+    `"${word}" is neither a command nor an option; ${advice}`,
+  );
+}
+
+async function run(argv: readonly string[]): Promise<ExitStatus> {
+  let status: ExitStatus = ExitStatus.clean;
+  const program = createProgram((result) => {
+    status = result;
+  });
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    status = statusOf(error);
+    if (status !== ExitStatus.clean) printError(error);
+  }
+  return status;
+}
+
+// Whoever read the output may go away (`spliceway | head`); a load balancer stays.
+process.stdout.on('error', () => {});
+// `exit` and not `exitCode`: at the end nothing may keep the process, whatever is still open.
+process.exit(await run(process.argv));

@@ -1,0 +1,56 @@
+/** What a running proxy tells, as log lines; what may come in crowds is limited to a line a second. */
+import { formatAddress } from '../config/address.js';
+import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import type { Session } from '../proxy/session.js';
+import type { Logger } from './log.js';
+import { RateLimit } from './rate-limit.js';
+
+/** Logs the events of a proxy from now on. The result writes what is held back; call it at the end. */
+export function logProxy(proxy: RunningProxy, log: Logger): () => void {
+  const limit = new RateLimit();
+  proxy.on('session', (session) => logSession(session, log));
+  proxy.on('backendError', ({ backend, error: { code, message } }) => {
+    limit.report(`backend ${backend}`, (count) => {
+      log.warn({ backend, code, count }, `${message}${times(count)}`);
+    });
+  });
+  proxy.on('noBackend', ({ session, error: { code, message } }) => {
+    const client = showClient(session.client);
+    limit.report('no backend', (count) => {
+      log.warn({ client, code, count }, `client disconnected: ${message}${times(count)}`);
+    });
+  });
+  proxy.on('warning', (message) => log.warn(message));
+  proxy.on('listenerPaused', ({ reason, openSessions }) => {
+    limit.report('paused', (count) => {
+      log.warn({ openSessions, count }, `accepting is paused: ${reason}${times(count)}`);
+    });
+  });
+  proxy.on('listenerResumed', ({ openSessions }) => {
+    limit.report('resumed', (count) => {
+      log.info({ openSessions, count }, `accepting goes on${times(count)}`);
+    });
+  });
+  return () => limit.flush();
+}
+
+function logSession(session: Session, log: Logger): void {
+  // Three listeners a session are not for free; nobody asked for them above debug.
+  if (!log.isLevelEnabled('debug')) return;
+  const { id } = session;
+  const client = showClient(session.client);
+  session.on('open', (backend) => log.debug({ session: id, client, backend }, 'session open'));
+  session.on('error', ({ code, message }) => log.debug({ session: id, client, code }, message));
+  session.on('close', ({ reason, backend, bytesUpstream, bytesDownstream, durationMs }) => {
+    const figures = { bytesUpstream, bytesDownstream, durationMs: Math.round(durationMs) };
+    log.debug({ session: id, client, backend, reason, ...figures }, 'session closed');
+  });
+}
+
+function showClient({ address, port }: Session['client']): string {
+  return address === '' ? 'unix' : formatAddress({ kind: 'tcp', host: address, port });
+}
+
+function times(count: number): string {
+  return count === 1 ? '' : ` (${count} times in the last second)`;
+}

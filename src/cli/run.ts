@@ -1,0 +1,69 @@
+/** The life of a proxy under the command: start, announce, stop on a signal. */
+import { formatAddress } from '../config/address.js';
+import { formatDuration } from '../config/duration.js';
+import type { ProxyConfig } from '../config/types.js';
+import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
+import type { Logger } from './log.js';
+import { logProxy } from './proxy-log.js';
+import type { StopSignal, StopSignals } from './stop-signals.js';
+
+/** Starts the proxy with its events logged. Errors as `createProxy`. */
+export async function startProxy(config: ProxyConfig, log: Logger): Promise<RunningProxy> {
+  const proxy = await createProxyFromConfig(config);
+  // Lines that were held back are still written when the process ends.
+  process.once('exit', logProxy(proxy, log));
+  const { name: engine, reason } = proxy.engine;
+  log.info(
+    {
+      engine,
+      threads: engine === 'native' ? config.threads : undefined,
+      policy: config.policy,
+      backends: config.backends.map(({ name, weight }) => `${name},weight=${weight}`),
+    },
+    `engine ${engine}: ${reason}`,
+  );
+  return proxy;
+}
+
+/** One line a listener on standard output: what scripts wait for. */
+export function announce(proxy: RunningProxy): void {
+  for (const { address, port, family } of proxy.addresses()) {
+    const listener = formatAddress(
+      family === 'unix' ? { kind: 'unix', path: address } : { kind: 'tcp', host: address, port },
+    );
+    process.stdout.write(`listening on ${listener}\n`);
+  }
+}
+
+export interface StopOptions {
+  readonly signals: StopSignals;
+  /** How long live sessions may go on after the first signal, in milliseconds. */
+  readonly drainMs: number;
+  readonly log: Logger;
+  /** Called at the first signal. */
+  readonly onStopping?: () => void;
+}
+
+/** Waits for a signal, drains, and cuts the draining short at the next signal. */
+export async function stopOnSignal(proxy: RunningProxy, options: StopOptions): Promise<void> {
+  const { signals, drainMs, log, onStopping } = options;
+  const signal = await signals.next();
+  onStopping?.();
+  const { open } = proxy.stats().sessions;
+  const drained = proxy.close({ drain: drainMs });
+  // Said after it is done: scripts may act on the line.
+  log.info(farewell(signal, open, drainMs));
+  const cutShort = signals.next().then((again) => {
+    log.warn(`${again}: stopping at once`);
+    return proxy.close();
+  });
+  await Promise.race([drained, cutShort]);
+  log.info('stopped');
+}
+
+function farewell(signal: StopSignal, open: number, drainMs: number): string {
+  if (open === 0) return `${signal}: stopping, no session is open`;
+  const sessions = open === 1 ? '1 session' : `${open} sessions`;
+  const patience = `up to ${formatDuration(drainMs)} for ${sessions} to finish`;
+  return `${signal}: accepting no more, waiting ${patience}; signal again to stop at once`;
+}

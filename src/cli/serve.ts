@@ -1,0 +1,26 @@
+/** `spliceway serve`: runs a proxy until a signal asks it to stop. */
+import { demo } from './demo.js';
+import { configFromFlags, drainFromFlags, isDemo, type ServeFlags } from './flags.js';
+import { createLogger } from './log.js';
+import { announce, startProxy, stopOnSignal } from './run.js';
+import { StopSignals } from './stop-signals.js';
+
+/**
+ * Resolves when the proxy has stopped after a signal.
+ *
+ * @throws SplicewayError for wrong flags or a wrong file, and when the proxy cannot start
+ */
+export async function serve(flags: ServeFlags): Promise<void> {
+  const drainMs = drainFromFlags(flags);
+  const log = createLogger(flags.logLevel, flags.logFormat);
+  if (isDemo(flags)) {
+    await demo(flags, drainMs, log);
+    return;
+  }
+  const config = configFromFlags(flags);
+  const proxy = await startProxy(config, log);
+  // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
+  const signals = new StopSignals();
+  announce(proxy);
+  await stopOnSignal(proxy, { signals, drainMs, log });
+}

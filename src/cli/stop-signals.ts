@@ -1,0 +1,40 @@
+/** SIGTERM and SIGINT: the first asks for a clean stop, each that follows is less patient. */
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+export type StopSignal = (typeof SIGNALS)[number];
+
+/**
+ * One Ctrl+C under `npm start` can arrive twice: the terminal sends it to the whole group of processes,
+ * and npm passes its own on (to us, where its shell is bash, which replaces itself with what it runs).
+ * What repeats faster than a hand can is taken for one.
+ */
+const ECHO_MS = 250;
+
+/** A queue of the stop signals that this process gets. */
+export class StopSignals {
+  readonly #received: StopSignal[] = [];
+  readonly #waiting: ((signal: StopSignal) => void)[] = [];
+  readonly #lastAt = new Map<StopSignal, number>();
+
+  /** Takes over from now on: signals no longer end the process by themselves. */
+  constructor() {
+    for (const signal of SIGNALS) process.on(signal, () => this.#receive(signal));
+  }
+
+  /** Resolves with the next signal that no other call has been given; it may have come already. */
+  next(): Promise<StopSignal> {
+    const received = this.#received.shift();
+    if (received !== undefined) return Promise.resolve(received);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #receive(signal: StopSignal): void {
+    const now = performance.now();
+    const lastAt = this.#lastAt.get(signal) ?? Number.NEGATIVE_INFINITY;
+    if (now - lastAt < ECHO_MS) return;
+    this.#lastAt.set(signal, now);
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#received.push(signal);
+    else next(signal);
+  }
+}
