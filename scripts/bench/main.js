@@ -1,0 +1,14 @@
+/**
+ * `npm run bench`: peers side by side under workloads, in one run on one machine.
+ *
+ *   npm run bench -- --quick
+ *   npm run bench -- --help
+ */
+import { setUpOrExit } from '../setup.js';
+import { readOptions } from './options.js';
+
+const options = readOptions(process.argv.slice(2));
+await setUpOrExit();
+// Only now: it uses packages that the set-up may just have installed.
+const { bench } = await import('./bench.js');
+process.exitCode = await bench(options);

@@ -1,0 +1,86 @@
+import { parseArgs } from 'node:util';
+
+/**
+ * @typedef {object} BenchOptions
+ * @property {number} repetitions of each peer under each workload
+ * @property {number} seconds of one run
+ * @property {readonly string[] | undefined} workloads names; all when not given
+ * @property {readonly string[] | undefined} peers names; all when not given
+ */
+
+const help = `Measures Spliceway's engines side by side, and both against no proxy at all.
+
+  npm run bench -- [options]
+
+  --quick             3 repetitions of 4 seconds (about three minutes) instead of 7 of 10
+  --repetitions N     how often each peer runs under each workload
+  --seconds N         how long one run lasts
+  --workload NAME     only this workload (may be given again)
+  --peer NAME         only this peer (may be given again)
+  --help
+
+Peers take turns within each repetition, so that a machine that slows down or speeds up does so for all.
+With two cores or more, clients and servers share the first and the proxy has the second to itself.
+Figures are medians, with the lowest and the highest beside them. Ratios are taken within a repetition.
+
+  Gbit/s          10^9 bits of payload a second, as the receiving end counted them
+  CPU s/GB        the proxy's user and system time for 10^9 bytes of payload delivered
+  CPU us/request  the same time for one request and its answer
+
+A table is printed, and bench-results/ gets every sample with a description of the machine, as JSON.
+`;
+
+/** @param {string} message @returns {never} */
+function usageError(message) {
+  process.stderr.write(`${message}\n\n${help}`);
+  process.exit(2);
+}
+
+/**
+ * @param {string} name
+ * @param {string | undefined} text
+ * @param {number} otherwise
+ */
+function wholeNumber(name, text, otherwise) {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  return usageError(`--${name} takes a whole number of 1 or more, not ${text}.`);
+}
+
+/**
+ * Reads the command line; prints help or what is wrong with it and ends the process.
+ *
+ * @param {string[]} args
+ * @returns {BenchOptions}
+ */
+export function readOptions(args) {
+  const read = () => {
+    try {
+      return parseArgs({
+        args,
+        options: {
+          quick: { type: 'boolean', default: false },
+          repetitions: { type: 'string' },
+          seconds: { type: 'string' },
+          workload: { type: 'string', multiple: true },
+          peer: { type: 'string', multiple: true },
+          help: { type: 'boolean', default: false },
+        },
+      }).values;
+    } catch (error) {
+      return usageError(/** @type {Error} */ (error).message);
+    }
+  };
+  const values = read();
+  if (values.help) {
+    process.stdout.write(help);
+    process.exit(0);
+  }
+  return {
+    repetitions: wholeNumber('repetitions', values.repetitions, values.quick ? 3 : 7),
+    seconds: wholeNumber('seconds', values.seconds, values.quick ? 4 : 10),
+    workloads: values.workload,
+    peers: values.peer,
+  };
+}

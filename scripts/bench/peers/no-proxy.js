@@ -1,0 +1,9 @@
+/** @import { Peer } from './peer.js' */
+
+/** What the machine, the client and the server can do by themselves. @type {Peer} */
+export const noProxy = {
+  name: 'none',
+  title: 'no proxy',
+  needs: {},
+  start: async (serverPort) => ({ port: serverPort, stop: async () => {} }),
+};

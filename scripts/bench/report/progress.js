@@ -1,0 +1,44 @@
+/** Where the run is: a bar for a person at a terminal, a plain line a step for a file. */
+import cliProgress from 'cli-progress';
+
+/**
+ * @typedef {object} Progress
+ * @property {(text: string) => void} doing what runs now
+ * @property {(text: string) => void} done one more run, and what it gave
+ * @property {() => void} stop
+ */
+
+/**
+ * @param {number} total how many runs there will be
+ * @returns {Progress}
+ */
+export function startProgress(total) {
+  // Standard output is for the tables.
+  const out = process.stderr;
+  if (!out.isTTY) {
+    let count = 0;
+    return {
+      doing: () => {},
+      done: (text) => {
+        count += 1;
+        out.write(`${String(count).padStart(String(total).length)}/${total}  ${text}\n`);
+      },
+      stop: () => {},
+    };
+  }
+  const bar = new cliProgress.SingleBar({
+    format: '{bar} {value}/{total}  {eta_formatted} left  {text}',
+    stream: out,
+    barsize: 30,
+    hideCursor: true,
+    clearOnComplete: true,
+    // A resized or dumb terminal must not fill up with half bars.
+    linewrap: false,
+  });
+  bar.start(total, 0, { text: '' });
+  return {
+    doing: (text) => bar.update({ text }),
+    done: (text) => bar.increment({ text }),
+    stop: () => bar.stop(),
+  };
+}

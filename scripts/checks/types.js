@@ -1,0 +1,11 @@
+import { inRoot } from '../lib/root.js';
+import { checkWithTool } from './step.js';
+
+/** @import { Step } from './step.js' */
+
+/** Sources, tests and scripts, the last by their JSDoc. @type {Step} */
+export const types = {
+  name: 'types',
+  title: 'Types (tsc)',
+  run: () => checkWithTool(inRoot('node_modules', '.bin', 'tsc'), ['--noEmit', '--pretty']),
+};

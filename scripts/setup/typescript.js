@@ -1,0 +1,43 @@
+/** dist/, from src/. */
+import { existsSync, rmSync } from 'node:fs';
+import { contentHash, listFiles } from '../lib/files.js';
+import { inRoot } from '../lib/root.js';
+import { run } from '../lib/run.js';
+import { readStamp, removeStamp, writeStamp } from '../lib/stamps.js';
+import { SetupError } from './setup-error.js';
+
+/** @import { SetupStep } from '../setup.js' */
+
+const product = inRoot('dist', 'cli', 'main.js');
+
+const inputs = () =>
+  contentHash(listFiles(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']));
+
+/**
+ * The compiler leaves the output of deleted sources behind, and the package ships all of dist. Only that
+ * is removed, and not the whole folder: a program started from it may still be running.
+ */
+function removeOrphans() {
+  for (const file of listFiles(['dist'])) {
+    const source = file.replace(/^dist/, 'src').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+    if (!existsSync(inRoot(source))) rmSync(inRoot(file), { force: true });
+  }
+}
+
+/** @type {SetupStep} */
+export const typescript = {
+  title: 'compiling TypeScript',
+
+  isDone: () => existsSync(product) && readStamp('typescript') === inputs(),
+
+  async make() {
+    removeStamp('typescript');
+    const before = inputs();
+    const result = await run('npm', ['run', '--silent', 'build:ts']);
+    if (result.status !== 0) {
+      throw new SetupError(`${result.output}\nTypeScript did not compile (above).`);
+    }
+    removeOrphans();
+    writeStamp('typescript', before);
+  },
+};

@@ -1,0 +1,35 @@
+/** PostgreSQL through the proxy, under its own benchmark. */
+import { beforeAll, expect, test } from 'vitest';
+import { stopAfterwards } from './helpers/cleanup.js';
+import { runOk } from './helpers/command.js';
+import { connectionArguments, postgresNeeds, startPostgres } from './helpers/postgres.js';
+import { describeWith, program } from './helpers/programs.js';
+import { ProxyProcess } from './helpers/proxy.js';
+
+describeWith(postgresNeeds, 'PostgreSQL behind the proxy', () => {
+  const keep = stopAfterwards();
+  let proxy: ProxyProcess;
+  beforeAll(async () => {
+    const server = keep(await startPostgres());
+    proxy = keep(await ProxyProcess.start({ engine: 'native', backends: [server] }));
+  });
+
+  /** Runs pgbench through the proxy. */
+  const pgbench = (...args: string[]) =>
+    runOk(program('pgbench'), [...args, ...connectionArguments(proxy.port), 'postgres']);
+
+  test('pgbench fills its tables through COPY', async () => {
+    await pgbench('--initialize', '--scale=2', '--quiet');
+  });
+
+  test.each([
+    ['sessions kept open', []],
+    ['a new session for each transaction', ['--connect']],
+    ['prepared statements', ['--protocol=prepared', '--select-only']],
+  ])('pgbench with %s: no failed transaction', async (_, args) => {
+    const output = await pgbench('--client=8', '--jobs=2', '--time=3', '--no-vacuum', ...args);
+    expect(output).toContain('number of failed transactions: 0 (0.000%)');
+    const processed = Number(output.match(/transactions actually processed: (\d+)/)?.[1]);
+    expect(processed).toBeGreaterThan(100);
+  });
+});

@@ -1,0 +1,33 @@
+/** iperf3 through the proxy: four streams at full speed, each way and both ways at once. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { stopAfterwards } from './helpers/cleanup.js';
+import { iperf3, iperf3Needs, startIperf3 } from './helpers/iperf3.js';
+import { describeWith } from './helpers/programs.js';
+import { engines, ProxyProcess } from './helpers/proxy.js';
+
+const streams = 4;
+
+describeWith(iperf3Needs, 'iperf3 behind the proxy', () => {
+  describe.each(engines)('%s engine', (engine) => {
+    const keep = stopAfterwards();
+    let proxy: ProxyProcess;
+    beforeAll(async () => {
+      proxy = keep(await ProxyProcess.start({ engine, backends: [keep(await startIperf3())] }));
+    });
+
+    test.each([
+      ['client to server', []],
+      ['server to client', ['--reverse']],
+      ['both ways at once', ['--bidir']],
+    ])('%s', async (_, args) => {
+      const report = await iperf3(proxy.port, ['--parallel', `${streams}`, '--time', '2', ...args]);
+      expect(report.error).toBeUndefined();
+      const bothWays = args.includes('--bidir');
+      expect(report.start.connected).toHaveLength(bothWays ? 2 * streams : streams);
+      expect(report.end.sum_received.bytes).toBeGreaterThan(10_000_000);
+      if (bothWays) {
+        expect(report.end.sum_received_bidir_reverse?.bytes).toBeGreaterThan(10_000_000);
+      }
+    });
+  });
+});

@@ -1,0 +1,105 @@
+/** Thousands of sessions at once and one after the other, and what the proxy holds during and after. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { beforeAll, expect, test } from 'vitest';
+import { stopAfterwards } from './helpers/cleanup.js';
+import { LoadProgram } from './helpers/load/load-program.js';
+import { describeWhere } from './helpers/programs.js';
+import { type OpenFiles, ProxyProcess } from './helpers/proxy.js';
+import { waitUntil } from './helpers/wait.js';
+
+const openFilesNeeded = 20_000;
+const [, openFiles = '0'] =
+  readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+(\S+)/m) ?? [];
+const enoughFiles = openFiles === 'unlimited' || Number(openFiles) >= openFilesNeeded;
+
+/** Connects and proves, by one byte there and back, that the session is through to the backend. */
+async function openSession(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write('x');
+  await once(socket, 'data');
+  return socket;
+}
+
+const sameFiles = (a: OpenFiles, b: OpenFiles): boolean =>
+  a.others === b.others && a.pipes === b.pipes;
+
+async function closeSession(socket: Socket): Promise<void> {
+  const closed = once(socket, 'close');
+  socket.end();
+  socket.resume();
+  await closed;
+}
+
+describeWhere(
+  enoughFiles,
+  `to run: ulimit -n ${openFilesNeeded}`,
+  'many sessions, native engine, accepted by Node',
+  () => {
+    const keep = stopAfterwards();
+    let load: LoadProgram;
+    let proxy: ProxyProcess;
+    let filesBefore: OpenFiles;
+
+    /** Sessions end a moment after their clients see it, and pipes that nobody needs a little later. */
+    const filesBackToBefore = () =>
+      waitUntil(() => sameFiles(proxy.openFiles(), filesBefore), {
+        what: 'open files of the proxy to be what they were before',
+      }).catch((error: Error) => {
+        const counts = [filesBefore, proxy.openFiles()].map((files) => JSON.stringify(files));
+        throw new Error(`${error.message}: ${counts[0]} before, ${counts[1]} now`);
+      });
+
+    beforeAll(async () => {
+      load = keep(await LoadProgram.start());
+      proxy = keep(
+        await ProxyProcess.start({
+          engine: 'native',
+          backends: [load],
+          args: ['--accept', 'node'],
+        }),
+      );
+      filesBefore = proxy.openFiles();
+    });
+
+    test('an idle session holds two sockets and no pipe', async () => {
+      const socket = await openSession(proxy.port);
+      const expected = { others: filesBefore.others + 2, pipes: filesBefore.pipes };
+      await waitUntil(() => sameFiles(proxy.openFiles(), expected), {
+        what: 'the session to hold two descriptors and no pipe',
+      });
+      await closeSession(socket);
+      await filesBackToBefore();
+    });
+
+    test('4,000 sessions at once each echo 1 MiB, byte for byte', {
+      timeout: 240_000,
+    }, async () => {
+      const sessions = 4000;
+      const reply = await load.run({
+        kind: 'together',
+        port: proxy.port,
+        sessions,
+        bytes: 1024 * 1024,
+      });
+      expect(reply).toEqual({ verified: sessions, mostOpen: sessions, errors: [] });
+      await filesBackToBefore();
+    });
+
+    test('after 20,000 sessions nothing is left open', { timeout: 120_000 }, async () => {
+      const sessions = 20_000;
+      const reply = await load.run({
+        kind: 'in turn',
+        port: proxy.port,
+        sessions,
+        bytes: 1000,
+        concurrency: 50,
+      });
+      expect(reply.errors).toEqual([]);
+      expect(reply.verified).toBe(sessions);
+      await filesBackToBefore();
+    });
+  },
+);

@@ -1,0 +1,48 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Daemon } from './daemon.js';
+import { freePort } from './free-port.js';
+import { identityOf } from './identity.js';
+import { program } from './programs.js';
+import { Server } from './server.js';
+import { makeTempFolder } from './temp-folder.js';
+import { accepts } from './wait.js';
+
+export const nginxNeeds = { nginx: 'nginx', curl: 'curl' };
+
+/** Serves and (with PUT) takes files in `<its folder>/files`. */
+export async function startNginx(): Promise<Server> {
+  const folder = await makeTempFolder('nginx');
+  await mkdir(path.join(folder, 'files'));
+  const port = await freePort();
+  const configuration = path.join(folder, 'nginx.conf');
+  const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  await writeFile(
+    configuration,
+    `
+      ${identityOf('root') ? 'user root;' : ''}
+      daemon off;
+      worker_processes 1;
+      pid ${folder}/pid;
+      error_log stderr;
+      events { worker_connections 1024; }
+      http {
+        ${temporaryPaths.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n')}
+        access_log off;
+        sendfile on;
+        client_max_body_size 0;
+        keepalive_requests 1000000;
+        server {
+          listen 127.0.0.1:${port};
+          location / {
+            root ${folder}/files;
+            dav_methods PUT;
+          }
+        }
+      }
+    `,
+  );
+  const daemon = new Daemon(program('nginx'), ['-e', 'stderr', '-p', folder, '-c', configuration]);
+  await daemon.ready(() => accepts(port));
+  return new Server(daemon, folder, port);
+}

@@ -1,0 +1,74 @@
+/** Which programs of this machine the tests can use, and what to do about those that are missing. */
+import { accessSync, constants, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'vitest';
+
+/** Servers live in folders that an ordinary user's PATH leaves out; PostgreSQL has one a version. */
+function searchFolders(): string[] {
+  const versions = '/usr/lib/postgresql';
+  let postgres: string[] = [];
+  try {
+    postgres = readdirSync(versions)
+      .sort((a, b) => Number(b) - Number(a))
+      .map((version) => path.join(versions, version, 'bin'));
+  } catch {
+    // Not installed, or not from Debian's packages.
+  }
+  const fromPath = (process.env.PATH ?? '').split(path.delimiter);
+  return [...fromPath, '/usr/local/sbin', '/usr/sbin', '/sbin', ...postgres];
+}
+
+/** @returns the absolute path, or nothing when the program is not installed */
+export function findProgram(name: string): string | undefined {
+  for (const folder of searchFolders()) {
+    const candidate = path.join(folder, name);
+    try {
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+/** @throws when the program is not installed; tests behind `describeWith` never see that */
+export function program(name: string): string {
+  const found = findProgram(name);
+  if (found === undefined) throw new Error(`${name} is not installed`);
+  return found;
+}
+
+/** Programs, each with the Debian package that brings it. */
+export type Needs = Readonly<Record<string, string>>;
+
+/** With this, what cannot run fails instead of being skipped. */
+export const skipsForbidden = process.env.SPLICEWAY_NO_SKIPS === '1';
+
+/**
+ * `describe`, for tests that need programs of the system. Where one is missing they show as skipped, with
+ * the package to install in the title; where skipping is forbidden they fail with the same words.
+ */
+export function describeWith(needs: Needs, title: string, tests: () => void): void {
+  const missing = Object.entries(needs).filter(([name]) => findProgram(name) === undefined);
+  const packages = [...new Set(missing.map(([, debianPackage]) => debianPackage))].join(' ');
+  describeWhere(missing.length === 0, `to run: apt-get install ${packages}`, title, tests);
+}
+
+/** The same for any other condition that a machine may not meet. */
+export function describeWhere(
+  condition: boolean,
+  remedy: string,
+  title: string,
+  tests: () => void,
+): void {
+  if (condition) {
+    describe(title, tests);
+  } else if (skipsForbidden) {
+    test(title, () => {
+      throw new Error(`cannot run here, and skipping is forbidden; ${remedy}`);
+    });
+  } else {
+    describe.skip(`${title} (${remedy})`, tests);
+  }
+}

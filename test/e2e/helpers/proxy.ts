@@ -1,0 +1,84 @@
+/** The command under test, as built, in a process of its own. */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Daemon } from './daemon.js';
+
+const command = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+
+export type EngineName = 'native' | 'stream';
+export const engines: readonly EngineName[] = ['native', 'stream'];
+
+export interface ProxyOptions {
+  readonly engine: EngineName;
+  /** In turn-taking order. */
+  readonly backends: readonly { readonly address: string }[];
+  readonly args?: readonly string[];
+}
+
+/** Counts of descriptors. */
+export interface OpenFiles {
+  /** Ends of pipes, two a pipe. */
+  readonly pipes: number;
+  /** Sockets and the rest. */
+  readonly others: number;
+}
+
+export class ProxyProcess {
+  readonly #daemon: Daemon;
+  readonly port: number;
+
+  private constructor(daemon: Daemon, port: number) {
+    this.#daemon = daemon;
+    this.port = port;
+  }
+
+  /** Starts it on a port of its own choice, and waits for its word that it listens. */
+  static async start({ engine, backends, args = [] }: ProxyOptions): Promise<ProxyProcess> {
+    const daemon = new Daemon(process.execPath, [
+      command,
+      ...['--listen', '127.0.0.1:0', '--engine', engine],
+      ...backends.flatMap((backend) => ['--backend', backend.address]),
+      ...args,
+    ]);
+    const port = await daemon.ready(() =>
+      Number(daemon.output.match(/listening on 127\.0\.0\.1:(\d+)/)?.[1] ?? 0),
+    );
+    return new ProxyProcess(daemon, port);
+  }
+
+  get pid(): number {
+    return this.#daemon.pid;
+  }
+
+  /** What it has open at this moment. */
+  openFiles(): OpenFiles {
+    const folder = `/proc/${this.pid}/fd`;
+    const links = readdirSync(folder).flatMap((name) => {
+      try {
+        return [readlinkSync(`${folder}/${name}`)];
+      } catch {
+        return []; // Closed since the folder was read.
+      }
+    });
+    const pipes = links.filter((link) => link.startsWith('pipe:')).length;
+    return { pipes, others: links.length - pipes };
+  }
+
+  /** The last that it printed. */
+  get output(): string {
+    return this.#daemon.output;
+  }
+
+  /**
+   * Asks it to drain and stop.
+   *
+   * @throws when it does not, or when its exit status says that it was not a clean end
+   */
+  async stop(): Promise<void> {
+    if (this.#daemon.hasExited) {
+      throw new Error(`the proxy ended before it was stopped\n${this.#daemon.output}`);
+    }
+    const status = await this.#daemon.stop();
+    if (status !== 0) throw new Error(`the proxy's exit status is ${status}\n${this.output}`);
+  }
+}

@@ -1,0 +1,48 @@
+/** Waiting for something that no event tells: asked again and again, up to a deadline. */
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const pollMs = 20;
+
+export interface WaitOptions {
+  /** For the message when the deadline passes. */
+  readonly what: string;
+  readonly deadlineMs?: number;
+}
+
+/** What an answer is once it is known to be truthy. */
+export type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
+
+/**
+ * @param check asked until it gives something truthy; a throw counts as "not yet"
+ * @returns what `check` gave
+ */
+export async function waitUntil<T>(
+  check: () => T | Promise<T>,
+  { what, deadlineMs = 15_000 }: WaitOptions,
+): Promise<Truthy<T>> {
+  const deadline = performance.now() + deadlineMs;
+  let lastError: unknown;
+  do {
+    try {
+      const answer = await check();
+      if (answer) return answer as Truthy<T>;
+    } catch (error) {
+      lastError = error;
+    }
+    await delay(pollMs);
+  } while (performance.now() < deadline);
+  throw new Error(`${what}: not within ${deadlineMs} ms`, { cause: lastError });
+}
+
+/** Whether a server on this machine accepts connections on a port. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
