@@ -1,5 +1,4 @@
 /** Which engine runs here, and why. */
-
 import type { EngineChoice } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 import type { Engine, EngineOptions } from './engine.js';
@@ -43,7 +42,7 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
   if (choice === 'stream') {
     return { engine: new StreamEngine(options), reason: 'stream was asked for' };
   }
-  const addon = findAddon();
+  const addon = loadAddon();
   if (addon.ok) {
     const { binding } = addon;
     return {
@@ -55,7 +54,7 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
   if (choice === 'native') {
     throw new SplicewayError(
       'ERR_SPLICEWAY_ENGINE_UNAVAILABLE',
-      `the native engine cannot run here: ${addon.reason}; ` +
+      `the native engine cannot run here: ${addon.reason} (looked for ${addon.tried.join(', ')}); ` +
         'build the addon with npm run build:addon on Linux, or choose the engine auto or stream',
     );
   }
@@ -68,7 +67,7 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
 
 /** Describes both engines without starting any. */
 export function describeEngines(): readonly EngineDescription[] {
-  const addon = findAddon();
+  const addon = loadAddon();
   const native: EngineDescription = addon.ok
     ? { name: 'native', available: true, reason: 'the addon loaded', file: addon.file }
     : { name: 'native', available: false, reason: addon.reason, tried: addon.tried };
@@ -76,9 +75,4 @@ export function describeEngines(): readonly EngineDescription[] {
     native,
     { name: 'stream', available: true, reason: 'needs nothing but Node, on any system' },
   ];
-}
-
-function findAddon(): ReturnType<typeof loadAddon> {
-  if (process.platform === 'linux') return loadAddon();
-  return { ok: false, tried: [], reason: `splice(2) needs Linux, and this is ${process.platform}` };
 }

@@ -20,9 +20,10 @@ export class RunningCommand {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  /** @param command the script to run; default: the command of this checkout */
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}, command = COMMAND) {
     const env = { ...process.env, npm_lifecycle_event: '', ...environment };
-    this.#child = spawn(process.execPath, [COMMAND, ...args], { env });
+    this.#child = spawn(process.execPath, [command, ...args], { env });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });

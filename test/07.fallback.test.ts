@@ -1,0 +1,53 @@
+/** A copy of the built package without its addon, as on a machine that none was built for. */
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { RunningCommand } from './helpers/cli.js';
+import { startEcho } from './helpers/servers.js';
+import { connect, readExactly } from './helpers/sockets.js';
+
+/** @returns the command of the copy */
+function copyWithoutAddon(): string {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const copy = mkdtempSync(path.join(tmpdir(), 'spliceway-bare-'));
+  onTestFinished(() => rmSync(copy, { recursive: true }));
+  cpSync(path.join(root, 'dist'), path.join(copy, 'dist'), { recursive: true });
+  cpSync(path.join(root, 'package.json'), path.join(copy, 'package.json'));
+  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+  return path.join(copy, 'dist', 'cli', 'main.js');
+}
+
+describe('without an addon', () => {
+  it('the stream engine takes over, and one warning line says so and why', async () => {
+    const backend = await startEcho();
+    const flags = ['--listen', '127.0.0.1:0', '--backend', backend.address, '--log-format', 'json'];
+    await using command = new RunningCommand(flags, {}, copyWithoutAddon());
+    const client = await connect(await command.port());
+    client.write('still here');
+    expect(String(await readExactly(client, 10))).toBe('still here');
+    command.kill('SIGKILL');
+    const { stderr } = await command.ended();
+    const warnings = stderr.split('\n').filter((line) => line.includes('"level":40'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/stream engine/);
+    expect(warnings[0]).toMatch(/no addon was built for this machine/);
+  });
+
+  it('--engine native stops with status 1 and says what was looked for', async () => {
+    const flags = ['--listen', '127.0.0.1:0', '--backend', '127.0.0.1:9', '--engine', 'native'];
+    await using command = new RunningCommand(flags, {}, copyWithoutAddon());
+    const { status, stderr } = await command.ended();
+    expect(status).toBe(1);
+    expect(stderr).toContain('ERR_SPLICEWAY_ENGINE_UNAVAILABLE');
+    expect(stderr).toContain(path.join('build', 'Release', 'spliceway.node'));
+  });
+
+  it('doctor says what is missing, with status 1', async () => {
+    await using command = new RunningCommand(['doctor'], {}, copyWithoutAddon());
+    const { status, stdout } = await command.ended();
+    expect(status).toBe(1);
+    expect(stdout).toContain('no addon was built for this machine');
+  });
+});
