@@ -1,5 +1,7 @@
 #include <napi.h>
 
+#include <cstdint>
+
 #include "engine_wrap.h"
 #include "sys/sys.h"
 
@@ -24,11 +26,31 @@ void CloseDescriptor(const Napi::CallbackInfo& info) {
   UniqueFd(info[0].As<Napi::Number>().Int32Value()).Reset();
 }
 
+/// Closes a descriptor that was guarded when its environment goes.
+void CloseGuarded(void* fd) {
+  UniqueFd(static_cast<int>(reinterpret_cast<std::intptr_t>(fd))).Reset();
+}
+
+void* AsHookArgument(const Napi::Value& fd) {
+  return reinterpret_cast<void*>(static_cast<std::intptr_t>(fd.As<Napi::Number>().Int32Value()));
+}
+
+// guardDescriptor(fd): has it closed with this thread's environment. JavaScript's own number for a
+// descriptor would outlive a worker that is terminated.
+void GuardDescriptor(const Napi::CallbackInfo& info) {
+  napi_add_env_cleanup_hook(info.Env(), CloseGuarded, AsHookArgument(info[0]));
+}
+
+// unguardDescriptor(fd): takes that back.
+void UnguardDescriptor(const Napi::CallbackInfo& info) {
+  napi_remove_env_cleanup_hook(info.Env(), CloseGuarded, AsHookArgument(info[0]));
+}
+
 // pipeBudget(): what pipes may cost here, for `spliceway doctor`.
 Napi::Value PipeBudget(const Napi::CallbackInfo& info) {
   const PipeLimits limits = PipeLimits::ForThisMachine(1);
   Napi::Object budget = Napi::Object::New(info.Env());
-  budget.Set("pages", static_cast<double>(limits.pages));
+  budget.Set("bytes", static_cast<double>(limits.total_bytes));
   budget.Set("pipes", static_cast<double>(limits.pipes));
   budget.Set("maxSessions", static_cast<double>(Engine::MaxSessions()));
   return budget;
@@ -43,6 +65,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   EngineWrap::Init(env, exports);
   exports.Set("duplicateDescriptor", Napi::Function::New<DuplicateDescriptor>(env));
   exports.Set("closeDescriptor", Napi::Function::New<CloseDescriptor>(env));
+  exports.Set("guardDescriptor", Napi::Function::New<GuardDescriptor>(env));
+  exports.Set("unguardDescriptor", Napi::Function::New<UnguardDescriptor>(env));
   exports.Set("pipeBudget", Napi::Function::New<PipeBudget>(env));
   exports.Set("trySplice", Napi::Function::New<TrySplice>(env));
   return exports;

@@ -65,7 +65,9 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   doorbell_ = Napi::ThreadSafeFunction::New(env, info[3].As<Napi::Function>(), "spliceway", 0, 1);
   doorbell_.Unref(env);
   // Added after the thread-safe function, whose own hook must run later: hooks run last in, first
-  // out, and the loops have to stop before the doorbell goes.
+  // out, and the loops have to stop before the doorbell goes. (Before any hook runs, a worker that
+  // is terminated may still be handed a ring of the bell. The call into JavaScript fails then,
+  // which NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS, set in binding.gyp, makes harmless.)
   napi_add_env_cleanup_hook(env, CleanUp, this);
 
   int error = 0;
@@ -124,27 +126,24 @@ void EngineWrap::Join(const Napi::CallbackInfo& info) {
                  .backend_prefix = Bytes(info[2])});
 }
 
-// connectTcp(slot, backend, isLast, ip, port): false when `ip` is not an IP literal.
-Napi::Value EngineWrap::ConnectTcp(const Napi::CallbackInfo& info) {
-  const auto address = SocketAddress::FromIp(info[3].As<Napi::String>(),
-                                             static_cast<std::uint16_t>(Unsigned(info[4])));
-  if (!address) return Napi::Boolean::New(info.Env(), false);
-  engine_->Connect({.slot = Unsigned(info[0]),
-                    .backend = Unsigned(info[1]),
-                    .is_last = info[2].As<Napi::Boolean>(),
-                    .address = *address});
-  return Napi::Boolean::New(info.Env(), true);
+// connectTcp(slot, backend, isLast, ip, port). What is not an IP literal fails as any address does
+// that the kernel does not know.
+void EngineWrap::ConnectTcp(const Napi::CallbackInfo& info) {
+  const auto port = static_cast<std::uint16_t>(Unsigned(info[4]));
+  Connect(info, SocketAddress::FromIp(info[3].As<Napi::String>(), port));
 }
 
-// connectUnix(slot, backend, isLast, path): false when `path` is too long.
-Napi::Value EngineWrap::ConnectUnix(const Napi::CallbackInfo& info) {
-  const auto address = SocketAddress::FromPath(info[3].As<Napi::String>());
-  if (!address) return Napi::Boolean::New(info.Env(), false);
+// connectUnix(slot, backend, isLast, path)
+void EngineWrap::ConnectUnix(const Napi::CallbackInfo& info) {
+  Connect(info, SocketAddress::FromPath(info[3].As<Napi::String>()));
+}
+
+void EngineWrap::Connect(const Napi::CallbackInfo& info,
+                         const std::optional<SocketAddress>& address) {
   engine_->Connect({.slot = Unsigned(info[0]),
                     .backend = Unsigned(info[1]),
                     .is_last = info[2].As<Napi::Boolean>(),
-                    .address = *address});
-  return Napi::Boolean::New(info.Env(), true);
+                    .address = address.value_or(SocketAddress{})});
 }
 
 // end(slot, ending)

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
 
 #include "engine/engine.h"
 
@@ -23,14 +24,15 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value MaxSessions(const Napi::CallbackInfo& info);
   void Start(const Napi::CallbackInfo& info);
   void Join(const Napi::CallbackInfo& info);
-  Napi::Value ConnectTcp(const Napi::CallbackInfo& info);
-  Napi::Value ConnectUnix(const Napi::CallbackInfo& info);
+  void ConnectTcp(const Napi::CallbackInfo& info);
+  void ConnectUnix(const Napi::CallbackInfo& info);
   void End(const Napi::CallbackInfo& info);
   Napi::Value TakeEvents(const Napi::CallbackInfo& info);
   void Ref(const Napi::CallbackInfo& info);
   void Unref(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
+  void Connect(const Napi::CallbackInfo& info, const std::optional<SocketAddress>& address);
   static void CleanUp(void* self);
   void Stop();
 

@@ -35,6 +35,7 @@ function compilerFlags() {
     ...(headers ? ['-isystem', headers] : []),
     '-DNAPI_VERSION=9',
     '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     '-DNODE_ADDON_API_DISABLE_DEPRECATED',
   ];
 }

@@ -1,4 +1,5 @@
 /** `spliceway doctor`: what this machine allows, a line a fact. */
+import { existsSync } from 'node:fs';
 import { arch, release, type as systemName } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { loadAddon } from '../engine/native/addon.js';
@@ -9,8 +10,8 @@ import { readSystemFacts, type SystemFacts } from './system.js';
 
 /** Pages of a pipe as the kernel makes it: 16, since Linux 2.6.11; pipe(7). */
 const PIPE_PAGES = 16;
-/** The unit of the native engine's own budget. */
-const BUDGET_PAGE_BYTES = 4096;
+/** Node opens the files of all modules at once; with fewer it ends before this program begins. */
+const FILES_TO_START = 128;
 const UNKNOWN = 'unknown';
 
 type Fact = readonly [label: string, value: string];
@@ -48,9 +49,14 @@ function describeAddon(addon: ReturnType<typeof loadAddon>): Fact[] {
   return [
     ['addon', 'none loaded'],
     ...addon.tried.map((file): Fact => ['', `tried ${file}`]),
-    ['', 'to build it: npm run build:addon (python3, make and g++)'],
+    ['', `to have it: ${remedy}`],
   ];
 }
+
+/** Only a checkout has what the addon is built from; a package brings it built, or not at all. */
+const remedy = existsSync(new URL('../../binding.gyp', import.meta.url))
+  ? 'npm run build:addon (python3, make and g++)'
+  : 'reinstall spliceway on a Linux that it has an addon for, or build one from a clone of its repository';
 
 /** @param error errno's number, 0 for success, or nothing where it could not be tried */
 function describeSplice(error: number | undefined): string {
@@ -74,8 +80,8 @@ function describeSystem(facts: SystemFacts): Fact[] {
 
 /** What the native engine allows itself within the limits of the kernel. */
 function describeBudget(binding: NativeBinding): Fact[] {
-  const { pages, pipes, maxSessions } = binding.pipeBudget();
-  const bytes = formatBytes(pages * BUDGET_PAGE_BYTES);
+  const { bytes: budget, pipes, maxSessions } = binding.pipeBudget();
+  const bytes = formatBytes(budget);
   return [
     ['pipes to be used', `${pipes} at once at most, ${bytes} in all; past that it copies`],
     ['sessions', `${maxSessions} at once at most`],
@@ -84,7 +90,7 @@ function describeBudget(binding: NativeBinding): Fact[] {
 
 function describeFiles(files: SystemFacts['files']): string {
   if (files === undefined) return UNKNOWN;
-  return `${describeCount(files.soft)} soft, ${describeCount(files.hard)} hard; a session takes two`;
+  return `${describeCount(files.soft)} soft, ${describeCount(files.hard)} hard; a session takes two, the start ${FILES_TO_START}`;
 }
 
 function describePages(pages: number | undefined, pageBytes: number): string {

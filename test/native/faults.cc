@@ -1,5 +1,6 @@
 #include "faults.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -58,6 +59,13 @@ int __wrap_pipe2(int* ends, int flags);
 int __wrap_pipe2(int* ends, int flags) {
   if (Fails(installed.pipe)) return -1;
   return __real_pipe2(ends, flags);
+}
+
+int __real_connect(int fd, const sockaddr* address, socklen_t length);
+int __wrap_connect(int fd, const sockaddr* address, socklen_t length);
+int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
+  if (Fails(installed.connect, fd)) return -1;
+  return __real_connect(fd, address, length);
 }
 
 }  // extern "C"

@@ -13,6 +13,7 @@ struct Hooks {
   std::function<int(int from, int to, unsigned flags)> splice = {};
   std::function<int()> socket = {};
   std::function<int()> pipe = {};
+  std::function<int(int fd)> connect = {};
 };
 
 /// Installs hooks while it lives. One at a time; calls come from any thread.

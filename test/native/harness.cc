@@ -1,6 +1,10 @@
 #include "harness.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "sys/sys.h"
@@ -42,7 +46,7 @@ Session& Harness::Start(UniqueFd client, const std::string& prefix) {
   sessions_.push_back(std::make_unique<Session>(
       slot, std::move(client), PendingBytes(std::as_bytes(std::span(prefix))), options_.timeouts,
       SessionRows{.listener = &counters_.Listener(0, 0)}, counters_.Session(slot), context_));
-  CHECK(sessions_.back()->Start());
+  sessions_.back()->Start();
   return *sessions_.back();
 }
 
@@ -69,6 +73,14 @@ void Harness::RunFor(std::uint64_t ms) {
   while (sys::NowMs() < until) RunOnce();
 }
 
+int Harness::sessions_with_time_out() const {
+  int count = 0;
+  for (const auto& session : sessions_) {
+    if (session != nullptr && session->armed()) ++count;
+  }
+  return count;
+}
+
 void Harness::RunOnce() {
   // Wakes the loop, so that `done` is asked again, where nothing else does.
   if (!Timer::armed()) loop_->Arm(*this, sys::NowMs() + kTickMs);
@@ -87,6 +99,54 @@ void Harness::OnClosed(Session& session, CloseReason why, int code) {
   reason = why;
   error = code;
   retired_.push_back(std::move(sessions_[session.slot()]));
+}
+
+Joined::Joined(Harness& harness, const PairOptions& client_options,
+               const PairOptions& backend_options) {
+  Pair client_pair = TcpPair(client_options);
+  Pair backend_pair = TcpPair(backend_options);
+  client = std::move(client_pair.peer);
+  backend = std::move(backend_pair.peer);
+  harness.Join(std::move(client_pair.near), std::move(backend_pair.near));
+}
+
+void EndStream(const UniqueFd& fd) { shutdown(fd.get(), SHUT_WR); }
+
+std::string Transfer(Harness& harness, const UniqueFd& from, const UniqueFd& to,
+                     const std::string& text, std::size_t wanted, const char* what) {
+  std::string got;
+  std::size_t written = 0;
+  harness.RunUntil(
+      [&] {
+        if (written < text.size()) written += WriteSome(from.get(), text, written);
+        while (ReadSome(to.get(), got) == 1) {
+        }
+        return got.size() >= wanted && written == text.size();
+      },
+      what);
+  return got;
+}
+
+void WriteAcknowledged(Harness& harness, const UniqueFd& fd, const std::string& text) {
+  std::size_t written = 0;
+  harness.RunUntil(
+      [&] {
+        if (written < text.size()) written += WriteSome(fd.get(), text, written);
+        return written == text.size() && sys::UnacknowledgedBytes(fd.get()) == 0;
+      },
+      "everything acknowledged");
+}
+
+int ReadToTheEnd(Harness& harness, const UniqueFd& fd, std::string& into) {
+  int result = 1;
+  harness.RunUntil(
+      [&] {
+        while ((result = ReadSome(fd.get(), into)) == 1) {
+        }
+        return result != -EAGAIN;
+      },
+      "the end of the stream, or its failure");
+  return result;
 }
 
 }  // namespace spliceway::testing

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "check.h"
@@ -14,8 +15,11 @@ namespace spliceway::testing {
 class Harness final : public SessionOwner, private Timer {
  public:
   struct Options {
-    PipeLimits pipes = {
-        .large_bytes = 1 << 20, .default_bytes = 65536, .pages = 4096, .pipes = 64, .idle = 8};
+    PipeLimits pipes = {.large_bytes = 1 << 20,
+                        .default_bytes = 65536,
+                        .total_bytes = 4096 << 12,
+                        .pipes = 64,
+                        .idle = 8};
     std::size_t turn_bytes = 1 << 20;
     SessionTimeouts timeouts = {};
   };
@@ -36,6 +40,8 @@ class Harness final : public SessionOwner, private Timer {
   /// One turn, for tests that look at what a single turn does. Something must be ready.
   void RunOnce();
 
+  /// Sessions that have a timer armed.
+  [[nodiscard]] int sessions_with_time_out() const;
   [[nodiscard]] PipePool& pipes() { return pipes_; }
   [[nodiscard]] EventLoop& loop() { return *loop_; }
   [[nodiscard]] CounterRow& listener_row() { return counters_.Listener(0, 0); }
@@ -63,5 +69,23 @@ class Harness final : public SessionOwner, private Timer {
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::unique_ptr<Session>> retired_;
 };
+
+/// A session between two TCP connections, with the far ends for the test.
+struct Joined {
+  explicit Joined(Harness& harness, const PairOptions& client_options = {},
+                  const PairOptions& backend_options = {});
+  UniqueFd client;
+  UniqueFd backend;
+};
+
+/// Sends the FIN.
+void EndStream(const UniqueFd& fd);
+/// Writes all of `text` and reads at the other end until `wanted` bytes came. Returns what came.
+std::string Transfer(Harness& harness, const UniqueFd& from, const UniqueFd& to,
+                     const std::string& text, std::size_t wanted, const char* what);
+/// Writes all of `text` and waits until the kernel at the other end has it.
+void WriteAcknowledged(Harness& harness, const UniqueFd& fd, const std::string& text);
+/// Reads until the stream ends or fails; returns 0 or the negated errno.
+int ReadToTheEnd(Harness& harness, const UniqueFd& fd, std::string& into);
 
 }  // namespace spliceway::testing

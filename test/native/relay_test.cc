@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "faults.h"
@@ -18,39 +18,6 @@
 
 namespace spliceway::testing {
 namespace {
-
-/// A session between two TCP connections, with the far ends for the test.
-struct Joined {
-  Joined(Harness& harness, const PairOptions& client_options = {},
-         const PairOptions& backend_options = {}) {
-    Pair client_pair = TcpPair(client_options);
-    Pair backend_pair = TcpPair(backend_options);
-    client = std::move(client_pair.peer);
-    backend = std::move(backend_pair.peer);
-    harness.Join(std::move(client_pair.near), std::move(backend_pair.near));
-  }
-  UniqueFd client;
-  UniqueFd backend;
-};
-
-void EndStream(const UniqueFd& fd) { shutdown(fd.get(), SHUT_WR); }
-
-/// Writes all of `text` and reads at the other end until `wanted` bytes came or the stream ended.
-/// Returns what came.
-std::string Transfer(Harness& harness, const UniqueFd& from, const UniqueFd& to,
-                     const std::string& text, std::size_t wanted, const char* what) {
-  std::string got;
-  std::size_t written = 0;
-  harness.RunUntil(
-      [&] {
-        if (written < text.size()) written += WriteSome(from.get(), text, written);
-        while (ReadSome(to.get(), got) == 1) {
-        }
-        return got.size() >= wanted && written == text.size();
-      },
-      what);
-  return got;
-}
 
 int Option(int fd, int level, int name) {
   int value = 0;
@@ -88,9 +55,11 @@ TEST(
 
 TEST("rule 2: a pipe filled by MSS-sized segments does not pass for an empty socket") {
   // 16 slots, and segments of 536 bytes: the pipe is full long before its 64 KiB.
-  Harness harness(
-      {.pipes = {
-           .large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8}});
+  Harness harness({.pipes = {.large_bytes = 65536,
+                             .default_bytes = 65536,
+                             .total_bytes = 1024 << 12,
+                             .pipes = 8,
+                             .idle = 8}});
   const PairOptions small{.segment = 536};
   const Joined joined(harness, small, small);
   const std::string text = Pattern(3 << 20);
@@ -102,9 +71,11 @@ TEST("rule 2: a pipe filled by MSS-sized segments does not pass for an empty soc
 TEST(
     "rule 2: bytes that arrive all at once, before the sink takes any, all come through without a "
     "new edge") {
-  Harness harness(
-      {.pipes = {
-           .large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8}});
+  Harness harness({.pipes = {.large_bytes = 65536,
+                             .default_bytes = 65536,
+                             .total_bytes = 1024 << 12,
+                             .pipes = 8,
+                             .idle = 8}});
   const Joined joined(harness, {.near_receive_buffer = 4 << 20, .segment = 536},
                       {.peer_receive_buffer = 4096});
   const std::string text = Pattern(400'000);
@@ -203,101 +174,6 @@ TEST("rule 4: data that is unread when both ways are shut, and epoll says hang-u
   CHECK(harness.reason == CloseReason::kFinished);
 }
 
-TEST("rule 5: an idle session holds two descriptors and no pipe") {
-  Harness harness;
-  const std::size_t before = OpenDescriptors();
-  const Joined joined(harness);
-  Transfer(harness, joined.client, joined.backend, Pattern(100'000), 100'000, "a request");
-  Transfer(harness, joined.backend, joined.client, Pattern(100'000), 100'000, "an answer");
-  CHECK_EQUAL(harness.pipes().alive(), harness.pipes().idle());
-  harness.pipes().Trim();
-  harness.pipes().Trim();
-  CHECK_EQUAL(harness.pipes().alive(), 0U);
-  CHECK_EQUAL(OpenDescriptors(), before + 4);  // two of the session, two of the test
-}
-
-TEST("rule 5: a pipe that still holds bytes is closed, never pooled") {
-  Harness harness;
-  {
-    Joined joined(harness, {}, {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
-    const std::string text = Pattern(4 << 20);
-    std::size_t written = 0;
-    harness.RunUntil(
-        [&] {
-          written += WriteSome(joined.client.get(), text, written);
-          return harness.pipes().alive() == 1 && harness.pipes().idle() == 0;
-        },
-        "a pipe that is stuck");
-    ResetPeer(joined.backend);
-    harness.RunUntil([&] { return harness.closed == 1; }, "the close");
-    // The relay of the other direction, which borrows a pipe at the end, has not sent those bytes
-    // back.
-    std::string got;
-    CHECK_EQUAL(ReadSome(joined.client.get(), got), -ECONNRESET);
-    CHECK(got.empty());
-  }
-  CHECK_EQUAL(harness.pipes().alive(), harness.pipes().idle());
-  // Whatever is pooled now, a pipe of the other direction perhaps, is clean.
-  while (harness.pipes().idle() > 0) {
-    const std::unique_ptr<Pipe> pipe = harness.pipes().Borrow(0);
-    int held = -1;
-    CHECK_EQUAL(ioctl(pipe->read_end.get(), FIONREAD, &held), 0);
-    CHECK_EQUAL(held, 0);
-  }
-}
-
-TEST("rule 5: past its budget of pipes a relay copies, and loses nothing") {
-  Harness harness(
-      {.pipes = {
-           .large_bytes = 65536, .default_bytes = 65536, .pages = 16, .pipes = 64, .idle = 8}});
-  const PairOptions tight{.peer_receive_buffer = 4096, .near_send_buffer = 4096};
-  const Joined stuck(harness, {}, tight);
-  const std::string text = Pattern(2 << 20);
-  std::size_t written = 0;
-  harness.RunUntil(
-      [&] {
-        written += WriteSome(stuck.client.get(), text, written);
-        return harness.pipes().alive() == 1 && harness.pipes().idle() == 0;
-      },
-      "the only pipe taken");
-  const Joined second(harness);
-  CHECK(Transfer(harness, second.client, second.backend, text, text.size(), "2 MiB by copying") ==
-        text);
-  CHECK_EQUAL(harness.pipes().alive(), 1U);
-  std::string got;
-  harness.RunUntil(
-      [&] {
-        if (written < text.size()) written += WriteSome(stuck.client.get(), text, written);
-        while (ReadSome(stuck.backend.get(), got) == 1) {
-        }
-        return got.size() == text.size();
-      },
-      "2 MiB through the only pipe");
-  CHECK(got == text);
-}
-
-TEST("rule 5: where the kernel refuses pipes, sessions copy, and it is not asked again at once") {
-  Harness harness;
-  int asked = 0;
-  const HookScope hooks({.pipe = [&] {
-    ++asked;
-    return EMFILE;
-  }});
-  const Joined joined(harness);
-  const std::string text = Pattern(2 << 20);
-  CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "2 MiB") == text);
-  CHECK(asked >= 1);
-  CHECK(asked <= 3);
-}
-
-TEST("rule 6: a pipe of one slot, which every fragment overfills, still delivers everything") {
-  Harness harness(
-      {.pipes = {.large_bytes = 4096, .default_bytes = 4096, .pages = 8, .pipes = 4, .idle = 4}});
-  const Joined joined(harness);
-  const std::string text = Pattern(1 << 20);
-  CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "1 MiB") == text);
-}
-
 TEST("rule 7: nothing is corked: no SPLICE_F_MORE, and TCP_NODELAY on both sides") {
   Harness harness;
   Pair client = TcpPair();
@@ -317,10 +193,12 @@ TEST("rule 7: nothing is corked: no SPLICE_F_MORE, and TCP_NODELAY on both sides
 TEST(
     "rule 8: a relay that has used up its turn goes on without a new edge, after the others had "
     "theirs") {
-  Harness harness(
-      {.pipes =
-           {.large_bytes = 65536, .default_bytes = 65536, .pages = 1024, .pipes = 8, .idle = 8},
-       .turn_bytes = 65536});
+  Harness harness({.pipes = {.large_bytes = 65536,
+                             .default_bytes = 65536,
+                             .total_bytes = 1024 << 12,
+                             .pipes = 8,
+                             .idle = 8},
+                   .turn_bytes = 65536});
   // All is in the kernel before the session starts: one edge, and none after it.
   Pair client = TcpPair({.near_receive_buffer = 8 << 20});
   Pair backend = TcpPair({.peer_receive_buffer = 8 << 20, .near_send_buffer = 8 << 20});
@@ -394,6 +272,28 @@ TEST(
   harness.RunUntil([&] { return ReadSome(joined.backend.get(), rest) == 0; },
                    "the end of the stream");
   CHECK(rest.empty());
+}
+
+TEST("rule 9: what is behind an urgent mark arrives although the FIN is there already") {
+  // Standing at the mark, a splice then answers 0 and not EAGAIN.
+  for (const bool before_join : {true, false}) {
+    Harness harness;
+    Pair client = TcpPair();
+    Pair backend = TcpPair();
+    const auto join = [&] { harness.Join(std::move(client.near), std::move(backend.near)); };
+    if (!before_join) {
+      join();
+      harness.RunFor(20);
+    }
+    WriteSome(client.peer.get(), Pattern(1000, 1));
+    CHECK_EQUAL(send(client.peer.get(), "!", 1, MSG_OOB), 1);
+    WriteSome(client.peer.get(), Pattern(1000, 2));
+    EndStream(client.peer);
+    if (before_join) join();
+    std::string got;
+    CHECK_EQUAL(ReadToTheEnd(harness, backend.peer, got), 0);
+    CHECK(got == Pattern(1000, 1) + Pattern(1000, 2));
+  }
 }
 
 TEST("rule 10: a relay whose splice is refused goes on by copying") {
@@ -502,6 +402,18 @@ TEST("relay: a prefix goes before everything that is read") {
   Session& session = harness.Start(std::move(client.near), prefix);
   session.Join(std::move(backend.near), {});
   CHECK(Transfer(harness, client.peer, backend.peer, text, 300'000, "prefix and text") ==
+        prefix + text);
+}
+
+TEST("relay: a prefix of the backend's goes to the client first") {
+  Harness harness;
+  Pair client = TcpPair();
+  Pair backend = TcpPair();
+  const std::string prefix = Pattern(200'000, 9);
+  const std::string text = Pattern(100'000, 10);
+  harness.Start(std::move(client.near))
+      .Join(std::move(backend.near), PendingBytes(std::as_bytes(std::span(prefix))));
+  CHECK(Transfer(harness, backend.peer, client.peer, text, 300'000, "prefix and text") ==
         prefix + text);
 }
 

@@ -62,6 +62,16 @@ Pair UnixPair() {
   return {.near = UniqueFd(ends[0]), .peer = UniqueFd(ends[1])};
 }
 
+TempSocket::TempSocket() : folder_("/tmp/spliceway-test-XXXXXX") {
+  if (mkdtemp(folder_.data()) == nullptr) std::abort();
+  path_ = folder_ + "/socket";
+}
+
+TempSocket::~TempSocket() {
+  unlink(path_.c_str());
+  rmdir(folder_.c_str());
+}
+
 std::string Pattern(std::size_t count, unsigned seed) {
   std::string text(count, '\0');
   std::uint32_t state = seed * 2654435761U + 1;

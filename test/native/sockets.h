@@ -37,6 +37,20 @@ Pair TcpPair(const PairOptions& options = {});
 /// Two ends of a Unix stream.
 Pair UnixPair();
 
+/// A path for a Unix socket, in a folder of its own that goes with it.
+class TempSocket {
+ public:
+  TempSocket();
+  ~TempSocket();
+  TempSocket(const TempSocket&) = delete;
+  TempSocket& operator=(const TempSocket&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string folder_;
+  std::string path_;
+};
+
 /// `count` bytes that differ along the way, so that a lost or doubled piece shows.
 std::string Pattern(std::size_t count, unsigned seed = 1);
 

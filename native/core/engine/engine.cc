@@ -11,7 +11,7 @@ namespace {
 /// Descriptors left for the program around the engine: Node's own, log files, name look-ups,
 /// listeners.
 constexpr std::size_t kReservedDescriptors = 64;
-/// Slots cost 18 bytes each, where touched. More sessions than this need more than one process.
+/// A slot costs 18 bytes. More sessions than this need more than one process.
 constexpr std::size_t kMostSessions = 1 << 20;
 
 }  // namespace

@@ -96,6 +96,7 @@ void Worker::Run() {
 void Worker::OnTimer() { pipes_.Trim(); }
 
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
+  loop_->RefreshNow();
   mailbox_.Take(commands_);
   for (Command& command : commands_) {
     std::visit([this](auto& particular) { Handle(particular); }, command);
@@ -118,7 +119,7 @@ void Worker::Handle(StartCommand& command) {
                                            counters_->Session(command.slot), context_);
   Session& started = *session;
   sessions_[command.slot] = std::move(session);
-  if (!started.Start()) started.End(Ending::kReset);
+  started.Start();
 }
 
 void Worker::Handle(ConnectCommand& command) {
@@ -131,6 +132,8 @@ void Worker::Handle(ConnectCommand& command) {
 void Worker::Handle(JoinCommand& command) {
   if (Session* session = Find(command.slot)) {
     session->Join(std::move(command.backend), std::move(command.backend_prefix));
+  } else {
+    sys::SetResetOnClose(command.backend.get());
   }
 }
 

@@ -28,13 +28,17 @@ bool EventLoop::Watch(int fd, EventHandler& handler, unsigned token) {
   return sys::Watch(epoll_.get(), fd, address | token) == sys::Status::kOk;
 }
 
+void EventLoop::Unwatch(int fd) { sys::Unwatch(epoll_.get(), fd); }
+
+void EventLoop::RefreshNow() { now_ms_ = sys::NowMs(); }
+
 void EventLoop::Enqueue(ReadyEntry& entry) {
   if (!entry.linked()) ready_.InsertBefore(entry);
 }
 
 void EventLoop::RunOnce() {
   std::array<epoll_event, kEventsPerTurn> events;
-  const int wait_ms = ready_.linked() ? 0 : timers_.WaitMs(now_ms_);
+  const int wait_ms = ready_.linked() ? 0 : timers_.WaitMs(sys::NowMs());
   const std::size_t count = sys::WaitForEvents(epoll_.get(), events, wait_ms);
   now_ms_ = sys::NowMs();
 

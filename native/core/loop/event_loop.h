@@ -41,10 +41,14 @@ class EventLoop {
   /// Nothing, and errno's number in `error`, when the kernel gives no epoll instance.
   static std::unique_ptr<EventLoop> Create(int& error);
 
-  /// Registers `fd` for all events until it is closed. `handler` must stay valid until the end of
-  /// the turn in which `fd` is closed: events of that turn may still name it. False when the kernel
-  /// refuses (out of memory or watches).
+  /// Registers `fd` for all events. `handler` must stay valid until the end of the turn in which
+  /// `fd` is unwatched: events of that turn may still name it. False when the kernel refuses (out
+  /// of memory or watches).
   [[nodiscard]] bool Watch(int fd, EventHandler& handler, unsigned token);
+  /// Ends the registration; must come before `fd` is closed. Closing alone does not do: epoll keeps
+  /// the registration for as long as any process has the open file, and between fork and exec a
+  /// child has them all.
+  void Unwatch(int fd);
 
   /// Calls `entry.OnReady()` once, in the next turn; a second call before that changes nothing.
   void Enqueue(ReadyEntry& entry);
@@ -55,6 +59,8 @@ class EventLoop {
 
   /// The time of this turn, CLOCK_MONOTONIC in milliseconds, read once a turn.
   [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
+  /// Reads the clock again, for a handler whose time-outs must not start before it was called.
+  void RefreshNow();
 
   /// One turn: waits until something is ready or due, then handles all of it.
   void RunOnce();

@@ -8,30 +8,28 @@
 namespace spliceway {
 namespace {
 
-constexpr std::size_t kPage = 4096;
-/// The kernel's own default, 16 pages (fs/pipe.c, PIPE_DEF_BUFFERS).
-constexpr std::size_t kDefaultBytes = 16 * kPage;
-/// What an unprivileged process may ask for (`pipe-max-size`). One slot holds one fragment of a
-/// packet, whatever its size, so a pipe of 16 slots fills at some 23 KiB of MSS-sized segments; 256
-/// slots cost half the CPU a byte.
-constexpr std::size_t kLargeBytes = 256 * kPage;
-/// Pages for processes that the kernel does not limit: 256 MiB, should all pipes be full at once.
-constexpr std::size_t kUnlimitedPages = 65'536;
+/// Pages of a pipe as the kernel makes it (fs/pipe.c, PIPE_DEF_BUFFERS).
+constexpr std::size_t kDefaultPages = 16;
+/// What an unprivileged process may ask for (`pipe-max-size`). One slot, a page, holds one fragment
+/// of a packet, whatever its size, so a pipe of 16 slots fills at some 23 KiB of MSS-sized
+/// segments; 256 slots cost half the CPU a byte.
+constexpr std::size_t kLargeBytes = 1024 * 1024;
+/// For processes that the kernel does not limit, should all pipes be full at once.
+constexpr std::size_t kUnlimitedBytes = 256 * 1024 * 1024;
 constexpr std::size_t kIdlePipes = 32;
 constexpr std::uint64_t kRefusedForMs = 1000;
-
-std::size_t PagesOf(std::size_t bytes) { return (bytes + kPage - 1) / kPage; }
 
 }  // namespace
 
 PipeLimits PipeLimits::ForThisMachine(std::size_t pools) {
+  const std::size_t page = sys::PageSize();
   const std::size_t soft = sys::PipePagesSoftLimit();
-  const std::size_t pages = soft == 0 || sys::IsExemptFromPipeLimits()
-                                ? kUnlimitedPages
-                                : std::min(soft / 2, kUnlimitedPages);
-  return {.large_bytes = kLargeBytes,
-          .default_bytes = kDefaultBytes,
-          .pages = pages / pools,
+  const bool unlimited = soft == 0 || sys::IsExemptFromPipeLimits();
+  const std::size_t total =
+      unlimited ? kUnlimitedBytes : std::min(soft / 2 * page, kUnlimitedBytes);
+  return {.large_bytes = std::max(kLargeBytes, kDefaultPages * page),
+          .default_bytes = kDefaultPages * page,
+          .total_bytes = total / pools,
           .pipes = std::max<std::size_t>(sys::DescriptorLimit() / 16 / pools, 1),
           .idle = kIdlePipes};
 }
@@ -46,14 +44,14 @@ std::unique_ptr<Pipe> PipePool::Borrow(std::uint64_t now_ms) {
 
 std::unique_ptr<Pipe> PipePool::Create(std::uint64_t now_ms) {
   if (alive_ >= limits_.pipes || now_ms < refused_until_ms_) return nullptr;
-  if (pages_ + PagesOf(limits_.default_bytes) > limits_.pages) return nullptr;
+  if (capacity_ + limits_.default_bytes > limits_.total_bytes) return nullptr;
 
   sys::OpenedPipe opened = sys::OpenPipe();
   if (opened.status != sys::Status::kOk) {
     refused_until_ms_ = now_ms + kRefusedForMs;
     return nullptr;
   }
-  const bool large = pages_ + PagesOf(limits_.large_bytes) <= limits_.pages / 2;
+  const bool large = capacity_ + limits_.large_bytes <= limits_.total_bytes / 2;
   const std::size_t capacity = large ? sys::ResizePipe(opened.write_end.get(), limits_.large_bytes)
                                      : sys::PipeSize(opened.write_end.get());
   // Past the user's limit the kernel gives pipes of two slots. Copying beats those.
@@ -62,7 +60,7 @@ std::unique_ptr<Pipe> PipePool::Create(std::uint64_t now_ms) {
     return nullptr;
   }
   ++alive_;
-  pages_ += PagesOf(capacity);
+  capacity_ += capacity;
   auto pipe = std::make_unique<Pipe>();
   pipe->read_end = std::move(opened.read_end);
   pipe->write_end = std::move(opened.write_end);
@@ -88,7 +86,7 @@ void PipePool::Trim() {
 
 void PipePool::Discard(std::unique_ptr<Pipe> pipe) {
   --alive_;
-  pages_ -= PagesOf(pipe->capacity);
+  capacity_ -= pipe->capacity;
 }
 
 }  // namespace spliceway

@@ -20,9 +20,9 @@ struct Pipe {
 /// What pipes may cost. `PipeLimits::ForThisMachine` derives it from the limits of process and
 /// user.
 struct PipeLimits {
-  std::size_t large_bytes = 0;    ///< Size asked for while half the pages are free.
+  std::size_t large_bytes = 0;    ///< Size asked for while half the budget is free.
   std::size_t default_bytes = 0;  ///< Size of a pipe as the kernel makes it.
-  std::size_t pages = 0;          ///< Pages of 4 KiB for all pipes of one pool together.
+  std::size_t total_bytes = 0;    ///< Capacity of all pipes of one pool together.
   std::size_t pipes = 0;          ///< Pipes alive at once in one pool; each costs two descriptors.
   std::size_t idle = 0;           ///< Empty pipes kept for reuse, for a second or two.
 
@@ -60,7 +60,7 @@ class PipePool {
   std::vector<std::unique_ptr<Pipe>> idle_;
   std::size_t fewest_idle_ = 0;  // since the last Trim
   std::size_t alive_ = 0;
-  std::size_t pages_ = 0;
+  std::size_t capacity_ = 0;  // of all pipes alive, bytes
   std::uint64_t refused_until_ms_ = 0;
 };
 

@@ -34,6 +34,7 @@ Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, RelayContext& cont
 /// Writes what is held until nothing is left, the sink is full, or the sink fails.
 void Relay::Drain(Endpoint& sink, Progress& progress) {
   if (pending_.size() > 0) DrainPending(sink, progress);
+  if (pending_.size() > 0) return;
   if (pipe_ != nullptr && pipe_->held > 0) DrainPipe(sink, progress);
 }
 
@@ -74,6 +75,10 @@ void Relay::DrainPipe(Endpoint& sink, Progress& progress) {
         pending_ = PendingBytes(std::span(held).first(read.bytes));
         pipe_->held -= read.bytes;
         splice_refused_ = true;
+        if (read.status != Status::kOk) {
+          sink.Fail(moved.error);
+          return;
+        }
         DrainPending(sink, progress);
         return;
       }
@@ -112,7 +117,9 @@ void Relay::Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
       splice_refused_ = true;
       break;
     case Status::kEnd:
-      NoteEndOfSource(source, 0);
+      // Standing at an urgent mark, a splice also says 0 once the peer's FIN or reset is there,
+      // with bytes behind the mark. Only a plain read tells the end.
+      Copy(source, sink, context, progress);
       break;
     case Status::kExhausted:
     case Status::kFailed:

@@ -60,15 +60,13 @@ Session::Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix
   }
 }
 
-Session::~Session() {
-  upstream_.Abandon(context_.relay.pipes);
-  downstream_.Abandon(context_.relay.pipes);
+void Session::Start() {
+  if (!context_.loop.Watch(client_.socket.get(), *this, kClientToken)) {
+    Close(CloseReason::kReset, ENOMEM, true);
+  }
 }
 
-bool Session::Start() { return context_.loop.Watch(client_.socket.get(), *this, kClientToken); }
-
-// ── Connecting
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Connecting ──
 
 void Session::Connect(const SocketAddress& address, CounterRow& row, bool is_last) {
   if (state_ != State::kIdle) return;
@@ -118,7 +116,7 @@ void Session::FinishConnect() {
 
 void Session::FailAttempt(int error) {
   Timer::Disarm();
-  backend_.socket.Reset();
+  CloseSocket(backend_);
   address_.reset();
   state_ = State::kIdle;
   if (is_last_address_) rows_.backend->failed.Add(1);
@@ -150,8 +148,7 @@ void Session::Open() {
   Advance();
 }
 
-// ── Events
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Events ──
 
 void Session::OnEvents(unsigned token, std::uint32_t events) {
   Endpoint& endpoint = token == kClientToken ? client_ : backend_;
@@ -161,9 +158,10 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
     case State::kConnecting:
       endpoint.Note(events);
       if (token == kClientToken) {
-        // The client reset while no backend had answered. Its FIN alone changes nothing: it may
-        // want the answer still.
-        if (hung_up) Close(CloseReason::kReset, sys::TakeSocketError(client_.socket.get()), true);
+        // A reset ends the wait for a backend. An end of the stream does not, and neither does the
+        // hang-up of a Unix client that wrote and closed: what it sent is still to be delivered.
+        const int error = hung_up ? sys::TakeSocketError(client_.socket.get()) : 0;
+        if (error != 0) Close(CloseReason::kReset, error, true);
       } else if (hung_up || (events & EPOLLOUT) != 0) {
         FinishConnect();
       }
@@ -180,7 +178,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
       return;
     case State::kResetting:
       if (!endpoint.failed && hung_up)
-        Close(CloseReason::kReset, client_.error | backend_.error, true);
+        Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);
       return;
     case State::kClosed:
       return;  // A second event of the turn in which the session ended.
@@ -209,8 +207,7 @@ void Session::OnTimer() {
   }
 }
 
-// ── Relaying
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Relaying ──
 
 void Session::Advance() {
   context_.relay.now_ms = context_.loop.now_ms();
@@ -258,8 +255,9 @@ void Session::AnswerFailure(bool more) {
     since_ms_ = context_.loop.now_ms();
     return ResetWhenDelivered(survivor);
   }
-  // The survivor is not reading, or the turn was used up. The half-close time-out bounds the wait.
+  // The survivor is not reading, or the turn was used up. `RelayDeadline` bounds the wait.
   if (more) context_.loop.Enqueue(*this);
+  if (!Timer::armed()) ArmRelayTimer();
 }
 
 /// A reset throws away what the survivor's peer has not acknowledged, so it waits for that, within
@@ -276,8 +274,7 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
   context_.loop.Arm(*this, now + kDeliveryCheckMs);
 }
 
-// ── Time-outs
-// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Time-outs ──
 
 bool Session::half_closed() const {
   return upstream_.source_ended() || downstream_.source_ended() || client_.failed ||
@@ -289,6 +286,8 @@ std::uint64_t Session::RelayDeadline() const {
   if (half_closed() && timeouts_.half_close_ms != 0) {
     limit = std::min<std::uint64_t>(limit, timeouts_.half_close_ms);
   }
+  // The survivor of a reset may not hold the session for ever, whatever else it may do.
+  if (limit == kNever && (client_.failed || backend_.failed)) limit = kDeliveryLimitMs;
   return limit == kNever ? kNever : since_ms_ + limit;
 }
 
@@ -305,22 +304,26 @@ void Session::GiveUpRelaying() {
   const bool by_half_close =
       half_closed() && timeouts_.half_close_ms != 0 &&
       (timeouts_.idle_ms == 0 || timeouts_.half_close_ms <= timeouts_.idle_ms);
-  // A close that looks clean must not hide that bytes did not arrive.
-  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || client_.failed ||
-                          backend_.failed ||
-                          (client_.is_tcp && sys::UnacknowledgedBytes(client_.socket.get()) > 0) ||
-                          (backend_.is_tcp && sys::UnacknowledgedBytes(backend_.socket.get()) > 0);
+  // A close that looks clean must not hide that bytes did not arrive. Those that the kernel has
+  // been given do arrive after a plain close, and a reset would take them back.
+  const bool bytes_lost =
+      upstream_.held() > 0 || downstream_.held() > 0 || client_.failed || backend_.failed;
   Close(by_half_close ? CloseReason::kHalfCloseTimeout : CloseReason::kIdleTimeout, ETIMEDOUT,
         bytes_lost);
 }
 
-// ── The end
-// ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The end ──
 
 void Session::End(Ending ending) {
   if (state_ == State::kClosed) return;
   if (ending == Ending::kNoBackend && rows_.listener != nullptr) rows_.listener->failed.Add(1);
   Close(CloseReason::kEnded, 0, ending == Ending::kReset);
+}
+
+void Session::CloseSocket(Endpoint& endpoint) {
+  if (!endpoint.socket.valid()) return;
+  context_.loop.Unwatch(endpoint.socket.get());
+  endpoint.socket.Reset();
 }
 
 void Session::Close(CloseReason reason, int error, bool reset) {
@@ -333,7 +336,7 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   for (Endpoint* endpoint : {&client_, &backend_}) {
     if (reset && endpoint->is_tcp && endpoint->socket.valid())
       sys::SetResetOnClose(endpoint->socket.get());
-    endpoint->socket.Reset();
+    CloseSocket(*endpoint);
   }
   if (was_open && rows_.backend != nullptr) rows_.backend->open.Subtract(1);
   if (rows_.listener != nullptr) rows_.listener->open.Subtract(1);

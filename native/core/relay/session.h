@@ -41,7 +41,8 @@ class SessionOwner {
 /// How a session is ended from outside.
 enum class Ending : std::uint8_t {
   kReset,      ///< Both connections are reset.
-  kNoBackend,  ///< No backend answered: the client's connection is closed.
+  kNoBackend,  ///< No backend answered: the client's connection is closed, which TCP turns into a
+               ///< reset where the client had sent something that nobody read.
 };
 
 /// What the sessions of one loop share.
@@ -75,11 +76,13 @@ struct SessionRows {
 ///
 /// How it ends, seen from one side X with the other side Y:
 ///
-/// | X does            | Y gets |
-/// |-------------------|----------------------------------------------------------------------------|
-/// | ends its stream   | all bytes, then the FIN; Y may go on sending until it ends or times out |
-/// | resets, is lost   | what X had sent, acknowledged by Y's kernel, then a reset | | is silent |
-/// a FIN after the idle time-out, or a reset if bytes were still on their way |
+/// | X does           | Y gets                                                                  |
+/// |------------------|-------------------------------------------------------------------------|
+/// | ends its stream  | all bytes, then the FIN; Y may go on sending until it ends or times out |
+/// | resets, is lost  | what X had sent, acknowledged by Y's kernel, then a reset               |
+/// | is silent        | a FIN after the time-out, or a reset if bytes had not left this process |
+///
+/// Unix sockets know no reset: their survivor reads the end of the stream.
 ///
 /// One thread only: that of the loop.
 class Session final : public EventHandler, public ReadyEntry, public Timer {
@@ -87,12 +90,12 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix,
           const SessionTimeouts& timeouts, SessionRows rows, SessionCounters& counters,
           SessionContext& context);
-  ~Session();
+  ~Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Starts watching the client. False when the kernel refuses to.
-  [[nodiscard]] bool Start();
+  /// Starts watching the client. Ends the session at once when the kernel refuses to.
+  void Start();
   /// Tries one address of a backend; answers through `SessionOwner`. `row` counts for the backend:
   /// a failure only when this was the last of its addresses.
   void Connect(const SocketAddress& address, CounterRow& row, bool is_last);
@@ -113,6 +116,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void TryConnect();
   void FinishConnect();
   void FailAttempt(int error);
+  void CloseSocket(Endpoint& endpoint);
   void Open();
 
   void Advance();

@@ -11,7 +11,7 @@
 
 /// Every system call of the core, and nothing else. sys_linux.cc makes the real ones; a test may
 /// link another implementation in its place (a simulated kernel), so no code above this seam calls
-/// the kernel.
+/// the kernel, but for the making of threads.
 ///
 /// errno is turned into a `Status` here, once. EINTR is retried here. All descriptors that these
 /// functions create are non-blocking and close-on-exec.
@@ -21,10 +21,10 @@ enum class Status : std::uint8_t {
   kOk,
   kAgain,        ///< Nothing can be done until the descriptor is ready again.
   kEnd,          ///< The peer ended its stream; all that it sent has been read.
-  kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM: not this way, or not now; copying may still
-                 ///< work.
-  kExhausted,    ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
-  kFailed,       ///< Anything else; see `error`. The connection is lost.
+  kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM, ENOBUFS: not this way, or not now; copying may
+                 ///< still work.
+  kExhausted,  ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
+  kFailed,     ///< Anything else; see `error`. The connection is lost.
 };
 
 struct Result {
@@ -91,6 +91,7 @@ Opened OpenEpoll();
 /// Registers `fd` edge-triggered for everything that a relay must know: input, output, the peer's
 /// FIN and urgent data. Errors and hang-ups always report. `data` comes back with each event.
 Status Watch(int epoll, int fd, std::uint64_t data);
+void Unwatch(int epoll, int fd);
 /// Events that came, at most `into.size()`; 0 on time-out or signal. `timeout_ms` −1 waits for
 /// ever.
 std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms);
@@ -105,9 +106,12 @@ std::uint64_t NowMs();
 
 /// Soft limit of descriptors for this process.
 std::size_t DescriptorLimit();
+/// Bytes of a page of memory, the unit in which pipes are limited.
+std::size_t PageSize();
 /// `/proc/sys/fs/pipe-user-pages-soft`: pages of pipe buffers for the user; 0 means no limit.
 std::size_t PipePagesSoftLimit();
-/// True when this process is exempt from the limits on pipes (CAP_SYS_RESOURCE or CAP_SYS_ADMIN).
+/// True when this process is exempt from the limits on pipes (CAP_SYS_RESOURCE or CAP_SYS_ADMIN in
+/// the initial user namespace; in another one, a rootless container's, they do not count).
 bool IsExemptFromPipeLimits();
 /// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
 std::uint16_t FirstEphemeralPort();

@@ -62,12 +62,27 @@ Opened Open(int fd) {
   return {.fd = UniqueFd(), .status = StatusOf(errno), .error = errno};
 }
 
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+File OpenToRead(const char* path) { return File(std::fopen(path, "re")); }
+
+/// True when every user id maps to itself, which is so in the initial user namespace.
+bool IsInInitialUserNamespace() {
+  const File file = OpenToRead("/proc/self/uid_map");
+  unsigned long inside = 1;
+  unsigned long outside = 1;
+  unsigned long count = 0;
+  return file != nullptr &&
+         std::fscanf(file.get(), "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 &&
+         outside == 0 && count == 0xFFFFFFFFUL;
+}
+
 /// First unsigned number in a file under /proc, or `fallback`.
 std::size_t ReadNumber(const char* path, std::size_t fallback) {
-  struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path, "re"));
+  const File file = OpenToRead(path);
   unsigned long long number = 0;
   if (file == nullptr || std::fscanf(file.get(), "%llu", &number) != 1) return fallback;
   return static_cast<std::size_t>(number);
@@ -87,7 +102,8 @@ Result Splice(int from, int to, std::size_t length) {
   // here.
   const ssize_t count =
       Retry([&] { return ::splice(from, nullptr, to, nullptr, length, SPLICE_F_NONBLOCK); });
-  if (count < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ENOMEM)) {
+  if (count < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ENOMEM ||
+                    errno == ENOBUFS)) {
     return {.status = Status::kUnsupported, .error = errno};
   }
   return Moved(count);
@@ -196,6 +212,8 @@ Status Watch(int epoll, int fd, std::uint64_t data) {
   return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
 }
 
+void Unwatch(int epoll, int fd) { ::epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr); }
+
 std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms) {
   const int count = ::epoll_wait(epoll, into.data(), static_cast<int>(into.size()), timeout_ms);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
@@ -228,12 +246,15 @@ std::size_t DescriptorLimit() {
   return static_cast<std::size_t>(limit.rlim_cur);
 }
 
+std::size_t PageSize() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
+
 std::size_t PipePagesSoftLimit() {
   // The kernel's default, should /proc be hidden: fs/pipe.c, PIPE_DEF_BUFFERS × INR_OPEN_CUR.
   return ReadNumber("/proc/sys/fs/pipe-user-pages-soft", 16'384);
 }
 
 bool IsExemptFromPipeLimits() {
+  if (!IsInInitialUserNamespace()) return false;
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, 2> data{};
   if (::syscall(SYS_capget, &header, data.data()) != 0) return false;

@@ -20,10 +20,9 @@ export interface NativeEngineBinding {
   /**
    * Lets a session that waits for a backend try one address.
    * @param isLast counts a failure as one of this backend: no other address of it is left
-   * @returns false when the address is not one that the kernel knows; then nothing has happened
    */
-  connectTcp(slot: number, backend: number, isLast: boolean, ip: string, port: number): boolean;
-  connectUnix(slot: number, backend: number, isLast: boolean, path: string): boolean;
+  connectTcp(slot: number, backend: number, isLast: boolean, ip: string, port: number): void;
+  connectUnix(slot: number, backend: number, isLast: boolean, path: string): void;
   end(slot: number, ending: number): void;
   /** Fills `into` with events of `EVENT_WORDS` numbers and returns how many; call until fewer than fit come. */
   takeEvents(into: Int32Array): number;
@@ -49,8 +48,12 @@ export interface NativeBinding {
   duplicateDescriptor(fd: number): number;
   /** Closes a descriptor that `duplicateDescriptor` gave. */
   closeDescriptor(fd: number): void;
+  /** Has a descriptor closed when this thread's environment goes, as it does when a worker is terminated. */
+  guardDescriptor(fd: number): void;
+  /** Takes that back; must come before the descriptor is closed or given away. */
+  unguardDescriptor(fd: number): void;
   /** What pipes may cost on this machine. */
-  pipeBudget(): { pages: number; pipes: number; maxSessions: number };
+  pipeBudget(): { bytes: number; pipes: number; maxSessions: number };
   /** 0 when splice works here, else errno's number. */
   trySplice(): number;
 }

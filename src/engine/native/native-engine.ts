@@ -154,7 +154,17 @@ export class NativeEngine implements Engine {
     do {
       if (this.#closing !== undefined && this.#alive === 0) return;
       count = this.#binding.takeEvents(this.#events);
-      for (let index = 0; index < count; index++) this.#onEvent(index * EVENT_WORDS);
+      for (let index = 0; index < count; index++) {
+        try {
+          this.#onEvent(index * EVENT_WORDS);
+        } catch (error) {
+          // An observer's. It must not cost the other sessions their events, and it is not lost: thrown from here it
+          // would end as a warning of Node-API, thrown from a tick of its own it is an uncaught exception.
+          process.nextTick(() => {
+            throw error;
+          });
+        }
+      }
     } while (count === EVENTS_PER_CALL);
     this.#finishClosing();
   }
@@ -171,8 +181,9 @@ export class NativeEngine implements Engine {
       this.#sessions[slot] = undefined;
       this.#alive -= 1;
       if (this.#alive === 0) this.#binding.unref();
-      session.onClosed(reason, errno);
+      const finish = session.onClosed(reason, errno);
       this.#freeSlots.push(slot);
+      finish();
     }
   }
 

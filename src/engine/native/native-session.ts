@@ -1,14 +1,7 @@
 /** The JavaScript side of one session of the native engine: it chooses addresses and hears of the end. */
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import type {
-  CloseReason,
-  EngineSession,
-  ResolvedAddress,
-  Route,
-  SessionObserver,
-  Target,
-} from '../engine.js';
+import type { CloseReason, EngineSession, Route, SessionObserver, Target } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { sessionError } from '../session-errors.js';
 import { closeReasons, Ending, type NativeEngineBinding } from './binding.js';
@@ -75,20 +68,26 @@ export class NativeSession implements EngineSession {
     const target = this.#target;
     const address = target?.addresses[this.#address];
     if (target === undefined || address === undefined) return;
-    this.#attemptFailed(target, address, nameOfError(errno));
+    this.#address += 1;
+    try {
+      this.#observer.onAttemptFailed(target.backend, address, nameOfError(errno));
+    } finally {
+      // Whatever the observer does: a session that waits for a backend has no time-out.
+      this.#tryAddress(target);
+    }
   }
 
   onOpened(): void {
     if (this.#target !== undefined) this.#observer.onOpen(this.#target.backend);
   }
 
-  /** The last event of a session that had a slot; the slot is free afterwards. */
-  onClosed(reasonNumber: number, errno: number): void {
+  /** The last event of a session that had a slot, which is free from now on. Call the result to report the end. */
+  onClosed(reasonNumber: number, errno: number): () => void {
     this.#finalUpstream = this.bytesUpstream;
     this.#finalDownstream = this.bytesDownstream;
     this.#slot = undefined;
     const reason = closeReasons[reasonNumber] ?? 'reset';
-    this.close(reason === 'ended' ? this.#ending : reason, systemError(errno));
+    return () => this.close(reason === 'ended' ? this.#ending : reason, systemError(errno));
   }
 
   /** Reports the end, once. */
@@ -129,18 +128,11 @@ export class NativeSession implements EngineSession {
     }
     const isLast = this.#address === target.addresses.length - 1;
     const { binding } = this.#host;
-    const accepted =
-      address.kind === 'tcp'
-        ? binding.connectTcp(slot, target.backend, isLast, address.ip, address.port)
-        : binding.connectUnix(slot, target.backend, isLast, address.path);
-    // Later, as all other answers are: observers are never called from within `connect`.
-    if (!accepted) queueMicrotask(() => this.#attemptFailed(target, address, 'EINVAL'));
-  }
-
-  #attemptFailed(target: Target, address: ResolvedAddress, code: string): void {
-    this.#observer.onAttemptFailed(target.backend, address, code);
-    this.#address += 1;
-    this.#tryAddress(target);
+    if (address.kind === 'tcp') {
+      binding.connectTcp(slot, target.backend, isLast, address.ip, address.port);
+    } else {
+      binding.connectUnix(slot, target.backend, isLast, address.path);
+    }
   }
 
   #end(why: 'destroyed' | 'no-backend'): void {
