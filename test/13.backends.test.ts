@@ -34,6 +34,17 @@ async function namedBackends(names: string): Promise<string[]> {
   return servers.map((server) => server.address);
 }
 
+/** A clock that the test puts forward, past the pause between two lookups of one name. */
+function clock() {
+  let ahead = 0;
+  return {
+    now: () => performance.now() + ahead,
+    forward: () => {
+      ahead += 11_000;
+    },
+  };
+}
+
 function errorsOf(proxy: RunningProxy): { backend: string; error: SplicewayError }[] {
   const errors: { backend: string; error: SplicewayError }[] = [];
   proxy.on('backendError', (event) => errors.push(event));
@@ -154,11 +165,13 @@ describe.each(engines)('backends with %s', (engine) => {
   it('resolves a name again when connecting fails, and serves the same client there', async () => {
     const echo = await startEcho();
     const answers = ['127.0.0.2', '127.0.0.1'];
+    const { now, forward } = clock();
     const proxy = await startProxy(
       engine,
       { backends: [`moved.test:${echo.port}`] },
-      { lookup: async () => [{ address: answers.shift() ?? '127.0.0.1', family: 4 }] },
+      { now, lookup: async () => [{ address: answers.shift() ?? '127.0.0.1', family: 4 }] },
     );
+    forward();
     const client = await connect(portOf(proxy));
     client.end('found');
     expect(String(await readAll(client))).toBe('found');
@@ -169,10 +182,12 @@ describe.each(engines)('backends with %s', (engine) => {
   it('starts with a name that does not resolve yet, with a warning', async () => {
     const echo = await startEcho();
     let known = false;
+    const { now, forward } = clock();
     const proxy = await startProxy(
       engine,
       { backends: [`later.test:${echo.port}`] },
       {
+        now,
         lookup: async () => {
           if (known) return [{ address: '127.0.0.1', family: 4 }];
           throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
@@ -185,10 +200,98 @@ describe.each(engines)('backends with %s', (engine) => {
     const summary = nextSummary(proxy);
     expect((await readAll(await connect(portOf(proxy)))).length).toBe(0);
     expect((await summary).reason).toBe('no-backend');
+    // One client, whatever the number of lookups.
+    expect(proxy.stats().backends).toMatchObject([{ failed: 1 }]);
     known = true;
+    forward();
     const client = await connect(portOf(proxy));
     client.end('now');
     expect(String(await readAll(client))).toBe('now');
+  });
+
+  it('looks a name up once for 200 clients that cannot reach it, not once for each', async () => {
+    const port = Number((await refusedAddress()).split(':')[1]);
+    const { now, forward } = clock();
+    let lookups = 0;
+    const lookup = async () => {
+      lookups += 1;
+      return [{ address: '127.0.0.1', family: 4 }];
+    };
+    const proxy = await startProxy(engine, { backends: [`down.test:${port}`] }, { now, lookup });
+    const crowd = async () => {
+      const clients = await Promise.all(Array.from({ length: 200 }, () => connect(portOf(proxy))));
+      await Promise.all(clients.map((client) => readAll(client)));
+    };
+    await crowd();
+    expect(lookups).toBe(1);
+    forward();
+    await crowd();
+    expect(lookups).toBe(2);
+  });
+
+  it('does not make the second client pay for an address that failed the first', async () => {
+    const silent = await startBlackhole();
+    const port = Number(silent.split(':')[1]);
+    await startEcho({ listen: { port, host: '127.0.0.2' } });
+    let lookups = 0;
+    const lookup = async () => {
+      lookups += 1;
+      return ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+    };
+    const { now, forward } = clock();
+    const proxy = await startProxy(
+      engine,
+      { backends: [`two.test:${port}`], connectTimeout: '300ms' },
+      { now, lookup },
+    );
+    forward();
+    const errors = errorsOf(proxy);
+    for (let round = 0; round < 3; round++) {
+      const client = await connect(portOf(proxy));
+      client.end('answered');
+      expect(String(await readAll(client))).toBe('answered');
+    }
+    expect(errors.map(({ error }) => error.message)).toEqual([expect.stringContaining(silent)]);
+    // One address works, so there is nothing to ask the name server.
+    expect(lookups).toBe(1);
+  });
+
+  it('starts without the answer of a slow name server, and uses it when it comes', async () => {
+    const echo = await startEcho();
+    let answer = (_: { address: string; family: number }[]) => {};
+    const lookup = () =>
+      new Promise<{ address: string; family: number }[]>((resolve) => {
+        answer = resolve;
+      });
+    const [good = ''] = await namedBackends('g');
+    const proxy = await startProxy(
+      engine,
+      { backends: [`slow.test:${echo.port}`, good], connectTimeout: '50ms' },
+      { lookup },
+    );
+    const warning = await new Promise<string>((resolve) => proxy.once('warning', resolve));
+    expect(warning).toContain(`slow.test:${echo.port} has not resolved within 50 ms`);
+    expect(await askInTurn(proxy, 2)).toBe('gg');
+    answer([{ address: '127.0.0.1', family: 4 }]);
+    const client = await connect(portOf(proxy));
+    client.end('at last');
+    expect(String(await readAll(client))).toBe('at last');
+  });
+
+  it('does not lose a warning when the start takes long', async () => {
+    const port = Number((await refusedAddress()).split(':')[1]);
+    // One name fails long before the other one is known.
+    const lookup = async (name: string) => {
+      if (name === 'localhost') throw new Error('no answer');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return [{ address: '127.0.0.1', family: 4 }];
+    };
+    const backends = [`localhost:${port}`, `slow.test:${port}`];
+    const proxy = await startProxy(engine, { backends }, { lookup });
+    const warnings: string[] = [];
+    proxy.on('warning', (message) => warnings.push(message));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(warnings).toEqual([expect.stringContaining(`localhost:${port} does not resolve`)]);
   });
 
   it('connects to a unix backend, and goes past one that is not there', async () => {

@@ -170,4 +170,16 @@ describe.each(engines)('handoff with %s', (engine) => {
     const socket = guarded(new TLSSocket(near, { isServer: true }));
     expect(refusal(proxy, socket)).toBe('ERR_SPLICEWAY_TLS_SOCKET');
   });
+
+  it('refuses options that it does not have, and leaves the socket alone', async () => {
+    const { proxy, echo } = await echoProxy();
+    const { near, far } = await socketPair();
+    for (const options of [{ backends: echo.address }, null, echo.address]) {
+      expect(() => proxy.handoff(near, options as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_SPLICEWAY_INVALID_OPTION' }),
+      );
+    }
+    near.write('still mine');
+    expect(String(await readExactly(far, 10))).toBe('still mine');
+  });
 });

@@ -1,11 +1,22 @@
 /** join(a, b): two open sockets become one connection. */
+import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { availableParallelism } from 'node:os';
+import { TLSSocket } from 'node:tls';
+import { describe, expect, it, vi } from 'vitest';
 import { join } from '../src/index.js';
 import { randomBytes, writeInPieces } from './helpers/bytes.js';
 import { within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
-import { readAll, readExactly, readToEnding, reset, socketPair, write } from './helpers/sockets.js';
+import {
+  guarded,
+  readAll,
+  readExactly,
+  readToEnding,
+  reset,
+  socketPair,
+  write,
+} from './helpers/sockets.js';
 
 /** The code of what the join throws. */
 function refusal(a: Socket, b: Socket, engine: 'native' | 'stream'): string {
@@ -108,5 +119,45 @@ describe.each(engines)('join with %s', (engine) => {
     expect(refusal(left.near, left.near, engine)).toBe('ERR_SPLICEWAY_SOCKET_UNUSABLE');
     left.near.write('still mine');
     expect(String(await readExactly(left.far, 10))).toBe('still mine');
+  });
+
+  it('refuses a TLS socket on either side, and leaves the other one alone', async () => {
+    const { near, far } = await socketPair();
+    const socket = guarded(new TLSSocket((await socketPair()).near, { isServer: true }));
+    expect(refusal(near, socket, engine)).toBe('ERR_SPLICEWAY_TLS_SOCKET');
+    expect(refusal(socket, near, engine)).toBe('ERR_SPLICEWAY_TLS_SOCKET');
+    near.write('still mine');
+    expect(String(await readExactly(far, 10))).toBe('still mine');
+  });
+
+  it.each([
+    [{ idleTimout: '1s' }, 'did you mean "idleTimeout"'],
+    [{ threads: 2 }, 'join() has no option "threads"'],
+    [{ engine: 'fast' }, '"fast" is not an engine'],
+    [null, 'not an object'],
+    ['1s', 'not an object'],
+  ])('refuses the options %j, and leaves the sockets alone', async (options, message) => {
+    const [left, right] = [await socketPair(), await socketPair()];
+    const wrong = () => join(left.near, right.near, options as never);
+    expect(wrong).toThrow(message);
+    expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_SPLICEWAY_INVALID_OPTION' }));
+    expect(left.near.destroyed || right.near.destroyed).toBe(false);
+  });
+});
+
+describe.runIf(engines.includes('native'))('the engine of all joins', () => {
+  it('has a loop for each processor, however many joins there are', async () => {
+    const threads = () => readdirSync('/proc/self/task').length;
+    // A module of its own has not started its engine yet.
+    vi.resetModules();
+    const fresh = await import('../src/index.js');
+    const [left, right] = [await socketPair(), await socketPair()];
+    const [other, another] = [await socketPair(), await socketPair()];
+    const before = threads();
+    const first = fresh.join(left.near, right.near, { engine: 'native' });
+    expect(threads() - before).toBe(availableParallelism());
+    const second = fresh.join(other.near, another.near, { engine: 'native' });
+    expect(threads() - before).toBe(availableParallelism());
+    for (const session of [first, second]) session.destroy();
   });
 });

@@ -80,6 +80,17 @@ describe.each(engines)('close with %s', (engine) => {
     await openClient(proxy);
   });
 
+  it.each([null, '5s', { drian: '5s' }])(
+    'refuses the options %j, and stays open',
+    async (wrong) => {
+      const proxy = await echoProxy();
+      await expect(proxy.close(wrong as never)).rejects.toMatchObject({
+        code: 'ERR_SPLICEWAY_INVALID_OPTION',
+      });
+      await openClient(proxy);
+    },
+  );
+
   it('leaves handoff() refused, and the socket untouched', async () => {
     const proxy = await echoProxy();
     await proxy.close();

@@ -1,8 +1,9 @@
 /** Listeners: what can go wrong when they open, and unix sockets that a dead process left behind. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Server } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
 import { within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { engines } from './helpers/engines.js';
@@ -19,6 +20,18 @@ async function staleSocket(path: string): Promise<void> {
   child.kill('SIGKILL');
   await within('the end of the child', once(child, 'exit'));
   expect(existsSync(path)).toBe(true);
+}
+
+/** The server behind the next listener that opens, to have errors that the kernel does not give on demand. */
+function nextServer(): Promise<Server> {
+  return new Promise((resolve) => {
+    const listen = vi.spyOn(Server.prototype, 'listen');
+    listen.mockImplementationOnce(function (this: Server, ...args: unknown[]) {
+      listen.mockRestore();
+      resolve(this);
+      return this.listen(...(args as [number]));
+    });
+  });
 }
 
 describe.each(engines)('listeners with %s', (engine) => {
@@ -103,5 +116,59 @@ describe.each(engines)('listeners with %s', (engine) => {
     const proxy = await startProxy(engine, { listen: [], backends: ['127.0.0.1:1'] });
     expect(proxy.addresses()).toEqual([]);
     expect(portOf(proxy)).toBe(0);
+  });
+
+  it('do not remove a file that has taken the place of theirs', async () => {
+    const path = tempPath('replaced.sock');
+    const proxy = await startProxy(engine, { listen: `unix:${path}`, backends: ['127.0.0.1:1'] });
+    rmSync(path);
+    writeFileSync(path, 'precious');
+    await proxy.close();
+    expect(readFileSync(path, 'utf8')).toBe('precious');
+  });
+
+  it.each([
+    ['127.0.0.1:5555', '127.0.0.1:5555'],
+    ['[::1]:5555', '[0:0::1]:5555'],
+    ['unix:/run/x.sock', 'unix:/run/x.sock'],
+    ['localhost:5555', 'localhost:5555'],
+    [':5555', '127.0.0.1:5555'],
+    [':5555', '[::1]:5555'],
+    [':5555', 'localhost:5555'],
+    ['0.0.0.0:5555', '127.0.0.1:5555'],
+    ['[::]:5555', '127.0.0.1:5555'],
+  ])('on %s refuse to be their own backend, %s', async (listen, backend) => {
+    await expect(
+      startProxy(engine, { listen: ['127.0.0.1:0', listen], backends: ['127.0.0.1:1', backend] }),
+    ).rejects.toMatchObject({
+      code: 'ERR_SPLICEWAY_INVALID_OPTION',
+      message: expect.stringMatching(/^backends\[1\]: .* is the proxy itself/),
+    });
+  });
+
+  it('that cannot be paused say that accepting failed, and hold no client back', async () => {
+    const echo = await startEcho();
+    const server = nextServer();
+    const proxy = await startProxy(engine, { backends: [echo.address] });
+    const log: string[] = [];
+    proxy.on('listenerPaused', ({ reason }) => log.push(`paused: ${reason}`));
+    proxy.on('warning', (message) => log.push(message));
+    for (let round = 0; round < 3; round++) {
+      (await server).emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }));
+    }
+    const client = await connect(portOf(proxy));
+    client.end('served');
+    expect(String(await readAll(client))).toBe('served');
+    await proxy.close();
+    const reason = `127.0.0.1:${portOf(proxy)} cannot accept (EMFILE)`;
+    expect(log).toEqual([engine === 'native' ? `paused: ${reason}` : `${reason}, 3 times`]);
+  });
+
+  it('may have a backend with their port on another address', async () => {
+    const { port } = await startEcho({ listen: { port: 0, host: '127.0.0.2' } });
+    await startProxy(engine, {
+      listen: [`127.0.0.1:${port}`, `[::1]:${port}`],
+      backends: [`127.0.0.2:${port}`],
+    });
   });
 });

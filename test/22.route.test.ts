@@ -25,7 +25,12 @@ function resolver(known: Record<string, string[]>) {
     if (addresses === undefined) throw new Error(`${name} is not known`);
     return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   };
-  return { known, asked, lookup };
+  const time = { now: 0 };
+  /** More than the longest pause between two lookups. */
+  const later = () => {
+    time.now += 11_000;
+  };
+  return { known, asked, lookup, now: () => time.now, time, later };
 }
 
 /** The addresses of every target that the route gives. */
@@ -38,16 +43,26 @@ async function all(route: PoolRoute): Promise<string[]> {
   return targets;
 }
 
+/** A pool whose resolver is the given one, and whose first lookups are done. */
+async function resolvedPool(
+  names: readonly string[],
+  { lookup, now }: ReturnType<typeof resolver>,
+  failed: string[] = [],
+): Promise<Pool> {
+  const onResolveFailed = ({ name }: { name: string }) => failed.push(name);
+  const pool = new Pool(names.map(backend), { onResolveFailed }, { lookup, now });
+  await pool.resolveAll(0);
+  return pool;
+}
+
 describe('a route', () => {
   it('gives each backend once, without a lookup for literals', async () => {
-    const { lookup, asked } = resolver({});
-    const names = ['127.0.0.1:1', '[::1]:2', 'unix:/x.sock'];
-    const pool = new Pool(names.map(backend), { onResolveFailed: () => {} }, lookup);
-    await pool.resolveAll();
+    const names = resolver({});
+    const pool = await resolvedPool(['127.0.0.1:1', '[::1]:2', 'unix:/x.sock'], names);
     const route = new PoolRoute(pool, inOrder(3), 0);
     expect(await all(route)).toEqual(['0:127.0.0.1', '1:::1', '2:/x.sock']);
     expect(await all(route)).toEqual([]);
-    expect(asked).toEqual([]);
+    expect(names.asked).toEqual([]);
   });
 
   it('answers at once, without a promise, when nothing needs to be looked up', () => {
@@ -58,59 +73,124 @@ describe('a route', () => {
   });
 
   it('tries a name once more, after all others, when it has moved', async () => {
-    const { known, lookup } = resolver({ 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.2'] });
-    const pool = new Pool(
-      [backend('a.test:1'), backend('b.test:1')],
-      { onResolveFailed: () => {} },
-      lookup,
-    );
-    await pool.resolveAll();
+    const names = resolver({ 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.2'] });
+    const pool = await resolvedPool(['a.test:1', 'b.test:1'], names);
     const route = new PoolRoute(pool, inOrder(2), 0);
-    known['a.test'] = ['10.0.0.9', '10.0.0.1'];
+    names.known['a.test'] = ['10.0.0.1', '10.0.0.9'];
+    names.later();
+    // What is new comes first.
     expect(await all(route)).toEqual(['0:10.0.0.1', '1:10.0.0.2', '0:10.0.0.9+10.0.0.1']);
   });
 
   it('does not try a name again whose addresses only changed places', async () => {
-    const { known, lookup } = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2'] });
-    const pool = new Pool([backend('a.test:1')], { onResolveFailed: () => {} }, lookup);
-    await pool.resolveAll();
+    const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2'] });
+    const pool = await resolvedPool(['a.test:1'], names);
     const route = new PoolRoute(pool, inOrder(1), 0);
-    known['a.test'] = ['10.0.0.2', '10.0.0.1'];
+    names.known['a.test'] = ['10.0.0.2', '10.0.0.1'];
+    names.later();
     expect(await all(route)).toEqual(['0:10.0.0.1+10.0.0.2']);
+    expect(names.asked).toHaveLength(2);
   });
 
   it('passes over a name that does not resolve, and keeps what it resolved to before', async () => {
-    const { known, lookup } = resolver({ 'a.test': ['10.0.0.1'] });
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
     const failed: string[] = [];
-    const pool = new Pool(
-      [backend('gone.test:1'), backend('a.test:1')],
-      { onResolveFailed: ({ name }) => failed.push(name) },
-      lookup,
-    );
-    await pool.resolveAll();
+    const pool = await resolvedPool(['gone.test:1', 'a.test:1'], names, failed);
     expect(failed).toEqual(['gone.test:1']);
-    delete known['a.test'];
-    expect(await all(new PoolRoute(pool, inOrder(2), 0))).toEqual(['1:10.0.0.1']);
-    expect(await all(new PoolRoute(pool, inOrder(2), 0))).toEqual(['1:10.0.0.1']);
-    expect(pool.backend(0).resolveFailures).toBe(3);
-    expect(pool.backend(1).resolveFailures).toBe(0);
+    delete names.known['a.test'];
+    for (let client = 0; client < 2; client++) {
+      names.later();
+      expect(await all(new PoolRoute(pool, inOrder(2), 0))).toEqual(['1:10.0.0.1']);
+    }
+    expect(names.asked).toHaveLength(6);
+  });
+
+  it('counts clients that found no address, not lookups', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const pool = await resolvedPool(['gone.test:1', 'a.test:1'], names);
+    expect(pool.backend(0).unresolvedClients).toBe(0);
+    names.later();
+    // Together, so that they share one lookup; and one more that comes too early for another.
+    await Promise.all([1, 2, 3].map(() => all(new PoolRoute(pool, inOrder(2), 0))));
+    await all(new PoolRoute(pool, inOrder(2), 0));
+    expect(pool.backend(0).unresolvedClients).toBe(4);
+    expect(pool.backend(1).unresolvedClients).toBe(0);
+    expect(names.asked.filter((name) => name === 'gone.test')).toHaveLength(2);
+  });
+
+  it('does not look a name up for a target that has not failed', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const pool = await resolvedPool(['a.test:1'], names);
+    names.later();
+    const route = new PoolRoute(pool, inOrder(1), 0);
+    expect(await route.next()).toMatchObject({ backend: 0 });
+    expect(names.asked).toHaveLength(1);
+    await route.next();
+    expect(names.asked).toHaveLength(2);
   });
 
   it('does not wait longer for a resolver than it may', async () => {
-    const never: Lookup = () => new Promise(() => {});
-    const pool = new Pool([backend('slow.test:1')], { onResolveFailed: () => {} }, never);
+    const lookup: Lookup = () => new Promise(() => {});
+    const pool = new Pool([backend('slow.test:1')], { onResolveFailed: () => {} }, { lookup });
     expect(await all(new PoolRoute(pool, inOrder(1), 20))).toEqual([]);
   });
 });
 
 describe('a backend', () => {
   it('has one lookup in flight, however many ask', async () => {
-    const { lookup, asked } = resolver({ 'a.test': ['10.0.0.1'] });
-    const pool = new Pool([backend('a.test:1')], { onResolveFailed: () => {} }, lookup);
-    const one = pool.backend(0);
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    names.later();
     await Promise.all(Array.from({ length: 1000 }, () => one.resolve()));
-    expect(asked).toHaveLength(1);
+    expect(names.asked).toHaveLength(2);
+  });
+
+  it('is looked up once a second at most, and less often while that fails', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    /** Asks for so long, ten times a second; how many lookups there were. */
+    const lookups = async (seconds: number) => {
+      const before = names.asked.length;
+      for (let tenth = 0; tenth < seconds * 10; tenth++) {
+        names.time.now += 100;
+        await one.resolve();
+      }
+      return names.asked.length - before;
+    };
+    expect(await lookups(20)).toBe(20);
+    delete names.known['a.test'];
+    // After 1, 1, 2, 4, 8 and then every 10 seconds.
+    expect(await lookups(16)).toBe(5);
+    expect(await lookups(40)).toBe(4);
+    names.known['a.test'] = ['10.0.0.1'];
+    await lookups(10);
+    expect(await lookups(20)).toBe(20);
+  });
+
+  it('puts an address that failed behind the others, also after the next lookup', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2', '10.0.0.3'] });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const order = () => one.addresses.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');
+    one.demote({ kind: 'tcp', ip: '10.0.0.1', port: 1, family: 4 });
+    expect(order()).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
+    one.demote({ kind: 'tcp', ip: '10.9.9.9', port: 1, family: 4 });
+    expect(order()).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
+    names.known['a.test'] = ['10.0.0.1', '10.0.0.4', '10.0.0.2'];
+    names.later();
     await one.resolve();
-    expect(asked).toHaveLength(2);
+    expect(order()).toBe('10.0.0.4 10.0.0.2 10.0.0.1');
+  });
+});
+
+describe('a pool', () => {
+  it('names the backends that a slow name server has not answered for', async () => {
+    const lookup: Lookup = (name) =>
+      name === 'slow.test'
+        ? new Promise(() => {})
+        : Promise.resolve([{ address: '::1', family: 6 }]);
+    const names = ['127.0.0.1:1', 'slow.test:1', 'fast.test:1'];
+    const pool = new Pool(names.map(backend), { onResolveFailed: () => {} }, { lookup });
+    expect((await pool.resolveAll(20)).map(({ name }) => name)).toEqual(['slow.test:1']);
+    expect(pool.backend(2).addresses).toHaveLength(1);
   });
 });

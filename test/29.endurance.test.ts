@@ -27,12 +27,21 @@ function ask(port: number): Promise<boolean> {
   });
 }
 
-/** Bytes of the heap that are really in use. */
-function heapInUse(): number {
+/** Bytes of JavaScript's heap that are really in use, and of the whole process: the loops, buffers, stacks. */
+function memoryInUse(): { heap: number; resident: number } {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, rss } = process.memoryUsage();
+  return { heap: heapUsed, resident: rss };
+}
+
+/** Milliseconds of processor time, of all threads, that this process takes over a while of doing nothing. */
+async function idleCpuMs(windowMs: number): Promise<number> {
+  const before = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, windowMs));
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 describe.each(engines)('endurance with %s', (engine) => {
@@ -59,11 +68,12 @@ describe.each(engines)('endurance with %s', (engine) => {
       until('all to be closed', () => open === 0 && proxy.stats().sessions.open === 0);
 
     const before = openDescriptors();
-    // Caches and pools fill up; what counts is growth from here on.
-    for (let warmUp = 0; warmUp < 10; warmUp++) await batch();
+    // Caches, pools and the heap's reserve fill up; what counts is growth from here on.
+    const warmUps = 40;
+    for (let warmUp = 0; warmUp < warmUps; warmUp++) await batch();
     await quiet();
-    const heapBefore = heapInUse();
-    for (let done = 10 * AT_ONCE; done < CONNECTIONS; done += AT_ONCE) await batch();
+    const memoryBefore = memoryInUse();
+    for (let done = warmUps * AT_ONCE; done < CONNECTIONS; done += AT_ONCE) await batch();
     await quiet();
 
     expect(right).toBe(CONNECTIONS);
@@ -73,6 +83,11 @@ describe.each(engines)('endurance with %s', (engine) => {
       downstream: 8 * CONNECTIONS,
     });
     await untilBackTo(before);
-    expect(heapInUse() - heapBefore).toBeLessThan(10 * MIB);
+    const memory = memoryInUse();
+    expect(memory.heap - memoryBefore.heap).toBeLessThan(10 * MIB);
+    // 2 KiB for each of the 16,000 sessions since would be over it.
+    expect(memory.resident - memoryBefore.resident).toBeLessThan(30 * MIB);
+    // A loop that spins takes all of it.
+    expect(await idleCpuMs(500)).toBeLessThan(150);
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import {
   type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isScalar,
@@ -24,6 +25,13 @@ import type { ProxyConfig } from './types.js';
 const MAX_ALIAS_COUNT = 100;
 
 type Format = 'yaml' | 'json';
+
+/** Where the YAML library's own words are for its users: programmers with its API before them. */
+const yamlReasons: Partial<Record<ErrorCode, string>> = {
+  DUPLICATE_KEY: 'this key is given twice',
+  MULTIPLE_DOCS: 'a second document begins here; the file must be one, so remove the "---" line',
+  NON_STRING_KEY: 'a key must be text; put it in quotes',
+};
 
 /** A parsed file that can still tell where each of its values stands. */
 interface Source {
@@ -101,7 +109,7 @@ function parse(path: string, text: string, format: Format): Source {
   const problems = [...document.errors, ...document.warnings];
   if (problems.length > 0) {
     const reasons = problems.map((problem) => {
-      const reason = problem.code === 'DUPLICATE_KEY' ? 'this key is given twice' : problem.message;
+      const reason = yamlReasons[problem.code] ?? problem.message;
       const hint = bracketHint(text, lines.linePos(problem.pos[0]).line);
       return `${position(source, problem.pos[0])}: ${reason}${hint}`;
     });

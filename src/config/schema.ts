@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SplicewayError } from '../errors.js';
-import { formatAddress, parseAddress } from './address.js';
+import { formatAddress, isReachedBy, parseAddress } from './address.js';
 import { parseDuration } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
 import { didYouMean } from './suggest.js';
@@ -13,7 +13,8 @@ import type { Address, ProxyConfig } from './types.js';
 
 export type { BackendOptions, ProxyOptions } from './options.js';
 
-const THREADS_MAX = 256;
+/** Threads that an engine may have. */
+export const THREADS_MAX = 256;
 const WEIGHT_MAX = 1000;
 
 /** Every setting that has a default: all of a configuration but its listeners and backends. */
@@ -179,10 +180,23 @@ const settingsShape = {
 };
 const proxyShape = { listen: listen.optional(), backends, ...settingsShape };
 
+/** Reports each backend that is a listener of the same proxy: its first client would connect for ever. */
+function noLoop(
+  { listen: listeners = [], backends: pool }: z.output<z.ZodObject<typeof proxyShape>>,
+  context: z.RefinementCtx,
+): void {
+  for (const [index, { name, address: to }] of pool.entries()) {
+    const listener = listeners.find((from) => isReachedBy(from, to));
+    if (listener === undefined) continue;
+    const message = `${name} is the proxy itself, which listens on ${formatAddress(listener)}; a backend is another server`;
+    context.addIssue({ code: 'custom', path: ['backends', index], message });
+  }
+}
+
 const notAnObject = ({ input }: { input?: unknown }) =>
   `${show(input)} is not a configuration; give an object with backends and, mostly, listen`;
 const settingsSchema = z.strictObject(settingsShape, { error: notAnObject });
-const proxySchema = z.strictObject(proxyShape, { error: notAnObject });
+const proxySchema = z.strictObject(proxyShape, { error: notAnObject }).superRefine(noLoop);
 
 /** Validates a whole configuration and keeps every issue, for callers that know where each came from. */
 export function validateOptions(input: unknown): Validation<ProxyConfig> {

@@ -3,6 +3,7 @@ import type { EngineChoice } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 import type { Engine, EngineOptions } from './engine.js';
 import { loadAddon } from './native/addon.js';
+import { type Descriptors, nativeDescriptors } from './native/descriptors.js';
 import { NativeEngine } from './native/native-engine.js';
 import { StreamEngine } from './stream/stream-engine.js';
 
@@ -13,23 +14,8 @@ export interface ChosenEngine {
   readonly reason: string;
   /** One line to show the user: `auto` wanted the native engine and could not have it. */
   readonly warning?: string;
-  /**
-   * Duplicates a descriptor (`F_DUPFD_CLOEXEC`); a negative errno when the system refuses. Only with the
-   * native engine, the only one that tells when descriptors run out.
-   */
-  readonly duplicateDescriptor?: (descriptor: number) => number;
-}
-
-/** What each engine needs and whether this machine has it, for `doctor`. */
-export interface EngineDescription {
-  readonly name: 'native' | 'stream';
-  readonly available: boolean;
-  /** Why, or why not. */
-  readonly reason: string;
-  /** Native: the addon file that loaded. */
-  readonly file?: string;
-  /** Native, when none loaded: the files that were tried. */
-  readonly tried?: readonly string[];
+  /** Only with the native engine, the only one that tells when descriptors run out. */
+  readonly descriptors?: Descriptors;
 }
 
 /**
@@ -48,7 +34,7 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
     return {
       engine: new NativeEngine(binding, options),
       reason: `splice through ${addon.file}`,
-      duplicateDescriptor: (descriptor) => binding.duplicateDescriptor(descriptor),
+      descriptors: nativeDescriptors(binding),
     };
   }
   if (choice === 'native') {
@@ -63,16 +49,4 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
     reason: addon.reason,
     warning: `using the slower stream engine, because the native one cannot run here: ${addon.reason}`,
   };
-}
-
-/** Describes both engines without starting any. */
-export function describeEngines(): readonly EngineDescription[] {
-  const addon = loadAddon();
-  const native: EngineDescription = addon.ok
-    ? { name: 'native', available: true, reason: 'the addon loaded', file: addon.file }
-    : { name: 'native', available: false, reason: addon.reason, tried: addon.tried };
-  return [
-    native,
-    { name: 'stream', available: true, reason: 'needs nothing but Node, on any system' },
-  ];
 }

@@ -1,6 +1,7 @@
 /** Lets clients in while there are descriptors for them, and holds them back while there are none. */
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../errors.js';
+import { throwLater } from './emit.js';
 import type { Listener } from './listener.js';
 
 /** How long listeners stay paused when no session ends meanwhile: the shortage may be someone else's. */
@@ -17,6 +18,14 @@ export interface AdmissionHost {
   start(socket: Socket, listener: number): void;
   onPaused(reason: string): void;
   onResumed(): void;
+  /** So many clients were disconnected while they waited, or instead of waiting. */
+  onDropped(clients: number): void;
+}
+
+/** A client that was accepted, and the row of its listener. */
+interface Client {
+  readonly socket: Socket;
+  readonly listener: number;
 }
 
 /**
@@ -27,7 +36,7 @@ export class Admission {
   readonly #listeners: readonly Listener[];
   readonly #maxSessions: number;
   readonly #host: AdmissionHost;
-  readonly #waiting: { readonly socket: Socket; readonly listener: number }[] = [];
+  readonly #waiting: Client[] = [];
   #paused = false;
   #timer: NodeJS.Timeout | undefined;
   #resumeScheduled: NodeJS.Immediate | undefined;
@@ -41,13 +50,17 @@ export class Admission {
 
   /** A client that a listener accepted. Owns the socket. */
   take(socket: Socket, listener: number): void {
+    const client = { socket, listener };
     if (this.#closed) socket.destroy();
-    else if (this.#paused) this.#wait(socket, listener);
+    else if (this.#paused) this.#wait(client);
     else if (this.#isFull) {
-      this.#wait(socket, listener);
+      this.#wait(client);
       this.pause(`${this.#maxSessions} sessions are open, as many as the file descriptors allow`);
     } else {
-      this.#start(socket, listener);
+      const shortage = this.#start(client);
+      if (shortage === undefined) return;
+      this.#wait(client);
+      this.pause(shortage.message);
     }
   }
 
@@ -59,56 +72,69 @@ export class Admission {
     this.#resumeScheduled = setImmediate(() => this.#tryToResume());
   }
 
-  /** Pauses every listener that can be paused, until sessions end or some time has passed. */
-  pause(reason: string): void {
-    if (this.#paused || this.#closed) return;
+  /**
+   * Pauses every listener that can be paused, until sessions end or some time has passed. False when there is
+   * nothing to hold back: no listener can be paused, and nobody waits.
+   */
+  pause(reason: string): boolean {
+    if (this.#paused || this.#closed) return true;
+    // First of all: whatever comes of the rest, somebody will try again.
+    this.#retryLater();
+    const paused = this.#listeners.filter((listener) => listener.pause());
+    if (paused.length === 0 && this.#waiting.length === 0) {
+      this.#stopTimers();
+      return false;
+    }
     this.#paused = true;
-    for (const listener of this.#listeners) listener.pause();
-    this.#timer = setTimeout(() => this.#tryToResume(), RETRY_MS);
     this.#host.onPaused(reason);
+    return true;
   }
 
   /** Disconnects who still waits. The listeners are their owner's to close. */
   close(): void {
     this.#closed = true;
     this.#stopTimers();
-    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+    const waiting = this.#waiting.splice(0);
+    for (const { socket } of waiting) socket.destroy();
+    if (waiting.length > 0) this.#host.onDropped(waiting.length);
   }
 
   get #isFull(): boolean {
     return this.#host.openSessions() >= this.#maxSessions;
   }
 
-  /** False when the client waits after all. */
-  #start(socket: Socket, listener: number): boolean {
+  /** Returns why the client has to wait; its socket is untouched then. */
+  #start({ socket, listener }: Client): SplicewayError | undefined {
     try {
       this.#host.start(socket, listener);
     } catch (error) {
-      if (isShortage(error)) {
-        this.#wait(socket, listener);
-        this.pause(error.message);
-        return false;
-      }
-      // A client that left in the meantime, most likely: its socket cannot be used.
+      if (isShortage(error)) return error;
+      // A client that left in the meantime, most likely: its socket cannot be used. Anything else is a mistake in
+      // this program, and must be heard of.
       socket.destroy();
+      if (!(error instanceof SplicewayError)) throwLater(error);
     }
-    return true;
+    return undefined;
   }
 
-  #wait(socket: Socket, listener: number): void {
+  #wait(client: Client): void {
     if (this.#waiting.length >= WAITING_MAX) {
-      socket.destroy();
+      client.socket.destroy();
+      this.#host.onDropped(1);
       return;
     }
-    socket.on('error', ignore);
-    this.#waiting.push({ socket, listener });
+    client.socket.on('error', ignore);
+    this.#waiting.push(client);
   }
 
   #tryToResume(): void {
     this.#stopTimers();
+    if (!this.#paused || this.#closed) return;
+    const nobodyWaits = this.#serveWaiting();
+    // A listener of 'session' may have closed the proxy.
     if (this.#closed) return;
-    if (!this.#serveWaiting() || this.#isFull) {
-      this.#timer = setTimeout(() => this.#tryToResume(), RETRY_MS);
+    if (!nobodyWaits || this.#isFull) {
+      this.#retryLater();
       return;
     }
     this.#paused = false;
@@ -116,15 +142,22 @@ export class Admission {
     this.#host.onResumed();
   }
 
-  /** False when some still wait. */
+  /** In the order in which they came. False when some still wait. */
   #serveWaiting(): boolean {
     while (!this.#isFull) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return true;
-      next.socket.off('error', ignore);
-      if (!this.#start(next.socket, next.listener)) return false;
+      const client = this.#waiting.shift();
+      if (client === undefined) return true;
+      client.socket.off('error', ignore);
+      if (this.#start(client) === undefined) continue;
+      client.socket.on('error', ignore);
+      this.#waiting.unshift(client);
+      return false;
     }
     return this.#waiting.length === 0;
+  }
+
+  #retryLater(): void {
+    this.#timer = setTimeout(() => this.#tryToResume(), RETRY_MS);
   }
 
   #stopTimers(): void {

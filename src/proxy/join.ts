@@ -1,11 +1,14 @@
 /** Two open sockets made one connection. */
 import type { Socket } from 'node:net';
-import { type Duration, parseDuration } from '../config/duration.js';
+import { availableParallelism } from 'node:os';
+import type { Duration } from '../config/duration.js';
+import { parseSettings, THREADS_MAX } from '../config/schema.js';
 import type { EngineChoice } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { createEngine } from '../engine/choose.js';
 import type { Engine } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
+import { checkOptions } from './check-options.js';
 import { clientOf } from './observe.js';
 import { Session } from './session.js';
 
@@ -17,6 +20,8 @@ export interface JoinOptions {
   /** The same once one side has ended its stream. Default 0. */
   halfCloseTimeout?: Duration | undefined;
 }
+
+const optionNames = ['engine', 'idleTimeout', 'halfCloseTimeout'] satisfies (keyof JoinOptions)[];
 
 /**
  * Engines for joins, made at the first one and kept: they live as long as the process, and keep it alive
@@ -30,18 +35,18 @@ let lastId = 0;
  * to the session from here on: do not touch them again. Bytes that either had read and not consumed
  * travel first; bytes queued for writing on either are written before. Half-close and resets are passed on.
  *
+ * The first join of the process starts the engine that all of them share; the native one has a loop, which is a
+ * thread, for each processor (`os.availableParallelism()`).
+ *
  * @param a counts as the client: `bytesUpstream` runs from `a` to `b`
  * @param b counts as the backend
  * @returns the session, open already; its `closed` resolves at the end
  * @throws SplicewayError `ERR_SPLICEWAY_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_RESOURCE_LIMIT`,
- *   `…_INVALID_DURATION`, `…_ENGINE_UNAVAILABLE`; both sockets are then still yours
+ *   `…_INVALID_DURATION`, `…_INVALID_OPTION`, `…_ENGINE_UNAVAILABLE`; both sockets are then still yours
  */
 export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
-  const timeouts = {
-    connectMs: 0,
-    idleMs: parseDuration(options.idleTimeout ?? 0),
-    halfCloseMs: parseDuration(options.halfCloseTimeout ?? 0),
-  };
+  checkOptions('join()', options, optionNames);
+  const { engine = 'auto', idleTimeoutMs = 0, halfCloseTimeoutMs = 0 } = parseSettings(options);
   checkSocket(a);
   checkSocket(b);
   if (a === b) {
@@ -51,10 +56,10 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
     );
   }
   const session = new Session({ id: lastId + 1, client: clientOf(a), listener: 'join' });
-  const engineSession = engineFor(options.engine ?? 'auto').join({
+  const engineSession = engineFor(engine).join({
     client: a,
     backend: b,
-    timeouts,
+    timeouts: { connectMs: 0, idleMs: idleTimeoutMs, halfCloseMs: halfCloseTimeoutMs },
     observer: {
       // A join connects to nothing, so there is nothing that fails or opens.
       onAttemptFailed: () => {},
@@ -72,7 +77,8 @@ function engineFor(choice: EngineChoice): Engine {
   const existing = engines.get(choice);
   if (existing !== undefined) return existing;
   // Joins are not counted by listener and backend; one row of each is the least that an engine has.
-  const chosen = createEngine(choice, { listeners: 1, backends: 1, threads: 1 });
+  const threads = Math.min(availableParallelism(), THREADS_MAX);
+  const chosen = createEngine(choice, { listeners: 1, backends: 1, threads });
   if (chosen.warning !== undefined) process.emitWarning(chosen.warning, 'SplicewayWarning');
   engines.set(choice, chosen.engine);
   return chosen.engine;

@@ -1,12 +1,13 @@
 /** An address that accepts client connections, through `net.Server`. */
 
 import { once } from 'node:events';
-import { closeSync, existsSync, linkSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import { connect, type ListenOptions, Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { closeSync } from 'node:fs';
+import { type ListenOptions, Server, type Socket } from 'node:net';
 import { formatAddress } from '../config/address.js';
 import type { Address } from '../config/types.js';
+import type { Descriptors } from '../engine/native/descriptors.js';
 import { listenError } from './listen-error.js';
+import { SocketFile } from './socket-file.js';
 
 /** Linux cuts it to net.core.somaxconn, which is 4096 by default. */
 const BACKLOG = 4096;
@@ -25,9 +26,6 @@ export interface ListenerEvents {
   onAcceptError(error: Error): void;
 }
 
-/** As `ChosenEngine.duplicateDescriptor`. */
-export type DuplicateDescriptor = (descriptor: number) => number;
-
 /**
  * Can pause: stop accepting while the kernel's queue goes on taking connections. Node has no public way to
  * do so (`server.close()` closes the queue with it), so the listening descriptor is duplicated: closing the
@@ -37,17 +35,22 @@ export type DuplicateDescriptor = (descriptor: number) => number;
 export class Listener {
   readonly #address: Address;
   readonly #events: ListenerEvents;
-  readonly #duplicate: DuplicateDescriptor | undefined;
+  readonly #descriptors: Descriptors | undefined;
+  /** Of a unix listener. */
+  readonly #file: SocketFile | undefined;
   #server: Server | undefined;
+  /** The server that bound the address. Those after a pause know its descriptor and no path. */
+  #binder: Server | undefined;
   #bound: ListenerAddress | undefined;
   /** The duplicate; -1 when there is none. */
   #reserve = -1;
 
-  /** @param duplicate without it, `pause()` does nothing */
-  constructor(address: Address, events: ListenerEvents, duplicate?: DuplicateDescriptor) {
+  /** @param descriptors without it, `pause()` does nothing */
+  constructor(address: Address, events: ListenerEvents, descriptors?: Descriptors) {
     this.#address = address;
     this.#events = events;
-    this.#duplicate = duplicate;
+    this.#descriptors = descriptors;
+    if (address.kind === 'unix') this.#file = new SocketFile(address.path);
   }
 
   /**
@@ -58,10 +61,12 @@ export class Listener {
   async open(): Promise<void> {
     const address = this.#address;
     try {
-      if (address.kind === 'unix') await preparePath(address.path);
+      await this.#file?.prepare();
       const server = this.#createServer();
       server.listen({ ...listenOptions(address), backlog: BACKLOG });
       await once(server, 'listening');
+      this.#file?.bound();
+      this.#binder = server;
       this.#started(server);
       this.#bound = addressOf(server);
     } catch (error) {
@@ -81,14 +86,19 @@ export class Listener {
     return formatAddress({ ...this.#address, port: this.address.port });
   }
 
-  /** Stops accepting; clients queue in the kernel. False when that is not possible here, or not now. */
+  /**
+   * Stops accepting; clients queue in the kernel. False, and still accepting, when that is not possible here or not
+   * now. Never throws.
+   */
   pause(): boolean {
     const server = this.#server;
     if (server === undefined) return true;
     if (this.#reserve < 0) this.#reserve = this.#duplicateOf(server);
     if (this.#reserve < 0) return false;
+    const file = server === this.#binder ? this.#file : undefined;
+    if (file === undefined) server.close();
+    else if (!file.keepWhile(() => server.close())) return false;
     this.#server = undefined;
-    closeKeepingPath(server, this.#address);
     return true;
   }
 
@@ -96,8 +106,7 @@ export class Listener {
   resume(): void {
     if (this.#server !== undefined || this.#reserve < 0) return;
     const server = this.#createServer();
-    const descriptor = this.#reserve;
-    this.#reserve = -1;
+    const descriptor = this.#takeReserve();
     this.#server = server;
     this.#reportErrorsOf(server);
     server.listen({ fd: descriptor, backlog: BACKLOG }, () => {
@@ -109,12 +118,14 @@ export class Listener {
   close(): void {
     const server = this.#server;
     this.#server = undefined;
-    server?.close();
-    if (this.#reserve >= 0) closeSync(this.#reserve);
-    this.#reserve = -1;
-    // A server that was resumed from a descriptor does not know the path and leaves the file behind.
-    if (this.#address.kind === 'unix' && this.#bound !== undefined)
-      rmSync(this.#address.path, { force: true });
+    if (server !== undefined && server === this.#binder && this.#file !== undefined) {
+      this.#file.closeFor(() => server.close());
+    } else {
+      server?.close();
+      this.#file?.remove();
+    }
+    const reserve = this.#takeReserve();
+    if (reserve >= 0) closeSync(reserve);
   }
 
   #createServer(): Server {
@@ -137,7 +148,15 @@ export class Listener {
   /** Node has no public way to ask a server for its descriptor; this reads the handle that it keeps. */
   #duplicateOf(server: Server): number {
     const { _handle: handle } = server as Server & { _handle?: { fd?: number } | null };
-    return this.#duplicate?.(handle?.fd ?? -1) ?? -1;
+    return this.#descriptors?.duplicate(handle?.fd ?? -1) ?? -1;
+  }
+
+  /** The duplicate, which the caller owns from now on; -1 when there is none. */
+  #takeReserve(): number {
+    const reserve = this.#reserve;
+    this.#reserve = -1;
+    if (reserve >= 0) this.#descriptors?.release(reserve);
+    return reserve;
   }
 }
 
@@ -150,48 +169,9 @@ function addressOf(server: Server): ListenerAddress {
   return { address: bound.address, port: bound.port, family };
 }
 
-/**
- * Closes a server without its socket file: libuv removes the file of a unix server that it closes, so the file
- * gets a second name before and the first one back after. A client that comes in the microseconds
- * between finds no file.
- */
-function closeKeepingPath(server: Server, address: Address): void {
-  if (address.kind === 'tcp') {
-    server.close();
-    return;
-  }
-  const second = `${address.path}~`;
-  rmSync(second, { force: true });
-  linkSync(address.path, second);
-  server.close();
-  renameSync(second, address.path);
-}
-
 function listenOptions(address: Address): ListenOptions {
   if (address.kind === 'unix') return { path: address.path };
   // Without a host, Node listens on :: for IPv6 and IPv4 both, or on 0.0.0.0 where there is no IPv6.
   if (address.host === '') return { port: address.port };
   return { port: address.port, host: address.host };
-}
-
-/** Removes the socket file that a dead process left: one that refuses connections. */
-async function preparePath(path: string): Promise<void> {
-  // libuv reports a missing folder as EACCES.
-  if (!existsSync(dirname(path))) {
-    throw Object.assign(new Error(`${dirname(path)} does not exist`), { code: 'ENOENT' });
-  }
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined) return;
-  // Connecting to a plain file is refused as well, and that one is not ours to remove.
-  if (!file.isSocket()) throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTSOCK' });
-  const probe = connect(path);
-  try {
-    await once(probe, 'connect');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true });
-    return;
-  } finally {
-    probe.destroy();
-  }
-  // In use: listening fails with EADDRINUSE, which says so.
 }

@@ -35,6 +35,20 @@ export function resolveError(backend: string, cause: Error): SplicewayError {
   return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', message, { cause });
 }
 
+/** The name server is slow; said once, at the start. */
+export function slowLookup(backend: string, waitedMs: number): string {
+  return (
+    `the name of backend ${backend} has not resolved within ${waitedMs} ms; going on without it, ` +
+    'and with it as soon as the name server answers'
+  );
+}
+
+/** Clients that waited for a descriptor in vain. */
+export function droppedClients(count: number): string {
+  const who = count === 1 ? '1 client was' : `${count} clients were`;
+  return `${who} disconnected while waiting for a file descriptor; raise the limit of open files (ulimit -n)`;
+}
+
 function because(code: string): string {
   switch (code) {
     case 'ECONNREFUSED':

@@ -3,12 +3,26 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Address, BackendConfig } from '../config/types.js';
 import type { ResolvedAddress } from '../engine/engine.js';
+import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
 export type Lookup = (name: string) => Promise<readonly { address: string; family: number }[]>;
 
 /** The system's resolver (`getaddrinfo`): /etc/hosts, DNS and what else the machine uses. */
 const lookupAll: Lookup = (name) => systemLookup(name, { all: true });
+
+/** Between the end of a lookup and the next one of the same name, however many clients fail meanwhile. */
+const LOOKUP_PAUSE_MS = 1000;
+/** The pause doubles with each failure in a row, up to this. */
+const LOOKUP_PAUSE_MAX_MS = 10_000;
+
+/** What the pool needs of the world; for tests. */
+export interface PoolInternals {
+  /** Default: the system's resolver. */
+  readonly lookup?: Lookup | undefined;
+  /** Milliseconds of a clock that never goes back. Default: `performance.now()`. */
+  readonly now?: (() => number) | undefined;
+}
 
 export interface PoolEvents {
   /** A name did not resolve. What it resolved to before stays in use. */
@@ -22,23 +36,24 @@ export class PoolBackend {
   /** True for a DNS name, which may resolve to something else next time. */
   readonly isName: boolean;
   readonly #address: Address;
+  readonly #events: PoolEvents;
   readonly #lookup: Lookup;
-  readonly #onFailed: (backend: PoolBackend, error: Error) => void;
+  readonly #now: () => number;
   #addresses: readonly ResolvedAddress[];
   #generation = 0;
   #resolving: Promise<void> | undefined;
-  #failures = 0;
+  /** No lookup before this time of the clock. */
+  #notBefore = Number.NEGATIVE_INFINITY;
+  #failuresInARow = 0;
+  #unresolvedClients = 0;
 
-  constructor(
-    config: BackendConfig,
-    lookup: Lookup,
-    onFailed: (backend: PoolBackend, error: Error) => void,
-  ) {
+  constructor(config: BackendConfig, events: PoolEvents, internals: PoolInternals = {}) {
     this.name = config.name;
     this.weight = config.weight;
     this.#address = config.address;
-    this.#lookup = lookup;
-    this.#onFailed = onFailed;
+    this.#events = events;
+    this.#lookup = internals.lookup ?? lookupAll;
+    this.#now = internals.now ?? (() => performance.now());
     const fixed = literal(config.address);
     this.isName = fixed === undefined;
     this.#addresses = fixed === undefined ? [] : [fixed];
@@ -54,18 +69,34 @@ export class PoolBackend {
     return this.#generation;
   }
 
-  /** Lookups that left the backend without any address. */
-  get resolveFailures(): number {
-    return this.#failures;
+  /** Clients that could not be sent here because the name had no address. */
+  get unresolvedClients(): number {
+    return this.#unresolvedClients;
+  }
+
+  /** Counts a client that found no address here. */
+  countUnresolved(): void {
+    this.#unresolvedClients += 1;
+  }
+
+  /** Puts an address that failed behind the others, so that the next client does not pay for it again. */
+  demote(failed: ResolvedAddress): void {
+    if (this.#addresses.length < 2) return;
+    const others = this.#addresses.filter((address) => !isSame(address, failed));
+    if (others.length === this.#addresses.length - 1) this.#addresses = [...others, failed];
   }
 
   /**
-   * Looks the name up again. One lookup at a time: callers that come while it runs share it. Never rejects.
+   * Looks the name up again. One lookup at a time: callers that come while it runs share it; and those that come
+   * soon after it get no other one, for a backend that is down fails for every client. Never rejects.
    */
   resolve(): Promise<void> {
-    if (!this.isName) return Promise.resolve();
-    this.#resolving ??= this.#resolveNow().finally(() => {
+    if (this.#resolving !== undefined) return this.#resolving;
+    if (!this.isName || this.#now() < this.#notBefore) return Promise.resolve();
+    this.#resolving = this.#resolveNow().finally(() => {
       this.#resolving = undefined;
+      const pause = LOOKUP_PAUSE_MS * 2 ** Math.max(this.#failuresInARow - 1, 0);
+      this.#notBefore = this.#now() + Math.min(pause, LOOKUP_PAUSE_MAX_MS);
     });
     return this.#resolving;
   }
@@ -76,18 +107,33 @@ export class PoolBackend {
     try {
       const found = await this.#lookup(host);
       if (found.length === 0) throw new Error(`${host} has no address`);
-      this.#addresses = found.map(({ address, family }) => ({
-        kind: 'tcp',
-        ip: address,
-        port,
-        family: family === 6 ? 6 : 4,
-      }));
+      this.#failuresInARow = 0;
+      this.#replaceAddresses(
+        found.map(({ address, family }) => ({
+          kind: 'tcp',
+          ip: address,
+          port,
+          family: family === 6 ? 6 : 4,
+        })),
+      );
     } catch (error) {
-      if (this.#addresses.length === 0) this.#failures += 1;
-      this.#onFailed(this, error instanceof Error ? error : new Error(String(error)));
+      this.#failuresInARow += 1;
+      this.#events.onResolveFailed(this, error instanceof Error ? error : new Error(String(error)));
     } finally {
       this.#generation += 1;
     }
+  }
+
+  /**
+   * New addresses come first, in the resolver's order: a name is looked up again when all the known ones have
+   * failed. Those keep the order that experience gave them.
+   */
+  #replaceAddresses(found: readonly ResolvedAddress[]): void {
+    const isIn = (list: readonly ResolvedAddress[]) => (address: ResolvedAddress) =>
+      list.some((other) => isSame(address, other));
+    const known = isIn(this.#addresses);
+    const fresh = found.filter((address) => !known(address));
+    this.#addresses = [...fresh, ...this.#addresses.filter(isIn(found))];
   }
 }
 
@@ -95,12 +141,12 @@ export class PoolBackend {
 export class Pool {
   readonly backends: readonly PoolBackend[];
 
-  /** @param lookup for tests; the default asks the system */
-  constructor(configs: readonly BackendConfig[], events: PoolEvents, lookup: Lookup = lookupAll) {
-    this.backends = configs.map(
-      (config) =>
-        new PoolBackend(config, lookup, (backend, error) => events.onResolveFailed(backend, error)),
-    );
+  constructor(
+    configs: readonly BackendConfig[],
+    events: PoolEvents,
+    internals: PoolInternals = {},
+  ) {
+    this.backends = configs.map((config) => new PoolBackend(config, events, internals));
   }
 
   /** @throws RangeError for an index that the pool does not have: a mistake in this program */
@@ -115,10 +161,21 @@ export class Pool {
     return this.backends.findIndex((backend) => backend.name === name);
   }
 
-  /** Resolves every name for the first time. Names that do not resolve are reported, and that is all. */
-  async resolveAll(): Promise<void> {
-    await Promise.all(this.backends.map((backend) => backend.resolve()));
+  /**
+   * Resolves every name for the first time. Names that do not resolve are reported, and that is all.
+   *
+   * @param limitMs how long to wait for the resolver; 0 is no limit
+   * @returns backends whose name the resolver has not answered for; their lookups go on
+   */
+  async resolveAll(limitMs: number): Promise<readonly PoolBackend[]> {
+    await waitAtMost(Promise.all(this.backends.map((backend) => backend.resolve())), limitMs);
+    return this.backends.filter(({ isName, generation }) => isName && generation === 0);
   }
+}
+
+/** Two resolved addresses of one backend. */
+function isSame(one: ResolvedAddress, other: ResolvedAddress): boolean {
+  return one.kind === 'tcp' && other.kind === 'tcp' && one.ip === other.ip;
 }
 
 /** The address itself, when there is nothing to look up. */

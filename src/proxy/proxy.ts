@@ -11,13 +11,16 @@ import type { CloseReason, Engine } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
 import { createPolicy } from '../policy/policy.js';
 import { Admission } from './admission.js';
+import { checkOptions } from './check-options.js';
+import { emitSafely } from './emit.js';
 import type { ProxyEvents } from './events.js';
 import { Listener, type ListenerAddress } from './listener.js';
-import { attemptError, clientOf, resolveError } from './observe.js';
-import { type Lookup, Pool } from './pool.js';
+import { attemptError, clientOf, droppedClients, resolveError, slowLookup } from './observe.js';
+import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
 import { type Pick, PoolRoute } from './route.js';
 import { Session } from './session.js';
 import { type ProxyStats, readStats } from './stats.js';
+import { Warnings } from './warnings.js';
 
 export interface HandoffOptions {
   /** Address of the one backend to use, as in the options. Default: the policy picks, and retries. */
@@ -29,10 +32,8 @@ export interface CloseOptions {
   drain?: Duration | undefined;
 }
 
-/** For tests: the resolver in place of the system's. */
-export interface ProxyInternals {
-  readonly lookup?: Lookup;
-}
+/** For tests: a resolver and a clock in place of the system's. */
+export type ProxyInternals = PoolInternals;
 
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: it is what users call it, and nobody here needs the other one
@@ -47,8 +48,8 @@ export class Proxy extends EventEmitter<ProxyEvents> {
   readonly #sessions = new Set<Session>();
   /** Names of the listeners; the row after them counts the handoffs. */
   #names: readonly string[] = [];
+  readonly #warnings = new Warnings((message) => this.#warn(message));
   #lastId = 0;
-  #started = false;
   #closing: Promise<void> | undefined;
   #endDrain: (() => void) | undefined;
   #finalStats: ProxyStats | undefined;
@@ -61,8 +62,8 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     this.#engineReason = chosen.reason;
     this.#pool = new Pool(
       config.backends,
-      { onResolveFailed: ({ name }, error) => this.#resolveFailed(name, error) },
-      internals.lookup,
+      { onResolveFailed: (backend, error) => this.#resolveFailed(backend, error) },
+      internals,
     );
     const weights = config.backends.map(({ weight }) => weight);
     const policy = createPolicy(config.policy, weights);
@@ -75,7 +76,7 @@ export class Proxy extends EventEmitter<ProxyEvents> {
             onConnection: (socket) => this.#admission.take(socket, row),
             onAcceptError: (error) => this.#acceptFailed(row, error),
           },
-          chosen.duplicateDescriptor,
+          chosen.descriptors,
         ),
     );
     this.#admission = new Admission(this.#listeners, chosen.engine.maxSessions, {
@@ -84,25 +85,31 @@ export class Proxy extends EventEmitter<ProxyEvents> {
         this.#startSession(socket, row, this.#names[row] ?? '', this.#policyPick);
       },
       onPaused: (reason) =>
-        this.emit('listenerPaused', { reason, openSessions: this.#sessions.size }),
-      onResumed: () => this.emit('listenerResumed', { openSessions: this.#sessions.size }),
+        emitSafely(this, 'listenerPaused', { reason, openSessions: this.#sessions.size }),
+      onResumed: () => emitSafely(this, 'listenerResumed', { openSessions: this.#sessions.size }),
+      onDropped: (clients) => this.#warnings.count('dropped', clients, droppedClients),
     });
-    if (chosen.warning !== undefined) this.#warn(chosen.warning);
+    if (chosen.warning !== undefined) this.#warnings.say(chosen.warning);
   }
 
   /** @internal Resolves the names of the pool and opens the listeners; closes everything when that fails. */
   async start(): Promise<void> {
+    const { connectTimeoutMs } = this.#config;
     try {
-      await this.#pool.resolveAll();
+      // A name server that does not answer holds up the clients of its names alone.
+      for (const { name } of await this.#pool.resolveAll(connectTimeoutMs)) {
+        this.#warnings.say(slowLookup(name, connectTimeoutMs));
+      }
       for (const listener of this.#listeners) {
         await listener.open();
         this.#names = [...this.#names, listener.name];
       }
-      this.#started = true;
     } catch (error) {
       await this.close();
       throw error;
     }
+    // Later, so that whoever awaits `createProxy()` has had the time to listen.
+    setImmediate(() => this.#warnings.release());
   }
 
   /** Which engine runs, and why. */
@@ -126,10 +133,11 @@ export class Proxy extends EventEmitter<ProxyEvents> {
    * `allowHalfOpen: true` if clients may end first and wait for the answer.
    *
    * @param socket a connected TCP or unix socket, not a TLS one
-   * @throws SplicewayError `ERR_SPLICEWAY_CLOSED`, `…_UNKNOWN_BACKEND`, `…_INVALID_ADDRESS`, `…_TLS_SOCKET`,
-   *   `…_SOCKET_UNUSABLE`, `…_RESOURCE_LIMIT`; the socket is then still yours
+   * @throws SplicewayError `ERR_SPLICEWAY_CLOSED`, `…_INVALID_OPTION`, `…_UNKNOWN_BACKEND`, `…_INVALID_ADDRESS`,
+   *   `…_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_RESOURCE_LIMIT`; the socket is then still yours
    */
   handoff(socket: Socket, options: HandoffOptions = {}): Session {
+    checkOptions('handoff()', options, ['backend'] satisfies (keyof HandoffOptions)[]);
     if (this.#closing !== undefined) {
       throw new SplicewayError(
         'ERR_SPLICEWAY_CLOSED',
@@ -145,11 +153,13 @@ export class Proxy extends EventEmitter<ProxyEvents> {
   /**
    * Stops accepting at once, lets live sessions finish for as long as `drain` says, cuts the rest, and
    * resolves when nothing is held any more. Every call returns the same promise; one without `drain`
-   * ends a drain that is under way.
+   * ends a drain that is under way. Rejects with `ERR_SPLICEWAY_INVALID_OPTION` or `…_INVALID_DURATION`, and
+   * closes nothing, when the options are wrong.
    */
   close(options: CloseOptions = {}): Promise<void> {
     let drainMs: number;
     try {
+      checkOptions('close()', options, ['drain'] satisfies (keyof CloseOptions)[]);
       drainMs = parseDuration(options.drain ?? 0);
     } catch (error) {
       return Promise.reject(error);
@@ -170,6 +180,7 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     if (drainMs > 0 && this.#sessions.size > 0) await this.#drain(drainMs);
     for (const session of this.#sessions) session.destroy();
     await this.#engine.close();
+    this.#warnings.flush();
     this.#finalStats = this.stats();
   }
 
@@ -198,7 +209,7 @@ export class Proxy extends EventEmitter<ProxyEvents> {
       observer: {
         onAttemptFailed: (backend, address, code) => {
           const pooled = this.#pool.backend(backend);
-          void pooled.resolve();
+          pooled.demote(address);
           this.#backendFailed(pooled.name, () => attemptError(pooled.name, address, code));
         },
         onOpen: (backend) => session.markOpen(this.#pool.backend(backend).name),
@@ -208,7 +219,7 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     this.#lastId += 1;
     session.attach(engineSession);
     this.#sessions.add(session);
-    this.emit('session', session);
+    emitSafely(this, 'session', session);
     return session;
   }
 
@@ -216,7 +227,9 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     this.#sessions.delete(session);
     if (this.#sessions.size === 0) this.#endDrain?.();
     this.#admission.sessionEnded();
-    if (reason === 'no-backend' && error !== undefined) this.emit('noBackend', { session, error });
+    if (reason === 'no-backend' && error !== undefined) {
+      emitSafely(this, 'noBackend', { session, error });
+    }
     session.markClosed(reason, error);
   }
 
@@ -234,28 +247,29 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     return (tried) => (tried.has(index) ? undefined : index);
   }
 
-  #resolveFailed(name: string, cause: Error): void {
-    if (!this.#started) this.#warn(resolveError(name, cause).message);
+  #resolveFailed({ name, generation }: PoolBackend, cause: Error): void {
+    // A lookup may outlive the proxy, and nobody is interested any more.
+    if (this.#closing !== undefined) return;
+    if (generation === 0) this.#warnings.say(resolveError(name, cause).message);
     else this.#backendFailed(name, () => resolveError(name, cause));
   }
 
   /** A stack trace for each of a thousand clients is worth avoiding when nobody wants it. */
   #backendFailed(backend: string, makeError: () => SplicewayError): void {
     if (this.listenerCount('backendError') === 0) return;
-    this.emit('backendError', { backend, error: makeError() });
+    emitSafely(this, 'backendError', { backend, error: makeError() });
   }
 
   #acceptFailed(row: number, error: Error): void {
     const { code = error.message } = error as NodeJS.ErrnoException;
-    this.#admission.pause(`${this.#names[row]} cannot accept (${code})`);
+    const what = `${this.#names[row]} cannot accept (${code})`;
+    if (this.#admission.pause(what)) return;
+    this.#warnings.count(what, 1, (count) => (count === 1 ? what : `${what}, ${count} times`));
   }
 
-  /** Later, so that whoever awaits `createProxy()` has had the time to listen. */
   #warn(message: string): void {
-    setImmediate(() => {
-      if (this.listenerCount('warning') > 0) this.emit('warning', message);
-      else process.emitWarning(message, 'SplicewayWarning');
-    });
+    if (this.listenerCount('warning') > 0) emitSafely(this, 'warning', message);
+    else process.emitWarning(message, 'SplicewayWarning');
   }
 }
 

@@ -1,6 +1,7 @@
 /** The backends to try for one client. */
 import type { ResolvedAddress, Route, Target } from '../engine/engine.js';
 import type { Pool } from './pool.js';
+import { waitAtMost } from './wait.js';
 
 /** As `Policy.pick`. A route needs no more of a policy, and a named backend needs no policy at all. */
 export type Pick = (tried: ReadonlySet<number>) => number | undefined;
@@ -23,6 +24,8 @@ export class PoolRoute implements Route {
   readonly #tried = new Set<number>();
   readonly #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
+  /** The backend that was given last. */
+  #last: number | undefined;
 
   /** @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit */
   constructor(pool: Pool, pick: Pick, lookupLimitMs: number) {
@@ -33,6 +36,9 @@ export class PoolRoute implements Route {
 
   /** In the common case the answer is there at once, and no promise is made. */
   next(): Target | undefined | Promise<Target | undefined> {
+    // Whoever asks again has failed at every address of the last one: it may have moved.
+    if (this.#last !== undefined) void this.#pool.backend(this.#last).resolve();
+    this.#last = undefined;
     const backend = this.#secondRound === undefined ? this.#pick(this.#tried) : undefined;
     if (backend === undefined) return this.#nextOfSecondRound();
     this.#tried.add(backend);
@@ -43,13 +49,21 @@ export class PoolRoute implements Route {
   #try(backend: number): Target {
     const { addresses, generation, isName } = this.#pool.backend(backend);
     if (isName) this.#trials.push({ backend, addresses, generation });
+    return this.#give(backend, addresses);
+  }
+
+  #give(backend: number, addresses: readonly ResolvedAddress[]): Target {
+    this.#last = backend;
     return { backend, addresses };
   }
 
   /** A name that has never resolved. */
   async #resolveThenTry(backend: number): Promise<Target | undefined> {
     await this.#lookup(backend);
-    return this.#pool.backend(backend).addresses.length > 0 ? this.#try(backend) : this.next();
+    const pooled = this.#pool.backend(backend);
+    if (pooled.addresses.length > 0) return this.#try(backend);
+    pooled.countUnresolved();
+    return this.next();
   }
 
   #nextOfSecondRound(): undefined | Promise<Target | undefined> {
@@ -63,21 +77,14 @@ export class PoolRoute implements Route {
       // The failed attempt may have started a lookup already; its answer is as good as a new one.
       if (this.#pool.backend(backend).generation === generation) await this.#lookup(backend);
       const { addresses } = this.#pool.backend(backend);
-      if (!sameAddresses(before, addresses)) return { backend, addresses };
+      if (!sameAddresses(before, addresses)) return this.#give(backend, addresses);
     }
     return undefined;
   }
 
   /** Resolvers may take half a minute to give up; the client should not. */
-  async #lookup(backend: number): Promise<void> {
-    const resolved = this.#pool.backend(backend).resolve();
-    if (this.#lookupLimitMs === 0) return resolved;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#lookupLimitMs);
-    });
-    await Promise.race([resolved, limit]);
-    clearTimeout(timer);
+  #lookup(backend: number): Promise<void> {
+    return waitAtMost(this.#pool.backend(backend).resolve(), this.#lookupLimitMs);
   }
 }
 

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { CloseReason, EngineSession } from '../engine/engine.js';
 import type { SplicewayError } from '../errors.js';
+import { emitSafely } from './emit.js';
 
 export type { CloseReason };
 
@@ -58,7 +59,8 @@ export class Session extends EventEmitter<SessionEvents> {
   #state: SessionState = 'connecting';
   #backend: string | undefined;
   #summary: SessionSummary | undefined;
-  #closed: Deferred<SessionSummary> | undefined;
+  #closed: Promise<SessionSummary> | undefined;
+  #resolveClosed: ((summary: SessionSummary) => void) | undefined;
 
   /** @internal Sessions are made by `createProxy()`, `handoff()` and `join()`. */
   constructor(origin: SessionOrigin) {
@@ -90,8 +92,10 @@ export class Session extends EventEmitter<SessionEvents> {
   /** Resolves with the summary when the session has ended; never rejects. */
   get closed(): Promise<SessionSummary> {
     if (this.#summary !== undefined) return Promise.resolve(this.#summary);
-    this.#closed ??= deferred();
-    return this.#closed.promise;
+    this.#closed ??= new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    return this.#closed;
   }
 
   /** Cuts both connections with a reset, at once. Safe at any time, also twice. */
@@ -108,7 +112,7 @@ export class Session extends EventEmitter<SessionEvents> {
   markOpen(backend: string | undefined): void {
     this.#state = 'open';
     this.#backend = backend;
-    if (backend !== undefined) this.emit('open', backend);
+    if (backend !== undefined) emitSafely(this, 'open', backend);
   }
 
   /** @internal */
@@ -125,22 +129,8 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#summary = summary;
     // The engine's object holds memory of the loops; users may keep this one for as long as they like.
     this.#engineSession = undefined;
-    if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error);
-    this.emit('close', summary);
-    this.#closed?.resolve(summary);
+    if (error !== undefined && this.listenerCount('error') > 0) emitSafely(this, 'error', error);
+    emitSafely(this, 'close', summary);
+    this.#resolveClosed?.(summary);
   }
-}
-
-interface Deferred<Value> {
-  readonly promise: Promise<Value>;
-  readonly resolve: (value: Value) => void;
-}
-
-/** `Promise.withResolvers` came with Node 22. */
-function deferred<Value>(): Deferred<Value> {
-  let resolve: (value: Value) => void = () => {};
-  const promise = new Promise<Value>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

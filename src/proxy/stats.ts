@@ -9,7 +9,7 @@ export interface RowStats {
   readonly open: number;
   /** Sessions since the start. */
   readonly opened: number;
-  /** Listener: sessions that found no backend. Backend: times that it could not be reached. */
+  /** Listener: sessions that found no backend. Backend: sessions that could not reach it. */
   readonly failed: number;
   readonly bytesUpstream: number;
   readonly bytesDownstream: number;
@@ -58,10 +58,10 @@ export function readStats(
     bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
     listeners: listenerRows,
     handoff,
-    backends: backends.map(({ name, weight, resolveFailures }, row) => {
+    backends: backends.map(({ name, weight, unresolvedClients }, row) => {
       const counted = figures(counters.backend(row));
       // A name without addresses never reaches the engine, and was not reachable all the same.
-      return { address: name, weight, ...counted, failed: counted.failed + resolveFailures };
+      return { address: name, weight, ...counted, failed: counted.failed + unresolvedClients };
     }),
   };
 }

@@ -20,10 +20,19 @@ export class RunningCommand {
   stdout = '';
   stderr = '';
 
-  /** @param command the script to run; default: the command of this checkout */
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}, command = COMMAND) {
+  /**
+   * @param command the script to run; default: the command of this checkout
+   * @param shell how a shell is to start it, for limits and redirections that only a shell can set
+   */
+  constructor(
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+    command = COMMAND,
+    shell = 'exec "$@"',
+  ) {
     const env = { ...process.env, npm_lifecycle_event: '', ...environment };
-    this.#child = spawn(process.execPath, [command, ...args], { env });
+    const words = ['-c', shell, 'sh', process.execPath, command, ...args];
+    this.#child = spawn('/bin/sh', words, { env });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -79,6 +88,11 @@ export class RunningCommand {
       `the command wrote nothing like ${pattern}\nstdout: ${this.stdout}\nstderr: ${this.stderr}`,
     );
   }
+}
+
+/** Starts the command of this checkout as `shell` says, where `"$@"` is the command. */
+export function runningInShell(shell: string, args: readonly string[]): RunningCommand {
+  return new RunningCommand(args, {}, COMMAND, shell);
 }
 
 /** Runs a command that ends by itself. */

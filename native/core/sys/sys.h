@@ -23,8 +23,8 @@ enum class Status : std::uint8_t {
   kEnd,          ///< The peer ended its stream; all that it sent has been read.
   kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM, ENOBUFS: not this way, or not now; copying may
                  ///< still work.
-  kExhausted,  ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
-  kFailed,     ///< Anything else; see `error`. The connection is lost.
+  kExhausted,    ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
+  kFailed,       ///< Anything else; see `error`. The connection is lost.
 };
 
 struct Result {

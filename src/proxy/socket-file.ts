@@ -1,0 +1,100 @@
+/** The file of a unix listener: found free, kept, and removed at the end; never somebody else's. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, linkSync, lstatSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+
+export class SocketFile {
+  readonly #path: string;
+  /** The file that was bound; another one may stand at its path by now. */
+  #identity: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * Removes the file that a dead process left: one that refuses connections.
+   *
+   * @throws an error with a `code` as the system's, when nothing can listen here
+   */
+  async prepare(): Promise<void> {
+    const path = this.#path;
+    // libuv reports a missing folder as EACCES.
+    if (!existsSync(dirname(path))) {
+      throw Object.assign(new Error(`${dirname(path)} does not exist`), { code: 'ENOENT' });
+    }
+    const file = lstatSync(path, { throwIfNoEntry: false });
+    if (file === undefined) return;
+    // Connecting to a plain file is refused as well, and that one is not ours to remove.
+    if (!file.isSocket()) throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTSOCK' });
+    const probe = connect(path);
+    try {
+      await once(probe, 'connect');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true });
+      return;
+    } finally {
+      probe.destroy();
+    }
+    // In use: listening fails with EADDRINUSE, which says so.
+  }
+
+  /** Call it when a server has bound the path: the file is ours from now on. */
+  bound(): void {
+    this.#identity = this.#current();
+  }
+
+  /**
+   * Closes the server that bound the path, but not its file. libuv removes what is at the path of a server that
+   * it closes, so the file gets a second name before and the first one back after. A client that comes in
+   * the microseconds between finds no file.
+   *
+   * @returns false when the file cannot have a second name, as when somebody removed it; nothing was closed then
+   */
+  keepWhile(close: () => void): boolean {
+    const second = `${this.#path}.${randomBytes(8).toString('hex')}`;
+    try {
+      // Fails when the name exists, so whatever is removed below is this link.
+      linkSync(this.#path, second);
+    } catch {
+      return false;
+    }
+    close();
+    attempt(() => linkSync(second, this.#path));
+    attempt(() => rmSync(second));
+    return true;
+  }
+
+  /** Closes the server that bound the path, and removes the file unless another one has taken its place. */
+  closeFor(close: () => void): void {
+    const isForeign = this.#identity !== this.#current();
+    if (!isForeign || !this.keepWhile(close)) close();
+    this.remove();
+  }
+
+  /** Removes the file, if it still is the one that was bound. */
+  remove(): void {
+    if (this.#identity === undefined || this.#identity !== this.#current()) return;
+    attempt(() => rmSync(this.#path, { force: true }));
+  }
+
+  #current(): string | undefined {
+    try {
+      const { dev, ino } = lstatSync(this.#path, { bigint: true });
+      return `${dev}:${ino}`;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** For what nobody could do anything about. */
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch {
+    // The folder is gone or not ours any more; there is no file to look after.
+  }
+}

@@ -1,0 +1,43 @@
+/** Warnings wait until somebody can listen, and those that come in crowds are one line a second. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Warnings } from '../src/proxy/warnings.js';
+
+describe('warnings', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const warnings = () => {
+    const said: string[] = [];
+    return { said, warnings: new Warnings((message) => said.push(message)) };
+  };
+
+  it('are held back until they are released', () => {
+    const { said, warnings: held } = warnings();
+    held.say('one');
+    held.say('two');
+    expect(said).toEqual([]);
+    held.release();
+    held.say('three');
+    expect(said).toEqual(['one', 'two', 'three']);
+  });
+
+  it('of a crowd are said once a second, with their number', () => {
+    const { said, warnings: crowded } = warnings();
+    crowded.release();
+    const drop = (times: number) => crowded.count('dropped', times, (count) => `${count} dropped`);
+    for (let client = 0; client < 100; client++) drop(1);
+    vi.advanceTimersByTime(999);
+    expect(said).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(said).toEqual(['100 dropped']);
+    drop(2);
+    crowded.flush();
+    expect(said).toEqual(['100 dropped', '2 dropped']);
+    vi.advanceTimersByTime(5000);
+    expect(said).toHaveLength(2);
+  });
+});
