@@ -1,12 +1,15 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { verdict } from '../src/cli/demo.js';
 import { formatBytes } from '../src/cli/live-line.js';
+import { LogDestination } from '../src/cli/log-destination.js';
 import { RateLimit } from '../src/cli/rate-limit.js';
-import { RunningCommand, runCommand } from './helpers/cli.js';
+import { printError } from '../src/cli/status.js';
+import { RunningCommand, runCommand, runningInShell } from './helpers/cli.js';
 
 let folder = '';
 beforeAll(() => {
@@ -125,6 +128,16 @@ describe('spliceway check', () => {
     expect(first).toMatch(/bad\.json:2:11: listen: "x" is not .* \(ERR_SPLICEWAY_CONFIG_FILE\)$/);
     expect(second).toMatch(/bad\.json:3:14: backends\[0\]\.weight: 0 is not/);
     expect(rest).toEqual([]);
+  });
+
+  it.each([
+    ['listen: ":0"\n---\nbackends: [a:1]\n', ':2:1: a second document begins here'],
+    ['listen: ":0"\nbackends: [a:1]\n[a]: x\n', ': a key must be text'],
+  ])('has its own words for %j, not those of the YAML library', async (text, words) => {
+    const { status, stderr } = await runCommand('check', '--config', file('odd.yaml', text));
+    expect(status).toBe(2);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toMatch(/parseAllDocuments|stringKeys/);
   });
 });
 
@@ -272,6 +285,40 @@ describe('spliceway serve', () => {
     );
   });
 
+  it.each([
+    ['127.0.0.1', ''],
+    ['0.0.0.0', '127.0.0.1'],
+  ])('says that its own listeners on %j and %j may overlap', async (...hosts) => {
+    const port = (await deadAddress()).split(':')[1];
+    const listeners = hosts.map((host) => `${host}:${port}`);
+    const { status, stderr } = await runCommand(
+      ...listeners.flatMap((listener) => ['--listen', listener]),
+      ...['--backend', '127.0.0.1:9', '--log-level', 'silent'],
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${listeners.join(' and ')} may overlap; keep one of them`);
+  });
+
+  it.each(['json', 'pretty'])('goes on serving when the log has no room, %s', async (format) => {
+    const flags = ['--listen', '127.0.0.1:0', '--log-format', format];
+    const pool = ['--backend', await deadAddress(), '--backend', await backend('a')];
+    await using command = runningInShell('exec "$@" 2>/dev/full', [...flags, ...pool]);
+    const port = await command.port();
+    for (let turn = 0; turn < 4; turn++) {
+      expect(await nextText(await client(port))).toBe('a\n');
+    }
+    command.kill('SIGTERM');
+    command.kill('SIGINT');
+    expect(await command.ended()).toMatchObject({ status: 0, signal: null });
+  });
+
+  it('starts with 128 open files, as doctor and the README say', async () => {
+    const pool = ['--backend', await backend('a'), '--threads', '2'];
+    const flags = ['--listen', '127.0.0.1:0', ...pool];
+    await using command = runningInShell('ulimit -n 128; exec "$@"', flags);
+    expect(await nextText(await client(await command.port()))).toBe('a\n');
+  });
+
   it('outlives dead backends: disconnects the client, says why, goes on', async () => {
     const dead = await deadAddress();
     await using command = new RunningCommand([
@@ -317,18 +364,22 @@ describe('spliceway serve', () => {
     expect(await command.ended()).toMatchObject({ status: 0 });
   });
 
-  it('stops at once at the second signal', async () => {
-    await using command = new RunningCommand([
-      ...['--listen', '127.0.0.1:0', '--backend', await backend('a'), '--drain-timeout', '1h'],
-    ]);
-    const socket = await client(await command.port());
-    await nextText(socket);
-    command.kill('SIGTERM');
-    await command.waitFor('stderr', /waiting up to 1h/);
-    command.kill('SIGINT');
-    expect(await command.ended()).toMatchObject({ status: 0 });
-    expect(command.stderr).toContain('SIGINT: stopping at once');
-  });
+  // Two SIGTERM are two, however close: only Ctrl+C is ever doubled by accident.
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'stops at once at a second signal, %s',
+    async (second) => {
+      await using command = new RunningCommand([
+        ...['--listen', '127.0.0.1:0', '--backend', await backend('a'), '--drain-timeout', '1h'],
+      ]);
+      const socket = await client(await command.port());
+      await nextText(socket);
+      command.kill('SIGTERM');
+      await command.waitFor('stderr', /waiting up to 1h/);
+      command.kill(second);
+      expect(await command.ended()).toMatchObject({ status: 0 });
+      expect(command.stderr).toContain(`${second}: stopping at once`);
+    },
+  );
 
   it('takes one Ctrl+C that arrives twice, as it can under npm, for one', async () => {
     await using command = new RunningCommand([
@@ -437,7 +488,54 @@ describe('spliceway with no backend is a demonstration', () => {
     server.close();
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/in use.* \(ERR_SPLICEWAY_LISTEN\)/);
-    expect(stderr).toContain(advice);
+    // Alone on its line: to be copied as it is.
+    expect(stderr.split('\n')).toContain(`  ${advice}`);
+    expect(stderr.match(/ERR_SPLICEWAY_LISTEN/g)).toHaveLength(1);
+  });
+
+  it('names the address that it really listens on', async () => {
+    await using command = new RunningCommand(['--listen', '127.0.0.2:0']);
+    const [, host, port] = await command.waitFor('stdout', /^listening on (.*):(\d+)$/m);
+    await command.waitFor('stdout', new RegExp(`a line at a time: {2}nc ${host} ${port}$`, 'm'));
+    expect(host).toBe('127.0.0.2');
+  });
+
+  it.each([
+    [['A', 'B', 'A', 'B'], 'They took turns.'],
+    [['A', 'A', 'B', 'A'], 'All were answered, though not in strict turns.'],
+    [['A', undefined, 'A', undefined], '2 of 4 clients got no answer: see the log.'],
+  ])('says what came of it: %j', (turns, words) => {
+    expect(verdict(turns)).toBe(words);
+  });
+});
+
+describe('printError', () => {
+  it('shows the stack of an error that nobody foresaw, and asks to report it', () => {
+    const written: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      written.push(String(text));
+      return true;
+    });
+    printError(new TypeError('x is not a function'));
+    vi.restoreAllMocks();
+    expect(written.join('')).toMatch(/TypeError: x is not a function\n\s+at .*05\.cli/);
+    expect(written.join('')).toContain('please report it');
+  });
+});
+
+describe('LogDestination', () => {
+  it('goes on where a full disk has room again, on a line of its own', () => {
+    const path = file('log', '');
+    const writable = openSync(path, 'a');
+    const destination = new LogDestination(writable);
+    destination.write('one\n');
+    // Closed, as any other failure.
+    closeSync(writable);
+    destination.write('lost\n');
+    expect(openSync(path, 'a')).toBe(writable);
+    destination.write('two\n');
+    closeSync(writable);
+    expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
   });
 });
 

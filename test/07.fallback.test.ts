@@ -49,5 +49,7 @@ describe('without an addon', () => {
     const { status, stdout } = await command.ended();
     expect(status).toBe(1);
     expect(stdout).toContain('no addon was built for this machine');
+    // A package, unlike a checkout, has nothing to build an addon from.
+    expect(stdout).not.toContain('npm run');
   });
 });

@@ -68,11 +68,12 @@ export function run(command, args, options = {}) {
  * out on Debian (servers live in /usr/sbin).
  *
  * @param {string} name
+ * @param {readonly string[]} [moreFolders] looked through last
  * @returns {string | undefined} absolute path
  */
-export function findProgram(name) {
+export function findProgram(name, moreFolders = []) {
   const folders = (process.env.PATH ?? '').split(path.delimiter);
-  for (const folder of [...folders, '/usr/local/sbin', '/usr/sbin', '/sbin']) {
+  for (const folder of [...folders, '/usr/local/sbin', '/usr/sbin', '/sbin', ...moreFolders]) {
     const candidate = path.join(folder, name);
     try {
       accessSync(candidate, constants.X_OK);

@@ -14,14 +14,20 @@ const inputs = () =>
   contentHash(listFiles(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']));
 
 /**
- * The compiler leaves the output of deleted sources behind, and the package ships all of dist. Only that
- * is removed, and not the whole folder: a program started from it may still be running.
+ * The compiler leaves the output of deleted sources behind, and the package ships all of dist.
+ *
+ * @returns {string[]} these files, relative to the checkout
  */
-function removeOrphans() {
-  for (const file of listFiles(['dist'])) {
+export function orphans() {
+  return listFiles(['dist']).filter((file) => {
     const source = file.replace(/^dist/, 'src').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
-    if (!existsSync(inRoot(source))) rmSync(inRoot(file), { force: true });
-  }
+    return !existsSync(inRoot(source));
+  });
+}
+
+/** Only these, and not the whole folder: a program started from it may still be running. */
+function removeOrphans() {
+  for (const file of orphans()) rmSync(inRoot(file), { force: true });
 }
 
 /** @type {SetupStep} */

@@ -65,8 +65,12 @@ export async function ask(proxy: RunningProxy, line: string): Promise<string> {
   }
 }
 
+export type ListenerTarget =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
+
 /** Where a client on this machine finds the first listener: "all interfaces" includes the loopback. */
-function firstListener(proxy: RunningProxy): { host: string; port: number } | { path: string } {
+export function firstListener(proxy: RunningProxy): ListenerTarget {
   const [listener] = proxy.addresses();
   if (listener === undefined) throw new Error('the proxy has no listener');
   const { address, port, family } = listener;

@@ -6,7 +6,7 @@ import { parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
-import { ask, EchoBackend } from './demo-peers.js';
+import { ask, EchoBackend, firstListener } from './demo-peers.js';
 import { type ServeFlags, settingsFromFlags } from './flags.js';
 import { formatFigures, LiveLine } from './live-line.js';
 import type { Logger } from './log.js';
@@ -33,7 +33,7 @@ export async function demo(flags: ServeFlags, drainMs: number, log: Logger): Pro
 
   print('A demonstration: backends A and B echo lines, and one address stands before them.');
   announce(proxy);
-  await showTurns(proxy);
+  print(verdict(await showTurns(proxy)));
   print(invitation(proxy));
 
   const figures = new LiveLine(process.stdout);
@@ -52,14 +52,29 @@ export async function demo(flags: ServeFlags, drainMs: number, log: Logger): Pro
   for (const backend of backends) backend.close();
 }
 
-async function showTurns(proxy: RunningProxy): Promise<void> {
+/** @returns the name of the backend that each client was answered by, or nothing for one that was not */
+async function showTurns(proxy: RunningProxy): Promise<(string | undefined)[]> {
+  const turns = [];
   for (let client = 1; client <= CLIENTS; client++) {
     try {
-      print(`  client ${client}: ${await ask(proxy, `hello from client ${client}`)}`);
+      const answer = await ask(proxy, `hello from client ${client}`);
+      print(`  client ${client}: ${answer}`);
+      turns.push(NAMES.find((name) => answer.startsWith(`backend ${name}: `)));
     } catch (error) {
       print(`  client ${client}: no answer: ${(error as Error).message}`);
+      turns.push(undefined);
     }
   }
+  return turns;
+}
+
+/** What the clients' answers, in their order, amount to. */
+export function verdict(turns: readonly (string | undefined)[]): string {
+  const unanswered = turns.filter((name) => name === undefined).length;
+  if (unanswered > 0) return `${unanswered} of ${turns.length} clients got no answer: see the log.`;
+  // Clients of other programs may come in between, so that two of these meet the same backend.
+  const alternate = turns.every((name, client) => client === 0 || name !== turns[client - 1]);
+  return alternate ? 'They took turns.' : 'All were answered, though not in strict turns.';
 }
 
 async function startOrAdvise(config: ProxyConfig, log: Logger): Promise<RunningProxy> {
@@ -78,14 +93,15 @@ async function startOrAdvise(config: ProxyConfig, log: Logger): Promise<RunningP
 }
 
 function invitation(proxy: RunningProxy): string {
-  const [listener] = proxy.addresses();
-  const lines = ['They took turns.'];
-  if (listener !== undefined && listener.family !== 'unix') {
-    lines.push(`Try it yourself, a line at a time:  nc localhost ${listener.port}`);
-  }
+  const target = firstListener(proxy);
+  const nc = 'path' in target ? `nc -U ${target.path}` : `nc ${target.host} ${target.port}`;
   const example = '--listen 127.0.0.1:5555 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307';
-  lines.push('Point it at real servers:', `  ${commandLine(example)}`, 'Ctrl+C stops it.');
-  return lines.join('\n');
+  return [
+    `Try it yourself, a line at a time:  ${nc}`,
+    'Point it at real servers:',
+    `  ${commandLine(example)}`,
+    'Ctrl+C stops it.',
+  ].join('\n');
 }
 
 /** How this very program was started, with other arguments. */

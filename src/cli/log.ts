@@ -1,6 +1,7 @@
 /** The log of the command: lines on standard error, for people or for machines. */
 import { type Logger, pino } from 'pino';
-import { PinoPretty as pretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import { LogDestination } from './log-destination.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const LOG_FORMATS = ['pretty', 'json'] as const;
@@ -19,17 +20,15 @@ const STDERR = 2;
 export function createLogger(level: LogLevel, format?: LogFormat): Logger {
   const isTerminal = process.stderr.isTTY === true;
   const chosen = format ?? (isTerminal ? 'pretty' : 'json');
+  const destination = new LogDestination(STDERR);
   if (chosen === 'json') {
-    const options = { level, timestamp: pino.stdTimeFunctions.isoTime };
-    return pino(options, pino.destination({ fd: STDERR, sync: true }));
+    return pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   }
-  const stream = pretty({
-    destination: STDERR,
-    sync: true,
+  const pretty = prettyFactory({
     colorize: isTerminal && process.env.NO_COLOR === undefined,
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
   });
-  return pino({ level }, stream);
+  return pino({ level }, { write: (line: string) => destination.write(pretty(line)) });
 }

@@ -26,7 +26,8 @@ Examples:
   A demonstration with backends of its own:
     $ spliceway
 
-SIGTERM or Ctrl+C stops accepting and lets live sessions finish; a second one stops at once.
+SIGTERM or Ctrl+C stops accepting and lets live sessions finish; a second one stops at once
+(a second Ctrl+C within a quarter of a second counts as the first one's echo).
 Exit status: 0 clean, 1 failure while running, 2 wrong usage or configuration.
 `;
 
@@ -108,7 +109,7 @@ async function run(argv: readonly string[]): Promise<ExitStatus> {
   return status;
 }
 
-// Whoever read the output may go away (`spliceway | head`); a load balancer stays.
-process.stdout.on('error', () => {});
+// Whoever read the output may go away (`spliceway | head`), a disk may fill up; a load balancer stays.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 // `exit` and not `exitCode`: at the end nothing may keep the process, whatever is still open.
 process.exit(await run(process.argv));

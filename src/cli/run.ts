@@ -4,12 +4,15 @@ import { formatDuration } from '../config/duration.js';
 import type { ProxyConfig } from '../config/types.js';
 import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
+import { withOverlapHint } from './overlap.js';
 import { logProxy } from './proxy-log.js';
 import type { StopSignal, StopSignals } from './stop-signals.js';
 
 /** Starts the proxy with its events logged. Errors as `createProxy`. */
 export async function startProxy(config: ProxyConfig, log: Logger): Promise<RunningProxy> {
-  const proxy = await createProxyFromConfig(config);
+  const proxy = await createProxyFromConfig(config).catch((error: unknown) => {
+    throw withOverlapHint(error, config.listen);
+  });
   // Lines that were held back are still written when the process ends.
   process.once('exit', logProxy(proxy, log));
   const { name: engine, reason } = proxy.engine;

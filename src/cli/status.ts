@@ -28,23 +28,32 @@ export function statusOf(error: unknown): ExitStatus {
   return isUsage ? ExitStatus.usage : ExitStatus.failure;
 }
 
-/** Prints `spliceway: <message> (CODE)` on standard error, a line for each line of the message. */
+/**
+ * Prints `spliceway: <message> (CODE)` on standard error. Further lines of a message have no code;
+ * indented ones are for pasting and stand alone. An error that nobody foresaw comes with its stack.
+ */
 export function printError(error: unknown): void {
-  const [message, code] = describe(error);
-  for (const line of message.split('\n')) {
-    process.stderr.write(`spliceway: ${line}${code === undefined ? '' : ` (${code})`}\n`);
-  }
-  if (error instanceof CommanderError) {
-    process.stderr.write('spliceway: see spliceway --help\n');
-  }
+  process.stderr.write(`${describe(error).join('\n')}\n`);
 }
 
-function describe(error: unknown): [message: string, code: string | undefined] {
+function describe(error: unknown): string[] {
   if (error instanceof CommanderError) {
     // Commander puts its suggestion on a line of its own.
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    return [message, 'ERR_SPLICEWAY_INVALID_OPTION'];
+    const lines = withCode(message, 'ERR_SPLICEWAY_INVALID_OPTION');
+    return [...lines, 'spliceway: see spliceway --help'];
   }
-  if (error instanceof SplicewayError) return [error.message, error.code];
-  return [error instanceof Error ? error.message : String(error), undefined];
+  if (error instanceof SplicewayError) return withCode(error.message, error.code);
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return [
+    'spliceway: this should not have happened:',
+    stack,
+    'spliceway: please report it, with the lines above and what spliceway doctor prints',
+  ];
+}
+
+function withCode(message: string, code: SplicewayErrorCode): string[] {
+  const [first = '', ...more] = message.split('\n');
+  const rest = more.map((line) => (line.startsWith(' ') ? line : `spliceway: ${line}`));
+  return [`spliceway: ${first} (${code})`, ...rest];
 }

@@ -5,8 +5,9 @@ export type StopSignal = (typeof SIGNALS)[number];
 
 /**
  * One Ctrl+C under `npm start` can arrive twice: the terminal sends it to the whole group of processes,
- * and npm passes its own on (to us, where its shell is bash, which replaces itself with what it runs).
- * What repeats faster than a hand can is taken for one.
+ * and npm passes its own on to what it runs.
+ * What repeats faster than a hand can is taken for one. Only SIGINT: nothing doubles a SIGTERM, and a
+ * script that sends two means two.
  */
 const ECHO_MS = 250;
 
@@ -14,7 +15,7 @@ const ECHO_MS = 250;
 export class StopSignals {
   readonly #received: StopSignal[] = [];
   readonly #waiting: ((signal: StopSignal) => void)[] = [];
-  readonly #lastAt = new Map<StopSignal, number>();
+  #lastInterruptAt = Number.NEGATIVE_INFINITY;
 
   /** Takes over from now on: signals no longer end the process by themselves. */
   constructor() {
@@ -29,10 +30,11 @@ export class StopSignals {
   }
 
   #receive(signal: StopSignal): void {
-    const now = performance.now();
-    const lastAt = this.#lastAt.get(signal) ?? Number.NEGATIVE_INFINITY;
-    if (now - lastAt < ECHO_MS) return;
-    this.#lastAt.set(signal, now);
+    if (signal === 'SIGINT') {
+      const now = performance.now();
+      if (now - this.#lastInterruptAt < ECHO_MS) return;
+      this.#lastInterruptAt = now;
+    }
     const next = this.#waiting.shift();
     if (next === undefined) this.#received.push(signal);
     else next(signal);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from '../measure/port.js';
+import { freePort } from '../../lib/port.js';
 import { runLoad, startProgram } from '../measure/process.js';
 
 /** @import { Workload } from './workload.js' */

@@ -1,4 +1,4 @@
-import { accepts, freePort } from '../measure/port.js';
+import { accepts, freePort } from '../../lib/port.js';
 import { runLoad, startProgram } from '../measure/process.js';
 
 /** @import { Workload } from './workload.js' */

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { accepts, freePort } from '../../lib/port.js';
 import { findProgram } from '../../lib/run.js';
-import { accepts, freePort } from '../measure/port.js';
 import { runLoad, startProgram } from '../measure/process.js';
 
 /** @import { Workload } from './workload.js' */

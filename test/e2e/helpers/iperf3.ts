@@ -1,6 +1,6 @@
+import { freePort } from '../../../scripts/lib/port.js';
 import { runCommand } from './command.js';
 import { Daemon } from './daemon.js';
-import { freePort } from './free-port.js';
 import { program } from './programs.js';
 import { Server } from './server.js';
 import { makeTempFolder } from './temp-folder.js';

@@ -1,13 +1,12 @@
 import { cp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { accepts, freePort } from '../../../scripts/lib/port.js';
 import { runOk } from './command.js';
 import { Daemon } from './daemon.js';
-import { freePort } from './free-port.js';
 import { identityOf } from './identity.js';
 import { program } from './programs.js';
 import { Server } from './server.js';
 import { makeTempFolder, removeFolder } from './temp-folder.js';
-import { accepts } from './wait.js';
 
 export const mariadbNeeds = {
   mariadbd: 'mariadb-server',

@@ -1,12 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { accepts, freePort } from '../../../scripts/lib/port.js';
 import { Daemon } from './daemon.js';
-import { freePort } from './free-port.js';
 import { identityOf } from './identity.js';
 import { program } from './programs.js';
 import { Server } from './server.js';
 import { makeTempFolder } from './temp-folder.js';
-import { accepts } from './wait.js';
 
 export const nginxNeeds = { nginx: 'nginx', curl: 'curl' };
 

@@ -1,8 +1,8 @@
 import { chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { freePort } from '../../../scripts/lib/port.js';
 import { runCommand, runOk } from './command.js';
 import { Daemon } from './daemon.js';
-import { freePort } from './free-port.js';
 import { identityOf } from './identity.js';
 import { program } from './programs.js';
 import { Server } from './server.js';

@@ -1,35 +1,24 @@
 /** Which programs of this machine the tests can use, and what to do about those that are missing. */
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'vitest';
+import { findProgram as findOnSystem } from '../../../scripts/lib/run.js';
 
-/** Servers live in folders that an ordinary user's PATH leaves out; PostgreSQL has one a version. */
-function searchFolders(): string[] {
+/** PostgreSQL's servers live in a folder for each version, the newest first here. */
+function postgresFolders(): string[] {
   const versions = '/usr/lib/postgresql';
-  let postgres: string[] = [];
   try {
-    postgres = readdirSync(versions)
+    return readdirSync(versions)
       .sort((a, b) => Number(b) - Number(a))
       .map((version) => path.join(versions, version, 'bin'));
   } catch {
-    // Not installed, or not from Debian's packages.
+    return []; // Not installed, or not from Debian's packages.
   }
-  const fromPath = (process.env.PATH ?? '').split(path.delimiter);
-  return [...fromPath, '/usr/local/sbin', '/usr/sbin', '/sbin', ...postgres];
 }
 
 /** @returns the absolute path, or nothing when the program is not installed */
 export function findProgram(name: string): string | undefined {
-  for (const folder of searchFolders()) {
-    const candidate = path.join(folder, name);
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return undefined;
+  return findOnSystem(name, postgresFolders());
 }
 
 /** @throws when the program is not installed; tests behind `describeWith` never see that */

@@ -1,5 +1,4 @@
 /** Waiting for something that no event tells: asked again and again, up to a deadline. */
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const pollMs = 20;
@@ -33,16 +32,4 @@ export async function waitUntil<T>(
     await delay(pollMs);
   } while (performance.now() < deadline);
   throw new Error(`${what}: not within ${deadlineMs} ms`, { cause: lastError });
-}
-
-/** Whether a server on this machine accepts connections on a port. */
-export function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -1,8 +1,13 @@
+/** Ports on 127.0.0.1, for the benchmark and the end-to-end tests. */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 /**
- * @returns {Promise<number>} a port that nothing listens on, for servers that cannot be told port 0
+ * A port that nothing listens on, for servers that cannot be told port 0 (most cannot say which port they
+ * got). The kernel hands ephemeral ports out in random order, so that another program takes this one in
+ * the moment before its server does is unlikely; the server then fails to start, and says why.
+ *
+ * @returns {Promise<number>}
  */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');

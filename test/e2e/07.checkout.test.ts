@@ -1,0 +1,62 @@
+/** Two words on a fresh machine: a clone sets itself up, runs, stops, and runs again. */
+import { existsSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { Checkout, canBeCloned } from './helpers/checkout.js';
+import { stopAfterwards } from './helpers/cleanup.js';
+import { describeWhere, findProgram } from './helpers/programs.js';
+
+const start = ['start', '--', '--listen', '127.0.0.1:0'];
+const liveFigures = /^sessions \d+ \(\d+ open\) \| up /m;
+const setUpMs = 120_000;
+
+const hasGit = findProgram('git') !== undefined;
+const remedy = hasGit ? 'use a git checkout, with its .git folder' : 'apt-get install git';
+
+describeWhere(hasGit && canBeCloned, `to run: ${remedy}`, 'a fresh clone', () => {
+  const keep = stopAfterwards();
+  let checkout: Checkout;
+  beforeAll(async () => {
+    checkout = keep(await Checkout.clone());
+  });
+
+  test('npm start sets it up, reaches its live figures, and Ctrl+C stops it with 0', {
+    timeout: setUpMs + 30_000,
+  }, async () => {
+    const job = keep(checkout.npm(...start));
+    await job.waitFor(liveFigures, setUpMs);
+    expect(job.output).toContain('setup: installing the dependencies');
+    expect(job.output).toContain('setup: building the native addon');
+    expect(job.output).toContain('setup: compiling TypeScript');
+    expect(job.output).toContain('They took turns.');
+    expect(await job.interrupt()).toBe(0);
+  });
+
+  test('a second npm start makes nothing again', async () => {
+    const job = keep(checkout.npm(...start));
+    await job.waitFor(liveFigures, 20_000);
+    expect(job.output).not.toContain('setup:');
+    expect(await job.interrupt()).toBe(0);
+  });
+
+  test('SIGTERM to npm alone reaches the program, which stops with 0', async () => {
+    const job = keep(checkout.npm(...start));
+    await job.waitFor(liveFigures, 20_000);
+    expect(await job.terminate()).toBe(0);
+    expect(job.output).toContain('SIGTERM: stopping');
+  });
+
+  test('npm run build makes addon and TypeScript, and no prebuilt addons', {
+    timeout: setUpMs + 10_000,
+  }, async () => {
+    const job = keep(checkout.npm('run', 'build'));
+    expect(await job.ended(setUpMs), job.output).toBe(0);
+    expect(existsSync(`${checkout.folder}/build/Release/spliceway.node`)).toBe(true);
+    expect(existsSync(`${checkout.folder}/prebuilds`)).toBe(false);
+  });
+
+  test('npm pack refuses a package that would have no addon', async () => {
+    const job = keep(checkout.npm('pack', '--dry-run'));
+    expect(await job.ended(50_000)).toBeGreaterThan(0);
+    expect(job.output).toContain('npm run build:prebuilds');
+  });
+});
