@@ -37,14 +37,8 @@ TEST("rule 14: what came before the reset is delivered first, however slow the o
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
                 {.peer_receive_buffer = 4096, .near_send_buffer = 16384});
   const std::string text = Pattern(300'000);
-  std::size_t written = 0;
   // Until the near kernel has acknowledged all of it: the reset would throw away the rest.
-  harness.RunUntil(
-      [&] {
-        if (written < text.size()) written += WriteSome(joined.client.get(), text, written);
-        return written == text.size() && sys::UnacknowledgedBytes(joined.client.get()) == 0;
-      },
-      "everything acknowledged");
+  WriteAcknowledged(harness, joined.client, text);
   ResetPeer(joined.client);
   harness.RunFor(50);
   std::string got;
@@ -97,13 +91,7 @@ TEST(
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
                 {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   const std::string text = Pattern(300'000);
-  std::size_t written = 0;
-  harness.RunUntil(
-      [&] {
-        if (written < text.size()) written += WriteSome(joined.client.get(), text, written);
-        return written == text.size() && sys::UnacknowledgedBytes(joined.client.get()) == 0;
-      },
-      "everything acknowledged");
+  WriteAcknowledged(harness, joined.client, text);
   ResetPeer(joined.client);
   int splices = 0;
   const HookScope hooks({.splice = [&](int, int, unsigned) {

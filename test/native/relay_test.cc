@@ -79,13 +79,7 @@ TEST(
   const Joined joined(harness, {.near_receive_buffer = 4 << 20, .segment = 536},
                       {.peer_receive_buffer = 4096});
   const std::string text = Pattern(400'000);
-  std::size_t written = 0;
-  harness.RunUntil(
-      [&] {
-        written += WriteSome(joined.client.get(), text, written);
-        return written == text.size();
-      },
-      "everything written");
+  WriteAcknowledged(harness, joined.client, text);
   EndStream(joined.client);
   harness.RunFor(30);
   std::string got;
@@ -126,16 +120,10 @@ TEST("rule 4: the FIN comes after the last byte, also where the sink had stopped
   const Joined joined(harness, {.near_receive_buffer = 1 << 20},
                       {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   const std::string text = Pattern(300'000);
-  std::size_t written = 0;
-  harness.RunUntil(
-      [&] {
-        written += WriteSome(joined.client.get(), text, written);
-        return written == text.size();
-      },
-      "everything written");
+  WriteAcknowledged(harness, joined.client, text);
   EndStream(joined.client);
-  harness.RunFor(
-      50);  // The relay has read the FIN or could have; the sink has taken next to nothing.
+  // The relay has read the FIN or could have; the sink has taken next to nothing.
+  harness.RunFor(50);
   std::string got;
   harness.RunUntil([&] { return ReadSome(joined.backend.get(), got) == 0; },
                    "the end of the stream");

@@ -1,6 +1,8 @@
 /** The JavaScript side of one session of the native engine: it chooses addresses and hears of the end. */
+
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { askRoute } from '../ask-route.js';
 import type { CloseReason, EngineSession, Route, SessionObserver, Target } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { sessionError } from '../session-errors.js';
@@ -99,16 +101,7 @@ export class NativeSession implements EngineSession {
   }
 
   #nextTarget(): void {
-    const next = this.#route?.next();
-    if (this.#route === undefined) return;
-    if (next instanceof Promise) {
-      next.then(
-        (target) => this.#tryTarget(target),
-        () => this.#tryTarget(undefined),
-      );
-    } else {
-      this.#tryTarget(next);
-    }
+    if (this.#route !== undefined) askRoute(this.#route, (target) => this.#tryTarget(target));
   }
 
   #tryTarget(target: Target | undefined): void {

@@ -1,5 +1,6 @@
 /** Connects to the first target of a route that answers. */
 import type { Socket } from 'node:net';
+import { askRoute } from '../ask-route.js';
 import type { ResolvedAddress, Route, Target } from '../engine.js';
 import { connectSocket, errorCode } from './sockets.js';
 
@@ -41,15 +42,7 @@ export class Connector {
   }
 
   #nextTarget(): void {
-    const next = this.#route.next();
-    if (next instanceof Promise) {
-      next.then(
-        (target) => this.#tryTarget(target),
-        () => this.#tryTarget(undefined),
-      );
-    } else {
-      this.#tryTarget(next);
-    }
+    askRoute(this.#route, (target) => this.#tryTarget(target));
   }
 
   #tryTarget(target: Target | undefined): void {
