@@ -2,6 +2,7 @@
 export type { Duration } from './config/duration.js';
 export type { BackendOptions, ProxyOptions } from './config/schema.js';
 export { errorCatalogue, SplicewayError, type SplicewayErrorCode } from './errors.js';
+export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type {
   BackendErrorEvent,
   NoBackendEvent,

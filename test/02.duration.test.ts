@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, parseDuration } from '../src/config/duration.js';
+import {
+  formatDuration,
+  formatMicroseconds,
+  parseDuration,
+  parseMicroseconds,
+} from '../src/config/duration.js';
 
 describe('parseDuration', () => {
   it.each([
@@ -22,6 +27,7 @@ describe('parseDuration', () => {
     ['5', 'the unit is missing; write 5ms or 5s'],
     ['5 s', 'write a whole number and ms, s, m or h'],
     ['5S', 'write a whole number and ms, s, m or h'],
+    ['50us', 'microseconds are too fine here; write 1ms or more'],
     ['1d', 'write a whole number and ms, s, m or h'],
     ['-5s', 'write a whole number and ms, s, m or h'],
     ['1.5s', 'the number must be whole; write 1500ms instead of 1.5s'],
@@ -55,5 +61,37 @@ describe('formatDuration', () => {
   ])('writes %d ms as %s, which reads back the same', (milliseconds, text) => {
     expect(formatDuration(milliseconds)).toBe(text);
     expect(parseDuration(text)).toBe(milliseconds);
+  });
+});
+
+describe('parseMicroseconds', () => {
+  it.each([
+    ['50us', 50, '50us'],
+    ['1000us', 1000, '1ms'],
+    ['2ms', 2000, '2ms'],
+    [3, 3000, '3ms'],
+    ['1s', 1_000_000, '1s'],
+    ['0us', 0, '0'],
+    ['0', 0, '0'],
+  ])('reads %j as %d µs, written as %s', (input, microseconds, text) => {
+    expect(parseMicroseconds(input, 1000)).toBe(microseconds);
+    expect(formatMicroseconds(microseconds)).toBe(text);
+    expect(parseMicroseconds(text, 1000)).toBe(microseconds);
+  });
+
+  it.each([
+    ['1000001us', 'the longest here is 1s'],
+    ['2s', 'the longest here is 1s'],
+    ['50', 'the unit is missing'],
+    ['0.5us', 'the number must be whole'],
+    ['-1us', 'write a whole number'],
+    [0.5, 'whole and not negative'],
+  ])('refuses %j: %s', (input, reason) => {
+    expect(() => parseMicroseconds(input, 1000)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPLICEWAY_INVALID_DURATION',
+        message: expect.stringContaining(reason),
+      }),
+    );
   });
 });

@@ -25,6 +25,8 @@ describe('parseOptions', () => {
       engine: 'auto',
       accept: 'auto',
       threads: Math.min(availableParallelism(), 256),
+      transfer: 'auto',
+      busyPollUs: 0,
       connectTimeoutMs: 5000,
       idleTimeoutMs: 3_600_000,
       halfCloseTimeoutMs: 300_000,
@@ -44,6 +46,8 @@ describe('parseOptions', () => {
       engine: 'stream',
       accept: 'node',
       threads: 256,
+      transfer: 'copy',
+      busyPoll: '50us',
       connectTimeout: 250,
       idleTimeout: '0',
       halfCloseTimeout: '10s',
@@ -53,6 +57,8 @@ describe('parseOptions', () => {
       engine: 'stream',
       accept: 'node',
       threads: 256,
+      transfer: 'copy',
+      busyPollUs: 50,
       connectTimeoutMs: 250,
       idleTimeoutMs: 0,
       halfCloseTimeoutMs: 10_000,
@@ -64,6 +70,14 @@ describe('parseOptions', () => {
       ['[::1]:3306', 1],
       ['unix:/run/db.sock', 1000],
     ]);
+  });
+
+  it('takes a policy that is a function, and native accept wherever the engine may be native', () => {
+    const pick = () => 0;
+    expect(parseOptions({ ...minimal, policy: pick }).policy).toBe(pick);
+    for (const engine of ['auto', 'native', undefined]) {
+      expect(parseOptions({ ...minimal, engine, accept: 'native' }).accept).toBe('native');
+    }
   });
 
   it('takes undefined for an option that is not given', () => {
@@ -115,7 +129,17 @@ describe('parseOptions', () => {
     ['a listed number', { ...minimal, listen: [80] }, address, 'listen[0]: 80 is not an address'],
     ['an unknown policy', { ...minimal, policy: 'round_robin' }, option, 'did you mean "round-ro'],
     ['an unknown engine', { ...minimal, engine: 'uring' }, option, 'engine: "uring" is not an'],
-    ['native accept', { ...minimal, accept: 'native' }, option, 'use auto or node'],
+    [
+      'native accept of the stream engine',
+      { ...minimal, accept: 'native', engine: 'stream' },
+      option,
+      'accept: the stream engine cannot accept natively; choose accept auto or node',
+    ],
+    ['a policy of no kind', { ...minimal, policy: 1 }, option, 'policy: 1 is not a policy; choose'],
+    ['an unknown transfer', { ...minimal, transfer: 'slice' }, option, 'did you mean "splice"?'],
+    ['a long busy poll', { ...minimal, busyPoll: '2s' }, duration, 'busyPoll: "2s" is not a dur'],
+    ['a bad busy poll', { ...minimal, busyPoll: true }, duration, 'busyPoll: true is not a dura'],
+    ['a fine duration', { ...minimal, idleTimeout: '50us' }, duration, 'too fine here; write 1ms'],
     ['an unknown accept', { ...minimal, accept: 'kernel' }, option, 'accept: "kernel" is not'],
     ['0 threads', { ...minimal, threads: 0 }, option, 'threads: 0 is not a whole number'],
     ['257 threads', { ...minimal, threads: 257 }, option, 'from 1 to 256'],

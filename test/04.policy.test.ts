@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { createPolicy, type Policy } from '../src/policy/policy.js';
+import type { PickContext, PickFunction } from '../src/policy/pick-function.js';
+import { type Client, createPolicy, type Policy } from '../src/policy/policy.js';
 
 const none: ReadonlySet<number> = new Set();
+const client: Client = { client: { address: '192.0.2.1', port: 4000 }, listener: ':5555' };
+const roundRobin = (weights: readonly number[]) => createPolicy('round-robin', weights, () => []);
 
 function picks(policy: Policy, count: number, tried = none): string {
-  const letters = Array.from({ length: count }, () => 'abcdefgh'[policy.pick(tried) ?? -1] ?? '-');
+  const letters = Array.from(
+    { length: count },
+    () => 'abcdefgh'[policy.pick(tried, client) ?? -1] ?? '-',
+  );
   return letters.join('');
 }
 
@@ -16,17 +22,17 @@ function shares(sequence: string): Record<string, number> {
 
 describe('round-robin', () => {
   it('takes turns, in the order of the pool', () => {
-    expect(picks(createPolicy('round-robin', [1, 1, 1]), 7)).toBe('abcabca');
+    expect(picks(roundRobin([1, 1, 1]), 7)).toBe('abcabca');
   });
 
   it('spreads a heavy backend over the cycle: 5:1:1 is not five in a row', () => {
-    expect(picks(createPolicy('round-robin', [5, 1, 1]), 14)).toBe('aabacaaaabacaa');
+    expect(picks(roundRobin([5, 1, 1]), 14)).toBe('aabacaaaabacaa');
   });
 
   it.each([[[3, 2]], [[7, 3, 1]], [[1000, 1]], [[4, 4, 4, 1]], [[1, 2, 3, 4, 5, 6, 7, 8]]])(
     'gives exact shares in each cycle of %j',
     (weights) => {
-      const policy = createPolicy('round-robin', weights);
+      const policy = roundRobin(weights);
       const cycle = weights.reduce((sum, weight) => sum + weight, 0);
       for (let round = 0; round < 3; round++) {
         expect(Object.values(shares([...picks(policy, cycle)].sort().join('')))).toEqual(weights);
@@ -35,40 +41,120 @@ describe('round-robin', () => {
   );
 
   it('never picks what was tried, and says when all were', () => {
-    const policy = createPolicy('round-robin', [5, 1, 1]);
-    expect(policy.pick(new Set([0]))).toBe(1);
-    expect(policy.pick(new Set([0, 1]))).toBe(2);
-    expect(policy.pick(new Set([0, 1, 2]))).toBeUndefined();
-    expect(createPolicy('round-robin', [1]).pick(none)).toBe(0);
+    const policy = roundRobin([5, 1, 1]);
+    expect(policy.pick(new Set([0]), client)).toBe(1);
+    expect(policy.pick(new Set([0, 1]), client)).toBe(2);
+    expect(policy.pick(new Set([0, 1, 2]), client)).toBeUndefined();
+    expect(roundRobin([1]).pick(none, client)).toBe(0);
   });
 
   it('keeps the order of first picks whatever fails', () => {
-    const policy = createPolicy('round-robin', [5, 1, 1]);
+    const policy = roundRobin([5, 1, 1]);
     let first = '';
     for (let session = 0; session < 14; session++) {
-      const pick = policy.pick(none) ?? -1;
+      const pick = policy.pick(none, client) ?? -1;
       first += 'abc'[pick];
-      if (pick === 0) policy.pick(new Set([0]));
+      if (pick === 0) policy.pick(new Set([0]), client);
     }
     expect(first).toBe('aabacaaaabacaa');
   });
 
   it('spreads the sessions of a failed backend over the others by their weights', () => {
-    const policy = createPolicy('round-robin', [4, 2, 1]);
+    const policy = roundRobin([4, 2, 1]);
     const served = { b: 0, c: 0 };
     for (let session = 0; session < 2100; session++) {
-      let pick = policy.pick(none);
-      if (pick === 0) pick = policy.pick(new Set([0]));
+      let pick = policy.pick(none, client);
+      if (pick === 0) pick = policy.pick(new Set([0]), client);
       served[pick === 1 ? 'b' : 'c'] += 1;
     }
     expect(served).toEqual({ b: 1400, c: 700 });
   });
 
   it('does not carry a failure over once the backend is back', () => {
-    const policy = createPolicy('round-robin', [2, 1]);
+    const policy = roundRobin([2, 1]);
     for (let session = 0; session < 30; session++) {
-      if (policy.pick(none) === 0) policy.pick(new Set([0]));
+      if (policy.pick(none, client) === 0) policy.pick(new Set([0]), client);
     }
     expect(picks(policy, 6)).toBe('abaaba');
+  });
+
+  it.each([[[1]], [[1, 1, 1]], [[5, 1, 1]], [[4, 2]], [[300, 200, 100]], [[7, 3, 1]]])(
+    'publishes the order of %j as one cycle of the smallest length',
+    (weights) => {
+      const cycle = [...(roundRobin(weights).cycle() ?? [])];
+      const divisor = weights.find((weight) => weights.every((other) => other % weight === 0)) ?? 1;
+      expect(cycle).toHaveLength(weights.reduce((sum, weight) => sum + weight, 0) / divisor);
+      const letters = cycle.map((index) => 'abcdefgh'[index]).join('');
+      expect(letters + letters).toBe(picks(roundRobin(weights), 2 * cycle.length));
+    },
+  );
+
+  it('does not publish more than 65,536 entries, and leaves nobody out', () => {
+    const weights = [...Array.from({ length: 99 }, (_, index) => 901 + index), 1];
+    const policy = roundRobin(weights);
+    const cycle = policy.cycle() ?? new Uint16Array();
+    expect(cycle.length).toBeGreaterThan(65_000);
+    expect(cycle.length).toBeLessThanOrEqual(65_536);
+    expect(new Set(cycle).size).toBe(weights.length);
+    // Picked one by one, the order is the same.
+    const first = Array.from({ length: 1000 }, () => policy.pick(none, client));
+    expect(first).toEqual([...cycle.subarray(0, 1000)]);
+  });
+});
+
+describe('a policy written as a function', () => {
+  const backends = [
+    { address: '192.0.2.2:1', weight: 1, open: 0 },
+    { address: '192.0.2.3:1', weight: 2, open: 7 },
+  ];
+  const weights = backends.map(({ weight }) => weight);
+  const custom = (pick: PickFunction, read = () => backends) => createPolicy(pick, weights, read);
+
+  it('is told of the client, of the backends and of what was tried', () => {
+    const contexts: PickContext[] = [];
+    const policy = custom((context) => {
+      contexts.push(context);
+      return context.backends.findIndex(({ open }) => open > 0);
+    });
+    expect(policy.pick(new Set([0]), client)).toBe(1);
+    expect(contexts).toEqual([{ ...client, backends, tried: new Set([0]) }]);
+  });
+
+  it('costs no look at the counters where it does not ask', () => {
+    let looks = 0;
+    const read = () => {
+      looks += 1;
+      return backends;
+    };
+    expect(custom(() => 1, read).pick(none, client)).toBe(1);
+    expect(looks).toBe(0);
+    custom((context) => context.backends.length - context.backends.length, read).pick(none, client);
+    expect(looks).toBe(1);
+  });
+
+  it('has no cycle, and may want none of the backends', () => {
+    expect(custom(() => 0).cycle()).toBeUndefined();
+    expect(custom(() => undefined).pick(none, client)).toBeUndefined();
+  });
+
+  it.each([
+    [2, '2'],
+    [-1, '-1'],
+    [0.5, '0.5'],
+    [Number.NaN, 'NaN'],
+    ['0', 'a value of type string'],
+    [null, 'a value of type object'],
+    [Promise.resolve(0), 'a promise'],
+  ])('is told that %j is no pick', (picked, shown) => {
+    expect(() => custom(() => picked as number).pick(none, client)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPLICEWAY_INVALID_PICK',
+        message: expect.stringContaining(`picked ${shown}, which is not an index from 0 to 1`),
+      }),
+    );
+  });
+
+  it('is told that it picked what has failed already', () => {
+    expect(() => custom(() => 0).pick(new Set([0]), client)).toThrow(/0, which has failed/);
   });
 });

@@ -70,7 +70,11 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [[...serve, '--listen', ':1', '--listen', ':1'], option, '--listen: :1 is the same listener'],
     [[...serve, '--policy', 'random'], option, '--policy: "random" is not a policy'],
     [[...serve, '--engine', 'turbo'], option, '--engine: "turbo" is not an engine'],
-    [[...serve, '--accept', 'native'], option, '--accept: native listeners are not part of this'],
+    [[...serve, '--accept', 'nativ'], option, '--accept: "nativ" is not a way to accept (did you'],
+    [[...serve, '--accept', 'native', '--engine', 'stream'], option, '--accept: the stream engine'],
+    [[...serve, '--transfer', 'sendfile'], option, '--transfer: "sendfile" is not a way to move'],
+    [[...serve, '--busy-poll', '5'], duration, '--busy-poll: "5" is not a duration'],
+    [[...serve, '--busy-poll', '2s'], duration, 'the longest here is 1s'],
     [[...serve, '--threads', '0'], option, '--threads: 0 is not a whole number from 1 to 256'],
     [[...serve, '--threads', 'many'], option, '--threads: "many" is not a whole number'],
     [[...serve, '--connect-timeout', '5'], duration, '--connect-timeout: "5" is not a duration'],
@@ -94,6 +98,11 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
       status: 2,
       stderr: `spliceway: ${absent}: cannot be read: there is no such file (ERR_SPLICEWAY_CONFIG_FILE)\n`,
     });
+    const native = file('native.yaml', 'listen: :0\nbackends: [a:1]\naccept: native\n');
+    expect(await runCommand('--config', native, '--engine', 'stream')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('the stream engine cannot accept natively'),
+    });
     const wrong = file('wrong.yaml', 'listen: :0\nbackends: []\n');
     const { status, stderr } = await runCommand('--config', wrong);
     expect(status).toBe(2);
@@ -114,6 +123,7 @@ describe('spliceway check', () => {
         '  backend   b:2, weight 3',
         '  policy    round-robin',
         '  engine    auto, threads 2, accept auto',
+        '  transfer  auto, busy poll 0',
         '  timeouts  connect 5s, idle 1h, half-close 5m',
         '',
       ].join('\n'),

@@ -44,6 +44,15 @@ describe('without an addon', () => {
     expect(stderr).toContain(path.join('build', 'Release', 'spliceway.node'));
   });
 
+  it('--accept native stops with status 1 as well, whatever engine', async () => {
+    const flags = ['--listen', '127.0.0.1:0', '--backend', '127.0.0.1:9', '--accept', 'native'];
+    await using command = new RunningCommand(flags, {}, copyWithoutAddon());
+    const { status, stderr } = await command.ended();
+    expect(status).toBe(1);
+    expect(stderr).toContain('ERR_SPLICEWAY_ENGINE_UNAVAILABLE');
+    expect(stderr).toContain('accept auto or node');
+  });
+
   it('doctor says what is missing, with status 1', async () => {
     await using command = new RunningCommand(['doctor'], {}, copyWithoutAddon());
     const { status, stdout } = await command.ended();

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { newHash, randomBytes, sha256, writeInPieces } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
@@ -11,9 +11,9 @@ import { tempPath } from './helpers/temp.js';
 
 const MIB = 1024 * 1024;
 
-describe.each(engines)('relaying with %s', (engine) => {
+describe.each(ways)('relaying with %s', (way) => {
   it('takes a question to the backend and its answer back', async () => {
-    const proxy = await startProxy(engine, { backends: [(await startEcho()).address] });
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
     const client = await connect(portOf(proxy));
     client.write('hello');
     expect(String(await readExactly(client, 5))).toBe('hello');
@@ -23,7 +23,7 @@ describe.each(engines)('relaying with %s', (engine) => {
 
   it('lets the backend speak first', async () => {
     const backend = await startServer((socket) => socket.write('220 ready'));
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const client = await connect(portOf(proxy));
     expect(String(await readExactly(client, 9))).toBe('220 ready');
   });
@@ -36,7 +36,7 @@ describe.each(engines)('relaying with %s', (engine) => {
       received.push(readAll(socket));
       void writeInPieces(socket, down, seed + 1).then(() => socket.end());
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     const answer = readAll(client);
@@ -51,8 +51,19 @@ describe.each(engines)('relaying with %s', (engine) => {
     });
   });
 
+  it.each(['splice', 'copy'] as const)('moves small and large messages by %s', async (transfer) => {
+    const backends = [(await startEcho()).address];
+    const proxy = await startProxy(way, { backends, transfer, busyPoll: '200us' });
+    const client = await connect(portOf(proxy));
+    for (const length of [1, 100, 20_000, 3 * MIB, 5]) {
+      const data = randomBytes(length, length);
+      client.write(data);
+      expect((await readExactly(client, length)).equals(data)).toBe(true);
+    }
+  });
+
   it('echoes many small writes, each flushed on its own', async () => {
-    const proxy = await startProxy(engine, { backends: [(await startEcho()).address] });
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
     const client = await connect(portOf(proxy));
     client.setNoDelay(true);
     const all = randomBytes(64 * 1024, 5);
@@ -66,7 +77,7 @@ describe.each(engines)('relaying with %s', (engine) => {
 
   it('stops the source while the sink does not read, and loses nothing', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     const session = await started;
@@ -112,7 +123,7 @@ describe.each(engines)('relaying with %s', (engine) => {
   it('relays over unix sockets', async () => {
     const backend = await startEcho({ listen: { path: tempPath('backend.sock') } });
     const path = tempPath('listener.sock');
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       listen: `unix:${path}`,
       backends: [backend.address],
     });
@@ -129,7 +140,7 @@ describe.each(engines)('relaying with %s', (engine) => {
 
   it('relays over IPv6', async () => {
     const backend = await startEcho({ listen: { port: 0, host: '::1' } });
-    const proxy = await startProxy(engine, { listen: '[::1]:0', backends: [backend.address] });
+    const proxy = await startProxy(way, { listen: '[::1]:0', backends: [backend.address] });
     expect(proxy.addresses()).toMatchObject([{ address: '::1', family: 'IPv6' }]);
     const started = nextSession(proxy);
     const client = await connect({ port: portOf(proxy), host: '::1' });

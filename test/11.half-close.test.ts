@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { randomBytes, writeInPieces } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startServer, startSink } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
 
-describe.each(engines)('half-close with %s', (engine) => {
+describe.each(ways)('half-close with %s', (way) => {
   it('passes on the end of the client, then late data of the backend', async () => {
     const late = randomBytes(2_000_000, 1);
     const backend = await startServer((socket) => {
@@ -17,7 +17,7 @@ describe.each(engines)('half-close with %s', (engine) => {
         socket.end();
       });
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     client.end('question');
@@ -34,7 +34,7 @@ describe.each(engines)('half-close with %s', (engine) => {
       received.push(readAll(socket));
       socket.end('greeting');
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     expect(String(await readAll(client))).toBe('greeting');
@@ -50,7 +50,7 @@ describe.each(engines)('half-close with %s', (engine) => {
       socket.end();
       socket.on('data', () => {});
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     await readAll(client);
@@ -66,7 +66,7 @@ describe.each(engines)('half-close with %s', (engine) => {
 
   it('sends the FIN only after the last byte, with a sink that reads late', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const client = await connect(portOf(proxy));
     const data = randomBytes(12_000_000, 5);
     const sent = writeInPieces(client, data, 6).then(() => client.end());
@@ -84,7 +84,7 @@ describe.each(engines)('half-close with %s', (engine) => {
       socket.resume();
       socket.once('end', () => socket.end());
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     client.end();

@@ -2,16 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
 import { connect, readExactly, readToEnding, reset, write } from './helpers/sockets.js';
 
-describe.each(engines)('resets with %s', (engine) => {
+describe.each(ways)('resets with %s', (way) => {
   it('passes on a reset of the client, its data first', async () => {
     const endings: ReturnType<typeof readToEnding>[] = [];
     const backend = await startServer((socket) => endings.push(readToEnding(socket)));
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     const data = randomBytes(100_000, 1);
@@ -33,7 +33,7 @@ describe.each(engines)('resets with %s', (engine) => {
       socket.write(data);
       socket.once('data', () => reset(socket));
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     const first = await readExactly(client, data.length);
@@ -49,7 +49,7 @@ describe.each(engines)('resets with %s', (engine) => {
     const backend = await startServer((socket) => {
       socket.once('data', () => socket.write(data, () => reset(socket)));
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     await write(client, 'go');
@@ -68,7 +68,7 @@ describe.each(engines)('resets with %s', (engine) => {
       socket.on('drain', more);
       more();
     });
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     await readExactly(client, 10_000);
@@ -79,7 +79,7 @@ describe.each(engines)('resets with %s', (engine) => {
 
   it('lets go of the backend when the client resets while the backend does not read', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     await write(client, 'a little');
@@ -91,7 +91,7 @@ describe.each(engines)('resets with %s', (engine) => {
 
   it('cuts both sides when the session is destroyed', async () => {
     const backend = await startEcho();
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     await write(client, 'x');

@@ -1,7 +1,7 @@
 /** Which backend a client gets, and what happens when one does not answer. */
 import { describe, expect, it } from 'vitest';
 import type { SplicewayError } from '../src/errors.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import {
   nextSession,
   nextSummary,
@@ -51,15 +51,15 @@ function errorsOf(proxy: RunningProxy): { backend: string; error: SplicewayError
   return errors;
 }
 
-describe.each(engines)('backends with %s', (engine) => {
+describe.each(ways)('backends with %s', (way) => {
   it('takes them in turn', async () => {
-    const proxy = await startProxy(engine, { backends: await namedBackends('abc') });
+    const proxy = await startProxy(way, { backends: await namedBackends('abc') });
     expect(await askInTurn(proxy, 9)).toBe('abcabcabc');
   });
 
   it('serves weights 5:1:1 smoothly, not five in a row', async () => {
     const [a = '', b = '', c = ''] = await namedBackends('abc');
-    const proxy = await startProxy(engine, { backends: [{ address: a, weight: 5 }, b, c] });
+    const proxy = await startProxy(way, { backends: [{ address: a, weight: 5 }, b, c] });
     expect(await askInTurn(proxy, 14)).toBe('aabacaaaabacaa');
     expect(proxy.stats().backends.map(({ opened }) => opened)).toEqual([10, 2, 2]);
   });
@@ -67,7 +67,7 @@ describe.each(engines)('backends with %s', (engine) => {
   it('keeps an open session on its backend while others come and go', async () => {
     const first = await startEcho();
     const [other = ''] = await namedBackends('x');
-    const proxy = await startProxy(engine, { backends: [first.address, other] });
+    const proxy = await startProxy(way, { backends: [first.address, other] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     client.write('1');
@@ -81,7 +81,7 @@ describe.each(engines)('backends with %s', (engine) => {
   it('tries the next one at once when one refuses', async () => {
     const refused = await refusedAddress();
     const [good = ''] = await namedBackends('g');
-    const proxy = await startProxy(engine, { backends: [refused, good] });
+    const proxy = await startProxy(way, { backends: [refused, good] });
     const errors = errorsOf(proxy);
     expect(await askInTurn(proxy, 4)).toBe('gggg');
     expect(errors.map(({ backend }) => backend)).toEqual([refused, refused]);
@@ -95,7 +95,7 @@ describe.each(engines)('backends with %s', (engine) => {
   it('tries the next one when one does not answer in time', async () => {
     const silent = await startBlackhole();
     const [good = ''] = await namedBackends('g');
-    const proxy = await startProxy(engine, { backends: [silent, good], connectTimeout: '300ms' });
+    const proxy = await startProxy(way, { backends: [silent, good], connectTimeout: '300ms' });
     const errors = errorsOf(proxy);
     expect(await askInTurn(proxy, 1)).toBe('g');
     expect(errors[0]?.error.message).toContain('ETIMEDOUT');
@@ -103,7 +103,7 @@ describe.each(engines)('backends with %s', (engine) => {
 
   it('disconnects the client when none answers, says why, and goes on', async () => {
     const backends = [await refusedAddress(), await refusedAddress()];
-    const proxy = await startProxy(engine, { backends });
+    const proxy = await startProxy(way, { backends });
     const noBackend: string[] = [];
     proxy.on('noBackend', ({ session, error }) => noBackend.push(`${session.id} ${error.code}`));
     const codes: string[] = [];
@@ -123,7 +123,7 @@ describe.each(engines)('backends with %s', (engine) => {
   it('uses a backend again that has come back', async () => {
     const gone = await startNamed('a');
     const [other = ''] = await namedBackends('b');
-    const proxy = await startProxy(engine, { backends: [gone.address, other] });
+    const proxy = await startProxy(way, { backends: [gone.address, other] });
     expect(await askInTurn(proxy, 2)).toBe('ab');
     await gone.close();
     expect(await askInTurn(proxy, 2)).toBe('bb');
@@ -136,7 +136,7 @@ describe.each(engines)('backends with %s', (engine) => {
   it('connects to a name, through each of its addresses', async () => {
     const echo = await startEcho();
     const proxy = await startProxy(
-      engine,
+      way,
       { backends: [`db.test:${echo.port}`] },
       {
         lookup: async () => [
@@ -156,7 +156,7 @@ describe.each(engines)('backends with %s', (engine) => {
 
   it('connects to localhost as the system resolves it', async () => {
     const echo = await startEcho();
-    const proxy = await startProxy(engine, { backends: [`localhost:${echo.port}`] });
+    const proxy = await startProxy(way, { backends: [`localhost:${echo.port}`] });
     const client = await connect(portOf(proxy));
     client.end('local');
     expect(String(await readAll(client))).toBe('local');
@@ -167,7 +167,7 @@ describe.each(engines)('backends with %s', (engine) => {
     const answers = ['127.0.0.2', '127.0.0.1'];
     const { now, forward } = clock();
     const proxy = await startProxy(
-      engine,
+      way,
       { backends: [`moved.test:${echo.port}`] },
       { now, lookup: async () => [{ address: answers.shift() ?? '127.0.0.1', family: 4 }] },
     );
@@ -184,7 +184,7 @@ describe.each(engines)('backends with %s', (engine) => {
     let known = false;
     const { now, forward } = clock();
     const proxy = await startProxy(
-      engine,
+      way,
       { backends: [`later.test:${echo.port}`] },
       {
         now,
@@ -217,7 +217,7 @@ describe.each(engines)('backends with %s', (engine) => {
       lookups += 1;
       return [{ address: '127.0.0.1', family: 4 }];
     };
-    const proxy = await startProxy(engine, { backends: [`down.test:${port}`] }, { now, lookup });
+    const proxy = await startProxy(way, { backends: [`down.test:${port}`] }, { now, lookup });
     const crowd = async () => {
       const clients = await Promise.all(Array.from({ length: 200 }, () => connect(portOf(proxy))));
       await Promise.all(clients.map((client) => readAll(client)));
@@ -240,7 +240,7 @@ describe.each(engines)('backends with %s', (engine) => {
     };
     const { now, forward } = clock();
     const proxy = await startProxy(
-      engine,
+      way,
       { backends: [`two.test:${port}`], connectTimeout: '300ms' },
       { now, lookup },
     );
@@ -265,7 +265,7 @@ describe.each(engines)('backends with %s', (engine) => {
       });
     const [good = ''] = await namedBackends('g');
     const proxy = await startProxy(
-      engine,
+      way,
       { backends: [`slow.test:${echo.port}`, good], connectTimeout: '50ms' },
       { lookup },
     );
@@ -287,7 +287,7 @@ describe.each(engines)('backends with %s', (engine) => {
       return [{ address: '127.0.0.1', family: 4 }];
     };
     const backends = [`localhost:${port}`, `slow.test:${port}`];
-    const proxy = await startProxy(engine, { backends }, { lookup });
+    const proxy = await startProxy(way, { backends }, { lookup });
     const warnings: string[] = [];
     proxy.on('warning', (message) => warnings.push(message));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -296,7 +296,7 @@ describe.each(engines)('backends with %s', (engine) => {
 
   it('connects to a unix backend, and goes past one that is not there', async () => {
     const { address } = await startNamed('n');
-    const proxy = await startProxy(engine, { backends: ['unix:/nonexistent/x.sock', address] });
+    const proxy = await startProxy(way, { backends: ['unix:/nonexistent/x.sock', address] });
     const errors = errorsOf(proxy);
     expect(await askInTurn(proxy, 1)).toBe('n');
     expect(errors[0]?.error.message).toContain('ENOENT');

@@ -2,16 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
 import { connect, readAll, readExactly, readToEnding } from './helpers/sockets.js';
 
-describe.each(engines)('timeouts with %s', (engine) => {
+describe.each(ways)('timeouts with %s', (way) => {
   it('closes an idle session on both sides, without a reset', async () => {
     const endings: ReturnType<typeof readToEnding>[] = [];
     const backend = await startServer((socket) => endings.push(readToEnding(socket)));
-    const proxy = await startProxy(engine, { backends: [backend.address], idleTimeout: '100ms' });
+    const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '100ms' });
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
     expect((await readToEnding(client)).how).toBe('end');
@@ -23,7 +23,7 @@ describe.each(engines)('timeouts with %s', (engine) => {
   });
 
   it('does not close a session that moves a byte now and then', async () => {
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       backends: [(await startEcho()).address],
       idleTimeout: '1s',
     });
@@ -43,7 +43,7 @@ describe.each(engines)('timeouts with %s', (engine) => {
 
   it('closes a half-closed session in which nothing moves any more', async () => {
     const backend = await startServer((socket) => socket.resume());
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       backends: [backend.address],
       halfCloseTimeout: '100ms',
     });
@@ -68,7 +68,7 @@ describe.each(engines)('timeouts with %s', (engine) => {
         }, 50);
       });
     });
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       backends: [backend.address],
       halfCloseTimeout: '1s',
     });
@@ -81,7 +81,7 @@ describe.each(engines)('timeouts with %s', (engine) => {
 
   it('resets both sides at a timeout with bytes pending: the end would be a lie', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(engine, { backends: [backend.address], idleTimeout: '500ms' });
+    const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '500ms' });
     const summary = nextSummary(proxy);
     // More than the kernel's buffers take, and nobody reads.
     const data = randomBytes(64_000_000, 1);
@@ -96,7 +96,7 @@ describe.each(engines)('timeouts with %s', (engine) => {
   });
 
   it('has no timeouts with 0', async () => {
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       backends: [(await startEcho()).address],
       idleTimeout: 0,
       halfCloseTimeout: 0,

@@ -2,15 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
-import { engines } from './helpers/engines.js';
+import { engineOf, ways } from './helpers/engines.js';
 import { nextSession, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
 
-describe.each(engines)('stats with %s', (engine) => {
+describe.each(ways)('stats with %s', (way) => {
   it('shows a transfer while it runs: by session, listener and backend', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     const session = await started;
@@ -33,7 +33,7 @@ describe.each(engines)('stats with %s', (engine) => {
   });
 
   it('tells sessions apart', async () => {
-    const proxy = await startProxy(engine, { backends: [(await startEcho()).address] });
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
     const ids: number[] = [];
     const sizes = [0, 1, 70_000, 300_000];
     for (const size of sizes) {
@@ -55,7 +55,7 @@ describe.each(engines)('stats with %s', (engine) => {
 
   it('adds up, and keeps the last figures after close()', async () => {
     const servers = [await startEcho(), await startEcho()];
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       listen: ['127.0.0.1:0', '127.0.0.1:0'],
       backends: servers.map(({ address }) => address),
     });
@@ -71,7 +71,7 @@ describe.each(engines)('stats with %s', (engine) => {
     const row = { open: 0, opened: 2, failed: 0, bytesUpstream: 2000, bytesDownstream: 2000 };
     const none = { open: 0, opened: 0, failed: 0, bytesUpstream: 0, bytesDownstream: 0 };
     expect(proxy.stats()).toEqual({
-      engine,
+      engine: engineOf(way),
       sessions: { open: 0, opened: 4, failed: 0 },
       bytes: { upstream: 4000, downstream: 4000 },
       listeners: addresses.map(({ port }) => ({ address: `127.0.0.1:${port}`, ...row })),
@@ -83,7 +83,7 @@ describe.each(engines)('stats with %s', (engine) => {
 
   it('counts no byte that could not be passed on', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     client.write(randomBytes(40_000_000, 2));
@@ -104,7 +104,7 @@ describe.each(engines)('stats with %s', (engine) => {
 
   it('emits open with the name of the backend, then close', async () => {
     const backend = await startServer((socket) => socket.resume().end('bye'));
-    const proxy = await startProxy(engine, { backends: [backend.address] });
+    const proxy = await startProxy(way, { backends: [backend.address] });
     const events: string[] = [];
     proxy.on('session', (session) => {
       events.push(session.state);

@@ -1,11 +1,20 @@
 /** close(): with and without drain, twice, and what still works afterwards. */
+import { connect as netConnect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { SessionSummary } from '../src/index.js';
 import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { nextSession, portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
 import { startBlackhole, startEcho } from './helpers/servers.js';
-import { connect, readAll, readExactly, readToEnding, socketPair } from './helpers/sockets.js';
+import {
+  connect,
+  guarded,
+  readAll,
+  readExactly,
+  readToEnding,
+  socketPair,
+} from './helpers/sockets.js';
 
 /** A client whose session is open. */
 async function openClient(proxy: RunningProxy) {
@@ -18,8 +27,8 @@ async function openClient(proxy: RunningProxy) {
 
 const refused = (port: number) => expect(connect(port)).rejects.toThrow('ECONNREFUSED');
 
-describe.each(engines)('close with %s', (engine) => {
-  const echoProxy = async () => startProxy(engine, { backends: [(await startEcho()).address] });
+describe.each(ways)('close with %s', (way) => {
+  const echoProxy = async () => startProxy(way, { backends: [(await startEcho()).address] });
 
   it('cuts live sessions at once without drain', async () => {
     const proxy = await echoProxy();
@@ -103,7 +112,7 @@ describe.each(engines)('close with %s', (engine) => {
   });
 
   it('ends sessions that are still connecting', async () => {
-    const proxy = await startProxy(engine, { backends: [await startBlackhole()] });
+    const proxy = await startProxy(way, { backends: [await startBlackhole()] });
     const started = nextSession(proxy);
     const client = await connect(portOf(proxy));
     const session = await started;
@@ -120,11 +129,26 @@ describe.each(engines)('close with %s', (engine) => {
     await refused(portOf(proxy));
   });
 
+  it('may be called by a listener of session', async () => {
+    const proxy = await echoProxy();
+    const summaries: Promise<SessionSummary>[] = [];
+    const closed = new Promise<void>((resolve) => {
+      proxy.on('session', (session) => {
+        summaries.push(session.closed);
+        resolve(proxy.close());
+      });
+    });
+    const client = guarded(netConnect({ port: portOf(proxy), host: '127.0.0.1' }));
+    expect((await readToEnding(client)).how).toBe('ECONNRESET');
+    await within('closing', closed);
+    expect(await Promise.all(summaries)).toMatchObject([{ reason: 'destroyed' }]);
+  });
+
   it('leaves no descriptor behind', async () => {
     const echo = await startEcho();
     const before = openDescriptors();
     for (let round = 0; round < 5; round++) {
-      const proxy = await startProxy(engine, { backends: [echo.address] });
+      const proxy = await startProxy(way, { backends: [echo.address] });
       const { client } = await openClient(proxy);
       await proxy.close();
       client.destroy();

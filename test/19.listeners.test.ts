@@ -6,7 +6,7 @@ import { Server } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer } from './helpers/servers.js';
 import { connect, readAll } from './helpers/sockets.js';
@@ -34,9 +34,9 @@ function nextServer(): Promise<Server> {
   });
 }
 
-describe.each(engines)('listeners with %s', (engine) => {
+describe.each(ways)('listeners with %s', (way) => {
   const listenError = async (listen: string | string[]) => {
-    const error = await startProxy(engine, { listen, backends: ['127.0.0.1:1'] }).then(
+    const error = await startProxy(way, { listen, backends: ['127.0.0.1:1'] }).then(
       () => undefined,
       (reason: unknown) => reason as { code: string; message: string },
     );
@@ -61,10 +61,12 @@ describe.each(engines)('listeners with %s', (engine) => {
 
   it('accept on several addresses', async () => {
     const echo = await startEcho();
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       listen: ['127.0.0.1:0', '[::1]:0', ':0'],
       backends: [echo.address],
     });
+    const addresses: string[] = [];
+    proxy.on('session', (session) => addresses.push(session.client.address));
     const [v4, v6, all] = proxy.addresses();
     expect([v4?.family, v6?.family]).toEqual(['IPv4', 'IPv6']);
     for (const where of [
@@ -78,13 +80,14 @@ describe.each(engines)('listeners with %s', (engine) => {
       expect(String(await readAll(client))).toBe('here');
     }
     expect(proxy.stats().listeners.map(({ opened }) => opened)).toEqual([1, 1, 2]);
+    expect(addresses).toEqual(['127.0.0.1', '::1', '127.0.0.1', '::1']);
   });
 
   it('replace the socket file of a dead process, and remove their own', async () => {
     const path = tempPath('stale.sock');
     await staleSocket(path);
     const echo = await startEcho();
-    const proxy = await startProxy(engine, { listen: `unix:${path}`, backends: [echo.address] });
+    const proxy = await startProxy(way, { listen: `unix:${path}`, backends: [echo.address] });
     const client = await connect(path);
     client.end('alive');
     expect(String(await readAll(client))).toBe('alive');
@@ -113,14 +116,14 @@ describe.each(engines)('listeners with %s', (engine) => {
   });
 
   it('are not needed when sockets come by handoff alone', async () => {
-    const proxy = await startProxy(engine, { listen: [], backends: ['127.0.0.1:1'] });
+    const proxy = await startProxy(way, { listen: [], backends: ['127.0.0.1:1'] });
     expect(proxy.addresses()).toEqual([]);
     expect(portOf(proxy)).toBe(0);
   });
 
   it('do not remove a file that has taken the place of theirs', async () => {
     const path = tempPath('replaced.sock');
-    const proxy = await startProxy(engine, { listen: `unix:${path}`, backends: ['127.0.0.1:1'] });
+    const proxy = await startProxy(way, { listen: `unix:${path}`, backends: ['127.0.0.1:1'] });
     rmSync(path);
     writeFileSync(path, 'precious');
     await proxy.close();
@@ -139,34 +142,39 @@ describe.each(engines)('listeners with %s', (engine) => {
     ['[::]:5555', '127.0.0.1:5555'],
   ])('on %s refuse to be their own backend, %s', async (listen, backend) => {
     await expect(
-      startProxy(engine, { listen: ['127.0.0.1:0', listen], backends: ['127.0.0.1:1', backend] }),
+      startProxy(way, { listen: ['127.0.0.1:0', listen], backends: ['127.0.0.1:1', backend] }),
     ).rejects.toMatchObject({
       code: 'ERR_SPLICEWAY_INVALID_OPTION',
       message: expect.stringMatching(/^backends\[1\]: .* is the proxy itself/),
     });
   });
 
-  it('that cannot be paused say that accepting failed, and hold no client back', async () => {
-    const echo = await startEcho();
-    const server = nextServer();
-    const proxy = await startProxy(engine, { backends: [echo.address] });
-    const log: string[] = [];
-    proxy.on('listenerPaused', ({ reason }) => log.push(`paused: ${reason}`));
-    proxy.on('warning', (message) => log.push(message));
-    for (let round = 0; round < 3; round++) {
-      (await server).emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }));
-    }
-    const client = await connect(portOf(proxy));
-    client.end('served');
-    expect(String(await readAll(client))).toBe('served');
-    await proxy.close();
-    const reason = `127.0.0.1:${portOf(proxy)} cannot accept (EMFILE)`;
-    expect(log).toEqual([engine === 'native' ? `paused: ${reason}` : `${reason}, 3 times`]);
-  });
+  // Where the loops accept, there is no server that could fail.
+  if (way !== 'native') {
+    it('that cannot be paused say that accepting failed, and hold no client back', async () => {
+      const echo = await startEcho();
+      const server = nextServer();
+      const proxy = await startProxy(way, { backends: [echo.address] });
+      const log: string[] = [];
+      proxy.on('listenerPaused', ({ reason }) => log.push(`paused: ${reason}`));
+      proxy.on('warning', (message) => log.push(message));
+      for (let round = 0; round < 3; round++) {
+        (await server).emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }));
+      }
+      const client = await connect(portOf(proxy));
+      client.end('served');
+      expect(String(await readAll(client))).toBe('served');
+      await proxy.close();
+      const reason = `127.0.0.1:${portOf(proxy)} cannot accept (EMFILE)`;
+      expect(log).toEqual([
+        way === 'native behind node' ? `paused: ${reason}` : `${reason}, 3 times`,
+      ]);
+    });
+  }
 
   it('may have a backend with their port on another address', async () => {
     const { port } = await startEcho({ listen: { port: 0, host: '127.0.0.2' } });
-    await startProxy(engine, {
+    await startProxy(way, {
       listen: [`127.0.0.1:${port}`, `[::1]:${port}`],
       backends: [`127.0.0.2:${port}`],
     });

@@ -4,15 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { refusedAddress, startBlackhole, startEcho } from './helpers/servers.js';
 import { connect, readAll, readToEnding, reset } from './helpers/sockets.js';
 
-describe.each(engines)('crowds with %s', (engine) => {
+describe.each(ways)('crowds with %s', (way) => {
   it('disconnects 1,000 clients at once while all backends are down, and goes on', async () => {
     const backends = [await refusedAddress(), await refusedAddress(), await refusedAddress()];
-    const proxy = await startProxy(engine, { backends });
+    const proxy = await startProxy(way, { backends });
     const before = openDescriptors();
     const clients = Array.from({ length: 1000 }, () => connect(portOf(proxy)));
     const endings = await Promise.all(clients.map(async (client) => readToEnding(await client)));
@@ -33,7 +33,7 @@ describe.each(engines)('crowds with %s', (engine) => {
 
   it('serves 300 clients at once, each its own bytes', async () => {
     const servers = [await startEcho(), await startEcho(), await startEcho()];
-    const proxy = await startProxy(engine, { backends: servers.map(({ address }) => address) });
+    const proxy = await startProxy(way, { backends: servers.map(({ address }) => address) });
     const before = openDescriptors();
     const serve = async (seed: number) => {
       const client = await connect(portOf(proxy));
@@ -50,8 +50,39 @@ describe.each(engines)('crowds with %s', (engine) => {
     await untilBackTo(before);
   });
 
+  it('tells of each of 1,000 sessions, from its beginning to its end', async () => {
+    const backends = [await refusedAddress(), (await startEcho()).address];
+    const proxy = await startProxy(way, { backends });
+    const log = new Map<number, string>();
+    proxy.on('session', (session) => {
+      const note = (what: string) => log.set(session.id, `${log.get(session.id) ?? ''} ${what}`);
+      session.on('open', (backend) => note(backend));
+      session.on('close', ({ reason, bytesUpstream, bytesDownstream }) =>
+        note(`${reason} ${bytesUpstream} ${bytesDownstream}`),
+      );
+    });
+    const serve = async (seed: number) => {
+      const client = await connect(portOf(proxy));
+      const answer = readAll(client);
+      client.end(randomBytes(seed % 50, seed));
+      return (await answer).length;
+    };
+    for (let round = 0; round < 10; round++) {
+      const sizes = await Promise.all(Array.from({ length: 100 }, (_, seed) => serve(seed)));
+      expect(sizes).toEqual(sizes.map((_, seed) => seed % 50));
+    }
+    await until('all ends', () => log.size === 1000 && proxy.stats().sessions.open === 0);
+    const endings = () => [...log.values()].sort();
+    const expected = Array.from({ length: 1000 }, (_, index) => {
+      const bytes = index % 50;
+      return ` ${backends[1]} finished ${bytes} ${bytes}`;
+    }).sort();
+    await until('all reports', () => endings().every((ending) => ending.includes('finished')));
+    expect(endings()).toEqual(expected);
+  });
+
   it('gives up connecting for a client that resets meanwhile', async () => {
-    const proxy = await startProxy(engine, { backends: [await startBlackhole()] });
+    const proxy = await startProxy(way, { backends: [await startBlackhole()] });
     const before = openDescriptors();
     const summary = nextSummary(proxy);
     const client = await connect(portOf(proxy));
@@ -65,7 +96,7 @@ describe.each(engines)('crowds with %s', (engine) => {
   it('keeps the question of a client that ended while its backend was being connected', async () => {
     const silent = await startBlackhole();
     const echo = await startEcho();
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       backends: [silent, echo.address],
       connectTimeout: '300ms',
     });
@@ -75,7 +106,7 @@ describe.each(engines)('crowds with %s', (engine) => {
   });
 
   it('survives clients that reset right after they connect', async () => {
-    const proxy = await startProxy(engine, { backends: [(await startEcho()).address] });
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
     const before = openDescriptors();
     const gone = Array.from(
       { length: 200 },

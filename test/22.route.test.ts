@@ -2,8 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
 import type { BackendConfig } from '../src/config/types.js';
-import { type Lookup, Pool } from '../src/proxy/pool.js';
+import type { Route } from '../src/engine/engine.js';
+import { CycleRoute } from '../src/proxy/cycle-route.js';
+import { type Lookup, Pool, type PoolBackend } from '../src/proxy/pool.js';
 import { type Pick, PoolRoute } from '../src/proxy/route.js';
+import { until } from './helpers/deadline.js';
+import { collectUncaught } from './helpers/uncaught.js';
 
 const backend = (name: string): BackendConfig => ({
   name,
@@ -33,15 +37,17 @@ function resolver(known: Record<string, string[]>) {
   return { known, asked, lookup, now: () => time.now, time, later };
 }
 
-/** The addresses of every target that the route gives. */
-async function all(route: PoolRoute): Promise<string[]> {
-  const targets: string[] = [];
-  for (let target = await route.next(); target !== undefined; target = await route.next()) {
-    const addresses = target.addresses.map((to) => (to.kind === 'tcp' ? to.ip : to.path));
-    targets.push(`${target.backend}:${addresses.join('+')}`);
+/** Every backend that the route gives, with the addresses that it has then. */
+async function all(pool: Pool, route: Route): Promise<string[]> {
+  const given: string[] = [];
+  for (let row = await route.next(); row !== undefined; row = await route.next()) {
+    const addresses = pool.backend(row).addresses.map((to) => ('ip' in to ? to.ip : to.path));
+    given.push(`${row}:${addresses.join('+')}`);
   }
-  return targets;
+  return given;
 }
+
+const silent = { onResolveFailed: () => {}, onAddressesChanged: () => {} };
 
 /** A pool whose resolver is the given one, and whose first lookups are done. */
 async function resolvedPool(
@@ -50,7 +56,7 @@ async function resolvedPool(
   failed: string[] = [],
 ): Promise<Pool> {
   const onResolveFailed = ({ name }: { name: string }) => failed.push(name);
-  const pool = new Pool(names.map(backend), { onResolveFailed }, { lookup, now });
+  const pool = new Pool(names.map(backend), { ...silent, onResolveFailed }, { lookup, now });
   await pool.resolveAll(0);
   return pool;
 }
@@ -60,15 +66,15 @@ describe('a route', () => {
     const names = resolver({});
     const pool = await resolvedPool(['127.0.0.1:1', '[::1]:2', 'unix:/x.sock'], names);
     const route = new PoolRoute(pool, inOrder(3), 0);
-    expect(await all(route)).toEqual(['0:127.0.0.1', '1:::1', '2:/x.sock']);
-    expect(await all(route)).toEqual([]);
+    expect(await all(pool, route)).toEqual(['0:127.0.0.1', '1:::1', '2:/x.sock']);
+    expect(await all(pool, route)).toEqual([]);
     expect(names.asked).toEqual([]);
   });
 
   it('answers at once, without a promise, when nothing needs to be looked up', () => {
-    const pool = new Pool([backend('127.0.0.1:1')], { onResolveFailed: () => {} });
+    const pool = new Pool([backend('127.0.0.1:1')], silent);
     const route = new PoolRoute(pool, inOrder(1), 0);
-    expect(route.next()).toMatchObject({ backend: 0 });
+    expect(route.next()).toBe(0);
     expect(route.next()).toBeUndefined();
   });
 
@@ -79,7 +85,7 @@ describe('a route', () => {
     names.known['a.test'] = ['10.0.0.1', '10.0.0.9'];
     names.later();
     // What is new comes first.
-    expect(await all(route)).toEqual(['0:10.0.0.1', '1:10.0.0.2', '0:10.0.0.9+10.0.0.1']);
+    expect(await all(pool, route)).toEqual(['0:10.0.0.1', '1:10.0.0.2', '0:10.0.0.9+10.0.0.1']);
   });
 
   it('does not try a name again whose addresses only changed places', async () => {
@@ -88,11 +94,11 @@ describe('a route', () => {
     const route = new PoolRoute(pool, inOrder(1), 0);
     names.known['a.test'] = ['10.0.0.2', '10.0.0.1'];
     names.later();
-    expect(await all(route)).toEqual(['0:10.0.0.1+10.0.0.2']);
+    expect(await all(pool, route)).toEqual(['0:10.0.0.1+10.0.0.2']);
     expect(names.asked).toHaveLength(2);
   });
 
-  it('passes over a name that does not resolve, and keeps what it resolved to before', async () => {
+  it('gives a name that does not resolve, for it to fail, and keeps what another resolved to before', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const failed: string[] = [];
     const pool = await resolvedPool(['gone.test:1', 'a.test:1'], names, failed);
@@ -100,30 +106,49 @@ describe('a route', () => {
     delete names.known['a.test'];
     for (let client = 0; client < 2; client++) {
       names.later();
-      expect(await all(new PoolRoute(pool, inOrder(2), 0))).toEqual(['1:10.0.0.1']);
+      expect(await all(pool, new PoolRoute(pool, inOrder(2), 0))).toEqual(['0:', '1:10.0.0.1']);
     }
     expect(names.asked).toHaveLength(6);
   });
 
-  it('counts clients that found no address, not lookups', async () => {
+  it('shares one lookup of a name without an address among the clients that come together', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['gone.test:1', 'a.test:1'], names);
-    expect(pool.backend(0).unresolvedClients).toBe(0);
     names.later();
-    // Together, so that they share one lookup; and one more that comes too early for another.
-    await Promise.all([1, 2, 3].map(() => all(new PoolRoute(pool, inOrder(2), 0))));
-    await all(new PoolRoute(pool, inOrder(2), 0));
-    expect(pool.backend(0).unresolvedClients).toBe(4);
-    expect(pool.backend(1).unresolvedClients).toBe(0);
+    const route = () => all(pool, new PoolRoute(pool, inOrder(2), 0));
+    // And one more that comes too early for another lookup.
+    const given = [...(await Promise.all([route(), route(), route()])), await route()];
+    expect(given).toEqual(Array(4).fill(['0:', '1:10.0.0.1']));
     expect(names.asked.filter((name) => name === 'gone.test')).toHaveLength(2);
   });
 
-  it('does not look a name up for a target that has not failed', async () => {
+  it('ends with an uncaught exception when its policy throws', async () => {
+    const uncaught = collectUncaught();
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const pool = await resolvedPool(['a.test:1', '127.0.0.1:1'], names);
+    const route = new PoolRoute(
+      pool,
+      (tried) => {
+        if (tried.size === 0) return 0;
+        throw new Error('thrown by the policy');
+      },
+      0,
+    );
+    expect(route.next()).toBe(0);
+    names.known['a.test'] = ['10.0.0.2'];
+    names.later();
+    expect(route.next()).toBeUndefined();
+    expect(route.next()).toBeUndefined();
+    await until('the exception', () => uncaught.length > 0);
+    expect(uncaught).toEqual([new Error('thrown by the policy')]);
+  });
+
+  it('does not look a name up for a backend that has not failed', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['a.test:1'], names);
     names.later();
     const route = new PoolRoute(pool, inOrder(1), 0);
-    expect(await route.next()).toMatchObject({ backend: 0 });
+    expect(await route.next()).toBe(0);
     expect(names.asked).toHaveLength(1);
     await route.next();
     expect(names.asked).toHaveLength(2);
@@ -131,8 +156,48 @@ describe('a route', () => {
 
   it('does not wait longer for a resolver than it may', async () => {
     const lookup: Lookup = () => new Promise(() => {});
-    const pool = new Pool([backend('slow.test:1')], { onResolveFailed: () => {} }, { lookup });
-    expect(await all(new PoolRoute(pool, inOrder(1), 20))).toEqual([]);
+    const pool = new Pool([backend('slow.test:1')], silent, { lookup });
+    expect(await all(pool, new PoolRoute(pool, inOrder(1), 20))).toEqual(['0:']);
+  });
+});
+
+describe('a route after a cycle', () => {
+  const options = { openedAt: 0, connectTimeoutMs: 1000 };
+
+  it('has nothing to try, and makes no promise, where there are no names', () => {
+    const pool = new Pool([backend('127.0.0.1:1')], silent);
+    expect(new CycleRoute(pool, options).next()).toBeUndefined();
+  });
+
+  it('tries names that have moved, each once', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.2'], 'c.test': [] });
+    const pool = await resolvedPool(['127.0.0.1:1', 'a.test:1', 'b.test:1', 'c.test:1'], names);
+    names.later();
+    names.known['b.test'] = ['10.0.0.3'];
+    names.known['c.test'] = ['10.0.0.4'];
+    expect(await all(pool, new CycleRoute(pool, options))).toEqual(['2:10.0.0.3', '3:10.0.0.4']);
+  });
+
+  it('tries a name that moved while its client was still on the way, with no lookup', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.2'] });
+    const pool = await resolvedPool(['a.test:1', 'b.test:1'], names);
+    names.later();
+    names.known['a.test'] = ['10.0.0.3'];
+    await pool.backend(0).resolve();
+    const asked = names.asked.length;
+    // Two addresses, a second for each.
+    names.time.now += 1999;
+    expect(await all(pool, new CycleRoute(pool, options))).toEqual(['0:10.0.0.3']);
+    expect(names.asked.slice(asked)).toEqual(['b.test']);
+    names.time.now += 1;
+    expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
+  });
+
+  it('does not take the first answer of the name servers for a move', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const pool = await resolvedPool(['a.test:1'], names);
+    expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
+    expect(await all(pool, new CycleRoute(pool, { ...options, connectTimeoutMs: 0 }))).toEqual([]);
   });
 });
 
@@ -183,13 +248,46 @@ describe('a backend', () => {
 });
 
 describe('a pool', () => {
+  it('says when addresses come, go or change places, and only then', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2'] });
+    const changes: string[] = [];
+    const onAddressesChanged = ({ row, addresses }: PoolBackend) =>
+      changes.push(`${row}:${addresses.map((to) => ('ip' in to ? to.ip : to.path)).join('+')}`);
+    const configs = ['127.0.0.1:1', 'a.test:1'].map(backend);
+    const pool = new Pool(configs, { ...silent, onAddressesChanged }, names);
+    await pool.resolveAll(0);
+    names.later();
+    await pool.backend(1).resolve();
+    pool.backend(1).demote({ kind: 'tcp', ip: '10.0.0.1', port: 1, family: 4 });
+    names.known['a.test'] = ['10.0.0.2'];
+    names.later();
+    await pool.backend(1).resolve();
+    expect(changes).toEqual(['1:10.0.0.1+10.0.0.2', '1:10.0.0.2+10.0.0.1', '1:10.0.0.2']);
+  });
+
+  it('looks a name up when more clients than before could not be served there', async () => {
+    const names = resolver({ 'a.test': ['10.0.0.1'] });
+    const pool = await resolvedPool(['a.test:1'], names);
+    for (const [failed, lookups] of [
+      [0, 1],
+      [3, 2],
+      [3, 2],
+      [4, 3],
+    ] as const) {
+      names.later();
+      pool.backend(0).noteFailedClients(failed);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(names.asked).toHaveLength(lookups);
+    }
+  });
+
   it('names the backends that a slow name server has not answered for', async () => {
     const lookup: Lookup = (name) =>
       name === 'slow.test'
         ? new Promise(() => {})
         : Promise.resolve([{ address: '::1', family: 6 }]);
     const names = ['127.0.0.1:1', 'slow.test:1', 'fast.test:1'];
-    const pool = new Pool(names.map(backend), { onResolveFailed: () => {} }, { lookup });
+    const pool = new Pool(names.map(backend), silent, { lookup });
     expect((await pool.resolveAll(20)).map(({ name }) => name)).toEqual(['slow.test:1']);
     expect(pool.backend(2).addresses).toHaveLength(1);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { join } from '../src/index.js';
 import { until, within } from './helpers/deadline.js';
-import { engines } from './helpers/engines.js';
+import { engineOf, ways } from './helpers/engines.js';
 import { nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { refusedAddress, startEcho } from './helpers/servers.js';
 import { connect, readAll, reset, socketPair, write } from './helpers/sockets.js';
@@ -20,10 +20,10 @@ async function messages(uncaught: readonly unknown[], count: number): Promise<st
   return uncaught.map((error) => (error as Error).message);
 }
 
-describe.each(engines)('a listener that throws, with %s', (engine) => {
+describe.each(ways)('a listener that throws, with %s', (way) => {
   it('in session, open or close is an uncaught exception, and the clients are served', async () => {
     const uncaught = collectUncaught();
-    const proxy = await startProxy(engine, { backends: [(await startEcho()).address] });
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
     const summaries: Promise<unknown>[] = [];
     proxy.on('session', (session) => {
       session.on('open', fail('open'));
@@ -45,7 +45,7 @@ describe.each(engines)('a listener that throws, with %s', (engine) => {
 
   it('in backendError, noBackend, error or close does not keep a session from ending', async () => {
     const uncaught = collectUncaught();
-    const proxy = await startProxy(engine, { backends: [await refusedAddress()] });
+    const proxy = await startProxy(way, { backends: [await refusedAddress()] });
     proxy.on('backendError', fail('backendError'));
     proxy.on('noBackend', fail('noBackend'));
     proxy.on('session', (session) => {
@@ -67,7 +67,7 @@ describe.each(engines)('a listener that throws, with %s', (engine) => {
 
   it('in session does not make handoff() throw after it took the socket', async () => {
     const uncaught = collectUncaught();
-    const proxy = await startProxy(engine, {
+    const proxy = await startProxy(way, {
       listen: [],
       backends: [(await startEcho()).address],
     });
@@ -83,7 +83,7 @@ describe.each(engines)('a listener that throws, with %s', (engine) => {
   it('in error or close does not keep a join from ending', async () => {
     const uncaught = collectUncaught();
     const [left, right] = [await socketPair(), await socketPair()];
-    const session = join(left.near, right.near, { engine });
+    const session = join(left.near, right.near, { engine: engineOf(way) });
     session.on('error', fail('error')).on('close', fail('close'));
     await write(left.far, 'x');
     reset(left.far);
@@ -98,7 +98,7 @@ describe.each(engines)('a listener that throws, with %s', (engine) => {
       throw new Error('ENOTFOUND');
     };
     const backends = ['gone.test:1', echo.address];
-    const proxy = await startProxy(engine, { backends }, { lookup });
+    const proxy = await startProxy(way, { backends }, { lookup });
     proxy.on('warning', fail('warning'));
     expect(await messages(uncaught, 1)).toEqual(['thrown in warning']);
     const client = await connect(portOf(proxy));

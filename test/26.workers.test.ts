@@ -25,9 +25,11 @@ const program = `
     const { createProxy } = await import(workerData.index);
     const proxy = await createProxy({
       listen: '127.0.0.1:0', backends: [workerData.backend], engine: 'native', threads: 2,
+      accept: workerData.accept,
     });
     parentPort.postMessage(proxy.addresses()[0].port);\`;
   const workerData = {
+    accept: process.argv.at(-1),
     index: '${new URL('../dist/index.js', import.meta.url)}',
     backend: '127.0.0.1:' + backend.address().port,
   };
@@ -60,19 +62,24 @@ const program = `
 `;
 
 describe('worker threads', () => {
-  it('can be terminated with sessions alive: no crash, no descriptor and no open port is left', async () => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
-    let output = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      output += chunk;
-    });
-    const [code, signal] = await within('the rounds', once(child, 'close'), 25_000).finally(() => {
-      child.kill('SIGKILL');
-    });
-    expect(output).toBe('left over: 0\n');
-    expect({ code, signal }).toEqual({ code: 0, signal: null });
-  });
+  it.each(['native', 'node'])(
+    'can be terminated with sessions alive, %s accept: no crash, no descriptor and no open port is left',
+    async (accept) => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program, accept]);
+      let output = '';
+      child.stdout.on('data', (chunk) => {
+        output += chunk;
+      });
+      child.stderr.on('data', (chunk) => {
+        output += chunk;
+      });
+      const [code, signal] = await within('the rounds', once(child, 'close'), 25_000).finally(
+        () => {
+          child.kill('SIGKILL');
+        },
+      );
+      expect(output).toBe('left over: 0\n');
+      expect({ code, signal }).toEqual({ code: 0, signal: null });
+    },
+  );
 });

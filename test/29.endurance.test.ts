@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { until } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
-import { engines } from './helpers/engines.js';
+import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startServer } from './helpers/servers.js';
 
@@ -45,7 +45,7 @@ async function idleCpuMs(windowMs: number): Promise<number> {
   return (user + system) / 1000;
 }
 
-describe.each(engines)('endurance with %s', (engine) => {
+describe.each(ways)('endurance with %s', (way) => {
   it(`serves ${CONNECTIONS} connections and holds no more than before`, {
     timeout: 180_000,
   }, async () => {
@@ -59,7 +59,7 @@ describe.each(engines)('endurance with %s', (engine) => {
         open -= 1;
       });
     });
-    const proxy = await startProxy(engine, { backends: [server.address] });
+    const proxy = await startProxy(way, { backends: [server.address] });
     let right = 0;
     const batch = async () => {
       const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => ask(portOf(proxy))));

@@ -1,7 +1,9 @@
 #include "engine_wrap.h"
 
 #include <cassert>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace spliceway {
@@ -23,6 +25,24 @@ PendingBytes Bytes(const Napi::Value& value) {
   assert(value.IsTypedArray());
   const auto array = value.As<Napi::Uint8Array>();
   return PendingBytes(std::as_bytes(std::span(array.Data(), array.ByteLength())));
+}
+
+/// A row of the counters; −1 is none.
+std::uint16_t Row(const Napi::Value& value) {
+  return value.As<Napi::Number>().Int32Value() < 0 ? kNoRow
+                                                   : static_cast<std::uint16_t>(Unsigned(value));
+}
+
+/// [ip, port], or [path, −1]. What is no such address fails as any address does that the kernel
+/// does not know.
+SocketAddress Address(const Napi::Value& value) {
+  const auto pair = value.As<Napi::Array>();
+  const std::string text = pair.Get(0U).As<Napi::String>();
+  const std::int32_t port = Signed(pair.Get(1U));
+  const std::optional<SocketAddress> address =
+      port < 0 ? SocketAddress::FromPath(text)
+               : SocketAddress::FromIp(text, static_cast<std::uint16_t>(port));
+  return address.value_or(SocketAddress{});
 }
 
 SessionTimeouts Timeouts(const Napi::Value& value) {
@@ -51,10 +71,15 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
           {InstanceMethod<&EngineWrap::Counters>("counters"),
            InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
            InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
+           InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+           InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
+           InstanceMethod<&EngineWrap::Listen>("listen"),
+           InstanceMethod<&EngineWrap::Drain>("drain"),
+           InstanceMethod<&EngineWrap::Observe>("observe"),
+           InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
+           InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
            InstanceMethod<&EngineWrap::Start>("start"), InstanceMethod<&EngineWrap::Join>("join"),
-           InstanceMethod<&EngineWrap::ConnectTcp>("connectTcp"),
-           InstanceMethod<&EngineWrap::ConnectUnix>("connectUnix"),
-           InstanceMethod<&EngineWrap::End>("end"),
+           InstanceMethod<&EngineWrap::Connect>("connect"), InstanceMethod<&EngineWrap::End>("end"),
            InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
            InstanceMethod<&EngineWrap::Ref>("ref"), InstanceMethod<&EngineWrap::Unref>("unref"),
            InstanceMethod<&EngineWrap::Close>("close")}));
@@ -62,7 +87,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   const Napi::Env env = info.Env();
-  doorbell_ = Napi::ThreadSafeFunction::New(env, info[3].As<Napi::Function>(), "spliceway", 0, 1);
+  doorbell_ = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "spliceway", 0, 1);
   doorbell_.Unref(env);
   // Added after the thread-safe function, whose own hook must run later: hooks run last in, first
   // out, and the loops have to stop before the doorbell goes. (Before any hook runs, a worker that
@@ -70,9 +95,14 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   // which NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS, set in binding.gyp, makes harmless.)
   napi_add_env_cleanup_hook(env, CleanUp, this);
 
+  const auto options = info[0].As<Napi::Object>();
   int error = 0;
   engine_ = Engine::Create(
-      {.threads = Unsigned(info[0]), .listeners = Unsigned(info[1]), .backends = Unsigned(info[2])},
+      {.threads = Unsigned(options.Get("threads")),
+       .listeners = Unsigned(options.Get("listeners")),
+       .backends = Unsigned(options.Get("backends")),
+       .transfer = static_cast<Transfer>(Unsigned(options.Get("transfer"))),
+       .busy_poll_us = Unsigned(options.Get("busyPollUs"))},
       // Fails only when the environment is being torn down; nobody is left to hear it then.
       [this] { static_cast<void>(doorbell_.NonBlockingCall()); }, error);
   if (engine_ == nullptr) {
@@ -110,13 +140,55 @@ Napi::Value EngineWrap::MaxSessions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(counters_->sessions().size()));
 }
 
+// setBackend(row, addresses)
+void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
+  const auto list = info[1].As<Napi::Array>();
+  Addresses addresses;
+  for (std::uint32_t index = 0; index < list.Length(); ++index) {
+    addresses.push_back(Address(list.Get(index)));
+  }
+  engine_->SetBackend(Row(info[0]), std::move(addresses));
+}
+
+// setCycle(rows)
+void EngineWrap::SetCycle(const Napi::CallbackInfo& info) {
+  const auto rows = info[0].As<Napi::Uint16Array>();
+  assert(rows.ElementLength() > 0);
+  engine_->SetCycle({rows.Data(), rows.Data() + rows.ElementLength()});
+}
+
+// listen(listener, fd, picks, timeouts). Owns `fd` from here on.
+void EngineWrap::Listen(const Napi::CallbackInfo& info) {
+  engine_->Listen(UniqueFd(Signed(info[1])), {.listener = Row(info[0]),
+                                              .picks = static_cast<Picks>(Unsigned(info[2])),
+                                              .timeouts = Timeouts(info[3])});
+}
+
+void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }
+
+// observe(on)
+void EngineWrap::Observe(const Napi::CallbackInfo& info) {
+  engine_->Observe(info[0].As<Napi::Boolean>());
+}
+
+Napi::Value EngineWrap::TakeSlot(const Napi::CallbackInfo& info) {
+  const std::optional<std::uint32_t> slot = engine_->TakeSlot();
+  return Napi::Number::New(info.Env(), slot ? static_cast<double>(*slot) : -1);
+}
+
+// releaseSlot(slot)
+void EngineWrap::ReleaseSlot(const Napi::CallbackInfo& info) {
+  engine_->ReleaseSlot(Unsigned(info[0]));
+}
+
 // start(slot, fd, prefix, listener, timeouts). Owns `fd` from here on.
 void EngineWrap::Start(const Napi::CallbackInfo& info) {
   engine_->Start({.slot = Unsigned(info[0]),
                   .client = UniqueFd(Signed(info[1])),
                   .client_prefix = Bytes(info[2]),
-                  .listener = Signed(info[3]),
-                  .timeouts = Timeouts(info[4])});
+                  .timeouts = Timeouts(info[4]),
+                  .listener = Row(info[3]),
+                  .route = {}});
 }
 
 // join(slot, fd, prefix). Owns `fd` from here on.
@@ -126,24 +198,14 @@ void EngineWrap::Join(const Napi::CallbackInfo& info) {
                  .backend_prefix = Bytes(info[2])});
 }
 
-// connectTcp(slot, backend, isLast, ip, port). What is not an IP literal fails as any address does
-// that the kernel does not know.
-void EngineWrap::ConnectTcp(const Napi::CallbackInfo& info) {
-  const auto port = static_cast<std::uint16_t>(Unsigned(info[4]));
-  Connect(info, SocketAddress::FromIp(info[3].As<Napi::String>(), port));
-}
-
-// connectUnix(slot, backend, isLast, path)
-void EngineWrap::ConnectUnix(const Napi::CallbackInfo& info) {
-  Connect(info, SocketAddress::FromPath(info[3].As<Napi::String>()));
-}
-
-void EngineWrap::Connect(const Napi::CallbackInfo& info,
-                         const std::optional<SocketAddress>& address) {
-  engine_->Connect({.slot = Unsigned(info[0]),
-                    .backend = Unsigned(info[1]),
-                    .is_last = info[2].As<Napi::Boolean>(),
-                    .address = address.value_or(SocketAddress{})});
+// connect(pairs of slot and backend)
+void EngineWrap::Connect(const Napi::CallbackInfo& info) {
+  const auto pairs = info[0].As<Napi::Uint32Array>();
+  assert(pairs.ElementLength() % 2 == 0);
+  for (std::size_t index = 0; index + 1 < pairs.ElementLength(); index += 2) {
+    engine_->Connect(
+        {.slot = pairs[index], .backend = static_cast<std::uint16_t>(pairs[index + 1])});
+  }
 }
 
 // end(slot, ending)
@@ -151,7 +213,7 @@ void EngineWrap::End(const Napi::CallbackInfo& info) {
   engine_->End({.slot = Unsigned(info[0]), .ending = static_cast<Ending>(Unsigned(info[1]))});
 }
 
-// takeEvents(into: Int32Array): the number of events, four numbers each.
+// takeEvents(into: Int32Array): the number of events, twelve numbers each.
 Napi::Value EngineWrap::TakeEvents(const Napi::CallbackInfo& info) {
   assert(info[0].IsTypedArray());
   auto into = info[0].As<Napi::Int32Array>();

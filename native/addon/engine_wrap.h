@@ -3,7 +3,6 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 
 #include "engine/engine.h"
 
@@ -22,17 +21,22 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value Counters(const Napi::CallbackInfo& info);
   Napi::Value SessionCounters(const Napi::CallbackInfo& info);
   Napi::Value MaxSessions(const Napi::CallbackInfo& info);
+  void SetBackend(const Napi::CallbackInfo& info);
+  void SetCycle(const Napi::CallbackInfo& info);
+  void Listen(const Napi::CallbackInfo& info);
+  void Drain(const Napi::CallbackInfo& info);
+  void Observe(const Napi::CallbackInfo& info);
+  Napi::Value TakeSlot(const Napi::CallbackInfo& info);
+  void ReleaseSlot(const Napi::CallbackInfo& info);
   void Start(const Napi::CallbackInfo& info);
   void Join(const Napi::CallbackInfo& info);
-  void ConnectTcp(const Napi::CallbackInfo& info);
-  void ConnectUnix(const Napi::CallbackInfo& info);
+  void Connect(const Napi::CallbackInfo& info);
   void End(const Napi::CallbackInfo& info);
   Napi::Value TakeEvents(const Napi::CallbackInfo& info);
   void Ref(const Napi::CallbackInfo& info);
   void Unref(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
-  void Connect(const Napi::CallbackInfo& info, const std::optional<SocketAddress>& address);
   static void CleanUp(void* self);
   void Stop();
 

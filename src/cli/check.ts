@@ -1,6 +1,6 @@
 /** `spliceway check`: is this file a configuration, and what does it say? */
 import { formatAddress } from '../config/address.js';
-import { formatDuration } from '../config/duration.js';
+import { formatDuration, formatMicroseconds } from '../config/duration.js';
 import { loadConfigFile } from '../config/file.js';
 
 /**
@@ -21,6 +21,7 @@ export function check(file: string): void {
     ...config.backends.map(({ name, weight }) => `  backend   ${name}, weight ${weight}`),
     `  policy    ${config.policy}`,
     `  engine    ${config.engine}, threads ${config.threads}, accept ${config.accept}`,
+    `  transfer  ${config.transfer}, busy poll ${formatMicroseconds(config.busyPollUs)}`,
     `  timeouts  ${timeouts.join(', ')}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -17,6 +17,8 @@ export interface ServeFlags {
   readonly engine?: string;
   readonly accept?: string;
   readonly threads?: string;
+  readonly transfer?: string;
+  readonly busyPoll?: string;
   readonly connectTimeout?: string;
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
@@ -51,8 +53,13 @@ export function addServeOptions(command: Command): Command {
     .optionsGroup('How:')
     .option('--policy <name>', 'how a backend is picked: round-robin (default: round-robin)')
     .option('--engine <name>', 'what moves the bytes: auto, native or stream (default: auto)')
-    .option('--accept <name>', 'who accepts connections: auto or node (default: auto)')
+    .option('--accept <name>', 'who accepts connections: auto, native or node (default: auto)')
     .option('--threads <number>', 'threads of the native engine (default: one for each CPU)')
+    .option('--transfer <name>', 'how it moves bytes: auto, splice or copy (default: auto)')
+    .option(
+      '--busy-poll <duration>',
+      'how long its idle threads poll before they sleep, as in 50us (default: 0, off)',
+    )
     .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
     .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
     .option('--half-close-timeout <duration>', 'the same, after one side ended (default: 5m)')
@@ -106,13 +113,16 @@ export function drainFromFlags({ drainTimeout }: ServeFlags): number {
 }
 
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
-  const { policy, engine, accept, threads, connectTimeout, idleTimeout, halfCloseTimeout } = flags;
+  const { policy, engine, accept, threads, transfer, busyPoll } = flags;
+  const { connectTimeout, idleTimeout, halfCloseTimeout } = flags;
   return {
     policy,
     engine,
     accept,
     // What is not a number goes on as text, for the schema to refuse.
     threads: threads !== undefined && /^-?\d+$/.test(threads) ? Number(threads) : threads,
+    transfer,
+    busyPoll,
     connectTimeout,
     idleTimeout,
     halfCloseTimeout,

@@ -8,11 +8,12 @@ import { RateLimit } from './rate-limit.js';
 /** Logs the events of a proxy from now on. The result writes what is held back; call it at the end. */
 export function logProxy(proxy: RunningProxy, log: Logger): () => void {
   const limit = new RateLimit();
-  proxy.on('session', (session) => logSession(session, log));
-  proxy.on('backendError', ({ backend, error: { code, message } }) => {
-    limit.report(`backend ${backend}`, (count) => {
+  // A listener makes the engine report every session, and nobody asked for them above debug.
+  if (log.isLevelEnabled('debug')) proxy.on('session', (session) => logSession(session, log));
+  proxy.on('backendError', ({ backend, error: { code, message }, count: events }) => {
+    const write = (count: number) =>
       log.warn({ backend, code, count }, `${message}${times(count)}`);
-    });
+    limit.report(`backend ${backend}`, write, events);
   });
   proxy.on('noBackend', ({ session, error: { code, message } }) => {
     const client = showClient(session.client);
@@ -35,8 +36,6 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
 }
 
 function logSession(session: Session, log: Logger): void {
-  // Three listeners a session are not for free; nobody asked for them above debug.
-  if (!log.isLevelEnabled('debug')) return;
   const { id } = session;
   const client = showClient(session.client);
   session.on('open', (backend) => log.debug({ session: id, client, backend }, 'session open'));

@@ -21,14 +21,17 @@ export class RateLimit {
     this.#intervalMs = intervalMs;
   }
 
-  /** @param write is called now with 1, or later, for the last event of a crowd, with their number */
-  report(key: string, write: WriteLine): void {
+  /**
+   * @param write is called now, or later, for the last event of a crowd, with their number
+   * @param events how many there are now
+   */
+  report(key: string, write: WriteLine, events = 1): void {
     const window = this.#windows.get(key);
     if (window === undefined) {
       this.#open(key, write);
-      write(1);
+      write(events);
     } else {
-      window.held += 1;
+      window.held += events;
       window.write = write;
     }
   }

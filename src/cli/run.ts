@@ -20,6 +20,7 @@ export async function startProxy(config: ProxyConfig, log: Logger): Promise<Runn
     {
       engine,
       threads: engine === 'native' ? config.threads : undefined,
+      accept: proxy.accept,
       policy: config.policy,
       backends: config.backends.map(({ name, weight }) => `${name},weight=${weight}`),
     },

@@ -1,4 +1,4 @@
-/** Durations as people write them: `500ms`, `5s`, `1m`, `1h`; `0` switches a timeout off. */
+/** Durations as people write them: `500ms`, `5s`, `1m`, `1h`, and `50us` where it matters; `0` is off. */
 import { SplicewayError } from '../errors.js';
 
 /** A whole number with `ms`, `s`, `m` or `h`; a plain number is milliseconds; 0 is off. */
@@ -10,6 +10,8 @@ type Unit = keyof typeof MILLISECONDS;
 /** Node's timers take a signed 32-bit number of milliseconds; 596 hours is the last whole one. */
 const LONGEST_HOURS = 596;
 const LONGEST_MS = LONGEST_HOURS * MILLISECONDS.h;
+
+const MICROSECONDS_IN_MS = 1000;
 
 /**
  * Parses a duration to milliseconds.
@@ -26,6 +28,32 @@ export function parseDuration(input: Duration): number {
     throw invalid(input, `the longest is ${LONGEST_HOURS}h; write 0 to switch the timeout off`);
   }
   return milliseconds;
+}
+
+/**
+ * Parses a duration to microseconds, for what is measured in them.
+ *
+ * @param input as for `parseDuration`, or whole microseconds, `50us`
+ * @param longestMs the most that makes sense, in milliseconds
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_DURATION`
+ */
+export function parseMicroseconds(input: Duration, longestMs: number): number {
+  const fine = typeof input === 'string' ? /^(\d+)us$/.exec(input)?.[1] : undefined;
+  const microseconds =
+    fine === undefined ? parseDuration(input) * MICROSECONDS_IN_MS : Number(fine);
+  if (microseconds > longestMs * MICROSECONDS_IN_MS) {
+    throw invalid(
+      input,
+      `the longest here is ${formatDuration(longestMs)}; write 50us, or 0 for off`,
+    );
+  }
+  return microseconds;
+}
+
+/** The shortest text that `parseMicroseconds` reads back as the same number of microseconds. */
+export function formatMicroseconds(microseconds: number): string {
+  const isFine = microseconds % MICROSECONDS_IN_MS !== 0;
+  return isFine ? `${microseconds}us` : formatDuration(microseconds / MICROSECONDS_IN_MS);
 }
 
 /** The shortest text that `parseDuration` reads back as the same number of milliseconds. */
@@ -45,6 +73,7 @@ function parseText(text: string): number {
 
 function advice(text: string): string {
   if (/^\d+$/.test(text)) return `the unit is missing; write ${text}ms or ${text}s`;
+  if (/^\d+us$/.test(text)) return 'microseconds are too fine here; write 1ms or more';
   if (/^\d*\.\d+/.test(text)) return 'the number must be whole; write 1500ms instead of 1.5s';
   return 'write a whole number and ms, s, m or h, as in 500ms, 5s, 1m or 1h';
 }

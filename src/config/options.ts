@@ -1,6 +1,7 @@
 /** The configuration as users write it: the argument of `createProxy()`, and the keys of a file. */
+import type { PickFunction } from '../policy/pick-function.js';
 import type { Duration } from './duration.js';
-import type { AcceptChoice, EngineChoice, PolicyName } from './types.js';
+import type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './types.js';
 
 /** A backend with its options spelled out; the text form is `ADDRESS[,weight=N]`. */
 export interface BackendOptions {
@@ -12,20 +13,34 @@ export interface BackendOptions {
 
 /** Everything about a proxy but where it listens and what it connects to. Every field has a default. */
 export interface ProxySettings {
-  /** How the backend of a session is picked. Default `round-robin`, which honours weights. */
-  policy?: PolicyName | undefined;
+  /**
+   * How the backend of a session is picked: `round-robin`, which honours weights, or, in a program, a function that
+   * is called for each client. Default `round-robin`.
+   */
+  policy?: PolicyName | PickFunction | undefined;
   /**
    * What moves the bytes: `native` (splice, Linux only), `stream` (Node streams, anywhere), or `auto`:
    * native where it runs, else stream with a warning. Default `auto`.
    */
   engine?: EngineChoice | undefined;
   /**
-   * Who accepts connections: `node` (a `net.Server` that hands each one over) or `auto`, which is
-   * `node` in this release. `native` is reserved and refused. Default `auto`.
+   * Who accepts connections: `native` (the loops of the native engine, which then need no JavaScript for a client),
+   * `node` (a `net.Server` that hands each one over), or `auto`: native with the native engine, but for a worker of
+   * `node:cluster`, which shares its listeners through Node. Default `auto`.
    */
   accept?: AcceptChoice | undefined;
   /** Threads of the native engine, 1 to 256. Default `os.availableParallelism()`. */
   threads?: number | undefined;
+  /**
+   * How the native engine moves bytes: `splice`, `copy`, or `auto`: it copies while messages are small, and splices
+   * when a stream proves bulk. The stream engine ignores it. Default `auto`.
+   */
+  transfer?: TransferChoice | undefined;
+  /**
+   * How long a loop of the native engine that has nothing to do polls before it sleeps: lower latency, paid for with
+   * a busy core. Takes microseconds as well, `50us`; at most `1s`. The stream engine ignores it. Default `0`, off.
+   */
+  busyPoll?: Duration | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */

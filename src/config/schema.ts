@@ -5,17 +5,20 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SplicewayError } from '../errors.js';
+import type { PickFunction } from '../policy/pick-function.js';
 import { formatAddress, isReachedBy, parseAddress } from './address.js';
-import { parseDuration } from './duration.js';
+import { parseDuration, parseMicroseconds } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
 import { didYouMean } from './suggest.js';
-import type { Address, ProxyConfig } from './types.js';
+import type { Address, PolicyName, ProxyConfig } from './types.js';
 
 export type { BackendOptions, ProxyOptions } from './options.js';
 
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
 const WEIGHT_MAX = 1000;
+/** A loop that has been idle for longer gains nothing by staying awake. */
+const BUSY_POLL_MAX_MS = 1000;
 
 /** Every setting that has a default: all of a configuration but its listeners and backends. */
 export type Settings = Omit<ProxyConfig, 'listen' | 'backends'>;
@@ -24,6 +27,8 @@ const defaults = {
   policy: 'round-robin',
   engine: 'auto',
   accept: 'auto',
+  transfer: 'auto',
+  busyPollUs: 0,
   connectTimeoutMs: parseDuration('5s'),
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
@@ -60,13 +65,16 @@ const address = (use: 'listener' | 'backend') =>
     );
   });
 
-const duration = parsedBy((input): number => {
-  if (typeof input === 'string' || typeof input === 'number') return parseDuration(input);
-  throw new SplicewayError(
-    'ERR_SPLICEWAY_INVALID_DURATION',
-    `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or a number of milliseconds`,
-  );
-});
+const durationBy = (parse: (input: string | number) => number) =>
+  parsedBy((input): number => {
+    if (typeof input === 'string' || typeof input === 'number') return parse(input);
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_INVALID_DURATION',
+      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or a number of milliseconds`,
+    );
+  });
+const duration = durationBy(parseDuration);
+const microseconds = durationBy((input) => parseMicroseconds(input, BUSY_POLL_MAX_MS));
 
 function wholeNumber(lowest: number, highest: number) {
   const error = (issue: { input?: unknown }) =>
@@ -83,10 +91,16 @@ function oneOf<const Name extends string>(what: string, names: readonly Name[]) 
   });
 }
 
-const accept = oneOf('a way to accept', ['auto', 'native', 'node']).refine(
-  (choice) => choice !== 'native',
-  { error: 'native listeners are not part of this release; use auto or node' },
-);
+const policyName = oneOf('a policy', ['round-robin']);
+
+/** A name, or a function, which is taken as it is: only a call can tell whether it picks. */
+const policy = z.unknown().transform((input, context): PolicyName | PickFunction => {
+  if (typeof input === 'function') return input as PickFunction;
+  const named = policyName.safeParse(input);
+  if (named.success) return named.data;
+  for (const { message } of named.error.issues) context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
 
 // ---- The pool -----------------------------------------------------------------------------------
 
@@ -170,10 +184,12 @@ const backends = z
 // ---- The whole ----------------------------------------------------------------------------------
 
 const settingsShape = {
-  policy: oneOf('a policy', ['round-robin']).optional(),
+  policy: policy.optional(),
   engine: oneOf('an engine', ['auto', 'native', 'stream']).optional(),
-  accept: accept.optional(),
+  accept: oneOf('a way to accept', ['auto', 'native', 'node']).optional(),
   threads: wholeNumber(1, THREADS_MAX).optional(),
+  transfer: oneOf('a way to move bytes', ['auto', 'splice', 'copy']).optional(),
+  busyPoll: microseconds.optional(),
   connectTimeout: duration.optional(),
   idleTimeout: duration.optional(),
   halfCloseTimeout: duration.optional(),
@@ -193,10 +209,26 @@ function noLoop(
   }
 }
 
+/** Also what is said where the two meet later, from a file and a flag. */
+export const NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE =
+  'the stream engine cannot accept natively; choose accept auto or node, or the engine auto or native';
+
+function noNativeAcceptOfStream(
+  { engine, accept }: z.output<z.ZodObject<typeof proxyShape>>,
+  context: z.RefinementCtx,
+): void {
+  if (engine !== 'stream' || accept !== 'native') return;
+  const message = NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE;
+  context.addIssue({ code: 'custom', path: ['accept'], message });
+}
+
 const notAnObject = ({ input }: { input?: unknown }) =>
   `${show(input)} is not a configuration; give an object with backends and, mostly, listen`;
 const settingsSchema = z.strictObject(settingsShape, { error: notAnObject });
-const proxySchema = z.strictObject(proxyShape, { error: notAnObject }).superRefine(noLoop);
+const proxySchema = z
+  .strictObject(proxyShape, { error: notAnObject })
+  .superRefine(noLoop)
+  .superRefine(noNativeAcceptOfStream);
 
 /** Validates a whole configuration and keeps every issue, for callers that know where each came from. */
 export function validateOptions(input: unknown): Validation<ProxyConfig> {
@@ -234,9 +266,10 @@ export function parseSettings(
 
 /** From the names that users write to those of the validated form, leaving out what was not given. */
 function rename(settings: z.output<typeof settingsSchema>): Partial<Settings> {
-  const { connectTimeout, idleTimeout, halfCloseTimeout, ...others } = settings;
+  const { busyPoll, connectTimeout, idleTimeout, halfCloseTimeout, ...others } = settings;
   const renamed = {
     ...others,
+    busyPollUs: busyPoll,
     connectTimeoutMs: connectTimeout,
     idleTimeoutMs: idleTimeout,
     halfCloseTimeoutMs: halfCloseTimeout,

@@ -1,5 +1,7 @@
 /** The words of the configuration, as the rest of the program sees them after validation. */
 
+import type { PickFunction } from '../policy/pick-function.js';
+
 /** A parsed address. `host` is a name, an IPv4 or IPv6 literal (no brackets), or '' for all interfaces. */
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -16,15 +18,19 @@ export interface BackendConfig {
 export type EngineChoice = 'auto' | 'native' | 'stream';
 export type AcceptChoice = 'auto' | 'native' | 'node';
 export type PolicyName = 'round-robin';
+export type TransferChoice = 'auto' | 'splice' | 'copy';
 
 /** A validated configuration, every default filled in. Times in milliseconds, 0 is off. */
 export interface ProxyConfig {
   readonly listen: readonly Address[];
   readonly backends: readonly BackendConfig[];
-  readonly policy: PolicyName;
+  readonly policy: PolicyName | PickFunction;
   readonly engine: EngineChoice;
   readonly accept: AcceptChoice;
   readonly threads: number;
+  readonly transfer: TransferChoice;
+  /** In microseconds; 0 is off. */
+  readonly busyPollUs: number;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;

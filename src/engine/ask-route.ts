@@ -1,12 +1,12 @@
-import type { Route, Target } from './engine.js';
+import type { Route } from './engine.js';
 
-/** Asks for the next target and passes it on: at once where the route knows it, else when it does. */
-export function askRoute(route: Route, then: (target: Target | undefined) => void): void {
+/** Asks for the next backend and passes it on: at once where the route knows it, else when it does. */
+export function askRoute(route: Route, then: (backend: number | undefined) => void): void {
   const next = route.next();
   if (!(next instanceof Promise)) {
     then(next);
     return;
   }
-  // A route that fails has no target to offer.
+  // A route that fails has no backend to offer.
   next.then(then, () => then(undefined));
 }

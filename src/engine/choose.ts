@@ -1,7 +1,7 @@
 /** Which engine runs here, and why. */
 import type { EngineChoice } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
-import type { Engine, EngineOptions } from './engine.js';
+import type { AcceptingEngine, Engine, EngineOptions } from './engine.js';
 import { loadAddon } from './native/addon.js';
 import { type Descriptors, nativeDescriptors } from './native/descriptors.js';
 import { NativeEngine } from './native/native-engine.js';
@@ -14,8 +14,8 @@ export interface ChosenEngine {
   readonly reason: string;
   /** One line to show the user: `auto` wanted the native engine and could not have it. */
   readonly warning?: string;
-  /** Only with the native engine, the only one that tells when descriptors run out. */
-  readonly descriptors?: Descriptors;
+  /** Only with the native engine: itself, which can accept, and its way to second descriptors. */
+  readonly native?: { readonly engine: AcceptingEngine; readonly descriptors: Descriptors };
 }
 
 /**
@@ -31,17 +31,18 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
   const addon = loadAddon();
   if (addon.ok) {
     const { binding } = addon;
+    const engine = new NativeEngine(binding, options);
     return {
-      engine: new NativeEngine(binding, options),
+      engine,
       reason: `splice through ${addon.file}`,
-      descriptors: nativeDescriptors(binding),
+      native: { engine, descriptors: nativeDescriptors(binding) },
     };
   }
   if (choice === 'native') {
     throw new SplicewayError(
       'ERR_SPLICEWAY_ENGINE_UNAVAILABLE',
       `the native engine cannot run here: ${addon.reason} (looked for ${addon.tried.join(', ')}); ` +
-        'build the addon with npm run build:addon on Linux, or choose the engine auto or stream',
+        'build the addon with npm run build:addon on Linux, or choose the engine auto or stream and accept auto or node',
     );
   }
   return {

@@ -12,18 +12,19 @@ export type ResolvedAddress =
   | { readonly kind: 'tcp'; readonly ip: string; readonly port: number; readonly family: 4 | 6 }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** One backend to try: its row in the pool, and its addresses in the order to try them. */
-export interface Target {
-  readonly backend: number;
-  readonly addresses: readonly ResolvedAddress[];
+/** Who connected. A client of a unix listener has no address: `''` and port 0. */
+export interface ClientAddress {
+  readonly address: string;
+  readonly port: number;
 }
 
 /**
- * The backends to try for one client, best first. The engine asks for the first target at once, and
- * for another each time that every address of the last one failed; `undefined` means that none is left.
+ * The backends to try for one client, by their rows in the pool, best first. The engine asks for the first one at
+ * once, and for another each time that every address of the last one failed (or that it had none); `undefined`
+ * means that none is left.
  */
 export interface Route {
-  next(): Target | undefined | Promise<Target | undefined>;
+  next(): number | undefined | Promise<number | undefined>;
 }
 
 /** Milliseconds; 0 switches a timeout off. */
@@ -72,6 +73,32 @@ export interface ConnectRequest {
   readonly observer: SessionObserver;
 }
 
+/** What becomes of a client that the engine itself has accepted. */
+export type SessionPlan = Pick<ConnectRequest, 'route' | 'observer'>;
+
+/** What an engine that accepts tells the proxy. Rows are those of the counters. */
+export interface AcceptHost {
+  /** A client was taken, and somebody wants to know, or has to. Observers are not called before this returns. */
+  onAccepted(session: EngineSession, listener: number, client: ClientAddress): SessionPlan;
+  /** As `SessionObserver.onAttemptFailed`, for so many clients of whom only the engine knows. */
+  onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
+  /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
+  onPaused(listener: number, code: string | undefined): void;
+  onResumed(listener: number): void;
+}
+
+export interface AcceptRequest {
+  /** Listening sockets. The engine owns their descriptors from here on. */
+  readonly listeners: readonly { readonly row: number; readonly descriptor: number }[];
+  /**
+   * Rows of backends, to be walked round and round for first picks: no route is asked then before they have all
+   * failed. Without it, the route of each client is asked for each pick.
+   */
+  readonly cycle: Uint16Array | undefined;
+  readonly timeouts: SessionTimeouts;
+  readonly host: AcceptHost;
+}
+
 export interface JoinRequest {
   /** Taken as the client side. Owned by the engine from this call on, as is `backend`. */
   readonly client: Socket;
@@ -87,7 +114,12 @@ export interface Engine {
   /** Sessions that this engine can hold at once before it runs out of file descriptors. */
   readonly maxSessions: number;
   /**
-   * Connects the client to the first target of the route that answers, and relays. What was already
+   * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
+   * of which nothing was said has none.
+   */
+  setBackend(row: number, addresses: readonly ResolvedAddress[]): void;
+  /**
+   * Connects the client to the first backend of the route that answers, and relays. What was already
    * read from the client's socket (and is still in its read buffer) travels first.
    * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left);
    *   the socket is then untouched and still the caller's.
@@ -98,14 +130,32 @@ export interface Engine {
    * is written before. Same errors as `connect`.
    */
   join(request: JoinRequest): EngineSession;
+  /** Accepts no more by itself. Resolves when no session is left; never when it is closed before. */
+  drain(): Promise<void>;
   /** Destroys every session left, ends the threads, resolves when nothing is held any more. Idempotent. */
   close(): Promise<void>;
 }
 
+/** An engine that can accept without JavaScript. */
+export interface AcceptingEngine extends Engine {
+  /** Accepts from now on. May be called once. */
+  accept(request: AcceptRequest): void;
+  /**
+   * Whether the host is told of clients that the engine picks backends for; it is at first. It is told in any case
+   * of those that it has to pick for.
+   */
+  observe(on: boolean): void;
+}
+
+/** `stream` ignores what is said to be the native engine's. */
 export interface EngineOptions {
   /** Rows of the counters. */
   readonly listeners: number;
   readonly backends: number;
-  /** Loops of the native engine; ignored by `stream`. */
+  /** Loops of the native engine. */
   readonly threads: number;
+  /** How the native engine moves bytes. */
+  readonly transfer: 'auto' | 'splice' | 'copy';
+  /** How long its loops poll before they sleep, in microseconds; 0 is off. */
+  readonly busyPollUs: number;
 }

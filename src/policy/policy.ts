@@ -1,6 +1,11 @@
 /** How a backend is picked for a session. A policy knows indexes and weights, and nothing of sockets. */
 import type { PolicyName } from '../config/types.js';
+import { CustomPolicy } from './custom.js';
+import type { PickBackend, PickContext, PickFunction } from './pick-function.js';
 import { RoundRobin } from './round-robin.js';
+
+/** For whom a backend is picked. */
+export type Client = Pick<PickContext, 'client' | 'listener'>;
 
 export interface Policy {
   /**
@@ -9,16 +14,28 @@ export interface Policy {
    * @param tried backends that failed for this very client; empty at its first pick
    * @returns the index of a backend that is not in `tried`, or `undefined` when all are
    */
-  pick(tried: ReadonlySet<number>): number | undefined;
+  pick(tried: ReadonlySet<number>, client: Client): number | undefined;
+  /**
+   * First picks as indexes to be walked round and round, for an engine that picks by itself; `undefined` where only
+   * `pick` can tell.
+   */
+  cycle(): Uint16Array | undefined;
 }
 
 /**
  * Makes a policy.
  *
+ * @param choice a name, or a function of the user's
  * @param weights one whole number from 1 to 1000 for each backend, in the order of the pool
+ * @param backends what a function is shown of them, at the moment of the call
  */
-export function createPolicy(name: PolicyName, weights: readonly number[]): Policy {
-  switch (name) {
+export function createPolicy(
+  choice: PolicyName | PickFunction,
+  weights: readonly number[],
+  backends: () => readonly PickBackend[],
+): Policy {
+  if (typeof choice === 'function') return new CustomPolicy(choice, weights.length, backends);
+  switch (choice) {
     case 'round-robin':
       return new RoundRobin(weights);
   }

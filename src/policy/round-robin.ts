@@ -1,5 +1,8 @@
 import type { Policy } from './policy.js';
 
+/** Entries of a published cycle at most. */
+const CYCLE_MAX = 65_536;
+
 /**
  * Smooth weighted round-robin: each backend gets its share, spread out over the cycle. Weights 5:1:1
  * serve a a b a c a a, and not five in a row.
@@ -21,7 +24,7 @@ export class RoundRobin implements Policy {
 
   /** @param weights whole numbers above 0, one a backend */
   constructor(weights: readonly number[]) {
-    this.#weights = weights;
+    this.#weights = shortened(weights);
     this.#credits = weights.map(() => 0);
     this.#retryCredits = weights.map(() => 0);
   }
@@ -45,4 +48,34 @@ export class RoundRobin implements Policy {
     if (best !== undefined) credits[best] = bestCredit - total;
     return best;
   }
+
+  /** The order of first picks, once round. */
+  cycle(): Uint16Array {
+    const length = sumOf(this.#weights);
+    const fresh = new RoundRobin(this.#weights);
+    const tried: ReadonlySet<number> = new Set();
+    return Uint16Array.from({ length }, () => fresh.pick(tried) ?? 0);
+  }
+}
+
+/**
+ * The same shares in the smallest numbers. Where even those make a cycle too long they are scaled down and rounded,
+ * each to 1 at least.
+ */
+function shortened(weights: readonly number[]): readonly number[] {
+  const divisor = weights.reduce(greatestCommonDivisor, 0);
+  const exact = weights.map((weight) => weight / divisor);
+  const total = sumOf(exact);
+  if (total <= CYCLE_MAX) return exact;
+  // Room for each that is rounded up to 1.
+  const scale = (CYCLE_MAX - weights.length) / total;
+  return exact.map((weight) => Math.max(1, Math.floor(weight * scale)));
+}
+
+function greatestCommonDivisor(one: number, other: number): number {
+  return other === 0 ? one : greatestCommonDivisor(other, one % other);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

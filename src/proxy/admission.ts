@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../errors.js';
 import { throwLater } from './emit.js';
+import { allTaken } from './entrance.js';
 import type { Listener } from './listener.js';
 
 /** How long listeners stay paused when no session ends meanwhile: the shortage may be someone else's. */
@@ -55,7 +56,7 @@ export class Admission {
     else if (this.#paused) this.#wait(client);
     else if (this.#isFull) {
       this.#wait(client);
-      this.pause(`${this.#maxSessions} sessions are open, as many as the file descriptors allow`);
+      this.pause(allTaken(this.#maxSessions));
     } else {
       const shortage = this.#start(client);
       if (shortage === undefined) return;

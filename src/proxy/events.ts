@@ -5,7 +5,9 @@ import type { Session } from './session.js';
 export interface BackendErrorEvent {
   /** Name of the backend. */
   readonly backend: string;
-  /** `ERR_SPLICEWAY_BACKEND_FAILED`. */
+  /** Attempts that it stands for: with native accept and no listener of `session`, those of a moment are one event. */
+  readonly count: number;
+  /** `ERR_SPLICEWAY_BACKEND_FAILED`; the last one, where there are several. */
   readonly error: SplicewayError;
 }
 
@@ -26,7 +28,10 @@ export interface ResumeEvent {
 }
 
 export interface ProxyEvents {
-  /** A client was taken; its backend is being connected. */
+  /**
+   * A client was taken; its backend is being connected. Where the engine accepts by itself, it makes sessions known
+   * only while somebody listens here, those that it has to ask about excepted.
+   */
   session: [session: Session];
   /** One address of a backend could not be reached, or its name not be resolved. The next one is tried. */
   backendError: [event: BackendErrorEvent];
@@ -34,7 +39,7 @@ export interface ProxyEvents {
   noBackend: [event: NoBackendEvent];
   /** One line for a person. Goes to `process.emitWarning` when nobody listens. */
   warning: [message: string];
-  /** The proxy stopped accepting, for want of descriptors; clients queue in the kernel. */
+  /** A listener stopped accepting, for want of descriptors; clients queue in the kernel. */
   listenerPaused: [event: PauseEvent];
   listenerResumed: [event: ResumeEvent];
 }

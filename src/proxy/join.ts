@@ -76,9 +76,14 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
 function engineFor(choice: EngineChoice): Engine {
   const existing = engines.get(choice);
   if (existing !== undefined) return existing;
-  // Joins are not counted by listener and backend; one row of each is the least that an engine has.
-  const threads = Math.min(availableParallelism(), THREADS_MAX);
-  const chosen = createEngine(choice, { listeners: 1, backends: 1, threads });
+  const chosen = createEngine(choice, {
+    // Joins are not counted by listener and backend; one row of each is the least that an engine has.
+    listeners: 1,
+    backends: 1,
+    threads: Math.min(availableParallelism(), THREADS_MAX),
+    transfer: 'auto',
+    busyPollUs: 0,
+  });
   if (chosen.warning !== undefined) process.emitWarning(chosen.warning, 'SplicewayWarning');
   engines.set(choice, chosen.engine);
   return chosen.engine;

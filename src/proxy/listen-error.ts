@@ -33,6 +33,8 @@ const unixAdvice: Advice = {
   EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
   ENOENT: 'the folder does not exist; create it first',
+  ENOTSUP:
+    'its file system has no hard links, which taking the listener from Node needs; choose another folder, or accept node',
   ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',
 };
 

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { type ListenOptions, Server, type Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 import { formatAddress } from '../config/address.js';
 import type { Address } from '../config/types.js';
 import type { Descriptors } from '../engine/native/descriptors.js';
@@ -56,14 +57,15 @@ export class Listener {
   /**
    * Resolves when connections are accepted.
    *
+   * @param exclusive in a worker of `node:cluster`: not shared with the others
    * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`
    */
-  async open(): Promise<void> {
+  async open(exclusive = false): Promise<void> {
     const address = this.#address;
     try {
       await this.#file?.prepare();
       const server = this.#createServer();
-      server.listen({ ...listenOptions(address), backlog: BACKLOG });
+      server.listen({ ...listenOptions(address), backlog: BACKLOG, exclusive });
       await once(server, 'listening');
       this.#file?.bound();
       this.#binder = server;
@@ -72,6 +74,26 @@ export class Listener {
     } catch (error) {
       throw listenError(formatAddress(address), error as Error);
     }
+  }
+
+  /**
+   * Opens it for somebody else to accept: clients queue in the kernel until `take()`, and then for whoever accepts.
+   *
+   * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`
+   */
+  async openPaused(): Promise<void> {
+    await this.open(true);
+    // Node has looked for no client yet: there was no turn of the event loop since it began to listen.
+    if (this.pause()) return;
+    const code = this.#reserve < 0 ? getSystemErrorName(this.#reserve) : 'ENOTSUP';
+    const cause = Object.assign(new Error(`the listener cannot be detached (${code})`), { code });
+    this.close();
+    throw listenError(formatAddress(this.#address), cause);
+  }
+
+  /** The descriptor of a listener that is paused, which the caller owns from now on. */
+  take(): number {
+    return this.#takeReserve();
   }
 
   /** Where it is bound, with the real port. */

@@ -1,12 +1,15 @@
 /** From what an engine tells about a session to what users see. */
 import type { Socket } from 'node:net';
-import type { ResolvedAddress } from '../engine/engine.js';
+import type { ClientAddress, ResolvedAddress } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
-import type { ClientAddress } from './session.js';
 
-/** Read it before the engine takes the socket: afterwards nobody knows. */
+/**
+ * Read it before the engine takes the socket: afterwards nobody knows. A client that came over IPv4 to a listener on
+ * all interfaces has its IPv4 address, which Node writes as `::ffff:127.0.0.1`.
+ */
 export function clientOf(socket: Socket): ClientAddress {
-  return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+  const address = socket.remoteAddress ?? '';
+  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port: socket.remotePort ?? 0 };
 }
 
 /** `127.0.0.1:3306`, `[::1]:3306` or `unix:/path`. */

@@ -25,12 +25,16 @@ export interface PoolInternals {
 }
 
 export interface PoolEvents {
+  /** Addresses came, went, or changed places. Not called for those that a backend has from its beginning. */
+  onAddressesChanged(backend: PoolBackend): void;
   /** A name did not resolve. What it resolved to before stays in use. */
   onResolveFailed(backend: PoolBackend, error: Error): void;
 }
 
 /** One backend with its current addresses. */
 export class PoolBackend {
+  /** Its index in the pool. */
+  readonly row: number;
   readonly name: string;
   readonly weight: number;
   /** True for a DNS name, which may resolve to something else next time. */
@@ -45,9 +49,16 @@ export class PoolBackend {
   /** No lookup before this time of the clock. */
   #notBefore = Number.NEGATIVE_INFINITY;
   #failuresInARow = 0;
-  #unresolvedClients = 0;
+  #movedAt = Number.NEGATIVE_INFINITY;
+  #failedClients = 0;
 
-  constructor(config: BackendConfig, events: PoolEvents, internals: PoolInternals = {}) {
+  constructor(
+    config: BackendConfig,
+    row: number,
+    events: PoolEvents,
+    internals: PoolInternals = {},
+  ) {
+    this.row = row;
     this.name = config.name;
     this.weight = config.weight;
     this.#address = config.address;
@@ -69,21 +80,26 @@ export class PoolBackend {
     return this.#generation;
   }
 
-  /** Clients that could not be sent here because the name had no address. */
-  get unresolvedClients(): number {
-    return this.#unresolvedClients;
+  /** When it last got an address that it did not have before; on the clock of the pool. */
+  get movedAt(): number {
+    return this.#movedAt;
   }
 
-  /** Counts a client that found no address here. */
-  countUnresolved(): void {
-    this.#unresolvedClients += 1;
+  /**
+   * Tells how many clients have found none of its addresses answering, since the start: the name is looked up again
+   * when they have become more.
+   */
+  noteFailedClients(count: number): void {
+    if (count <= this.#failedClients) return;
+    this.#failedClients = count;
+    void this.resolve();
   }
 
   /** Puts an address that failed behind the others, so that the next client does not pay for it again. */
   demote(failed: ResolvedAddress): void {
     if (this.#addresses.length < 2) return;
     const others = this.#addresses.filter((address) => !isSame(address, failed));
-    if (others.length === this.#addresses.length - 1) this.#addresses = [...others, failed];
+    if (others.length === this.#addresses.length - 1) this.#setAddresses([...others, failed]);
   }
 
   /**
@@ -133,20 +149,37 @@ export class PoolBackend {
       list.some((other) => isSame(address, other));
     const known = isIn(this.#addresses);
     const fresh = found.filter((address) => !known(address));
-    this.#addresses = [...fresh, ...this.#addresses.filter(isIn(found))];
+    if (fresh.length > 0) this.#movedAt = this.#now();
+    this.#setAddresses([...fresh, ...this.#addresses.filter(isIn(found))]);
+  }
+
+  #setAddresses(addresses: readonly ResolvedAddress[]): void {
+    const before = this.#addresses;
+    const isSameAt = (address: ResolvedAddress, index: number) => {
+      const other = before[index];
+      return other !== undefined && isSame(address, other);
+    };
+    if (addresses.length === before.length && addresses.every(isSameAt)) return;
+    this.#addresses = addresses;
+    this.#events.onAddressesChanged(this);
   }
 }
 
 /** All backends, in the order of the configuration. */
 export class Pool {
   readonly backends: readonly PoolBackend[];
+  /** The clock that all times of the pool are of. */
+  readonly now: () => number;
+  #searching: NodeJS.Timeout | undefined;
 
   constructor(
     configs: readonly BackendConfig[],
     events: PoolEvents,
     internals: PoolInternals = {},
   ) {
-    this.backends = configs.map((config) => new PoolBackend(config, events, internals));
+    this.now = internals.now ?? (() => performance.now());
+    const withClock = { ...internals, now: this.now };
+    this.backends = configs.map((config, row) => new PoolBackend(config, row, events, withClock));
   }
 
   /** @throws RangeError for an index that the pool does not have: a mistake in this program */
@@ -170,6 +203,22 @@ export class Pool {
   async resolveAll(limitMs: number): Promise<readonly PoolBackend[]> {
     await waitAtMost(Promise.all(this.backends.map((backend) => backend.resolve())), limitMs);
     return this.backends.filter(({ isName, generation }) => isName && generation === 0);
+  }
+
+  /**
+   * Looks up in the background, until each is found, the names that have no address: where clients pass such a
+   * backend over without a word, nobody else would.
+   */
+  searchMissing(): void {
+    const missing = this.backends.filter(({ addresses }) => addresses.length === 0);
+    if (missing.length === 0) return;
+    for (const backend of missing) void backend.resolve();
+    this.#searching = setTimeout(() => this.searchMissing(), LOOKUP_PAUSE_MS);
+    this.#searching.unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#searching);
   }
 }
 

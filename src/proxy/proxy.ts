@@ -1,24 +1,30 @@
 /** Listeners, a pool and an engine, put together. */
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { formatAddress, parseAddress } from '../config/address.js';
 import { type Duration, parseDuration } from '../config/duration.js';
-import { type ProxyOptions, parseOptions } from '../config/schema.js';
+import {
+  NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE,
+  type ProxyOptions,
+  parseOptions,
+} from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
-import type { CloseReason, Engine } from '../engine/engine.js';
+import type { ClientAddress, Engine, ResolvedAddress, Route } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
-import { createPolicy } from '../policy/policy.js';
-import { Admission } from './admission.js';
+import { createPolicy, type Policy } from '../policy/policy.js';
 import { checkOptions } from './check-options.js';
 import { emitSafely } from './emit.js';
-import type { ProxyEvents } from './events.js';
-import { Listener, type ListenerAddress } from './listener.js';
-import { attemptError, clientOf, droppedClients, resolveError, slowLookup } from './observe.js';
+import { type Entrance, whoAccepts } from './entrance.js';
+import type { ListenerAddress } from './listener.js';
+import { NativeEntrance } from './native-entrance.js';
+import { NodeEntrance } from './node-entrance.js';
+import { attemptError, resolveError, slowLookup } from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
 import { type Pick, PoolRoute } from './route.js';
-import { Session } from './session.js';
+import type { Session } from './session.js';
+import { SessionEmitter } from './session-emitter.js';
+import { Sessions } from './sessions.js';
 import { type ProxyStats, readStats } from './stats.js';
 import { Warnings } from './warnings.js';
 
@@ -37,19 +43,16 @@ export type ProxyInternals = PoolInternals;
 
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: it is what users call it, and nobody here needs the other one
-export class Proxy extends EventEmitter<ProxyEvents> {
+export class Proxy extends SessionEmitter {
   readonly #config: ProxyConfig;
   readonly #pool: Pool;
   readonly #engine: Engine;
   readonly #engineReason: string;
-  readonly #policyPick: Pick;
-  readonly #listeners: readonly Listener[];
-  readonly #admission: Admission;
-  readonly #sessions = new Set<Session>();
-  /** Names of the listeners; the row after them counts the handoffs. */
-  #names: readonly string[] = [];
+  readonly #policy: Policy;
+  readonly #sessions: Sessions;
+  readonly #entrance: Entrance;
+  readonly #accept: 'native' | 'node';
   readonly #warnings = new Warnings((message) => this.#warn(message));
-  #lastId = 0;
   #closing: Promise<void> | undefined;
   #endDrain: (() => void) | undefined;
   #finalStats: ProxyStats | undefined;
@@ -57,38 +60,53 @@ export class Proxy extends EventEmitter<ProxyEvents> {
   /** @internal Use `createProxy()`. */
   constructor(config: ProxyConfig, chosen: ChosenEngine, internals: ProxyInternals) {
     super();
+    const { engine, native } = chosen;
     this.#config = config;
-    this.#engine = chosen.engine;
+    this.#engine = engine;
     this.#engineReason = chosen.reason;
     this.#pool = new Pool(
       config.backends,
-      { onResolveFailed: (backend, error) => this.#resolveFailed(backend, error) },
+      {
+        onAddressesChanged: ({ row, addresses }) => engine.setBackend(row, addresses),
+        onResolveFailed: (backend, error) => this.#resolveFailed(backend, error),
+      },
       internals,
     );
+    for (const { row, addresses } of this.#pool.backends) engine.setBackend(row, addresses);
     const weights = config.backends.map(({ weight }) => weight);
-    const policy = createPolicy(config.policy, weights);
-    this.#policyPick = (tried) => policy.pick(tried);
-    this.#listeners = config.listen.map(
-      (address, row) =>
-        new Listener(
-          address,
-          {
-            onConnection: (socket) => this.#admission.take(socket, row),
-            onAcceptError: (error) => this.#acceptFailed(row, error),
-          },
-          chosen.descriptors,
-        ),
-    );
-    this.#admission = new Admission(this.#listeners, chosen.engine.maxSessions, {
-      openSessions: () => this.#sessions.size,
-      start: (socket, row) => {
-        this.#startSession(socket, row, this.#names[row] ?? '', this.#policyPick);
-      },
-      onPaused: (reason) =>
-        emitSafely(this, 'listenerPaused', { reason, openSessions: this.#sessions.size }),
-      onResumed: () => emitSafely(this, 'listenerResumed', { openSessions: this.#sessions.size }),
-      onDropped: (clients) => this.#warnings.count('dropped', clients, droppedClients),
+    this.#policy = createPolicy(config.policy, weights, () => this.stats().backends);
+    const timeouts = {
+      connectMs: config.connectTimeoutMs,
+      idleMs: config.idleTimeoutMs,
+      halfCloseMs: config.halfCloseTimeoutMs,
+    };
+    this.#sessions = new Sessions({
+      emitter: this,
+      engine,
+      pool: this.#pool,
+      timeouts,
+      onAttemptFailed: (backend, address, code) => this.#attemptFailed(backend, address, code, 1),
+      onEnded: () => this.#entrance.sessionEnded(),
     });
+    const host = {
+      emitter: this,
+      sessions: this.#sessions,
+      warnings: this.#warnings,
+      openSessions: () => this.stats().sessions.open,
+      route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
+    };
+    this.#accept = whoAccepts(config, chosen);
+    if (this.#accept === 'native' && native !== undefined) {
+      this.#entrance = new NativeEntrance(config.listen, native, this.#policy.cycle(), {
+        ...host,
+        pool: this.#pool,
+        timeouts,
+        onAttemptFailed: (...failure) => this.#attemptFailed(...failure),
+      });
+      this.watchListeners((isHeard) => this.#entrance.observe(isHeard));
+    } else {
+      this.#entrance = new NodeEntrance(config.listen, chosen, host);
+    }
     if (chosen.warning !== undefined) this.#warnings.say(chosen.warning);
   }
 
@@ -100,16 +118,16 @@ export class Proxy extends EventEmitter<ProxyEvents> {
       for (const { name } of await this.#pool.resolveAll(connectTimeoutMs)) {
         this.#warnings.say(slowLookup(name, connectTimeoutMs));
       }
-      for (const listener of this.#listeners) {
-        await listener.open();
-        this.#names = [...this.#names, listener.name];
-      }
+      await this.#entrance.open();
     } catch (error) {
       await this.close();
       throw error;
     }
     // Later, so that whoever awaits `createProxy()` has had the time to listen.
-    setImmediate(() => this.#warnings.release());
+    setImmediate(() => {
+      this.#warnings.release();
+      this.#entrance.observe(this.listenerCount('session') > 0);
+    });
   }
 
   /** Which engine runs, and why. */
@@ -117,14 +135,19 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     return { name: this.#engine.name, reason: this.#engineReason };
   }
 
+  /** Who accepts clients: the engine by itself, or Node. */
+  get accept(): 'native' | 'node' {
+    return this.#accept;
+  }
+
   /** Where it listens, in the order of the options, with real ports; also after `close()`. */
   addresses(): ListenerAddress[] {
-    return this.#listeners.map((listener) => listener.address);
+    return [...this.#entrance.addresses];
   }
 
   /** The figures now; after `close()` the last ones. */
   stats(): ProxyStats {
-    return this.#finalStats ?? readStats(this.#engine, this.#names, this.#pool.backends);
+    return this.#finalStats ?? readStats(this.#engine, this.#entrance.names, this.#pool.backends);
   }
 
   /**
@@ -144,10 +167,12 @@ export class Proxy extends EventEmitter<ProxyEvents> {
         'the proxy is closed and takes no more sockets; create a new one with createProxy()',
       );
     }
-    const pick =
-      options.backend === undefined ? this.#policyPick : this.#pickNamed(options.backend);
+    const named = options.backend === undefined ? undefined : this.#pickNamed(options.backend);
     checkSocket(socket);
-    return this.#startSession(socket, this.#listeners.length, 'handoff', pick);
+    const origin = { row: this.#config.listen.length, listener: 'handoff' };
+    return this.#sessions.start(socket, origin, (client) =>
+      named === undefined ? this.#policyRoute(client, origin.listener) : this.#route(named),
+    );
   }
 
   /**
@@ -175,62 +200,31 @@ export class Proxy extends EventEmitter<ProxyEvents> {
   }
 
   async #close(drainMs: number): Promise<void> {
-    for (const listener of this.#listeners) listener.close();
-    this.#admission.close();
-    if (drainMs > 0 && this.#sessions.size > 0) await this.#drain(drainMs);
-    for (const session of this.#sessions) session.destroy();
+    this.#entrance.close();
+    const drained = this.#engine.drain();
+    if (drainMs > 0) await this.#drain(drained, drainMs);
     await this.#engine.close();
     this.#warnings.flush();
     this.#finalStats = this.stats();
   }
 
   /** Resolves when the last session has ended, the time is over, or `#endDrain` is called. */
-  async #drain(drainMs: number): Promise<void> {
+  async #drain(drained: Promise<void>, drainMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
+    const cut = new Promise<void>((resolve) => {
       this.#endDrain = resolve;
       timer = setTimeout(resolve, drainMs);
     });
+    await Promise.race([drained, cut]);
     clearTimeout(timer);
   }
 
-  #startSession(socket: Socket, row: number, listener: string, pick: Pick): Session {
-    const { connectTimeoutMs, idleTimeoutMs, halfCloseTimeoutMs } = this.#config;
-    const session = new Session({ id: this.#lastId + 1, client: clientOf(socket), listener });
-    const engineSession = this.#engine.connect({
-      client: socket,
-      listener: row,
-      route: new PoolRoute(this.#pool, pick, connectTimeoutMs),
-      timeouts: {
-        connectMs: connectTimeoutMs,
-        idleMs: idleTimeoutMs,
-        halfCloseMs: halfCloseTimeoutMs,
-      },
-      observer: {
-        onAttemptFailed: (backend, address, code) => {
-          const pooled = this.#pool.backend(backend);
-          pooled.demote(address);
-          this.#backendFailed(pooled.name, () => attemptError(pooled.name, address, code));
-        },
-        onOpen: (backend) => session.markOpen(this.#pool.backend(backend).name),
-        onClose: (reason, error) => this.#sessionClosed(session, reason, error),
-      },
-    });
-    this.#lastId += 1;
-    session.attach(engineSession);
-    this.#sessions.add(session);
-    emitSafely(this, 'session', session);
-    return session;
+  #policyRoute(client: ClientAddress, listener: string): Route {
+    return this.#route((tried) => this.#policy.pick(tried, { client, listener }));
   }
 
-  #sessionClosed(session: Session, reason: CloseReason, error: SplicewayError | undefined): void {
-    this.#sessions.delete(session);
-    if (this.#sessions.size === 0) this.#endDrain?.();
-    this.#admission.sessionEnded();
-    if (reason === 'no-backend' && error !== undefined) {
-      emitSafely(this, 'noBackend', { session, error });
-    }
-    session.markClosed(reason, error);
+  #route(pick: Pick): Route {
+    return new PoolRoute(this.#pool, pick, this.#config.connectTimeoutMs);
   }
 
   /** With a named backend only that one is tried. */
@@ -254,17 +248,20 @@ export class Proxy extends EventEmitter<ProxyEvents> {
     else this.#backendFailed(name, () => resolveError(name, cause));
   }
 
-  /** A stack trace for each of a thousand clients is worth avoiding when nobody wants it. */
-  #backendFailed(backend: string, makeError: () => SplicewayError): void {
-    if (this.listenerCount('backendError') === 0) return;
-    emitSafely(this, 'backendError', { backend, error: makeError() });
+  #attemptFailed(row: number, address: ResolvedAddress, code: string, count: number): void {
+    const backend = this.#pool.backend(row);
+    backend.demote(address);
+    // Only the counters tell whether that was the last address of the backend for somebody.
+    if (backend.isName && this.#accept === 'native') {
+      backend.noteFailedClients(this.#engine.counters.backend(row).failed);
+    }
+    this.#backendFailed(backend.name, () => attemptError(backend.name, address, code), count);
   }
 
-  #acceptFailed(row: number, error: Error): void {
-    const { code = error.message } = error as NodeJS.ErrnoException;
-    const what = `${this.#names[row]} cannot accept (${code})`;
-    if (this.#admission.pause(what)) return;
-    this.#warnings.count(what, 1, (count) => (count === 1 ? what : `${what}, ${count} times`));
+  /** A stack trace for each of a thousand clients is worth avoiding when nobody wants it. */
+  #backendFailed(backend: string, makeError: () => SplicewayError, count = 1): void {
+    if (this.listenerCount('backendError') === 0) return;
+    emitSafely(this, 'backendError', { backend, error: makeError(), count });
   }
 
   #warn(message: string): void {
@@ -279,7 +276,7 @@ export class Proxy extends EventEmitter<ProxyEvents> {
  * @param options see `ProxyOptions`; checked, and every wrong value named in the error
  * @returns when every listener accepts
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS`, `…_INVALID_DURATION`,
- *   `…_LISTEN`, `…_ENGINE_UNAVAILABLE`
+ *   `…_LISTEN`, `…_ENGINE_UNAVAILABLE`, `…_RESOURCE_LIMIT`
  */
 export async function createProxy(options: ProxyOptions): Promise<Proxy> {
   return createProxyFromConfig(parseOptions(options));
@@ -290,11 +287,17 @@ export async function createProxyFromConfig(
   config: ProxyConfig,
   internals: ProxyInternals = {},
 ): Promise<Proxy> {
-  const chosen = createEngine(config.engine, {
+  const { engine, accept, listen, backends, threads, transfer, busyPollUs } = config;
+  if (engine === 'stream' && accept === 'native') {
+    throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE);
+  }
+  const chosen = createEngine(accept === 'native' ? 'native' : engine, {
     // One row more, for the handoffs.
-    listeners: config.listen.length + 1,
-    backends: config.backends.length,
-    threads: config.threads,
+    listeners: listen.length + 1,
+    backends: backends.length,
+    threads,
+    transfer,
+    busyPollUs,
   });
   const proxy = new Proxy(config, chosen, internals);
   await proxy.start();

@@ -1,9 +1,10 @@
 /** The backends to try for one client. */
-import type { ResolvedAddress, Route, Target } from '../engine/engine.js';
+import type { ResolvedAddress, Route } from '../engine/engine.js';
+import { throwLater } from './emit.js';
 import type { Pool } from './pool.js';
 import { waitAtMost } from './wait.js';
 
-/** As `Policy.pick`. A route needs no more of a policy, and a named backend needs no policy at all. */
+/** As `Policy.pick`, for one client. A route needs no more of a policy, and a named backend needs no policy at all. */
 export type Pick = (tried: ReadonlySet<number>) => number | undefined;
 
 /** What was known of a backend when it was tried. */
@@ -35,49 +36,57 @@ export class PoolRoute implements Route {
   }
 
   /** In the common case the answer is there at once, and no promise is made. */
-  next(): Target | undefined | Promise<Target | undefined> {
+  next(): number | undefined | Promise<number | undefined> {
     // Whoever asks again has failed at every address of the last one: it may have moved.
     if (this.#last !== undefined) void this.#pool.backend(this.#last).resolve();
     this.#last = undefined;
-    const backend = this.#secondRound === undefined ? this.#pick(this.#tried) : undefined;
+    const backend = this.#secondRound === undefined ? this.#pickSafely() : undefined;
     if (backend === undefined) return this.#nextOfSecondRound();
     this.#tried.add(backend);
     const { addresses } = this.#pool.backend(backend);
     return addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
   }
 
-  #try(backend: number): Target {
+  /** A policy of the user's may throw. Its client gets no other backend, and the error is heard of. */
+  #pickSafely(): number | undefined {
+    try {
+      return this.#pick(this.#tried);
+    } catch (error) {
+      this.#secondRound = [];
+      throwLater(error);
+      return undefined;
+    }
+  }
+
+  #try(backend: number): number {
     const { addresses, generation, isName } = this.#pool.backend(backend);
-    if (isName) this.#trials.push({ backend, addresses, generation });
-    return this.#give(backend, addresses);
+    if (isName && addresses.length > 0) this.#trials.push({ backend, addresses, generation });
+    return this.#give(backend);
   }
 
-  #give(backend: number, addresses: readonly ResolvedAddress[]): Target {
+  #give(backend: number): number {
     this.#last = backend;
-    return { backend, addresses };
+    return backend;
   }
 
-  /** A name that has never resolved. */
-  async #resolveThenTry(backend: number): Promise<Target | undefined> {
+  /** A name that has never resolved. Without an address, it fails as any backend does that cannot be reached. */
+  async #resolveThenTry(backend: number): Promise<number> {
     await this.#lookup(backend);
-    const pooled = this.#pool.backend(backend);
-    if (pooled.addresses.length > 0) return this.#try(backend);
-    pooled.countUnresolved();
-    return this.next();
+    return this.#try(backend);
   }
 
-  #nextOfSecondRound(): undefined | Promise<Target | undefined> {
+  #nextOfSecondRound(): undefined | Promise<number | undefined> {
     this.#secondRound ??= this.#trials.splice(0);
     return this.#secondRound.length === 0 ? undefined : this.#retry(this.#secondRound);
   }
 
-  async #retry(round: Trial[]): Promise<Target | undefined> {
+  async #retry(round: Trial[]): Promise<number | undefined> {
     for (let trial = round.shift(); trial !== undefined; trial = round.shift()) {
       const { backend, addresses: before, generation } = trial;
       // The failed attempt may have started a lookup already; its answer is as good as a new one.
       if (this.#pool.backend(backend).generation === generation) await this.#lookup(backend);
       const { addresses } = this.#pool.backend(backend);
-      if (!sameAddresses(before, addresses)) return this.#give(backend, addresses);
+      if (!sameAddresses(before, addresses)) return this.#give(backend);
     }
     return undefined;
   }

@@ -1,16 +1,10 @@
 /** One client joined to one backend, as users of the library see it. */
 import { EventEmitter } from 'node:events';
-import type { CloseReason, EngineSession } from '../engine/engine.js';
+import type { ClientAddress, CloseReason, EngineSession } from '../engine/engine.js';
 import type { SplicewayError } from '../errors.js';
 import { emitSafely } from './emit.js';
 
-export type { CloseReason };
-
-/** Who connected. A client of a unix listener has no address: `''` and port 0. */
-export interface ClientAddress {
-  readonly address: string;
-  readonly port: number;
-}
+export type { ClientAddress, CloseReason };
 
 export type SessionState = 'connecting' | 'open' | 'closed';
 

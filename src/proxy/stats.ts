@@ -58,11 +58,11 @@ export function readStats(
     bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
     listeners: listenerRows,
     handoff,
-    backends: backends.map(({ name, weight, unresolvedClients }, row) => {
-      const counted = figures(counters.backend(row));
-      // A name without addresses never reaches the engine, and was not reachable all the same.
-      return { address: name, weight, ...counted, failed: counted.failed + unresolvedClients };
-    }),
+    backends: backends.map(({ row, name, weight }) => ({
+      address: name,
+      weight,
+      ...figures(counters.backend(row)),
+    })),
   };
 }
 

@@ -6,15 +6,16 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runCommand } from './helpers/command.js';
 import { describeWith, program } from './helpers/programs.js';
-import { engines, ProxyProcess } from './helpers/proxy.js';
+import { ProxyProcess, ways } from './helpers/proxy.js';
 import { redis, redisNeeds, startRedis } from './helpers/redis.js';
 
 describeWith(redisNeeds, 'Redis behind the proxy', () => {
-  describe.each(engines)('%s engine', (engine) => {
+  describe.each(ways)('$name', ({ engine, args }) => {
     const keep = stopAfterwards();
     let proxy: ProxyProcess;
     beforeAll(async () => {
-      proxy = keep(await ProxyProcess.start({ engine, backends: [keep(await startRedis())] }));
+      const backends = [keep(await startRedis())];
+      proxy = keep(await ProxyProcess.start({ engine, backends, args }));
     });
 
     test('a value set by one client is read by another', async () => {

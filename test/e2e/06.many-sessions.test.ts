@@ -2,12 +2,12 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { LoadProgram } from './helpers/load/load-program.js';
 import { cpuShare, residentBytes } from './helpers/process-usage.js';
 import { describeWhere } from './helpers/programs.js';
-import { type OpenFiles, ProxyProcess } from './helpers/proxy.js';
+import { accepts, type OpenFiles, ProxyProcess } from './helpers/proxy.js';
 import { waitUntil } from './helpers/wait.js';
 
 const openFilesNeeded = 20_000;
@@ -37,84 +37,88 @@ async function closeSession(socket: Socket): Promise<void> {
 describeWhere(
   enoughFiles,
   `to run: ulimit -n ${openFilesNeeded}`,
-  'many sessions, native engine, accepted by Node',
+  'many sessions, native engine',
   () => {
-    const keep = stopAfterwards();
-    let load: LoadProgram;
-    let proxy: ProxyProcess;
-    let filesBefore: OpenFiles;
+    describe.each(accepts)('%s accept', (accept) => {
+      const keep = stopAfterwards();
+      let load: LoadProgram;
+      let proxy: ProxyProcess;
+      let filesBefore: OpenFiles;
 
-    /** Sessions end a moment after their clients see it, and pipes that nobody needs a little later. */
-    const filesBackToBefore = () =>
-      waitUntil(() => sameFiles(proxy.openFiles(), filesBefore), {
-        what: 'open files of the proxy to be what they were before',
-      }).catch((error: Error) => {
-        const counts = [filesBefore, proxy.openFiles()].map((files) => JSON.stringify(files));
-        throw new Error(`${error.message}: ${counts[0]} before, ${counts[1]} now`);
+      /** Sessions end a moment after their clients see it, and pipes that nobody needs a little later. */
+      const filesBackToBefore = () =>
+        waitUntil(() => sameFiles(proxy.openFiles(), filesBefore), {
+          what: 'open files of the proxy to be what they were before',
+        }).catch((error: Error) => {
+          const counts = [filesBefore, proxy.openFiles()].map((files) => JSON.stringify(files));
+          throw new Error(`${error.message}: ${counts[0]} before, ${counts[1]} now`);
+        });
+
+      beforeAll(async () => {
+        load = keep(await LoadProgram.start());
+        proxy = keep(
+          await ProxyProcess.start({
+            engine: 'native',
+            backends: [load],
+            args: ['--accept', accept],
+          }),
+        );
+        filesBefore = proxy.openFiles();
       });
 
-    beforeAll(async () => {
-      load = keep(await LoadProgram.start());
-      proxy = keep(
-        await ProxyProcess.start({
-          engine: 'native',
-          backends: [load],
-          args: ['--accept', 'node'],
-        }),
-      );
-      filesBefore = proxy.openFiles();
-    });
-
-    test('an idle session holds two sockets and no pipe', async () => {
-      const socket = await openSession(proxy.port);
-      const expected = { others: filesBefore.others + 2, pipes: filesBefore.pipes };
-      await waitUntil(() => sameFiles(proxy.openFiles(), expected), {
-        what: 'the session to hold two descriptors and no pipe',
+      test('an idle session holds two sockets and no pipe', async () => {
+        const socket = await openSession(proxy.port);
+        const expected = { others: filesBefore.others + 2, pipes: filesBefore.pipes };
+        await waitUntil(() => sameFiles(proxy.openFiles(), expected), {
+          what: 'the session to hold two descriptors and no pipe',
+        });
+        await closeSession(socket);
+        await filesBackToBefore();
       });
-      await closeSession(socket);
-      await filesBackToBefore();
-    });
 
-    test('4,000 sessions at once each echo 1 MiB, byte for byte', {
-      timeout: 240_000,
-    }, async () => {
-      const sessions = 4000;
-      const reply = await load.run({
-        kind: 'together',
-        port: proxy.port,
-        sessions,
-        bytes: 1024 * 1024,
+      test('4,000 sessions at once each echo 1 MiB, byte for byte', {
+        timeout: 240_000,
+      }, async () => {
+        const sessions = 4000;
+        const reply = await load.run({
+          kind: 'together',
+          port: proxy.port,
+          sessions,
+          bytes: 1024 * 1024,
+        });
+        expect(reply).toEqual({ verified: sessions, mostOpen: sessions, errors: [] });
+        await filesBackToBefore();
       });
-      expect(reply).toEqual({ verified: sessions, mostOpen: sessions, errors: [] });
-      await filesBackToBefore();
-    });
 
-    /** The proxy rests: it takes what its figures and timers take, not what a loop that spins does. */
-    const rests = async () => expect(await cpuShare(proxy.pid)).toBeLessThan(0.3);
+      /** The proxy rests: it takes what its figures and timers take, not what a loop that spins does. */
+      const rests = async () => expect(await cpuShare(proxy.pid)).toBeLessThan(0.3);
 
-    test('20,000 sessions leave nothing open, no memory taken and no core busy', {
-      timeout: 120_000,
-    }, async () => {
-      const run = (sessions: number) =>
-        load.run({ kind: 'in turn', port: proxy.port, sessions, bytes: 1000, concurrency: 50 });
-      // The heap's reserve is filled; what counts is growth from here on.
-      await run(4000);
-      const before = residentBytes(proxy.pid);
-      const sessions = 20_000;
-      expect(await run(sessions)).toMatchObject({ verified: sessions, errors: [] });
-      await filesBackToBefore();
-      expect(residentBytes(proxy.pid) - before).toBeLessThan(40 * 1024 * 1024);
-      await rests();
-    });
+      test('20,000 sessions leave nothing open, no memory taken and no core busy', {
+        timeout: 120_000,
+      }, async () => {
+        const run = (sessions: number) =>
+          load.run({ kind: 'in turn', port: proxy.port, sessions, bytes: 1000, concurrency: 50 });
+        // The heap's reserve is filled; what counts is growth from here on.
+        await run(4000);
+        const before = residentBytes(proxy.pid);
+        const sessions = 20_000;
+        expect(await run(sessions)).toMatchObject({ verified: sessions, errors: [] });
+        await filesBackToBefore();
+        expect(residentBytes(proxy.pid) - before).toBeLessThan(40 * 1024 * 1024);
+        await rests();
+      });
 
-    test('resets by the client, with bytes under way, leave nothing open and no core busy', async () => {
-      const sockets = await Promise.all(Array.from({ length: 200 }, () => openSession(proxy.port)));
-      for (const socket of sockets) {
-        socket.write(Buffer.alloc(256 * 1024));
-        socket.resetAndDestroy();
-      }
-      await filesBackToBefore();
-      await rests();
+      test('resets by the client, with bytes under way, leave nothing open and no core busy', async () => {
+        const sockets = await Promise.all(
+          Array.from({ length: 200 }, () => openSession(proxy.port)),
+        );
+        for (const socket of sockets) {
+          socket.write(Buffer.alloc(256 * 1024));
+          socket.resetAndDestroy();
+        }
+        await filesBackToBefore();
+        await rests();
+      });
     });
   },
 );

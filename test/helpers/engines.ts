@@ -1,4 +1,5 @@
-/** The engines that the behaviour suite runs on. */
+/** The engines that the behaviour suite runs on, and who accepts for them. */
+import type { ProxyOptions } from '../../src/config/schema.js';
 import { loadAddon } from '../../src/engine/native/addon.js';
 
 export type EngineName = 'native' | 'stream';
@@ -7,6 +8,23 @@ const all: readonly EngineName[] = ['stream', 'native'];
 
 /** Both, unless the environment names one of them: never fewer by accident. */
 export const engines: readonly EngineName[] = chosen();
+
+/** An engine, or the native one behind Node's `net.Server`. */
+export type Way = EngineName | 'native behind node';
+
+/** For what does not depend on who accepts, `engines` will do. */
+export const ways: readonly Way[] = engines.flatMap((engine): Way[] =>
+  engine === 'native' ? ['native', 'native behind node'] : [engine],
+);
+
+export function engineOf(way: Way): EngineName {
+  return way === 'stream' ? 'stream' : 'native';
+}
+
+/** The options that make a proxy go this way. */
+export function optionsOf(way: Way): Pick<ProxyOptions, 'engine' | 'accept'> {
+  return { engine: engineOf(way), accept: way === 'native' ? 'native' : 'node' };
+}
 
 function chosen(): readonly EngineName[] {
   const wanted = process.env.SPLICEWAY_TEST_ENGINES?.split(',') ?? all;

@@ -9,19 +9,19 @@ import {
 } from '../../src/proxy/proxy.js';
 import type { Session, SessionSummary } from '../../src/proxy/session.js';
 import { within } from './deadline.js';
-import type { EngineName } from './engines.js';
+import { optionsOf, type Way } from './engines.js';
 
 export type { RunningProxy };
 
 /** What a test says of its proxy; it listens on any free port of 127.0.0.1, with two loops. */
-export type TestOptions = Omit<ProxyOptions, 'engine'>;
+export type TestOptions = Omit<ProxyOptions, 'engine' | 'accept'>;
 
 export async function startProxy(
-  engine: EngineName,
+  way: Way,
   options: TestOptions,
   internals?: ProxyInternals,
 ): Promise<RunningProxy> {
-  const config = parseOptions({ listen: '127.0.0.1:0', threads: 2, ...options, engine });
+  const config = parseOptions({ listen: '127.0.0.1:0', threads: 2, ...options, ...optionsOf(way) });
   const proxy = await createProxyFromConfig(config, internals);
   onTestFinished(() => proxy.close());
   return proxy;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "every_transfer.h"
 #include "faults.h"
 #include "harness.h"
 #include "sys/sys.h"
@@ -17,9 +18,9 @@
 namespace spliceway::testing {
 namespace {
 
-TEST("rule 14: a reset on one side is a reset on the other, either way") {
+EVERY_TRANSFER_TEST("rule 14: a reset on one side is a reset on the other, either way") {
   for (const bool by_client : {true, false}) {
-    Harness harness;
+    Harness harness({.transfer = transfer});
     Joined joined(harness);
     harness.RunFor(20);
     ResetPeer(by_client ? joined.client : joined.backend);
@@ -32,8 +33,9 @@ TEST("rule 14: a reset on one side is a reset on the other, either way") {
   }
 }
 
-TEST("rule 14: what came before the reset is delivered first, however slow the other side reads") {
-  Harness harness;
+EVERY_TRANSFER_TEST(
+    "rule 14: what came before the reset is delivered first, however slow the other side reads") {
+  Harness harness({.transfer = transfer});
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
                 {.peer_receive_buffer = 4096, .near_send_buffer = 16384});
   const std::string text = Pattern(300'000);
@@ -48,11 +50,12 @@ TEST("rule 14: what came before the reset is delivered first, however slow the o
   CHECK(harness.reason == CloseReason::kReset);
 }
 
-TEST("rule 14: a reset that a write met first is not taken for a clean end by the read after it") {
+EVERY_TRANSFER_TEST(
+    "rule 14: a reset that a write met first is not taken for a clean end by the read after it") {
   // The backend keeps sending to a client that resets: the failed write takes the socket's error
   // away, and the next read of that socket returns 0.
   for (int round = 0; round < 20; ++round) {
-    Harness harness;
+    Harness harness({.transfer = transfer});
     Joined joined(harness);
     const std::string text = Pattern(1 << 20);
     std::size_t written = 0;
@@ -71,8 +74,9 @@ TEST("rule 14: a reset that a write met first is not taken for a clean end by th
   }
 }
 
-TEST("rule 14: a reset after the FIN of the same side is noticed while the other side is silent") {
-  Harness harness;
+EVERY_TRANSFER_TEST(
+    "rule 14: a reset after the FIN of the same side is noticed while the other side is silent") {
+  Harness harness({.transfer = transfer});
   Joined joined(harness);
   EndStream(joined.client);
   std::string got;
@@ -84,10 +88,10 @@ TEST("rule 14: a reset after the FIN of the same side is noticed while the other
         ReadToTheEnd(harness, joined.backend, got) == -ECONNRESET);
 }
 
-TEST(
+EVERY_TRANSFER_TEST(
     "rule 14: a survivor that never reads does not hold the session for ever, nor make the loop "
     "spin") {
-  Harness harness({.timeouts = {.half_close_ms = 300}});
+  Harness harness({.timeouts = {.half_close_ms = 300}, .transfer = transfer});
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
                 {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   const std::string text = Pattern(300'000);
@@ -118,10 +122,11 @@ TEST(
   CHECK_EQUAL(harness.listener_row().open.value(), 1U);
 }
 
-TEST("a side that fails without time-outs does not leave the session open for ever") {
+EVERY_TRANSFER_TEST(
+    "a side that fails without time-outs does not leave the session open for ever") {
   // As join() has it: no time-outs. The survivor does not read, so what the other side sent stays
   // in the pipe.
-  Harness harness;
+  Harness harness({.transfer = transfer});
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
                 {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
   WriteAcknowledged(harness, joined.client, Pattern(300'000));
@@ -131,10 +136,10 @@ TEST("a side that fails without time-outs does not leave the session open for ev
   CHECK(harness.sessions_with_time_out() == 1);
 }
 
-TEST(
+EVERY_TRANSFER_TEST(
     "a survivor that does not acknowledge what came before a reset is reset when its time is "
     "over") {
-  Harness harness({.timeouts = {.half_close_ms = 200}});
+  Harness harness({.timeouts = {.half_close_ms = 200}, .transfer = transfer});
   // All of it fits the survivor's send buffer, so the relay holds nothing, but its peer takes next
   // to none of it.
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
@@ -149,8 +154,8 @@ TEST(
   CHECK(harness.reason == CloseReason::kReset);
 }
 
-TEST("a survivor that leaves while a reset waits for it ends the session at once") {
-  Harness harness;
+EVERY_TRANSFER_TEST("a survivor that leaves while a reset waits for it ends the session at once") {
+  Harness harness({.transfer = transfer});
   Joined joined(harness, {.near_receive_buffer = 1 << 20},
                 {.peer_receive_buffer = 4096, .near_send_buffer = 1 << 20});
   WriteAcknowledged(harness, joined.client, Pattern(200'000));

@@ -1,80 +1,21 @@
 // The engine with its threads, as the addon uses it.
 
-#include "engine/engine.h"
-
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
-#include <memory>
-#include <semaphore>
 #include <string>
 #include <vector>
 
-#include "check.h"
-#include "sockets.h"
+#include "engine_harness.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
 namespace {
-
-constexpr int kDeadlineMs = 10'000;
-
-/// Owns an engine and waits for its doorbell as JavaScript's thread does.
-class EngineHarness {
- public:
-  explicit EngineHarness(std::size_t threads) {
-    int error = 0;
-    engine_ = Engine::Create(
-        {.threads = threads, .listeners = 1, .backends = 1}, [this] { bell_.release(); }, error);
-    CHECK(engine_ != nullptr);
-  }
-
-  Engine& operator*() { return *engine_; }
-  Engine* operator->() { return engine_.get(); }
-  void Stop() { engine_.reset(); }
-
-  /// Collects events until `count` of `kind` have come.
-  void WaitFor(SessionEvent::Kind kind, std::size_t count) {
-    while (Count(kind) < count) {
-      if (!bell_.try_acquire_for(std::chrono::milliseconds(kDeadlineMs)))
-        return Fail(__FILE__, __LINE__, "no event");
-      std::array<SessionEvent, 64> batch;
-      std::size_t taken = 0;
-      do {
-        taken = engine_->TakeEvents(batch);
-        events.insert(events.end(), batch.begin(),
-                      batch.begin() + static_cast<std::ptrdiff_t>(taken));
-      } while (taken == batch.size());
-    }
-  }
-
-  [[nodiscard]] std::size_t Count(SessionEvent::Kind kind) const {
-    std::size_t count = 0;
-    for (const SessionEvent& event : events) count += event.kind == kind ? 1 : 0;
-    return count;
-  }
-
-  std::vector<SessionEvent> events;
-
- private:
-  std::counting_semaphore<> bell_{0};
-  std::unique_ptr<Engine> engine_;
-};
-
-/// Reads until `wanted` bytes came, the stream ended or the deadline passed.
-std::string Await(const UniqueFd& fd, std::size_t wanted) {
-  std::string got;
-  while (got.size() < wanted) {
-    pollfd ready{.fd = fd.get(), .events = POLLIN, .revents = 0};
-    if (poll(&ready, 1, kDeadlineMs) <= 0) break;
-    if (ReadSome(fd.get(), got) <= 0) break;
-  }
-  return got;
-}
 
 TEST("engine: sessions on several loops relay, count live and end; descriptors come back") {
   const std::size_t before = OpenDescriptors();
@@ -84,13 +25,15 @@ TEST("engine: sessions on several loops relay, count live and end; descriptors c
     std::vector<UniqueFd> clients;
     std::vector<UniqueFd> backends;
     for (std::uint32_t slot = 0; slot < kSessions; ++slot) {
+      CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), slot);
       Pair client = TcpPair();
       Pair backend = TcpPair();
       engine->Start({.slot = slot,
                      .client = std::move(client.near),
                      .client_prefix = {},
+                     .timeouts = {},
                      .listener = 0,
-                     .timeouts = {}});
+                     .route = {}});
       engine->Join({.slot = slot, .backend = std::move(backend.near), .backend_prefix = {}});
       clients.push_back(std::move(client.peer));
       backends.push_back(std::move(backend.peer));
@@ -126,11 +69,13 @@ TEST("engine: idle pipes are closed when nobody needs them any more") {
   const std::size_t before = OpenDescriptors();
   Pair client = TcpPair();
   Pair backend = TcpPair();
+  CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), 0U);
   engine->Start({.slot = 0,
                  .client = std::move(client.near),
                  .client_prefix = {},
+                 .timeouts = {},
                  .listener = 0,
-                 .timeouts = {}});
+                 .route = {}});
   engine->Join({.slot = 0, .backend = std::move(backend.near), .backend_prefix = {}});
   const std::string text = Pattern(50'000);
   WriteSome(client.peer.get(), text);
@@ -146,15 +91,16 @@ TEST(
   EngineHarness engine(2);
   Pair client = TcpPair();
   Pair backend = TcpPair();
-  engine->Start({.slot = 5,
+  CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), 0U);
+  engine->Start({.slot = 0,
                  .client = std::move(client.near),
                  .client_prefix = {},
-                 .listener = -1,
-                 .timeouts = {}});
-  engine->Join({.slot = 5, .backend = std::move(backend.near), .backend_prefix = {}});
+                 .timeouts = {},
+                 .listener = kNoRow,
+                 .route = {}});
+  engine->Join({.slot = 0, .backend = std::move(backend.near), .backend_prefix = {}});
   engine.WaitFor(SessionEvent::Kind::kOpened, 1);
-  engine->End({.slot = 6, .ending = Ending::kReset});
-  engine->Connect({.slot = 5, .backend = 0, .is_last = true, .address = ListenTcp().address});
+  engine->Connect({.slot = 0, .backend = 0});
   engine.Stop();
   std::string got;
   pollfd ready{.fd = client.peer.get(), .events = POLLIN, .revents = 0};
@@ -169,11 +115,13 @@ TEST("rule 11: a splice into a socket that is gone does not end the process by S
     EngineHarness engine(1);
     Pair client = TcpPair();
     Pair backend = UnixPair();
+    CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), 0U);
     engine->Start({.slot = 0,
                    .client = std::move(client.near),
                    .client_prefix = {},
+                   .timeouts = {},
                    .listener = 0,
-                   .timeouts = {}});
+                   .route = {}});
     engine->Join({.slot = 0, .backend = std::move(backend.near), .backend_prefix = {}});
     // A Unix peer that reads no more raises the signal at the next write, and no event comes before
     // it. (TCP reports ECONNRESET first, so there it takes a second write after that.)
@@ -187,6 +135,62 @@ TEST("rule 11: a splice into a socket that is gone does not end the process by S
     engine.WaitFor(SessionEvent::Kind::kClosed, 1);
   }
   std::signal(SIGPIPE, before);
+}
+
+TEST("engine: what a child still holds of a session that ended does not disturb the next one") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  UniqueFd client = ConnectTo(address);
+  UniqueFd served = AwaitClient(backend);
+  WriteSome(client.get(), "x");
+  CHECK_EQUAL(Await(served, 1), "x");
+  // The child has a copy of every descriptor until it is told to go, as between fork and exec.
+  std::array<int, 2> gate{};
+  CHECK_EQUAL(pipe(gate.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(gate[1]);
+    char byte = 0;
+    [[maybe_unused]] const ssize_t got = read(gate[0], &byte, 1);
+    _exit(0);
+  }
+  close(gate[0]);
+  shutdown(client.get(), SHUT_WR);
+  CHECK_EQUAL(AwaitEnd(served), 0);
+  shutdown(served.get(), SHUT_WR);
+  // The slot is free, and the next client gets it. The connections live on in the child.
+  AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slot");
+  const UniqueFd next = ConnectTo(address);
+  const UniqueFd next_served = AwaitClient(backend);
+  ResetPeer(client);
+  ResetPeer(served);
+  for (int exchange = 0; exchange < 20; ++exchange) {
+    WriteSome(next.get(), "question");
+    CHECK_EQUAL(Await(next_served, 8), "question");
+    WriteSome(next_served.get(), "answer");
+    CHECK_EQUAL(Await(next, 6), "answer");
+  }
+  close(gate[1]);
+  waitpid(child, nullptr, 0);
+}
+
+TEST("engine: loops that poll busily relay, and stop when they are told to") {
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1, .busy_poll_us = 2000});
+  const Listener backend = ListenTcp();
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const UniqueFd client = ConnectTo(engine.Listen());
+  const UniqueFd served = AwaitClient(backend);
+  for (int exchange = 0; exchange < 20; ++exchange) {
+    WriteSome(client.get(), "question");
+    CHECK_EQUAL(Await(served, 8), "question");
+  }
+  engine.Stop();
+  CHECK_EQUAL(AwaitEnd(client), -ECONNRESET);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <atomic>
+#include <sys/epoll.h>
+
 #include <functional>
 
 /// Failures of the kernel that cannot be had on demand. The tests are linked with `--wrap`, so each
-/// call of the core goes through a function here, which asks the hook first and then calls the real
-/// one.
+/// call of the core goes through a function in wrapped.cc, which asks the hook first and then calls
+/// the real one.
 namespace spliceway::testing {
 
 struct Hooks {
@@ -14,6 +15,12 @@ struct Hooks {
   std::function<int()> socket = {};
   std::function<int()> pipe = {};
   std::function<int(int fd)> connect = {};
+  std::function<int(int listener)> accept = {};
+  std::function<int(int operation, int fd)> epoll_ctl = {};
+  /// Told the time-out of each wait, in milliseconds.
+  std::function<void(int timeout_ms)> wait = {};
+  /// Gets what epoll_wait is about to return, to change the order.
+  std::function<void(epoll_event* events, int count)> events = {};
 };
 
 /// Installs hooks while it lives. One at a time; calls come from any thread.
@@ -24,6 +31,9 @@ class HookScope {
   HookScope(const HookScope&) = delete;
   HookScope& operator=(const HookScope&) = delete;
 };
+
+/// What is installed now; for wrapped.cc.
+const Hooks& InstalledHooks();
 
 /// True for a pipe's descriptor.
 bool IsPipe(int fd);

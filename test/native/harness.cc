@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "meter.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -17,7 +18,7 @@ constexpr std::uint64_t kTickMs = 10;
 
 std::unique_ptr<EventLoop> MakeLoop() {
   int error = 0;
-  return EventLoop::Create(error);
+  return EventLoop::Create(0, error);
 }
 
 }  // namespace
@@ -31,22 +32,29 @@ Harness::Harness(const Options& options)
                .relay = {.pipes = pipes_,
                          .scratch = scratch_,
                          .turn_bytes = options.turn_bytes,
+                         .transfer = options.transfer,
                          .now_ms = 0},
                .owner = *this,
+               .counters = counters_,
+               .writer = 0,
                .first_ephemeral_port = sys::FirstEphemeralPort()} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {
-    if (session != nullptr) session->End(Ending::kReset);
+    session->End(Ending::kReset);
   }
 }
 
 Session& Harness::Start(UniqueFd client, const std::string& prefix) {
   const auto slot = static_cast<std::uint32_t>(sessions_.size());
-  sessions_.push_back(std::make_unique<Session>(
-      slot, std::move(client), PendingBytes(std::as_bytes(std::span(prefix))), options_.timeouts,
-      SessionRows{.listener = &counters_.Listener(0, 0)}, counters_.Session(slot), context_));
-  sessions_.back()->Start();
+  sessions_.push_back(std::make_unique<Session>());
+  sessions_.back()->Begin({.slot = slot,
+                           .client = std::move(client),
+                           .client_prefix = PendingBytes(std::as_bytes(std::span(prefix))),
+                           .timeouts = options_.timeouts,
+                           .listener = 0,
+                           .route = {}},
+                          context_);
   return *sessions_.back();
 }
 
@@ -76,7 +84,7 @@ void Harness::RunFor(std::uint64_t ms) {
 int Harness::sessions_with_time_out() const {
   int count = 0;
   for (const auto& session : sessions_) {
-    if (session != nullptr && session->armed()) ++count;
+    if (session->armed()) ++count;
   }
   return count;
 }
@@ -84,8 +92,8 @@ int Harness::sessions_with_time_out() const {
 void Harness::RunOnce() {
   // Wakes the loop, so that `done` is asked again, where nothing else does.
   if (!Timer::armed()) loop_->Arm(*this, sys::NowMs() + kTickMs);
+  const MeasuredScope measured;
   loop_->RunOnce();
-  retired_.clear();
 }
 
 void Harness::OnTimer() {}
@@ -94,11 +102,10 @@ void Harness::OnAttemptFailed(Session& /*session*/, int why) { failed_attempts.p
 
 void Harness::OnOpened(Session& /*session*/) { ++opened; }
 
-void Harness::OnClosed(Session& session, CloseReason why, int code) {
+void Harness::OnClosed(Session& /*session*/, CloseReason why, int code) {
   ++closed;
   reason = why;
   error = code;
-  retired_.push_back(std::move(sessions_[session.slot()]));
 }
 
 Joined::Joined(Harness& harness, const PairOptions& client_options,

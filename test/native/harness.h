@@ -22,6 +22,8 @@ class Harness final : public SessionOwner, private Timer {
                         .idle = 8};
     std::size_t turn_bytes = 1 << 20;
     SessionTimeouts timeouts = {};
+    /// Most rules are about splice; kAuto would copy the few bytes that tests send.
+    Transfer transfer = Transfer::kSplice;
   };
 
   Harness() : Harness(Options()) {}
@@ -67,7 +69,6 @@ class Harness final : public SessionOwner, private Timer {
   std::vector<std::byte> scratch_;
   SessionContext context_;
   std::vector<std::unique_ptr<Session>> sessions_;
-  std::vector<std::unique_ptr<Session>> retired_;
 };
 
 /// A session between two TCP connections, with the far ends for the test.

@@ -1,136 +1,52 @@
-// The timer wheel, the list under it, and the mailbox.
+// The event loop and the mailbox that wakes it.
 
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <random>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "check.h"
+#include "faults.h"
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
-#include "loop/timer_wheel.h"
+#include "sockets.h"
+#include "sys/sys.h"
 
-namespace spliceway {
+namespace spliceway::testing {
 namespace {
 
+std::unique_ptr<EventLoop> MakeLoop(std::uint32_t busy_poll_us = 0) {
+  int error = 0;
+  return EventLoop::Create(busy_poll_us, error);
+}
+
+/// Rings after a while, so that a turn in which nothing else happens comes to an end.
 struct Alarm final : Timer {
-  std::uint64_t* clock = nullptr;
-  std::uint64_t rang_at = 0;
   int rang = 0;
-  std::function<void()> then;
-  void OnTimer() override {
-    ++rang;
-    rang_at = *clock;
-    if (then) then();
-  }
+  void OnTimer() override { ++rang; }
 };
 
-TEST("timer wheel: random deadlines to two days fire once, never early, at most a tick late") {
-  std::uint64_t now = 123'456;
-  TimerWheel wheel(now);
-  std::mt19937_64 random(7);
-  std::vector<std::unique_ptr<Alarm>> alarms;
-  std::vector<std::uint64_t> deadlines;
-  for (int index = 0; index < 3000; ++index) {
-    // Uniform in the logarithm, so that every level of the wheel is met; the last ones are beyond
-    // its reach.
-    const unsigned bits = static_cast<unsigned>(random() % 28);
-    deadlines.push_back(now + random() % (std::uint64_t{2} << bits));
-    alarms.push_back(std::make_unique<Alarm>());
-    alarms.back()->clock = &now;
-    wheel.Arm(*alarms.back(), deadlines.back());
-  }
-  // As a loop does: sleep as long as the wheel allows.
-  for (int wait = wheel.WaitMs(now); wait >= 0; wait = wheel.WaitMs(now)) {
-    now += static_cast<std::uint64_t>(wait);
-    wheel.Advance(now);
-  }
-  for (std::size_t index = 0; index < alarms.size(); ++index) {
-    CHECK_EQUAL(alarms[index]->rang, 1);
-    CHECK(alarms[index]->rang_at >= deadlines[index]);
-    CHECK(alarms[index]->rang_at <= deadlines[index] + 2 * TimerWheel::kTickMs);
-  }
-}
-
-TEST("timer wheel: the wake-ups of a quiet hour are few") {
-  std::uint64_t now = 0;
-  TimerWheel wheel(now);
+/// Runs turns until nothing has happened for about 20 ms.
+void RunUntilQuiet(EventLoop& loop) {
   Alarm alarm;
-  alarm.clock = &now;
-  wheel.Arm(alarm, 3'600'000);
-  int wakeups = 0;
-  for (int wait = wheel.WaitMs(now); wait >= 0; wait = wheel.WaitMs(now)) {
-    now += static_cast<std::uint64_t>(wait);
-    wheel.Advance(now);
-    ++wakeups;
+  loop.Arm(alarm, sys::NowMs() + 20);
+  while (alarm.rang == 0) loop.RunOnce();
+}
+
+struct Handler final : EventHandler {
+  std::vector<unsigned> tokens;
+  std::function<void()> then;
+  void OnEvents(unsigned token, std::uint32_t /*events*/) override {
+    tokens.push_back(token);
+    if (then) then();
   }
-  CHECK_EQUAL(alarm.rang, 1);
-  CHECK(wakeups <= 5);
-}
-
-TEST("timer wheel: moved, disarmed and destroyed timers do not fire") {
-  std::uint64_t now = 0;
-  TimerWheel wheel(now);
-  Alarm moved;
-  moved.clock = &now;
-  wheel.Arm(moved, 50);
-  wheel.Arm(moved, 5000);
-  Alarm disarmed;
-  disarmed.clock = &now;
-  wheel.Arm(disarmed, 50);
-  disarmed.Disarm();
-  CHECK(!disarmed.armed());
-  {
-    Alarm destroyed;
-    destroyed.clock = &now;
-    wheel.Arm(destroyed, 50);
-  }
-  now = 1000;
-  wheel.Advance(now);
-  CHECK_EQUAL(moved.rang, 0);
-  CHECK_EQUAL(disarmed.rang, 0);
-  now = 5010;
-  wheel.Advance(now);
-  CHECK_EQUAL(moved.rang, 1);
-}
-
-TEST("timer wheel: a timer may arm itself, and destroy another that is due in the same tick") {
-  std::uint64_t now = 0;
-  TimerWheel wheel(now);
-  Alarm first;
-  auto second = std::make_unique<Alarm>();
-  first.clock = second->clock = &now;
-  wheel.Arm(first, 20);
-  wheel.Arm(*second, 20);
-  first.then = [&] {
-    second.reset();
-    if (first.rang == 1) wheel.Arm(first, now + 20);
-  };
-  now = 20;
-  wheel.Advance(now);
-  CHECK_EQUAL(first.rang, 1);
-  now = 40;
-  wheel.Advance(now);
-  CHECK_EQUAL(first.rang, 2);
-  CHECK_EQUAL(wheel.WaitMs(now), -1);
-}
-
-TEST("timer wheel: a timer that fires late, after a long turn, still fires in order") {
-  std::uint64_t now = 0;
-  TimerWheel wheel(now);
-  std::vector<int> order;
-  Alarm early;
-  Alarm late;
-  early.clock = late.clock = &now;
-  early.then = [&] { order.push_back(1); };
-  late.then = [&] { order.push_back(2); };
-  wheel.Arm(late, 90'000);
-  wheel.Arm(early, 30);
-  now = 200'000;
-  wheel.Advance(now);
-  CHECK_EQUAL(order.size(), 2U);
-  CHECK_EQUAL(order.front(), 1);
-}
+  using EventHandler::ForgetEvents;
+};
 
 struct Chore final : ReadyEntry {
   EventLoop* loop = nullptr;
@@ -142,8 +58,7 @@ struct Chore final : ReadyEntry {
 };
 
 TEST("event loop: a ready entry runs once a turn, and again only when it asks") {
-  int error = 0;
-  const std::unique_ptr<EventLoop> loop = EventLoop::Create(error);
+  const std::unique_ptr<EventLoop> loop = MakeLoop();
   Chore chore;
   chore.loop = loop.get();
   chore.wanted = 3;
@@ -156,10 +71,128 @@ TEST("event loop: a ready entry runs once a turn, and again only when it asks") 
   CHECK_EQUAL(chore.runs, 3);
 }
 
+TEST("event loop: events of a registration that was forgotten are dropped, also those in hand") {
+  const std::unique_ptr<EventLoop> loop = MakeLoop();
+  Pair first = UnixPair();
+  Pair second = UnixPair();
+  Pair third = UnixPair();
+  Handler handler;
+  CHECK(loop->Watch(first.near.get(), handler, 0));
+  CHECK(loop->Watch(second.near.get(), handler, 1));
+  // Both report in the first turn. The first ends both, as a session does, and begins anew at once.
+  handler.then = [&] {
+    if (handler.tokens.size() > 1) return;
+    first.near.Reset();
+    second.near.Reset();
+    handler.ForgetEvents();
+    CHECK(loop->Watch(third.near.get(), handler, 5));
+  };
+  loop->RunOnce();
+  CHECK(handler.tokens == (std::vector<unsigned>{0}));
+  RunUntilQuiet(*loop);
+  CHECK(handler.tokens == (std::vector<unsigned>{0, 5}));
+}
+
+TEST("event loop: a descriptor that somebody else holds open reports to nobody once forgotten") {
+  const std::unique_ptr<EventLoop> loop = MakeLoop();
+  Pair pair = UnixPair();
+  Handler handler;
+  CHECK(loop->Watch(pair.near.get(), handler, 0));
+  RunUntilQuiet(*loop);
+  CHECK_EQUAL(handler.tokens.size(), 1U);
+  // As a forked child has it.
+  const UniqueFd copy(dup(pair.near.get()));
+  pair.near.Reset();
+  handler.ForgetEvents();
+  int waits = 0;
+  const HookScope hooks({.wait = [&](int) { ++waits; }});
+  WriteSome(pair.peer.get(), "hello");
+  RunUntilQuiet(*loop);
+  pair.peer.Reset();
+  RunUntilQuiet(*loop);
+  CHECK_EQUAL(handler.tokens.size(), 1U);
+  CHECK(waits <= 12);
+}
+
+TEST("event loop: generations are counted for each handler, over many lives of one") {
+  const std::unique_ptr<EventLoop> loop = MakeLoop();
+  Handler reused;
+  Handler other;
+  Pair lasting = UnixPair();
+  CHECK(loop->Watch(lasting.near.get(), other, 7));
+  loop->RunOnce();
+  for (int life = 0; life < 70'000; ++life) reused.ForgetEvents();
+  Pair pair = UnixPair();
+  CHECK(loop->Watch(pair.near.get(), reused, 3));
+  WriteSome(lasting.peer.get(), "x");
+  RunUntilQuiet(*loop);
+  CHECK(reused.tokens == (std::vector<unsigned>{3}));
+  CHECK_EQUAL(other.tokens.size(), 2U);
+  CHECK_EQUAL(other.tokens.back(), 7U);
+}
+
+TEST("busy polling: a loop polls before it sleeps, and only then") {
+  std::vector<int> waits;
+  const HookScope hooks({.wait = [&](int timeout_ms) { waits.push_back(timeout_ms); }});
+  for (const std::uint32_t busy_poll_us : {0U, 3000U}) {
+    const std::unique_ptr<EventLoop> loop = MakeLoop(busy_poll_us);
+    Alarm alarm;
+    loop->Arm(alarm, sys::NowMs() + 60);
+    waits.clear();
+    while (alarm.rang == 0) loop->RunOnce();
+    CHECK(!waits.empty());
+    CHECK_EQUAL(waits.front() == 0, busy_poll_us > 0);
+    CHECK(waits.back() >= 0);
+    int sleeps = 0;
+    for (const int timeout_ms : waits) sleeps += timeout_ms > 0 ? 1 : 0;
+    CHECK(sleeps >= 1);
+    CHECK(sleeps <= 3);
+  }
+}
+
+TEST(
+    "busy polling: what is ready is seen by the first poll, and what comes later without a sleep") {
+  std::vector<int> waits;
+  const HookScope hooks({.wait = [&](int timeout_ms) { waits.push_back(timeout_ms); }});
+  const std::unique_ptr<EventLoop> loop = MakeLoop(5'000'000);
+  Pair pair = UnixPair();
+  Handler handler;
+  CHECK(loop->Watch(pair.near.get(), handler, 0));
+  loop->RunOnce();
+  CHECK(waits == (std::vector<int>{0}));
+  std::thread late([&] { WriteSome(pair.peer.get(), "x"); });
+  loop->RunOnce();
+  late.join();
+  CHECK_EQUAL(handler.tokens.size(), 2U);
+  for (const int timeout_ms : waits) CHECK_EQUAL(timeout_ms, 0);
+}
+
+TEST("busy polling: a timer that is due before the polling is over fires in time") {
+  const std::unique_ptr<EventLoop> loop = MakeLoop(5'000'000);
+  Alarm alarm;
+  const std::uint64_t start = sys::NowMs();
+  loop->Arm(alarm, start + 30);
+  while (alarm.rang == 0) loop->RunOnce();
+  CHECK(sys::NowMs() - start >= 30);
+  CHECK(sys::NowMs() - start < 1000);
+}
+
+TEST("busy polling: a loop with entries that are ready does not poll for more") {
+  int waits = 0;
+  const HookScope hooks({.wait = [&](int) { ++waits; }});
+  const std::unique_ptr<EventLoop> loop = MakeLoop(5'000'000);
+  Chore chore;
+  chore.loop = loop.get();
+  chore.wanted = 3;
+  loop->Enqueue(chore);
+  for (int turn = 0; turn < 3; ++turn) loop->RunOnce();
+  CHECK_EQUAL(chore.runs, 3);
+  CHECK_EQUAL(waits, 3);
+}
+
 TEST("mailbox: messages arrive in order, and one wake-up brings them all") {
   Mailbox<int> mailbox(std::move(sys::OpenWakeUp().fd));
-  int error = 0;
-  const std::unique_ptr<EventLoop> loop = EventLoop::Create(error);
+  const std::unique_ptr<EventLoop> loop = MakeLoop();
   struct Reader final : EventHandler {
     Mailbox<int>* mailbox = nullptr;
     int wakeups = 0;
@@ -180,4 +213,4 @@ TEST("mailbox: messages arrive in order, and one wake-up brings them all") {
 }
 
 }  // namespace
-}  // namespace spliceway
+}  // namespace spliceway::testing

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check.h"
+#include "meter.h"
 
 namespace spliceway::testing {
 namespace {
@@ -51,5 +52,6 @@ int Run(const char* filter) {
 int main(int count, char** arguments) {
   // splice has no MSG_NOSIGNAL, so whoever splices ignores SIGPIPE.
   std::signal(SIGPIPE, SIG_IGN);
+  const spliceway::testing::MeasuredScope unmeasured(false);
   return spliceway::testing::Run(count > 1 ? arguments[1] : "");
 }

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "sys/sys.h"
@@ -11,46 +12,120 @@ namespace {
 /// Descriptors left for the program around the engine: Node's own, log files, name look-ups,
 /// listeners.
 constexpr std::size_t kReservedDescriptors = 64;
-/// A slot costs 18 bytes. More sessions than this need more than one process.
+/// More sessions than this need more than one process.
 constexpr std::size_t kMostSessions = 1 << 20;
+/// In `Crew::worker_of_slot`: taken by the owner and not started.
+constexpr std::uint16_t kNoWorker = std::numeric_limits<std::uint16_t>::max();
 
 }  // namespace
 
 std::size_t Engine::MaxSessions() {
   const std::size_t limit = sys::DescriptorLimit();
-  // A sixteenth of the descriptors may be pipes, of two descriptors each; see PipeLimits.
-  const std::size_t taken = kReservedDescriptors + limit / 8;
+  // One in 64 descriptors may be a pipe, of two descriptors; see PipeLimits.
+  const std::size_t taken = kReservedDescriptors + limit / 32;
   return std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
 }
 
+Engine::Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell)
+    : crew_(sessions, options.backends,
+            std::make_shared<Counters>(options.threads, options.listeners, options.backends,
+                                       sessions),
+            std::move(doorbell)),
+      table_{.backends = std::vector<std::shared_ptr<const Addresses>>(options.backends),
+             .cycle = nullptr} {}
+
 std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell,
                                        int& error) {
-  const std::size_t sessions = MaxSessions();
-  auto counters =
-      std::make_shared<Counters>(options.threads, options.listeners, options.backends, sessions);
-  std::unique_ptr<Engine> engine(new Engine(sessions, counters, std::move(doorbell)));
+  std::unique_ptr<Engine> engine(new Engine(options, MaxSessions(), std::move(doorbell)));
   const PipeLimits pipes = PipeLimits::ForThisMachine(options.threads);
   for (std::size_t index = 0; index < options.threads; ++index) {
-    std::unique_ptr<Worker> worker =
-        Worker::Create({.index = index, .pipes = pipes}, counters, engine->events_, error);
+    std::unique_ptr<Worker> worker = Worker::Create({.index = index,
+                                                     .pipes = pipes,
+                                                     .transfer = options.transfer,
+                                                     .busy_poll_us = options.busy_poll_us},
+                                                    engine->crew_, error);
     if (worker == nullptr) return nullptr;
-    engine->workers_.push_back(std::move(worker));
+    engine->crew_.workers.push_back(std::move(worker));
+  }
+  // Only now: a loop may look at the others.
+  for (const std::unique_ptr<Worker>& worker : engine->crew_.workers) {
+    error = worker->Run();
+    if (error != 0) return nullptr;
   }
   return engine;
 }
 
-Engine::~Engine() = default;
-
-void Engine::Start(StartCommand command) {
-  const auto least =
-      std::min_element(workers_.begin(), workers_.end(), [](const auto& left, const auto& right) {
-        return left->sessions_alive() < right->sessions_alive();
-      });
-  worker_of_slot_[command.slot] = static_cast<std::uint16_t>(least - workers_.begin());
-  (*least)->Start(std::move(command));
+Engine::~Engine() {
+  for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Stop();
+  // No other thread is left that could touch a session.
+  for (std::size_t slot = 0; slot < crew_.slab.high_water(); ++slot) {
+    crew_.slab.At(static_cast<std::uint32_t>(slot)).End(Ending::kReset);
+  }
 }
 
-Worker& Engine::WorkerOf(std::uint32_t slot) { return *workers_[worker_of_slot_[slot]]; }
+void Engine::Publish() {
+  const auto table = std::make_shared<const BackendTable>(table_);
+  for (const std::unique_ptr<Worker>& worker : crew_.workers) {
+    worker->Post(PublishCommand{.table = table});
+  }
+}
+
+void Engine::SetBackend(std::uint16_t row, Addresses addresses) {
+  constexpr std::size_t kMostAddresses = std::numeric_limits<std::uint8_t>::max();
+  addresses.resize(std::min(addresses.size(), kMostAddresses));
+  table_.backends[row] = std::make_shared<const Addresses>(std::move(addresses));
+  Publish();
+}
+
+void Engine::SetCycle(std::vector<std::uint16_t> rows) {
+  table_.cycle = std::make_shared<Cycle>(std::move(rows));
+  Publish();
+}
+
+void Engine::Listen(UniqueFd fd, const ListenerOptions& options) {
+  crew_.open_listeners.fetch_add(1);
+  Worker& worker = *crew_.workers[options.listener % crew_.workers.size()];
+  worker.Post(ListenCommand{.fd = std::move(fd), .options = options});
+}
+
+void Engine::Drain() {
+  crew_.draining.store(true);
+  for (const std::unique_ptr<Worker>& worker : crew_.workers) {
+    worker->Post(CloseListenersCommand{});
+  }
+  // A shutdown(2) of the sockets would be quicker, and end them for other holders of the same
+  // queue, too.
+  for (std::size_t open = crew_.open_listeners.load(); open > 0;
+       open = crew_.open_listeners.load()) {
+    crew_.open_listeners.wait(open);
+  }
+  crew_.ReportIfDrained();
+}
+
+std::optional<std::uint32_t> Engine::TakeSlot() {
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot();
+  if (slot) crew_.worker_of_slot[*slot] = kNoWorker;
+  return slot;
+}
+
+void Engine::ReleaseSlot(std::uint32_t slot) {
+  // By way of its loop, which may not have seen the last command to the session yet.
+  if (crew_.worker_of_slot[slot] != kNoWorker) {
+    WorkerOf(slot).Post(ReleaseCommand{.slot = slot});
+  } else {
+    crew_.GiveSlot(slot);
+  }
+}
+
+void Engine::Start(SessionStart start) {
+  const auto least = std::min_element(crew_.workers.begin(), crew_.workers.end(),
+                                      [](const auto& left, const auto& right) {
+                                        return left->sessions_alive() < right->sessions_alive();
+                                      });
+  crew_.worker_of_slot[start.slot] = static_cast<std::uint16_t>(least - crew_.workers.begin());
+  start.route.reported = true;
+  (*least)->Start({.start = std::move(start)});
+}
 
 void Engine::Connect(const ConnectCommand& command) { WorkerOf(command.slot).Post(command); }
 

@@ -4,24 +4,30 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "engine/event_queue.h"
 #include "engine/worker.h"
 #include "stats/counters.h"
 
 namespace spliceway {
 
-/// The data plane: a fixed set of loops, each on its own thread. Used by one thread, its owner;
-/// sessions are named by slots, numbers below `max_sessions()` that the owner gives out and reuses
-/// only after kClosed came.
+/// The data plane: a fixed set of loops, each on its own thread. Used by one thread, its owner.
+///
+/// Sessions are named by slots, numbers below `max_sessions()`. The owner takes slots for the
+/// sessions that it starts, and gives them back after kClosed; the loops take slots for the clients
+/// that they accept, and those whose sessions were reported (kAccepted) are the owner's to give
+/// back as well.
 class Engine {
  public:
   struct Options {
     std::size_t threads = 1;
     std::size_t listeners = 0;  ///< Rows of the counters.
     std::size_t backends = 0;
+    Transfer transfer = Transfer::kAuto;
+    /// How long a loop that has nothing to do polls before it sleeps; 0 sleeps at once.
+    std::uint32_t busy_poll_us = 0;
   };
 
   /// Sessions that the limit of descriptors allows: two a session, after what pipes and everything
@@ -32,32 +38,47 @@ class Engine {
   /// called from the loops when there are events to take; it must not call the engine.
   static std::unique_ptr<Engine> Create(const Options& options, std::function<void()> doorbell,
                                         int& error);
-  /// Resets every session that is left and joins the threads.
+  /// Joins the threads and resets every session that is left.
   ~Engine();
 
-  /// Makes a session of a connected client, on the loop with the fewest sessions. `command.slot`
-  /// must be free.
-  void Start(StartCommand command);
+  /// Publishes the addresses of a backend, of which the first 255 are tried.
+  void SetBackend(std::uint16_t row, Addresses addresses);
+  /// Publishes the policy: first picks walk `rows` round and round. Not empty.
+  void SetCycle(std::vector<std::uint16_t> rows);
+
+  /// Accepts on a listening socket.
+  void Listen(UniqueFd fd, const ListenerOptions& options);
+  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most.
+  /// kDrained comes when the last session has ended and its slot is free.
+  void Drain();
+  /// Whether sessions accepted from now on are reported. They are at first.
+  void Observe(bool on) { crew_.observed.store(on, std::memory_order_relaxed); }
+
+  /// A free slot for a session of the owner's, or nothing when all are taken.
+  std::optional<std::uint32_t> TakeSlot();
+  /// Frees a slot: before `Start`, or after kClosed.
+  void ReleaseSlot(std::uint32_t slot);
+  /// Makes a session of a connected client, on the loop with the fewest sessions. Its slot must
+  /// have been taken.
+  void Start(SessionStart start);
   void Connect(const ConnectCommand& command);
   void Join(JoinCommand command);
   void End(const EndCommand& command);
 
   /// See `EventQueue::Take`.
-  std::size_t TakeEvents(std::span<SessionEvent> into) { return events_.Take(into); }
+  std::size_t TakeEvents(std::span<SessionEvent> into) { return crew_.events.Take(into); }
 
-  [[nodiscard]] std::size_t max_sessions() const { return worker_of_slot_.size(); }
-  [[nodiscard]] std::shared_ptr<Counters> counters() const { return counters_; }
+  [[nodiscard]] std::size_t max_sessions() const { return crew_.slab.capacity(); }
+  [[nodiscard]] std::shared_ptr<Counters> counters() const { return crew_.counters; }
 
  private:
-  Engine(std::size_t sessions, std::shared_ptr<Counters> counters, std::function<void()> doorbell)
-      : counters_(std::move(counters)), events_(std::move(doorbell)), worker_of_slot_(sessions) {}
+  Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell);
 
-  Worker& WorkerOf(std::uint32_t slot);
+  void Publish();
+  Worker& WorkerOf(std::uint32_t slot) { return *crew_.workers[crew_.worker_of_slot[slot]]; }
 
-  std::shared_ptr<Counters> counters_;
-  EventQueue events_;
-  std::vector<std::uint16_t> worker_of_slot_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  Crew crew_;
+  BackendTable table_;
 };
 
 }  // namespace spliceway

@@ -1,66 +1,75 @@
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <span>
-#include <utility>
 #include <vector>
+
+#include "sys/socket_address.h"
 
 namespace spliceway {
 
-/// What a session tells the thread that owns the engine. The numbers are those of
-/// src/engine/native/binding.ts.
+/// What the loops tell the thread that owns the engine: twelve words, as
+/// src/engine/native/binding.ts says them. −1 names nothing.
 struct SessionEvent {
-  enum class Kind : std::int32_t { kAttemptFailed = 0, kOpened = 1, kClosed = 2 };
+  enum class Kind : std::int32_t {
+    kAttemptFailed = 0,
+    kOpened = 1,
+    kClosed = 2,
+    kAccepted = 3,
+    kNeedBackend = 4,
+    kPaused = 5,
+    kResumed = 6,
+    kDrained = 7,
+  };
   Kind kind;
-  std::int32_t slot;
-  std::int32_t reason;  ///< CloseReason, for kClosed.
-  std::int32_t error;   ///< errno's number, or 0.
+  std::int32_t slot = -1;
+  std::int32_t backend = -1;
+  std::int32_t reason = 0;  ///< CloseReason, for kClosed.
+  std::int32_t error = 0;   ///< errno's number, or 0.
+  std::int32_t listener = -1;
+  std::int32_t count = 1;
+  std::int32_t port = -1;
+  std::array<std::uint8_t, 16> ip{};  ///< IPv6, or IPv4 mapped into it.
+
+  /// Fills in `port` and `ip`; leaves them as they are for an address that is not IP's.
+  void SetAddress(const SocketAddress& address);
 };
-static_assert(sizeof(SessionEvent) == 4 * sizeof(std::int32_t));
+static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
 
 /// Events from the loops to the one thread that reads them. The doorbell rings when the queue stops
 /// being empty, so once for any number of events that come before it is emptied.
 ///
-/// Bounded without a cap of its own: a session has at most one event of each kind in the queue
-/// before its owner acts, and sessions are bounded by the engine's slots.
+/// Bounded without a cap of its own: a session that is reported has at most one event of each kind,
+/// and one for each address that failed, in the queue before its owner acts, and such sessions are
+/// bounded by the engine's slots; what sessions do that are not reported is joined into one event a
+/// backend.
 class EventQueue {
  public:
   /// `doorbell` is called on the loops' threads, outside the lock.
-  explicit EventQueue(std::function<void()> doorbell) : doorbell_(std::move(doorbell)) {}
+  EventQueue(std::size_t backends, std::function<void()> doorbell)
+      : doorbell_(std::move(doorbell)), failure_at_(backends, kNowhere) {}
 
   /// Any thread.
-  void Push(const SessionEvent& event) {
-    bool was_empty = false;
-    {
-      const std::lock_guard lock(mutex_);
-      was_empty = events_.size() == taken_;
-      events_.push_back(event);
-    }
-    if (was_empty) doorbell_();
-  }
+  void Push(const SessionEvent& event);
+  /// The same for a failed attempt of a session that is not reported: joined with an earlier one of
+  /// the same backend that waits to be taken.
+  void PushFailure(const SessionEvent& event);
 
   /// Moves the oldest events into `into` and returns how many. Call until it returns fewer than
   /// fit: the doorbell stays silent until the queue has been emptied.
-  std::size_t Take(std::span<SessionEvent> into) {
-    const std::lock_guard lock(mutex_);
-    const std::size_t count = std::min(into.size(), events_.size() - taken_);
-    std::copy_n(events_.begin() + static_cast<std::ptrdiff_t>(taken_), count, into.begin());
-    taken_ += count;
-    if (taken_ == events_.size()) {
-      events_.clear();
-      taken_ = 0;
-    }
-    return count;
-  }
+  std::size_t Take(std::span<SessionEvent> into);
 
  private:
+  static constexpr std::size_t kNowhere = SIZE_MAX;
+
   std::function<void()> doorbell_;
   std::mutex mutex_;
   std::vector<SessionEvent> events_;
+  std::vector<std::size_t> failure_at_;  // by backend: where in `events_` its joined failure is
   std::size_t taken_ = 0;
 };
 

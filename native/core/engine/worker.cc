@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -18,40 +19,60 @@ constexpr std::size_t kTurnBytes = 1024 * 1024;
 
 constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 
+SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
+  return {.kind = kind,
+          .slot = static_cast<std::int32_t>(session.slot()),
+          .backend = session.route.backend == kNoRow ? -1 : session.route.backend};
+}
+
 }  // namespace
 
-std::unique_ptr<Worker> Worker::Create(const Options& options, std::shared_ptr<Counters> counters,
-                                       EventQueue& events, int& error) {
-  std::unique_ptr<EventLoop> loop = EventLoop::Create(error);
+// ── What the loops share ──
+
+std::optional<std::uint32_t> Crew::TakeSlot() {
+  const std::optional<std::uint32_t> slot = slab.Take();
+  if (!slot) return slot;
+  SessionCounters& session = counters->Session(*slot);
+  session.bytes_upstream.Reset();
+  session.bytes_downstream.Reset();
+  return slot;
+}
+
+void Crew::GiveSlot(std::uint32_t slot) {
+  slab.Give(slot);
+  if (draining.load()) ReportIfDrained();
+  if (paused_listeners.load() == 0 || !slab.has_room()) return;
+  if (resume_posted.exchange(true)) return;
+  for (const std::unique_ptr<Worker>& worker : workers) worker->Post(ResumeListenersCommand{});
+}
+
+void Crew::ReportIfDrained() {
+  if (open_listeners.load() > 0 || slab.in_use() > 0) return;
+  if (draining.exchange(false)) {
+    events.Push({.kind = SessionEvent::Kind::kDrained});
+  }
+}
+
+// ── The thread ──
+
+std::unique_ptr<Worker> Worker::Create(const Options& options, Crew& crew, int& error) {
+  std::unique_ptr<EventLoop> loop = EventLoop::Create(options.busy_poll_us, error);
   if (loop == nullptr) return nullptr;
   sys::Opened wake_up = sys::OpenWakeUp();
   error = wake_up.error;
   if (!wake_up.fd.valid()) return nullptr;
-  std::unique_ptr<Worker> worker(
-      new Worker(options, std::move(counters), events, std::move(loop), std::move(wake_up.fd)));
-  if (!worker->loop_->Watch(worker->mailbox_.fd(), *worker, 0)) {
+  std::unique_ptr<Worker> worker(new Worker(options, crew, std::move(loop), std::move(wake_up.fd)));
+  if (!worker->loop_->WatchWakeUp(worker->mailbox_.fd(), *worker, 0)) {
     error = ENOMEM;
     return nullptr;
   }
-  pthread_t thread{};
-  // Not std::thread, which reports a refusal by throwing.
-  error = pthread_create(
-      &thread, nullptr,
-      [](void* self) -> void* {
-        static_cast<Worker*>(self)->Run();
-        return nullptr;
-      },
-      worker.get());
-  if (error != 0) return nullptr;
-  worker->thread_ = thread;
   return worker;
 }
 
-Worker::Worker(const Options& options, std::shared_ptr<Counters> counters, EventQueue& events,
-               std::unique_ptr<EventLoop> loop, UniqueFd wake_up)
+Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> loop,
+               UniqueFd wake_up)
     : index_(options.index),
-      counters_(std::move(counters)),
-      events_(events),
+      crew_(crew),
       loop_(std::move(loop)),
       mailbox_(std::move(wake_up)),
       pipes_(options.pipes),
@@ -60,18 +81,50 @@ Worker::Worker(const Options& options, std::shared_ptr<Counters> counters, Event
                .relay = {.pipes = pipes_,
                          .scratch = scratch_,
                          .turn_bytes = kTurnBytes,
+                         .transfer = options.transfer,
                          .now_ms = loop_->now_ms()},
                .owner = *this,
-               .first_ephemeral_port = sys::FirstEphemeralPort()} {}
+               .counters = *crew.counters,
+               .writer = options.index,
+               .first_ephemeral_port = sys::FirstEphemeralPort()},
+      table_(std::make_shared<const BackendTable>()),
+      random_(static_cast<std::uint32_t>(options.index) + 1) {}
 
-Worker::~Worker() {
+Worker::~Worker() { Stop(); }
+
+int Worker::Run() {
+  pthread_t thread{};
+  // Not std::thread, which reports a refusal by throwing.
+  const int error = pthread_create(
+      &thread, nullptr,
+      [](void* self) -> void* {
+        static_cast<Worker*>(self)->RunTurns();
+        return nullptr;
+      },
+      this);
+  if (error == 0) thread_ = thread;
+  return error;
+}
+
+void Worker::Stop() {
   if (!thread_) return;
   stopping_.store(true, std::memory_order_release);
   sys::RaiseWakeUp(mailbox_.fd());
   pthread_join(*thread_, nullptr);
+  thread_.reset();
+  // Sockets that were under way to this loop end as those of its sessions do.
+  mailbox_.Take(commands_);
+  for (const Command& command : commands_) {
+    if (const auto* start = std::get_if<StartCommand>(&command)) {
+      sys::SetResetOnClose(start->start.client.get());
+    } else if (const auto* join = std::get_if<JoinCommand>(&command)) {
+      sys::SetResetOnClose(join->backend.get());
+    }
+  }
+  commands_.clear();
 }
 
-void Worker::Run() {
+void Worker::RunTurns() {
   // Signals belong to the program's own threads. With SIGPIPE blocked, a splice into a socket that
   // is gone reports EPIPE and nothing else: splice has no flag to ask for that.
   sigset_t all;
@@ -83,17 +136,36 @@ void Worker::Run() {
 
   while (!stopping_.load(std::memory_order_acquire)) {
     loop_->RunOnce();
-    retired_.clear();
-    if (pipes_.idle() > 0 && !Timer::armed())
-      loop_->Arm(*this, loop_->now_ms() + kTrimPipesEveryMs);
+    FinishTurn();
   }
-  for (const std::unique_ptr<Session>& session : sessions_) {
-    if (session != nullptr) session->End(Ending::kReset);
+}
+
+void Worker::FinishTurn() {
+  for (const Closed& closed : closed_) {
+    if (closed.reported) {
+      crew_.events.Push({.kind = SessionEvent::Kind::kClosed,
+                         .slot = static_cast<std::int32_t>(closed.slot),
+                         .reason = static_cast<std::int32_t>(closed.reason),
+                         .error = closed.error});
+    } else {
+      crew_.GiveSlot(closed.slot);
+    }
   }
-  retired_.clear();
+  closed_.clear();
+  closed_acceptors_.clear();
+  if (pipes_.idle() > 0 && !Timer::armed()) {
+    loop_->Arm(*this, loop_->now_ms() + kTrimPipesEveryMs);
+  }
 }
 
 void Worker::OnTimer() { pipes_.Trim(); }
+
+// ── Commands ──
+
+void Worker::Start(StartCommand command) {
+  sessions_alive_.fetch_add(1, std::memory_order_relaxed);
+  mailbox_.Post(std::move(command));
+}
 
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   loop_->RefreshNow();
@@ -104,64 +176,246 @@ void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   commands_.clear();
 }
 
-Session* Worker::Find(std::uint32_t slot) const {
-  return slot < sessions_.size() ? sessions_[slot].get() : nullptr;
-}
+void Worker::Handle(StartCommand& command) { Begin(command); }
 
-void Worker::Handle(StartCommand& command) {
-  if (command.slot >= sessions_.size()) sessions_.resize(command.slot + 1);
-  SessionRows rows;
-  if (command.listener >= 0) {
-    rows.listener = &counters_->Listener(index_, static_cast<std::size_t>(command.listener));
-  }
-  auto session = std::make_unique<Session>(command.slot, std::move(command.client),
-                                           std::move(command.client_prefix), command.timeouts, rows,
-                                           counters_->Session(command.slot), context_);
-  Session& started = *session;
-  sessions_[command.slot] = std::move(session);
-  started.Start();
-}
+// Commands for one session name its slot, which stays with this loop until ReleaseCommand: where
+// the session has ended meanwhile, it is still the same one.
 
 void Worker::Handle(ConnectCommand& command) {
-  // A session that is gone has sent its last event already; the command crossed it on the way.
-  if (Session* session = Find(command.slot)) {
-    session->Connect(command.address, counters_->Backend(index_, command.backend), command.is_last);
-  }
+  Session& session = crew_.slab.At(command.slot);
+  if (!session.waits_for_backend()) return;
+  session.route.by_cycle = false;
+  Choose(session, command.backend);
+  TryBackends(session);
 }
 
 void Worker::Handle(JoinCommand& command) {
-  if (Session* session = Find(command.slot)) {
-    session->Join(std::move(command.backend), std::move(command.backend_prefix));
+  Session& session = crew_.slab.At(command.slot);
+  if (session.alive()) {
+    session.Join(std::move(command.backend), std::move(command.backend_prefix));
   } else {
     sys::SetResetOnClose(command.backend.get());
   }
 }
 
-void Worker::Handle(EndCommand& command) {
-  if (Session* session = Find(command.slot)) session->End(command.ending);
+void Worker::Handle(EndCommand& command) { crew_.slab.At(command.slot).End(command.ending); }
+
+void Worker::Handle(ReleaseCommand& command) { crew_.GiveSlot(command.slot); }
+
+void Worker::Handle(PublishCommand& command) { table_ = std::move(command.table); }
+
+void Worker::Handle(ListenCommand& command) {
+  AcceptorOwner& owner = *this;
+  acceptors_.push_back(
+      std::make_unique<Acceptor>(std::move(command.fd), command.options, *loop_, owner));
+}
+
+void Worker::Handle(CloseListenersCommand& /*command*/) {
+  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+    if (acceptor->paused()) crew_.paused_listeners.fetch_sub(1);
+    acceptor->Close();
+    closed_acceptors_.push_back(std::move(acceptor));
+  }
+  acceptors_.clear();
+  crew_.open_listeners.fetch_sub(closed_acceptors_.size());
+  crew_.open_listeners.notify_all();
+}
+
+void Worker::Handle(ResumeListenersCommand& /*command*/) {
+  crew_.resume_posted.store(false);
+  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->TryToResume();
+}
+
+// ── Clients ──
+
+bool Worker::WantsAddress(const ListenerOptions& options) const {
+  return options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
+}
+
+void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
+                        const ListenerOptions& options, bool is_tcp) {
+  StartCommand command{.start = {.slot = slot,
+                                 .client = std::move(client),
+                                 .client_prefix = {},
+                                 .timeouts = options.timeouts,
+                                 .listener = options.listener,
+                                 .accepted_tcp = is_tcp,
+                                 .route = {.by_cycle = options.picks == Picks::kByCycle,
+                                           .reported = address.length > 0}},
+                       .picks = options.picks,
+                       .address = address};
+  Worker& worker = LessLoaded();
+  crew_.worker_of_slot[slot] = static_cast<std::uint16_t>(worker.index_);
+  if (&worker != this) return worker.Start(std::move(command));
+  sessions_alive_.fetch_add(1, std::memory_order_relaxed);
+  Begin(command);
+}
+
+/// The least loaded of this loop and two others, picked at random: "the power of two choices"
+/// (M. Mitzenmacher, 2001) evens loads out nearly as well as a look at all of them, and touches
+/// fewer cache lines that belong to others. Of equals this one, which spares the handing over.
+Worker& Worker::LessLoaded() {
+  const std::size_t others = crew_.workers.size() - 1;
+  Worker* least = this;
+  for (std::size_t look = 0; look < std::min<std::size_t>(others, 2); ++look) {
+    // xorshift32, G. Marsaglia, 2003.
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    // With two others, both; with more, any two, which may be one.
+    const std::size_t step = others == 2 ? look : random_ % others;
+    Worker* other = crew_.workers[(index_ + 1 + step) % crew_.workers.size()].get();
+    if (other->sessions_alive() < least->sessions_alive()) least = other;
+  }
+  return *least;
+}
+
+void Worker::OnPaused(const ListenerOptions& options, int error) {
+  crew_.paused_listeners.fetch_add(1);
+  crew_.events.Push(
+      {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = options.listener});
+}
+
+void Worker::OnResumed(const ListenerOptions& options) {
+  crew_.paused_listeners.fetch_sub(1);
+  crew_.events.Push({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
+}
+
+void Worker::Begin(StartCommand& command) {
+  Session& session = crew_.slab.At(command.start.slot);
+  if (command.picks && command.start.route.reported) {
+    SessionEvent event{.kind = SessionEvent::Kind::kAccepted,
+                       .slot = static_cast<std::int32_t>(command.start.slot),
+                       .listener = command.start.listener};
+    event.SetAddress(command.address);
+    crew_.events.Push(event);
+  }
+  const std::optional<Picks> picks = command.picks;
+  session.Begin(std::move(command.start), context_);
+  if (!picks || !session.alive()) return;
+  if (*picks == Picks::kByCycle) {
+    PickFirst(session);
+  } else {
+    AskOwner(session);
+  }
+}
+
+// ── Backends ──
+
+void Worker::Choose(Session& session, std::uint16_t backend) const {
+  session.route.backend = backend;
+  session.route.address = 0;
+  if (session.trials) session.trials->addresses = nullptr;
+  if (AddressesOf(session).size() < 2) return;
+  if (!session.trials) session.trials = std::make_unique<Session::Trials>();
+  session.trials->addresses = table_->backends[backend];
+}
+
+const Addresses& Worker::AddressesOf(const Session& session) const {
+  static const Addresses kNone;
+  if (session.trials && session.trials->addresses) return *session.trials->addresses;
+  const std::uint16_t backend = session.route.backend;
+  if (backend >= table_->backends.size() || !table_->backends[backend]) return kNone;
+  return *table_->backends[backend];
+}
+
+void Worker::PickFirst(Session& session) {
+  if (!table_->cycle) return AskOwner(session);
+  session.route.position = table_->cycle->Next();
+  Choose(session, table_->cycle->RowAt(session.route.position));
+  TryBackends(session);
+}
+
+/// Tries addresses, and backends where the loop picks them, until an attempt is under way or none
+/// is left. An attempt may fail at once; it is then followed by the next in this loop and not in a
+/// call from within the failure, which could go as deep as there are backends.
+void Worker::TryBackends(Session& session) {
+  trying_ = &session;
+  do {
+    attempt_failed_ = false;
+    if (!TryBackend(session)) {
+      AskOwner(session);
+      break;
+    }
+  } while (attempt_failed_);
+  trying_ = nullptr;
+}
+
+/// Starts the next attempt; false when nothing is left to try.
+bool Worker::TryBackend(Session& session) {
+  Route& route = session.route;
+  for (;;) {
+    const Addresses& addresses = AddressesOf(session);
+    if (route.address < addresses.size()) {
+      const std::uint8_t address = route.address++;
+      session.Connect(addresses[address], route.backend, route.address == addresses.size());
+      return true;
+    }
+    if (addresses.empty()) crew_.counters->Backend(index_, route.backend).failed.Add(1);
+    if (!PickNext(session)) return false;
+  }
+}
+
+/// The next row of the cycle that this session has not tried; so the sessions of a backend that is
+/// down are spread over the others as the cycle spreads them.
+bool Worker::PickNext(Session& session) const {
+  Route& route = session.route;
+  if (!route.by_cycle || !table_->cycle) return false;
+  if (!session.trials) session.trials = std::make_unique<Session::Trials>();
+  std::vector<bool>& tried = session.trials->tried;
+  tried.resize(table_->backends.size());
+  tried[route.backend] = true;
+  // Once round: another cycle may have been published, in which its own place is another row's.
+  for (std::size_t step = 1; step <= table_->cycle->size(); ++step) {
+    const std::uint16_t row =
+        table_->cycle->RowAt(route.position + static_cast<std::uint32_t>(step));
+    if (tried[row]) continue;
+    route.position += static_cast<std::uint32_t>(step);
+    Choose(session, row);
+    return true;
+  }
+  return false;
+}
+
+void Worker::AskOwner(Session& session) {
+  session.route.by_cycle = false;
+  if (!session.route.reported) {
+    session.route.reported = true;
+    SessionEvent accepted = EventOf(SessionEvent::Kind::kAccepted, session);
+    accepted.listener = session.listener();
+    accepted.SetAddress(session.client_address());
+    crew_.events.Push(accepted);
+  }
+  crew_.events.Push(EventOf(SessionEvent::Kind::kNeedBackend, session));
 }
 
 void Worker::OnAttemptFailed(Session& session, int error) {
-  events_.Push({.kind = SessionEvent::Kind::kAttemptFailed,
-                .slot = static_cast<std::int32_t>(session.slot()),
-                .reason = 0,
-                .error = error});
+  SessionEvent event = EventOf(SessionEvent::Kind::kAttemptFailed, session);
+  event.error = error;
+  const Addresses& addresses = AddressesOf(session);
+  const std::size_t failed = session.route.address - std::size_t{1};
+  // A table without the backend may have been published since the attempt began.
+  if (failed < addresses.size()) event.SetAddress(addresses[failed]);
+  if (session.route.reported) {
+    crew_.events.Push(event);
+  } else {
+    event.slot = -1;
+    crew_.events.PushFailure(event);
+  }
+  attempt_failed_ = true;
+  if (trying_ != &session) TryBackends(session);
 }
 
 void Worker::OnOpened(Session& session) {
-  events_.Push({.kind = SessionEvent::Kind::kOpened,
-                .slot = static_cast<std::int32_t>(session.slot()),
-                .reason = 0,
-                .error = 0});
+  if (session.route.reported) crew_.events.Push(EventOf(SessionEvent::Kind::kOpened, session));
 }
 
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
-  retired_.push_back(std::move(sessions_[session.slot()]));
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
-  events_.Push({.kind = SessionEvent::Kind::kClosed,
-                .slot = static_cast<std::int32_t>(session.slot()),
-                .reason = static_cast<std::int32_t>(reason),
-                .error = error});
+  closed_.push_back({.slot = session.slot(),
+                     .reported = session.route.reported,
+                     .reason = reason,
+                     .error = error});
 }
 
 }  // namespace spliceway

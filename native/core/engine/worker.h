@@ -6,31 +6,32 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <variant>
 #include <vector>
 
 #include "engine/event_queue.h"
+#include "engine/session_slab.h"
+#include "listen/acceptor.h"
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
 #include "relay/session.h"
+#include "select/backend_table.h"
 
 namespace spliceway {
 
-/// A client connection becomes a session, which then waits for a backend.
+/// A client connection becomes a session. It is counted on its loop already.
 struct StartCommand {
-  std::uint32_t slot;
-  UniqueFd client;
-  PendingBytes client_prefix;
-  std::int32_t listener;  ///< Row of the counters; negative for none.
-  SessionTimeouts timeouts;
+  SessionStart start;
+  /// The loop goes on at once to pick a backend; else it waits for a command.
+  std::optional<Picks> picks = std::nullopt;
+  SocketAddress address = {};  ///< The client's, where it is to be reported.
 };
 
-/// A session that waits for a backend tries this one.
+/// A session that waits for a backend tries the addresses of this one.
 struct ConnectCommand {
   std::uint32_t slot;
-  std::uint32_t backend;  ///< Row of the counters.
-  bool is_last;           ///< No other address of this backend is left to try.
-  SocketAddress address;
+  std::uint16_t backend;  ///< Row of the counters.
 };
 
 /// A session that waits for a backend gets a socket that is connected already.
@@ -45,30 +46,88 @@ struct EndCommand {
   Ending ending;
 };
 
-using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand>;
+/// The engine's owner needs nothing more of a session that ended: its slot is free.
+struct ReleaseCommand {
+  std::uint32_t slot;
+};
+
+/// The loop picks by this table from now on.
+struct PublishCommand {
+  std::shared_ptr<const BackendTable> table;
+};
+
+/// The loop accepts on a listening socket.
+struct ListenCommand {
+  UniqueFd fd;
+  ListenerOptions options;
+};
+
+struct CloseListenersCommand {};
+struct ResumeListenersCommand {};
+
+using Command =
+    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
+                 PublishCommand, ListenCommand, CloseListenersCommand, ResumeListenersCommand>;
+
+class Worker;
+
+/// What all loops of an engine share. Every member may be used from any thread, each in the way
+/// that its own type says.
+struct Crew {
+  Crew(std::size_t sessions, std::size_t backends, std::shared_ptr<Counters> shared_counters,
+       std::function<void()> doorbell)
+      : counters(std::move(shared_counters)),
+        slab(sessions),
+        events(backends, std::move(doorbell)),
+        worker_of_slot(sessions) {}
+
+  /// A slot with its counters at zero.
+  std::optional<std::uint32_t> TakeSlot();
+  /// Gives a slot back, and tells those who wait for one, or for the last one.
+  void GiveSlot(std::uint32_t slot);
+  /// Reports, once, that no listener is open and no session left, where someone asked for it.
+  void ReportIfDrained();
+
+  std::shared_ptr<Counters> counters;
+  SessionSlab slab;
+  EventQueue events;
+  /// Written by whoever took the slot, before anyone else hears of it.
+  std::vector<std::uint16_t> worker_of_slot;
+  std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
+  std::atomic<bool> observed{true};
+  std::atomic<bool> draining{false};
+  std::atomic<std::size_t> open_listeners{0};
+  std::atomic<std::size_t> paused_listeners{0};
+  std::atomic<bool> resume_posted{false};
+};
 
 /// One loop, its thread, and the sessions that live on it.
-class Worker final : private EventHandler, private SessionOwner, private Timer {
+class Worker final : private EventHandler,
+                     private SessionOwner,
+                     private AcceptorOwner,
+                     private Timer {
  public:
   struct Options {
     std::size_t index;  ///< Among the workers of the engine; the writer of its counter rows.
     PipeLimits pipes;
+    Transfer transfer;
+    std::uint32_t busy_poll_us;
   };
 
-  /// Nothing, and errno's number in `error`, when the kernel has no descriptor or thread left.
-  /// `events` must outlive the worker.
-  static std::unique_ptr<Worker> Create(const Options& options, std::shared_ptr<Counters> counters,
-                                        EventQueue& events, int& error);
-  /// Resets every session that is left, and ends the thread. Takes no longer than one turn of the
-  /// loop.
+  /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `crew` must
+  /// outlive the worker.
+  static std::unique_ptr<Worker> Create(const Options& options, Crew& crew, int& error);
+  /// Joins the thread.
   ~Worker();
 
+  /// Starts the thread: 0, or errno's number.
+  int Run();
+  /// Joins the thread; takes no longer than one turn of the loop. Its sessions stay as they are.
+  void Stop();
+
   /// Any thread. A session counts from here on, so that a burst of them spreads over the workers.
-  void Start(StartCommand command) {
-    sessions_alive_.fetch_add(1, std::memory_order_relaxed);
-    mailbox_.Post(std::move(command));
-  }
-  /// Any thread. For commands to a session that was started here.
+  void Start(StartCommand command);
+  /// Any thread. For commands to a session that was started here, and to the loop as a whole.
   void Post(Command command) { mailbox_.Post(std::move(command)); }
   /// Sessions alive; any thread.
   [[nodiscard]] std::size_t sessions_alive() const {
@@ -76,34 +135,72 @@ class Worker final : private EventHandler, private SessionOwner, private Timer {
   }
 
  private:
-  Worker(const Options& options, std::shared_ptr<Counters> counters, EventQueue& events,
-         std::unique_ptr<EventLoop> loop, UniqueFd wake_up);
+  struct Closed {
+    std::uint32_t slot;
+    bool reported;
+    CloseReason reason;
+    int error;
+  };
 
-  void Run();
+  Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> loop, UniqueFd wake_up);
+
+  void RunTurns();
+  void FinishTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
+
   void Handle(StartCommand& command);
   void Handle(ConnectCommand& command);
   void Handle(JoinCommand& command);
   void Handle(EndCommand& command);
-  [[nodiscard]] Session* Find(std::uint32_t slot) const;
+  void Handle(ReleaseCommand& command);
+  void Handle(PublishCommand& command);
+  void Handle(ListenCommand& command);
+  void Handle(CloseListenersCommand& command);
+  void Handle(ResumeListenersCommand& command);
+
+  void Begin(StartCommand& command);
+  void PickFirst(Session& session);
+  void TryBackends(Session& session);
+  [[nodiscard]] bool TryBackend(Session& session);
+  [[nodiscard]] bool PickNext(Session& session) const;
+  void AskOwner(Session& session);
+  void Choose(Session& session, std::uint16_t backend) const;
+  [[nodiscard]] const Addresses& AddressesOf(const Session& session) const;
 
   void OnAttemptFailed(Session& session, int error) override;
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
+  std::optional<std::uint32_t> TakeSlot() override { return crew_.TakeSlot(); }
+  // Nobody is told: it was free a moment ago.
+  void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
+  [[nodiscard]] bool HasRoom() const override { return crew_.slab.has_room(); }
+  [[nodiscard]] bool WantsAddress(const ListenerOptions& options) const override;
+  void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
+                  const ListenerOptions& options, bool is_tcp) override;
+  void OnPaused(const ListenerOptions& options, int error) override;
+  void OnResumed(const ListenerOptions& options) override;
+  Worker& LessLoaded();
+
   std::size_t index_;
-  std::shared_ptr<Counters> counters_;
-  EventQueue& events_;
+  Crew& crew_;
   std::unique_ptr<EventLoop> loop_;
   Mailbox<Command> mailbox_;
   PipePool pipes_;
   std::vector<std::byte> scratch_;
   SessionContext context_;
-  std::vector<std::unique_ptr<Session>> sessions_;  // by slot
-  // Sessions that ended in this turn: an event of the same turn may still point to them.
-  std::vector<std::unique_ptr<Session>> retired_;
+  std::shared_ptr<const BackendTable> table_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::vector<std::unique_ptr<Acceptor>> closed_acceptors_;  // in this turn; events may name them
+  // Sessions that ended in this turn. Somebody else may use their slots, so they are given away
+  // only when nothing of this turn can touch them any more.
+  std::vector<Closed> closed_;
   std::vector<Command> commands_;
+  // Whose backends are being tried, so that failures at once do not pile up calls.
+  const Session* trying_ = nullptr;
+  bool attempt_failed_ = false;
+  std::uint32_t random_;
   std::atomic<std::size_t> sessions_alive_{0};
   std::atomic<bool> stopping_{false};
   std::optional<pthread_t> thread_;

@@ -1,5 +1,6 @@
 #include "loop/event_loop.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <span>
@@ -10,22 +11,41 @@ namespace spliceway {
 namespace {
 
 constexpr std::uint64_t kTokenMask = EventLoop::kMaxToken;
+/// Addresses of user memory have 47 bits on x86-64 and 48 on arm64, unless a program asks the
+/// kernel for more (Documentation/arch/x86/x86_64/5level-paging.rst, arch/arm64/memory.rst).
+constexpr unsigned kAddressBits = 48;
+constexpr std::uint64_t kAddressMask = ((std::uint64_t{1} << kAddressBits) - 1) & ~kTokenMask;
 /// Events fetched at once; more stay in the kernel and come next turn.
 constexpr std::size_t kEventsPerTurn = 256;
 
+std::uint64_t Pack(const EventHandler& handler, unsigned token, std::uint16_t generation) {
+  const auto address = reinterpret_cast<std::uintptr_t>(&handler);
+  assert(token <= EventLoop::kMaxToken && (address & ~kAddressMask) == 0);
+  return std::uint64_t{generation} << kAddressBits | address | token;
+}
+
 }  // namespace
 
-std::unique_ptr<EventLoop> EventLoop::Create(int& error) {
+std::unique_ptr<EventLoop> EventLoop::Create(std::uint32_t busy_poll_us, int& error) {
   sys::Opened epoll = sys::OpenEpoll();
   error = epoll.error;
   if (!epoll.fd.valid()) return nullptr;
-  return std::unique_ptr<EventLoop>(new EventLoop(std::move(epoll.fd), sys::NowMs()));
+  return std::unique_ptr<EventLoop>(new EventLoop(std::move(epoll.fd), busy_poll_us, sys::NowMs()));
 }
 
 bool EventLoop::Watch(int fd, EventHandler& handler, unsigned token) {
-  assert(token <= kMaxToken);
-  const auto address = reinterpret_cast<std::uintptr_t>(&handler);
-  return sys::Watch(epoll_.get(), fd, address | token) == sys::Status::kOk;
+  const std::uint64_t data = Pack(handler, token, handler.generation_);
+  return sys::Watch(epoll_.get(), fd, data) == sys::Status::kOk;
+}
+
+bool EventLoop::WatchListener(int fd, EventHandler& handler, unsigned token) {
+  const std::uint64_t data = Pack(handler, token, handler.generation_);
+  return sys::WatchListener(epoll_.get(), fd, data) == sys::Status::kOk;
+}
+
+bool EventLoop::WatchWakeUp(int fd, EventHandler& handler, unsigned token) {
+  const std::uint64_t data = Pack(handler, token, handler.generation_);
+  return sys::WatchWakeUp(epoll_.get(), fd, data) == sys::Status::kOk;
 }
 
 void EventLoop::Unwatch(int fd) { sys::Unwatch(epoll_.get(), fd); }
@@ -36,11 +56,27 @@ void EventLoop::Enqueue(ReadyEntry& entry) {
   if (!entry.linked()) ready_.InsertBefore(entry);
 }
 
+std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
+  if (ready_.linked()) return sys::WaitForEvents(epoll_.get(), events, 0);
+  const std::uint64_t start_us = sys::NowUs();
+  int wait_ms = timers_.WaitMs(start_us / 1000);
+  if (busy_poll_us_ > 0) {
+    std::uint64_t us = busy_poll_us_;
+    if (wait_ms >= 0) us = std::min<std::uint64_t>(us, static_cast<std::uint64_t>(wait_ms) * 1000);
+    do {
+      const std::size_t count = sys::WaitForEvents(epoll_.get(), events, 0);
+      if (count > 0) return count;
+    } while (sys::NowUs() - start_us < us);
+    wait_ms = timers_.WaitMs(sys::NowMs());
+  }
+  return sys::WaitForEvents(epoll_.get(), events, wait_ms);
+}
+
 void EventLoop::RunOnce() {
   std::array<epoll_event, kEventsPerTurn> events;
-  const int wait_ms = ready_.linked() ? 0 : timers_.WaitMs(sys::NowMs());
-  const std::size_t count = sys::WaitForEvents(epoll_.get(), events, wait_ms);
+  const std::size_t count = Wait(events);
   now_ms_ = sys::NowMs();
+  ++turn_;
 
   // Taken before the events are handled: an entry that these events enqueue waits for the next
   // turn, so that fetching new events is never put off by those who always have more to do.
@@ -48,7 +84,8 @@ void EventLoop::RunOnce() {
   ready.TakeAll(ready_);
 
   for (const epoll_event& event : std::span(events).first(count)) {
-    auto* handler = reinterpret_cast<EventHandler*>(event.data.u64 & ~kTokenMask);
+    auto* handler = reinterpret_cast<EventHandler*>(event.data.u64 & kAddressMask);
+    if (handler->generation_ != event.data.u64 >> kAddressBits) continue;
     handler->OnEvents(static_cast<unsigned>(event.data.u64 & kTokenMask), event.events);
   }
   while (ready.linked()) {

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "loop/list.h"
 #include "loop/timer_wheel.h"
@@ -18,6 +22,18 @@ class alignas(8) EventHandler {
 
  protected:
   ~EventHandler() = default;
+
+  /// Drops the events of all registrations made so far, those that were fetched already included.
+  /// It spares a system call for each descriptor that is closed anyway, which ends its registration
+  /// unless another process holds it: between fork and exec a child has all of them, and epoll
+  /// keeps what a child holds. A handler that relies on this must outlive the loop.
+  void ForgetEvents() { ++generation_; }
+
+ private:
+  friend class EventLoop;
+  // Wraps around. A registration that a child has kept for 65,536 lives of its handler may be taken
+  // for the present one: it then says "ready" of a descriptor that is not, which costs one call.
+  std::uint16_t generation_ = 0;
 };
 
 /// Something that stopped before its work was done and wants to go on after the others had their
@@ -38,16 +54,19 @@ class EventLoop {
   /// Tokens are 0 to 7.
   static constexpr unsigned kMaxToken = 7;
 
-  /// Nothing, and errno's number in `error`, when the kernel gives no epoll instance.
-  static std::unique_ptr<EventLoop> Create(int& error);
+  /// Nothing, and errno's number in `error`, when the kernel gives no epoll instance. A loop that
+  /// has nothing to do polls for `busy_poll_us` microseconds before it sleeps.
+  static std::unique_ptr<EventLoop> Create(std::uint32_t busy_poll_us, int& error);
 
-  /// Registers `fd` for all events. `handler` must stay valid until the end of the turn in which
-  /// `fd` is unwatched: events of that turn may still name it. False when the kernel refuses (out
-  /// of memory or watches).
+  /// Registers `fd` for all events, edge-triggered. `handler` must stay valid until the end of the
+  /// turn in which `fd` is unwatched, or outlive the loop: events that were fetched may still name
+  /// it. False when the kernel refuses (out of memory or watches).
   [[nodiscard]] bool Watch(int fd, EventHandler& handler, unsigned token);
-  /// Ends the registration; must come before `fd` is closed. Closing alone does not do: epoll keeps
-  /// the registration for as long as any process has the open file, and between fork and exec a
-  /// child has them all.
+  /// Registers a listening socket, which reports in every turn as long as somebody waits there.
+  [[nodiscard]] bool WatchListener(int fd, EventHandler& handler, unsigned token);
+  /// Registers the descriptor of a `Mailbox`.
+  [[nodiscard]] bool WatchWakeUp(int fd, EventHandler& handler, unsigned token);
+  /// Ends the registration; must come before `fd` is closed, see `EventHandler::ForgetEvents`.
   void Unwatch(int fd);
 
   /// Calls `entry.OnReady()` once, in the next turn; a second call before that changes nothing.
@@ -57,6 +76,8 @@ class EventLoop {
 
   void Arm(Timer& timer, std::uint64_t deadline_ms) { timers_.Arm(timer, deadline_ms); }
 
+  /// Counts the turns.
+  [[nodiscard]] std::uint64_t turn() const { return turn_; }
   /// The time of this turn, CLOCK_MONOTONIC in milliseconds, read once a turn.
   [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
   /// Reads the clock again, for a handler whose time-outs must not start before it was called.
@@ -66,13 +87,17 @@ class EventLoop {
   void RunOnce();
 
  private:
-  EventLoop(UniqueFd epoll, std::uint64_t now_ms)
-      : epoll_(std::move(epoll)), now_ms_(now_ms), timers_(now_ms) {}
+  EventLoop(UniqueFd epoll, std::uint32_t busy_poll_us, std::uint64_t now_ms)
+      : epoll_(std::move(epoll)), busy_poll_us_(busy_poll_us), now_ms_(now_ms), timers_(now_ms) {}
+
+  [[nodiscard]] std::size_t Wait(std::span<epoll_event> events) const;
 
   UniqueFd epoll_;
+  std::uint32_t busy_poll_us_;
   std::uint64_t now_ms_;
   TimerWheel timers_;
   ListLink ready_;
+  std::uint64_t turn_ = 0;
 };
 
 }  // namespace spliceway

@@ -31,12 +31,11 @@ class Mailbox {
 
   /// The loop's thread. Swaps all messages into `into`, which must be empty.
   void Take(std::vector<Message>& into) {
-    sys::ClearWakeUp(wake_up_.get());
     const std::lock_guard lock(mutex_);
     messages_.swap(into);
   }
 
-  /// For the loop to watch.
+  /// For `EventLoop::WatchWakeUp`.
   [[nodiscard]] int fd() const { return wake_up_.get(); }
 
  private:

@@ -12,23 +12,27 @@ namespace spliceway {
 /// thing once, so it is remembered here until a call finds the contrary.
 struct Endpoint {
   UniqueFd socket;
-  bool readable = false;  ///< A read may give bytes, the end or an error.
-  bool writable = false;
-  bool urgent = false;  ///< An urgent byte arrived, and no read has gone past its mark for sure.
-  bool failed = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an error
-                        ///< only once, and reads after that look like a clean end.
-  bool is_tcp = false;
-  int error = 0;  ///< errno's number of the failure.
+  std::uint16_t error = 0;    ///< errno's number of the failure.
+  bool readable : 1 = false;  ///< A read may give bytes, the end or an error.
+  bool writable : 1 = false;
+  bool urgent : 1 =
+      false;  ///< An urgent byte arrived, and no read has gone past its mark for sure.
+  bool end_near : 1 =
+      false;  ///< The peer's end, or a failure, was reported: no further edge need come.
+  bool failed : 1 = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an
+                            ///< error only once, and reads after that look like a clean end.
+  bool is_tcp : 1 = false;
 
   void Note(std::uint32_t events) {
     // An error or hang-up is found by the next read; there may be data before it.
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) end_near = true;
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable = true;
     if ((events & EPOLLPRI) != 0) readable = urgent = true;
   }
 
   void Fail(int why) {
-    if (!failed) error = why;
+    if (!failed) error = static_cast<std::uint16_t>(why);
     failed = true;
     // Whatever the peer sent before can still be read.
     readable = true;

@@ -30,7 +30,7 @@ PipeLimits PipeLimits::ForThisMachine(std::size_t pools) {
   return {.large_bytes = std::max(kLargeBytes, kDefaultPages * page),
           .default_bytes = kDefaultPages * page,
           .total_bytes = total / pools,
-          .pipes = std::max<std::size_t>(sys::DescriptorLimit() / 16 / pools, 1),
+          .pipes = std::max<std::size_t>(sys::DescriptorLimit() / 64 / pools, 1),
           .idle = kIdlePipes};
 }
 

@@ -26,9 +26,10 @@ struct PipeLimits {
   std::size_t pipes = 0;          ///< Pipes alive at once in one pool; each costs two descriptors.
   std::size_t idle = 0;           ///< Empty pipes kept for reuse, for a second or two.
 
-  /// The share of one of `pools` pools: at most a sixteenth of the descriptors in pipes, and at
-  /// most half of the pages that the kernel grants the user (`pipe-user-pages-soft`), or 256 MiB
-  /// where it grants any number.
+  /// The share of one of `pools` pools: at most one pipe for 64 descriptors (a pipe is lent only
+  /// while it holds bytes of a bulk stream, and without one a relay copies), and at most half of
+  /// the pages that the kernel grants the user (`pipe-user-pages-soft`), or 256 MiB where it grants
+  /// any number.
   static PipeLimits ForThisMachine(std::size_t pools);
 };
 

@@ -11,24 +11,32 @@
 
 namespace spliceway {
 
+/// How bytes are moved. The numbers are those of src/engine/native/binding.ts.
+enum class Transfer : std::uint8_t {
+  kAuto = 0,    ///< By copying while messages are small, by splice while a stream proves bulk.
+  kSplice = 1,  ///< By splice wherever the kernel allows.
+  kCopy = 2,    ///< By copying.
+};
+
 /// What the relays of one loop share.
 struct RelayContext {
   PipePool& pipes;
-  /// For copying where splice cannot be used.
+  /// For copying.
   std::span<std::byte> scratch;
   /// Bytes that a relay may move before the others have their turn.
   std::size_t turn_bytes;
-  std::uint64_t now_ms;
+  Transfer transfer = Transfer::kAuto;
+  std::uint64_t now_ms = 0;
 };
 
 /// One direction of a session: moves what can be read from `source` to `sink`, then passes the end
 /// of the stream on.
 ///
 /// *Invariant:* bytes that were read and not yet written are either in the pipe or in `pending_`,
-/// never in both, and nothing is read while there are any. So order is kept, what is held is
-/// bounded by one pipe or one scratch buffer, and EAGAIN from a splice into the pipe, which is
-/// empty then, can only mean that the socket has nothing (or stands at an urgent mark), never that
-/// the pipe is full.
+/// never in both, and nothing is read while there are any. So order is kept, also when a relay
+/// changes between copying and splicing; what is held is bounded by one pipe or one scratch buffer;
+/// and EAGAIN from a splice into the pipe, which is empty then, can only mean that the socket has
+/// nothing (or stands at an urgent mark), never that the pipe is full.
 class Relay {
  public:
   enum class State : std::uint8_t {
@@ -46,7 +54,8 @@ class Relay {
   explicit Relay(PendingBytes prefix = {}) : pending_(std::move(prefix)) {}
 
   /// Moves bytes until the source is empty, the sink is full, or `turn_bytes` are moved.
-  Progress Pump(Endpoint& source, Endpoint& sink, RelayContext& context);
+  /// `close_follows`: the sink is closed as soon as this relay has ended, which tells it the end.
+  Progress Pump(Endpoint& source, Endpoint& sink, bool close_follows, RelayContext& context);
 
   /// Drops what is held and gives the pipe back. Must be called, or the state be kEnded, before
   /// destruction.
@@ -57,15 +66,22 @@ class Relay {
   [[nodiscard]] bool source_ended() const { return source_ended_; }
   /// Bytes read and not yet written.
   [[nodiscard]] std::size_t held() const { return pending_.size() + (pipe_ ? pipe_->held : 0); }
+  /// Splicing, because the stream proved bulk or nothing else is wanted.
+  [[nodiscard]] bool splices(Transfer transfer) const {
+    return !splice_refused_ &&
+           (transfer == Transfer::kSplice || (transfer == Transfer::kAuto && bulk_));
+  }
 
  private:
   void Drain(Endpoint& sink, Progress& progress);
   void DrainPending(Endpoint& sink, Progress& progress);
   void DrainPipe(Endpoint& sink, Progress& progress);
   void Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
+  void Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
   void Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
+  std::size_t Read(Endpoint& source, std::span<std::byte> into);
   void NoteEndOfSource(Endpoint& source, int error);
-  void PassEndOn(Endpoint& source, Endpoint& sink);
+  void PassEndOn(Endpoint& source, Endpoint& sink, bool close_follows);
   void ReleasePipe(PipePool& pipes);
 
   std::unique_ptr<Pipe> pipe_;
@@ -73,6 +89,8 @@ class Relay {
   State state_ = State::kOpen;
   bool source_ended_ = false;
   bool splice_refused_ = false;
+  bool bulk_ = false;
+  std::uint8_t streak_ = 0;  // full reads in a row while copying, small turns while splicing
 };
 
 }  // namespace spliceway

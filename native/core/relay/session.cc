@@ -1,10 +1,7 @@
 #include "relay/session.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -27,88 +24,93 @@ constexpr std::uint64_t kDeliveryCheckMs = 10;
 constexpr std::uint64_t kDeliveryLimitMs = 60'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
-std::uint16_t PortOf(const SocketAddress& address) {
-  if (address.family() == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address.storage, sizeof v4);
-    return ntohs(v4.sin_port);
-  }
-  if (address.family() == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address.storage, sizeof v6);
-    return ntohs(v6.sin6_port);
-  }
-  return 0;
-}
-
 }  // namespace
 
-Session::Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix,
-                 const SessionTimeouts& timeouts, SessionRows rows, SessionCounters& counters,
-                 SessionContext& context)
-    : context_(context),
-      counters_(counters),
-      rows_(rows),
-      upstream_(std::move(client_prefix)),
-      timeouts_(timeouts),
-      slot_(slot) {
-  client_.socket = std::move(client);
-  client_.is_tcp = sys::SetNoDelay(client_.socket.get());
-  if (rows_.listener != nullptr) {
-    rows_.listener->opened.Add(1);
-    rows_.listener->open.Add(1);
-  }
-}
+void Session::Begin(SessionStart start, SessionContext& context) {
+  context_ = &context;
+  upstream_ = Relay(std::move(start.client_prefix));
+  downstream_ = Relay();
+  client_ = Endpoint{};
+  backend_ = Endpoint{};
+  timeouts_ = start.timeouts;
+  slot_ = start.slot;
+  listener_ = start.listener;
+  counted_backend_ = kNoRow;
+  route = start.route;
+  half_close_noted_ = false;
+  state_ = State::kIdle;
 
-void Session::Start() {
-  if (!context_.loop.Watch(client_.socket.get(), *this, kClientToken)) {
+  client_.socket = std::move(start.client);
+  client_.is_tcp = start.accepted_tcp || sys::SetNoDelay(client_.socket.get());
+  if (CounterRow* row = listener_row()) {
+    row->opened.Add(1);
+    row->open.Add(1);
+  }
+  if (!context_->loop.Watch(client_.socket.get(), *this, kClientToken)) {
     Close(CloseReason::kReset, ENOMEM, true);
   }
 }
 
-// ── Connecting ──
+SocketAddress Session::client_address() const { return sys::PeerAddress(client_.socket.get()); }
 
-void Session::Connect(const SocketAddress& address, CounterRow& row, bool is_last) {
-  if (state_ != State::kIdle) return;
-  state_ = State::kConnecting;
-  rows_.backend = &row;
-  is_last_address_ = is_last;
-  address_ = std::make_unique<SocketAddress>(address);
-  since_ms_ = context_.loop.now_ms();
-  TryConnect();
+CounterRow* Session::listener_row() const {
+  if (listener_ == kNoRow) return nullptr;
+  return &context_->counters.Listener(context_->writer, listener_);
 }
 
-void Session::TryConnect() {
-  const std::uint64_t now = context_.loop.now_ms();
+CounterRow* Session::backend_row() const {
+  if (counted_backend_ == kNoRow) return nullptr;
+  return &context_->counters.Backend(context_->writer, counted_backend_);
+}
+
+// ── Connecting ──
+
+void Session::Connect(const SocketAddress& address, std::uint16_t backend, bool is_last) {
+  if (state_ != State::kIdle) return;
+  state_ = State::kConnecting;
+  counted_backend_ = backend;
+  is_last_address_ = is_last;
+  since_ms_ = context_->loop.now_ms();
+  TryConnect(address);
+}
+
+void Session::TryConnect(const SocketAddress& address) {
+  const std::uint64_t now = context_->loop.now_ms();
   const std::uint64_t deadline =
       timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
-  sys::Opened opened = sys::OpenSocket(address_->family());
+  sys::Opened opened = sys::OpenSocket(address.family());
   if (opened.status == Status::kExhausted && now < deadline) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
-    context_.loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
+    if (!postponed_) postponed_ = std::make_unique<SocketAddress>(address);
+    context_->loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
     return;
   }
   if (opened.status != Status::kOk) return FailAttempt(opened.error);
 
   backend_ = Endpoint{};
   backend_.socket = std::move(opened.fd);
-  backend_.is_tcp = address_->family() != AF_UNIX;
+  backend_.is_tcp = address.family() != AF_UNIX;
+  const std::uint16_t port = address.port();
+  port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
   if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
-  const sys::Result connected = sys::Connect(backend_.socket.get(), *address_);
+  const sys::Result connected = sys::Connect(backend_.socket.get(), address);
+  postponed_.reset();
   if (connected.status != Status::kOk && connected.status != Status::kAgain) {
     return FailAttempt(connected.error);
   }
   // Watched only now: a socket that was never connected reports a hang-up at once.
-  if (!context_.loop.Watch(backend_.socket.get(), *this, kBackendToken)) return FailAttempt(ENOMEM);
+  if (!context_->loop.Watch(backend_.socket.get(), *this, kBackendToken)) {
+    return FailAttempt(ENOMEM);
+  }
   if (connected.status == Status::kOk) return FinishConnect();
-  if (deadline != kNever) context_.loop.Arm(*this, deadline);
+  if (deadline != kNever) context_->loop.Arm(*this, deadline);
 }
 
 void Session::FinishConnect() {
-  const int error = sys::TakeSocketError(backend_.socket.get());
+  // Where an error waits, it was reported.
+  const int error = backend_.end_near ? sys::TakeSocketError(backend_.socket.get()) : 0;
   if (error != 0) return FailAttempt(error);
-  if (PortOf(*address_) >= context_.first_ephemeral_port &&
-      sys::IsConnectedToItself(backend_.socket.get())) {
+  if (port_like_ours_ != 0 && sys::IsConnectedToItself(backend_.socket.get(), port_like_ours_)) {
     return FailAttempt(ECONNREFUSED);
   }
   Open();
@@ -116,12 +118,17 @@ void Session::FinishConnect() {
 
 void Session::FailAttempt(int error) {
   Timer::Disarm();
-  CloseSocket(backend_);
-  address_.reset();
+  if (backend_.socket.valid()) {
+    // The one socket that is closed while its session goes on: whatever a child's copy of it
+    // reported would be taken for its successor's.
+    context_->loop.Unwatch(backend_.socket.get());
+    backend_.socket.Reset();
+  }
+  postponed_.reset();
   state_ = State::kIdle;
-  if (is_last_address_) rows_.backend->failed.Add(1);
-  rows_.backend = nullptr;
-  context_.owner.OnAttemptFailed(*this, error);
+  if (is_last_address_) backend_row()->failed.Add(1);
+  counted_backend_ = kNoRow;
+  context_->owner.OnAttemptFailed(*this, error);
 }
 
 void Session::Join(UniqueFd backend, PendingBytes prefix) {
@@ -129,7 +136,7 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
   backend_.socket = std::move(backend);
   backend_.is_tcp = sys::SetNoDelay(backend_.socket.get());
   downstream_ = Relay(std::move(prefix));
-  if (!context_.loop.Watch(backend_.socket.get(), *this, kBackendToken)) {
+  if (!context_->loop.Watch(backend_.socket.get(), *this, kBackendToken)) {
     return Close(CloseReason::kReset, ENOMEM, true);
   }
   Open();
@@ -137,14 +144,16 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 
 void Session::Open() {
   state_ = State::kRelaying;
-  address_.reset();
-  if (rows_.backend != nullptr) {
-    rows_.backend->opened.Add(1);
-    rows_.backend->open.Add(1);
+  trials.reset();
+  if (CounterRow* row = backend_row()) {
+    row->opened.Add(1);
+    row->open.Add(1);
   }
-  since_ms_ = context_.loop.now_ms();
+  since_ms_ = context_->loop.now_ms();
+  // They are, nearly always; their first edge may not have been handled yet.
+  client_.writable = backend_.writable = true;
   ArmRelayTimer();
-  context_.owner.OnOpened(*this);
+  context_->owner.OnOpened(*this);
   Advance();
 }
 
@@ -156,6 +165,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
   switch (state_) {
     case State::kIdle:
     case State::kConnecting:
+      if (!endpoint.socket.valid()) return;
       endpoint.Note(events);
       if (token == kClientToken) {
         // A reset ends the wait for a backend. An end of the stream does not, and neither does the
@@ -190,10 +200,10 @@ void Session::OnReady() {
 }
 
 void Session::OnTimer() {
-  const std::uint64_t now = context_.loop.now_ms();
+  const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
     case State::kConnecting:
-      if (!backend_.socket.valid()) return TryConnect();
+      if (postponed_) return TryConnect(*postponed_);
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
@@ -210,16 +220,18 @@ void Session::OnTimer() {
 // ── Relaying ──
 
 void Session::Advance() {
-  context_.relay.now_ms = context_.loop.now_ms();
+  context_->relay.now_ms = context_->loop.now_ms();
   const bool had_failed = client_.failed || backend_.failed;
-  const Relay::Progress up = upstream_.Pump(client_, backend_, context_.relay);
-  const Relay::Progress down = downstream_.Pump(backend_, client_, context_.relay);
+  const Relay::Progress up = upstream_.Pump(
+      client_, backend_, downstream_.state() == Relay::State::kEnded, context_->relay);
+  const Relay::Progress down = downstream_.Pump(
+      backend_, client_, upstream_.state() == Relay::State::kEnded, context_->relay);
   Account(up.bytes, down.bytes);
 
   if (half_closed() && !half_close_noted_) {
     // The half-close time-out begins now, however long the session had been idle before.
     half_close_noted_ = true;
-    since_ms_ = context_.loop.now_ms();
+    since_ms_ = context_->loop.now_ms();
     ArmRelayTimer();
   }
   if (client_.failed || backend_.failed) {
@@ -230,15 +242,16 @@ void Session::Advance() {
   if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kEnded) {
     return Close(CloseReason::kFinished, 0, false);
   }
-  if (up.more || down.more) context_.loop.Enqueue(*this);
+  if (up.more || down.more) context_->loop.Enqueue(*this);
 }
 
 void Session::Account(std::size_t upstream, std::size_t downstream) {
   if (upstream == 0 && downstream == 0) return;
-  since_ms_ = context_.loop.now_ms();
-  counters_.bytes_upstream.Add(upstream);
-  counters_.bytes_downstream.Add(downstream);
-  for (CounterRow* row : {rows_.listener, rows_.backend}) {
+  since_ms_ = context_->loop.now_ms();
+  SessionCounters& counters = context_->counters.Session(slot_);
+  counters.bytes_upstream.Add(upstream);
+  counters.bytes_downstream.Add(downstream);
+  for (CounterRow* row : {listener_row(), backend_row()}) {
     if (row == nullptr) continue;
     row->bytes_upstream.Add(upstream);
     row->bytes_downstream.Add(downstream);
@@ -252,18 +265,18 @@ void Session::AnswerFailure(bool more) {
   Endpoint& survivor = client_.failed ? backend_ : client_;
   if (last_words.state() != Relay::State::kOpen) {
     state_ = State::kResetting;
-    since_ms_ = context_.loop.now_ms();
+    since_ms_ = context_->loop.now_ms();
     return ResetWhenDelivered(survivor);
   }
   // The survivor is not reading, or the turn was used up. `RelayDeadline` bounds the wait.
-  if (more) context_.loop.Enqueue(*this);
+  if (more) context_->loop.Enqueue(*this);
   if (!Timer::armed()) ArmRelayTimer();
 }
 
 /// A reset throws away what the survivor's peer has not acknowledged, so it waits for that, within
 /// a bound.
 void Session::ResetWhenDelivered(Endpoint& survivor) {
-  const std::uint64_t now = context_.loop.now_ms();
+  const std::uint64_t now = context_->loop.now_ms();
   const std::uint64_t limit =
       timeouts_.half_close_ms == 0 ? kDeliveryLimitMs : timeouts_.half_close_ms;
   // On a Unix socket what was written is in the peer's queue already and survives the close.
@@ -271,7 +284,7 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
   if (delivered || now >= since_ms_ + limit) {
     return Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);
   }
-  context_.loop.Arm(*this, now + kDeliveryCheckMs);
+  context_->loop.Arm(*this, now + kDeliveryCheckMs);
 }
 
 // ── Time-outs ──
@@ -296,7 +309,7 @@ void Session::ArmRelayTimer() {
   if (deadline == kNever) {
     Timer::Disarm();
   } else {
-    context_.loop.Arm(*this, deadline);
+    context_->loop.Arm(*this, deadline);
   }
 }
 
@@ -316,14 +329,10 @@ void Session::GiveUpRelaying() {
 
 void Session::End(Ending ending) {
   if (state_ == State::kClosed) return;
-  if (ending == Ending::kNoBackend && rows_.listener != nullptr) rows_.listener->failed.Add(1);
+  if (CounterRow* row = listener_row(); row != nullptr && ending == Ending::kNoBackend) {
+    row->failed.Add(1);
+  }
   Close(CloseReason::kEnded, 0, ending == Ending::kReset);
-}
-
-void Session::CloseSocket(Endpoint& endpoint) {
-  if (!endpoint.socket.valid()) return;
-  context_.loop.Unwatch(endpoint.socket.get());
-  endpoint.socket.Reset();
 }
 
 void Session::Close(CloseReason reason, int error, bool reset) {
@@ -331,16 +340,20 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   state_ = State::kClosed;
   Timer::Disarm();
   EventLoop::Dequeue(*this);
-  upstream_.Abandon(context_.relay.pipes);
-  downstream_.Abandon(context_.relay.pipes);
+  upstream_.Abandon(context_->relay.pipes);
+  downstream_.Abandon(context_->relay.pipes);
   for (Endpoint* endpoint : {&client_, &backend_}) {
     if (reset && endpoint->is_tcp && endpoint->socket.valid())
       sys::SetResetOnClose(endpoint->socket.get());
-    CloseSocket(*endpoint);
+    // No call to take it out of epoll first: what it may still report is known by its generation.
+    endpoint->socket.Reset();
   }
-  if (was_open && rows_.backend != nullptr) rows_.backend->open.Subtract(1);
-  if (rows_.listener != nullptr) rows_.listener->open.Subtract(1);
-  context_.owner.OnClosed(*this, reason, error);
+  ForgetEvents();
+  postponed_.reset();
+  trials.reset();
+  if (CounterRow* row = backend_row(); row != nullptr && was_open) row->open.Subtract(1);
+  if (CounterRow* row = listener_row()) row->open.Subtract(1);
+  context_->owner.OnClosed(*this, reason, error);
 }
 
 }  // namespace spliceway

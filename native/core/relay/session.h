@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "loop/event_loop.h"
 #include "relay/endpoint.h"
@@ -30,7 +31,7 @@ class SessionOwner {
   virtual void OnAttemptFailed(Session& session, int error) = 0;
   /// Client and backend are joined.
   virtual void OnOpened(Session& session) = 0;
-  /// The last call for a session; its descriptors are closed. The owner must keep the object until
+  /// The last call for a session; its descriptors are closed. It may `Begin` again, but not before
   /// the end of the loop's turn.
   virtual void OnClosed(Session& session, CloseReason reason, int error) = 0;
 
@@ -50,6 +51,8 @@ struct SessionContext {
   EventLoop& loop;
   RelayContext relay;
   SessionOwner& owner;
+  Counters& counters;
+  std::size_t writer;  ///< Whose rows of the counters.
   /// Backend ports from here on could be the source port of a connect to themselves.
   std::uint16_t first_ephemeral_port;
 };
@@ -61,10 +64,28 @@ struct SessionTimeouts {
   std::uint32_t half_close_ms = 0;
 };
 
-/// The counter rows that a session adds to; null where it belongs to none.
-struct SessionRows {
-  CounterRow* listener = nullptr;
-  CounterRow* backend = nullptr;
+/// A row of the counters that stands for none.
+inline constexpr std::uint16_t kNoRow = 0xFFFF;
+
+/// Where a session is on its way to a backend: its owner's notes, which it does not read itself.
+struct Route {
+  std::uint32_t position = 0;  ///< In the cycle of the policy.
+  std::uint16_t backend = kNoRow;
+  std::uint8_t address = 0;   ///< Index among those of the backend.
+  bool by_cycle : 1 = false;  ///< The loop picks.
+  bool reported : 1 = false;  ///< The engine's owner knows the session.
+};
+
+/// How a session begins.
+struct SessionStart {
+  std::uint32_t slot = 0;  ///< Of its counters.
+  UniqueFd client;
+  PendingBytes client_prefix;
+  SessionTimeouts timeouts;
+  std::uint16_t listener = kNoRow;  ///< Row of the counters.
+  /// The client is a TCP socket that inherited its options from its listener.
+  bool accepted_tcp = false;
+  Route route;
 };
 
 /// One client connection joined to one backend connection: two endpoints, two relays, and the rules
@@ -84,27 +105,46 @@ struct SessionRows {
 ///
 /// Unix sockets know no reset: their survivor reads the end of the stream.
 ///
-/// One thread only: that of the loop.
+/// The object is used for one session after the other, each beginning with `Begin`, and lives as
+/// long as the loops, so that an event that comes late finds an object that knows it for a
+/// stranger.
+///
+/// One thread only: that of the loop, from `Begin` to the end of the turn of `OnClosed`.
 class Session final : public EventHandler, public ReadyEntry, public Timer {
  public:
-  Session(std::uint32_t slot, UniqueFd client, PendingBytes client_prefix,
-          const SessionTimeouts& timeouts, SessionRows rows, SessionCounters& counters,
-          SessionContext& context);
+  Session() = default;
   ~Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Starts watching the client. Ends the session at once when the kernel refuses to.
-  void Start();
-  /// Tries one address of a backend; answers through `SessionOwner`. `row` counts for the backend:
-  /// a failure only when this was the last of its addresses.
-  void Connect(const SocketAddress& address, CounterRow& row, bool is_last);
+  /// Starts watching the client, on the loop of `context`. Ends the session at once when the kernel
+  /// refuses to.
+  void Begin(SessionStart start, SessionContext& context);
+  /// Tries one address of a backend; answers through `SessionOwner`. `backend` is its row in the
+  /// counters, which counts a failure only when this was the last of its addresses.
+  void Connect(const SocketAddress& address, std::uint16_t backend, bool is_last);
   /// Relays to a socket that is connected already; its bytes in `prefix` go to the client first.
   void Join(UniqueFd backend, PendingBytes prefix);
   /// Ends the session from outside.
   void End(Ending ending);
 
+  /// False before a backend answered, and after the end.
+  [[nodiscard]] bool waits_for_backend() const { return state_ == State::kIdle; }
+  [[nodiscard]] bool alive() const { return state_ != State::kClosed; }
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
+  [[nodiscard]] std::uint16_t listener() const { return listener_; }
+  /// Where the client is; of the family AF_UNSPEC when it is gone.
+  [[nodiscard]] SocketAddress client_address() const;
+
+  Route route;
+  /// The owner's; made when there is something to remember.
+  struct Trials {
+    /// Of the backend that is being tried, as they were when it was picked: they may be published
+    /// in another order meanwhile. Only where there are several.
+    std::shared_ptr<const std::vector<SocketAddress>> addresses;
+    std::vector<bool> tried;  ///< Rows that failed.
+  };
+  std::unique_ptr<Trials> trials;
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
@@ -113,10 +153,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void OnReady() override;
   void OnTimer() override;
 
-  void TryConnect();
+  void TryConnect(const SocketAddress& address);
   void FinishConnect();
   void FailAttempt(int error);
-  void CloseSocket(Endpoint& endpoint);
   void Open();
 
   void Advance();
@@ -129,20 +168,28 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void ResetWhenDelivered(Endpoint& survivor);
   void Close(CloseReason reason, int error, bool reset);
 
-  SessionContext& context_;
-  SessionCounters& counters_;
-  SessionRows rows_;
-  Endpoint client_;
-  Endpoint backend_;
+  [[nodiscard]] CounterRow* listener_row() const;
+  [[nodiscard]] CounterRow* backend_row() const;
+
+  SessionContext* context_ = nullptr;
   Relay upstream_;
   Relay downstream_;
+  Endpoint client_;
+  Endpoint backend_;
   std::uint64_t since_ms_ = 0;  // last byte moved, or start of the state
   SessionTimeouts timeouts_;
-  std::uint32_t slot_;
-  State state_ = State::kIdle;
-  bool half_close_noted_ = false;
-  bool is_last_address_ = false;
-  std::unique_ptr<SocketAddress> address_;  // only while connecting
+  std::uint32_t slot_ = 0;
+  std::uint16_t listener_ = kNoRow;
+  std::uint16_t counted_backend_ = kNoRow;
+  State state_ = State::kClosed;
+  bool half_close_noted_ : 1 = false;
+  bool is_last_address_ : 1 = false;
+  std::uint16_t port_like_ours_ = 0;  // the backend's, if it is one that the kernel may give to us
+  // The address to try again once the system has a descriptor to give.
+  std::unique_ptr<SocketAddress> postponed_;
 };
+/// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
+/// of its slot.
+static_assert(sizeof(Session) <= 200);
 
 }  // namespace spliceway

@@ -17,6 +17,7 @@ class Counter {
     value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
   void Subtract(std::uint64_t amount) { Add(~amount + 1); }
+  void Reset() { value_.store(0, std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -10,6 +10,15 @@
 
 namespace spliceway {
 
+std::uint16_t SocketAddress::port() const {
+  // The port is at the same place in both.
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  if (family() != AF_INET && family() != AF_INET6) return 0;
+  sockaddr_in ip{};
+  std::memcpy(&ip, &storage, sizeof ip);
+  return ntohs(ip.sin_port);
+}
+
 std::optional<SocketAddress> SocketAddress::FromIp(const std::string& ip, std::uint16_t port) {
   SocketAddress address;
   sockaddr_in v4{};

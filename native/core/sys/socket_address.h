@@ -14,6 +14,8 @@ struct SocketAddress {
   socklen_t length = 0;
 
   [[nodiscard]] int family() const { return storage.ss_family; }
+  /// Of an IP address; 0 of any other.
+  [[nodiscard]] std::uint16_t port() const;
 
   /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`. Nothing when it is
   /// neither.

@@ -45,17 +45,25 @@ struct Opened {
 /// splice(2) between a socket and a pipe, either way. kEnd only from a socket that returned 0.
 Result Splice(int from, int to, std::size_t length);
 Result Receive(int socket, std::span<std::byte> into);
-Result Send(int socket, std::span<const std::byte> from);
+/// `more`: the caller sends or ends the stream at once, and the kernel may keep the bytes until
+/// then (MSG_MORE).
+Result Send(int socket, std::span<const std::byte> from, bool more = false);
 Result ReadPipe(int pipe, std::span<std::byte> into);
 
 // Sockets.
 
 Opened OpenSocket(int family);
+/// Takes a connection that waits at a listening socket; `peer`, where not null, gets its address.
+/// Connections that failed before they were taken are skipped. kAgain: none waits.
+Opened Accept(int listener, SocketAddress* peer);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. Else failed.
 Result Connect(int socket, const SocketAddress& address);
 /// True when the socket is connected to itself, as a connect to a closed local port can be when the
 /// kernel happens to pick that port as the source ("simultaneous open", RFC 9293 section 3.5).
-bool IsConnectedToItself(int socket);
+/// `port` is that of the peer; one call tells nearly always.
+bool IsConnectedToItself(int socket, std::uint16_t port);
+/// The address of the peer; its family is AF_UNSPEC when there is none any more.
+SocketAddress PeerAddress(int socket);
 /// Reads and clears the pending error of a socket (SO_ERROR); 0 when there is none.
 int TakeSocketError(int socket);
 /// Sends the FIN: the peer reads end of stream after what was sent before.
@@ -91,6 +99,10 @@ Opened OpenEpoll();
 /// Registers `fd` edge-triggered for everything that a relay must know: input, output, the peer's
 /// FIN and urgent data. Errors and hang-ups always report. `data` comes back with each event.
 Status Watch(int epoll, int fd, std::uint64_t data);
+/// Registers a listening socket, level-triggered: it reports until nobody waits any more.
+Status WatchListener(int epoll, int fd, std::uint64_t data);
+/// Registers what `OpenWakeUp` gave: it reports once each time that it was raised.
+Status WatchWakeUp(int epoll, int fd, std::uint64_t data);
 void Unwatch(int epoll, int fd);
 /// Events that came, at most `into.size()`; 0 on time-out or signal. `timeout_ms` −1 waits for
 /// ever.
@@ -98,9 +110,10 @@ std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms
 /// An eventfd, to wake a loop from another thread.
 Opened OpenWakeUp();
 void RaiseWakeUp(int wake_up);
-void ClearWakeUp(int wake_up);
 /// CLOCK_MONOTONIC in milliseconds.
 std::uint64_t NowMs();
+/// The same in microseconds.
+std::uint64_t NowUs();
 
 // What the machine allows.
 

@@ -62,6 +62,13 @@ Opened Open(int fd) {
   return {.fd = UniqueFd(), .status = StatusOf(errno), .error = errno};
 }
 
+Status Register(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = data;
+  return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
+}
+
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -113,8 +120,9 @@ Result Receive(int socket, std::span<std::byte> into) {
   return Moved(Retry([&] { return ::recv(socket, into.data(), into.size(), 0); }));
 }
 
-Result Send(int socket, std::span<const std::byte> from) {
-  return Moved(Retry([&] { return ::send(socket, from.data(), from.size(), MSG_NOSIGNAL); }));
+Result Send(int socket, std::span<const std::byte> from, bool more) {
+  const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+  return Moved(Retry([&] { return ::send(socket, from.data(), from.size(), flags); }));
 }
 
 Result ReadPipe(int pipe, std::span<std::byte> into) {
@@ -123,6 +131,37 @@ Result ReadPipe(int pipe, std::span<std::byte> into) {
 
 Opened OpenSocket(int family) {
   return Open(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+Opened Accept(int listener, SocketAddress* peer) {
+  for (;;) {
+    sockaddr* address = nullptr;
+    socklen_t* length = nullptr;
+    if (peer != nullptr) {
+      peer->length = sizeof peer->storage;
+      address = reinterpret_cast<sockaddr*>(&peer->storage);
+      length = &peer->length;
+    }
+    const int fd = ::accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) return {.fd = UniqueFd(fd)};
+    switch (errno) {
+      case EINTR:
+      // accept(2): Linux passes on what befell the connection while it waited, and that is no
+      // failure of the listener.
+      case ECONNABORTED:
+      case ENETDOWN:
+      case EPROTO:
+      case ENOPROTOOPT:
+      case EHOSTDOWN:
+      case ENONET:
+      case EHOSTUNREACH:
+      case EOPNOTSUPP:
+      case ENETUNREACH:
+        continue;
+      default:
+        return {.fd = UniqueFd(), .status = StatusOf(errno), .error = errno};
+    }
+  }
 }
 
 Result Connect(int socket, const SocketAddress& address) {
@@ -136,14 +175,22 @@ Result Connect(int socket, const SocketAddress& address) {
   return Failure(errno);
 }
 
-bool IsConnectedToItself(int socket) {
-  sockaddr_storage local{};
-  sockaddr_storage peer{};
-  socklen_t local_length = sizeof local;
-  socklen_t peer_length = sizeof peer;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&local), &local_length) != 0) return false;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) return false;
-  return local_length == peer_length && std::memcmp(&local, &peer, local_length) == 0;
+bool IsConnectedToItself(int socket, std::uint16_t port) {
+  SocketAddress local;
+  local.length = sizeof local.storage;
+  auto* address = reinterpret_cast<sockaddr*>(&local.storage);
+  if (::getsockname(socket, address, &local.length) != 0 || local.port() != port) return false;
+  const SocketAddress peer = PeerAddress(socket);
+  return local.length == peer.length &&
+         std::memcmp(&local.storage, &peer.storage, local.length) == 0;
+}
+
+SocketAddress PeerAddress(int socket) {
+  SocketAddress peer;
+  peer.length = sizeof peer.storage;
+  auto* address = reinterpret_cast<sockaddr*>(&peer.storage);
+  if (::getpeername(socket, address, &peer.length) != 0) return {};
+  return peer;
 }
 
 int TakeSocketError(int socket) {
@@ -206,10 +253,17 @@ std::size_t PipeSize(int pipe) {
 Opened OpenEpoll() { return Open(::epoll_create1(EPOLL_CLOEXEC)); }
 
 Status Watch(int epoll, int fd, std::uint64_t data) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-  event.data.u64 = data;
-  return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
+  return Register(epoll, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, data);
+}
+
+Status WatchListener(int epoll, int fd, std::uint64_t data) {
+  return Register(epoll, fd, EPOLLIN, data);
+}
+
+Status WatchWakeUp(int epoll, int fd, std::uint64_t data) {
+  // Edge-triggered, each write to an eventfd is reported, whether it was read in between or not: so
+  // nobody reads it, and it counts to 2^64 in peace.
+  return Register(epoll, fd, EPOLLIN | EPOLLET, data);
 }
 
 void Unwatch(int epoll, int fd) { ::epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr); }
@@ -227,17 +281,14 @@ void RaiseWakeUp(int wake_up) {
   [[maybe_unused]] const ssize_t written = ::write(wake_up, &one, sizeof one);
 }
 
-void ClearWakeUp(int wake_up) {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t got = ::read(wake_up, &count, sizeof count);
-}
-
-std::uint64_t NowMs() {
+std::uint64_t NowUs() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
+
+std::uint64_t NowMs() { return NowUs() / 1000; }
 
 std::size_t DescriptorLimit() {
   rlimit limit{};

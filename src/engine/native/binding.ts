@@ -1,12 +1,52 @@
 /** What the addon exports. The C++ side only asserts its arguments; the checks are the callers'. */
 
-/** One engine: loops on their own threads. A slot is the number of a live session, below `maxSessions()`. */
+/**
+ * One engine: loops on their own threads. A slot is the number of a live session, below `maxSessions()`.
+ *
+ * Sessions begin in two ways. JavaScript makes them of sockets that it has (`takeSlot`, then `start`). And the
+ * loops make them of clients that they accept on descriptors given to `listen`; JavaScript hears of such a session
+ * only while it observes, or when the loops need it to pick a backend. A session that JavaScript has heard of holds
+ * its slot until `releaseSlot`; any other one gives its slot back by itself.
+ */
 export interface NativeEngineBinding {
   /** Rows of `CounterRow`, one block a loop; see src/stats/counters.ts. Readable after `close()`. */
   counters(): ArrayBuffer;
   /** Two unsigned 64-bit words a slot: bytes upstream, bytes downstream. Readable after `close()`. */
   sessionCounters(): ArrayBuffer;
   maxSessions(): number;
+
+  /**
+   * Publishes the addresses of one backend, in the order to try them; may be empty. Sessions that begin afterwards
+   * see them.
+   * @param addresses `ip` with its port, or the path of a Unix socket with port -1
+   */
+  setBackend(row: number, addresses: readonly (readonly [ipOrPath: string, port: number])[]): void;
+  /**
+   * Publishes the policy for first picks, as a cycle of backend rows that all loops walk together. A session whose
+   * backend fails goes on with the other rows of the cycle, each once.
+   */
+  setCycle(rows: Uint16Array): void;
+
+  /**
+   * Accepts on a listening socket, from now on. Owns `fd`, whose queue may be shared with other descriptors.
+   * @param listener row of the counters
+   * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only when no backend
+   *   of it answered; `Picks.ask`: JavaScript picks for every client
+   * @param timeouts of its sessions: connect, idle and half-close, in milliseconds
+   */
+  listen(listener: number, fd: number, picks: number, timeouts: Uint32Array): void;
+  /**
+   * Closes every listener: clients that come later are refused. Pushes `drained` once, when no listener is open and
+   * no slot is taken any more, which may be at once.
+   */
+  drain(): void;
+  /** Whether sessions that the loops accept from now on are reported. They are at first. */
+  observe(on: boolean): void;
+
+  /** A free slot, or -1 when all are taken. The caller must give it back. */
+  takeSlot(): number;
+  /** Gives back a slot: of `takeSlot`, before `start` or after `closed`; or of a session that was `accepted`, after `closed`. */
+  releaseSlot(slot: number): void;
   /** Makes a session of a connected socket, which waits for a backend. Owns `fd` from here on. */
   start(
     slot: number,
@@ -18,12 +58,13 @@ export interface NativeEngineBinding {
   /** Gives a session that waits for a backend one that is connected already. Owns `fd` from here on. */
   join(slot: number, fd: number, prefix: Uint8Array | undefined): void;
   /**
-   * Lets a session that waits for a backend try one address.
-   * @param isLast counts a failure as one of this backend: no other address of it is left
+   * Lets sessions that wait for a backend try every address of one, in order. Each answers with `opened` or, when
+   * none of the addresses did, with `needBackend`.
+   * @param picks pairs of slot and backend row
    */
-  connectTcp(slot: number, backend: number, isLast: boolean, ip: string, port: number): void;
-  connectUnix(slot: number, backend: number, isLast: boolean, path: string): void;
+  connect(picks: Uint32Array): void;
   end(slot: number, ending: number): void;
+
   /** Fills `into` with events of `EVENT_WORDS` numbers and returns how many; call until fewer than fit come. */
   takeEvents(into: Int32Array): number;
   /** Whether the engine keeps the process alive. It does not at first. */
@@ -33,15 +74,23 @@ export interface NativeEngineBinding {
   close(): void;
 }
 
+export interface NativeEngineOptions {
+  readonly threads: number;
+  readonly listeners: number;
+  readonly backends: number;
+  /** `Transfer`, by number. */
+  readonly transfer: number;
+  /** How long a loop that has nothing to do polls before it sleeps, in microseconds; 0 sleeps at once. */
+  readonly busyPollUs: number;
+}
+
 export interface NativeBinding {
   /**
    * @param doorbell called on this thread when there are events to take
    * @throws Error with `errno` when the system has no descriptor or thread left
    */
   readonly Engine: new (
-    threads: number,
-    listeners: number,
-    backends: number,
+    options: NativeEngineOptions,
     doorbell: () => void,
   ) => NativeEngineBinding;
   /** F_DUPFD_CLOEXEC: a new descriptor of the caller's, non-blocking, or errno's number negated. */
@@ -58,12 +107,59 @@ export interface NativeBinding {
   trySplice(): number;
 }
 
-/** Numbers an event: kind, slot, reason, errno. `SessionEvent` in native/core/engine/event_queue.h. */
-export const EVENT_WORDS = 4;
-export const EventKind = { attemptFailed: 0, opened: 1, closed: 2 } as const;
+/**
+ * Numbers an event: kind, slot, backend row, reason, errno, listener row, count, and an address of five words: port
+ * (-1 for none, or a Unix socket), then the 16 bytes of an IPv6 address in network order (IPv4 as
+ * `::ffff:a.b.c.d`). `SessionEvent` in native/core/engine/event_queue.h.
+ */
+export const EVENT_WORDS = 12;
+export const EventWord = {
+  kind: 0,
+  slot: 1,
+  backend: 2,
+  reason: 3,
+  errno: 4,
+  listener: 5,
+  count: 6,
+  port: 7,
+  ip: 8,
+} as const;
 
-/** A listener row that counts nothing. */
-export const NO_LISTENER = -1;
+/** A number that names nothing: no slot, no backend, no listener. */
+export const NONE = -1;
+
+/**
+ * What happened. Failures of sessions that JavaScript has not heard of have no slot; those of one backend that come
+ * before they are taken are one event, with their `count`, and errno and address of the last.
+ */
+export const EventKind = {
+  /** One address of a backend failed: backend, errno, the address; slot or count. */
+  attemptFailed: 0,
+  /** A backend answered: slot, backend. */
+  opened: 1,
+  /** The end of a session: slot, reason, errno. */
+  closed: 2,
+  /** A loop took a client: slot, listener, the client's address. */
+  accepted: 3,
+  /**
+   * The session waits for a pick: slot, and in `backend` the row that failed last, or `NONE` for a client that is
+   * new. Where the loops pick, it is asked when every backend of the cycle has failed; a session that was not
+   * observed is reported by `accepted` first.
+   */
+  needBackend: 4,
+  /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken). */
+  paused: 5,
+  /** It accepts again: listener. */
+  resumed: 6,
+  /** See `drain()`. */
+  drained: 7,
+} as const;
+
+/** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */
+export const Picks = { cycle: 0, ask: 1 } as const;
+
+/** How bytes are moved. `Transfer` in native/core/relay/relay.h. */
+export const Transfer = { auto: 0, splice: 1, copy: 2 } as const;
 
 /** `Ending` in native/core/relay/session.h. */
 export const Ending = { reset: 0, noBackend: 1 } as const;

@@ -1,55 +1,73 @@
-/** The engine that moves bytes in the kernel: loops in C++, reached through a few calls a session. */
+/** The engine that moves bytes in the kernel: loops in C++, which also accept and pick if they are told to. */
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
 import { CounterReader } from '../../stats/counters.js';
-import { checkSocket } from '../check-socket.js';
 import type {
+  AcceptHost,
+  AcceptingEngine,
+  AcceptRequest,
   ConnectRequest,
-  Engine,
   EngineOptions,
   EngineSession,
   JoinRequest,
+  ResolvedAddress,
   SessionTimeouts,
 } from '../engine.js';
-import { resetSocket } from '../reset-socket.js';
 import {
-  EVENT_WORDS,
   EventKind,
   type NativeBinding,
   type NativeEngineBinding,
-  NO_LISTENER,
+  NONE,
+  Picks,
+  Transfer,
 } from './binding.js';
-import { NativeSession, nameOfError } from './native-session.js';
-import { type TakenSocket, takeSockets, whenWritten } from './take-socket.js';
+import { EventRing, type NativeEvent } from './event-ring.js';
+import { NativeSession, type NativeSessionHost } from './native-session.js';
+import { Outbox } from './outbox.js';
+import { PickBatch } from './pick-batch.js';
+import { nameOfError } from './system-error.js';
+import { type TakenSocket, takeSockets } from './take-socket.js';
+import { Waitable } from './waitable.js';
 
-/** Events fetched from the loops in one call. */
-const EVENTS_PER_CALL = 256;
+/** A client that has no IP address came to a unix listener. */
+const NOWHERE = { address: '', port: 0 };
 
-export class NativeEngine implements Engine {
+export class NativeEngine implements AcceptingEngine {
   readonly name = 'native';
   readonly counters: CounterReader;
   readonly maxSessions: number;
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
-  readonly #sessionWords: BigUint64Array;
-  readonly #events = new Int32Array(EVENTS_PER_CALL * EVENT_WORDS);
-  /** By slot; every slot from `#freeSlots` or at the end is free. */
+  readonly #events: EventRing;
+  readonly #sessionHost: NativeSessionHost;
+  /** Those that JavaScript knows, by slot. */
   readonly #sessions: (NativeSession | undefined)[] = [];
-  readonly #freeSlots: number[] = [];
-  /** Sessions whose sockets still have bytes queued in Node. */
-  readonly #waiting = new Set<NativeSession>();
+  /** Addresses as they were published, by row. */
+  readonly #backends: (readonly ResolvedAddress[])[] = [];
+  readonly #outbox = new Outbox(() => this.#settle());
+  #acceptHost: AcceptHost | undefined;
+  /** Of `#sessions`. */
   #alive = 0;
-  #closing: { promise: Promise<void>; resolve: () => void } | undefined;
+  /** What keeps the process alive: the sessions, and the loops while they accept. */
+  #holds = 0;
+  #isDraining = false;
+  #loopsAreDrained = false;
+  readonly #drained = new Waitable();
+  readonly #closed = new Waitable();
 
   /**
    * Starts the threads.
    * @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT` when the system has no descriptor or thread to give
    */
-  constructor(binding: NativeBinding, options: EngineOptions) {
-    const { threads, listeners, backends } = options;
-    this.#module = binding;
+  constructor(module: NativeBinding, options: EngineOptions) {
+    const { threads, listeners, backends, busyPollUs } = options;
+    const transfer = Transfer[options.transfer];
+    this.#module = module;
     try {
-      this.#binding = new binding.Engine(threads, listeners, backends, () => this.#onDoorbell());
+      this.#binding = new module.Engine(
+        { threads, listeners, backends, transfer, busyPollUs },
+        () => this.#onDoorbell(),
+      );
     } catch (error) {
       throw new SplicewayError(
         'ERR_SPLICEWAY_RESOURCE_LIMIT',
@@ -58,16 +76,48 @@ export class NativeEngine implements Engine {
         { cause: error },
       );
     }
-    const words = new BigUint64Array(this.#binding.counters());
-    this.counters = new CounterReader(words, listeners, backends);
-    this.#sessionWords = new BigUint64Array(this.#binding.sessionCounters());
-    this.maxSessions = this.#binding.maxSessions();
+    const binding = this.#binding;
+    this.counters = new CounterReader(new BigUint64Array(binding.counters()), listeners, backends);
+    this.maxSessions = binding.maxSessions();
+    this.#events = new EventRing(binding);
+    this.#sessionHost = {
+      binding,
+      picks: new PickBatch(binding),
+      sessionWords: new BigUint64Array(binding.sessionCounters()),
+    };
+  }
+
+  setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
+    if (this.#closed.isAwaited) return;
+    this.#backends[row] = addresses;
+    this.#binding.setBackend(
+      row,
+      addresses.map((address) =>
+        address.kind === 'unix' ? [address.path, NONE] : [address.ip, address.port],
+      ),
+    );
+  }
+
+  accept({ listeners, cycle, timeouts, host }: AcceptRequest): void {
+    this.#acceptHost = host;
+    if (cycle !== undefined) this.#binding.setCycle(cycle);
+    const picks = cycle === undefined ? Picks.ask : Picks.cycle;
+    for (const { row, descriptor } of listeners) {
+      this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts));
+    }
+    if (listeners.length > 0) this.#hold();
+  }
+
+  observe(on: boolean): void {
+    if (!this.#closed.isAwaited) this.#binding.observe(on);
   }
 
   connect(request: ConnectRequest): EngineSession {
-    const { client, listener, timeouts, route, observer } = request;
-    const session = new NativeSession(this.#host, observer, route);
-    this.#whenWritten([client], session, () => {
+    const { client, listener, timeouts } = request;
+    this.#checkOpen();
+    const session = new NativeSession(this.#sessionHost);
+    session.follow(request);
+    this.#outbox.pass([client], session, () => {
       this.#take(session, [client], (slot, [taken]) => {
         this.#binding.start(slot, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
       });
@@ -77,57 +127,40 @@ export class NativeEngine implements Engine {
 
   join(request: JoinRequest): EngineSession {
     const { client, backend, timeouts, observer } = request;
-    const session = new NativeSession(this.#host, observer);
-    this.#whenWritten([client, backend], session, () => {
+    this.#checkOpen();
+    const session = new NativeSession(this.#sessionHost);
+    session.follow({ observer });
+    this.#outbox.pass([client, backend], session, () => {
       this.#take(session, [client, backend], (slot, [first, second]) => {
-        this.#binding.start(slot, first.fd, first.prefix, NO_LISTENER, timeoutWords(timeouts));
+        this.#binding.start(slot, first.fd, first.prefix, NONE, timeoutWords(timeouts));
         this.#binding.join(slot, second.fd, second.prefix);
       });
     });
     return session;
   }
 
+  drain(): Promise<void> {
+    if (!this.#closed.isAwaited) this.#drainLoops();
+    return this.#drained.wait();
+  }
+
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      const { promise, resolve } = withResolvers();
-      this.#closing = { promise, resolve };
-      for (const session of [...this.#waiting]) session.destroy();
-      for (const session of this.#sessions) session?.destroy();
-      this.#finishClosing();
-    }
-    return this.#closing.promise;
+    if (this.#closed.isAwaited) return this.#closed.wait();
+    const closed = this.#closed.wait();
+    this.#drainLoops();
+    this.#outbox.destroy();
+    for (const session of this.#sessions) session?.destroy();
+    this.#settle();
+    return closed;
   }
 
-  get #host() {
-    return { binding: this.#binding, sessionWords: this.#sessionWords };
-  }
-
-  /** Gives the sockets to the loops: now, or when Node has written what is queued on them. */
-  #whenWritten(sockets: readonly Socket[], session: NativeSession, take: () => void): void {
-    if (this.#closing !== undefined) {
-      throw new SplicewayError(
-        'ERR_SPLICEWAY_CLOSED',
-        'the engine is closed; create a new proxy to relay more sessions',
-      );
-    }
-    for (const socket of sockets) checkSocket(socket);
-    if (sockets.every((socket) => socket.writableLength === 0)) {
-      take();
-      return;
-    }
-    session.wait(sockets);
-    this.#waiting.add(session);
-    whenWritten(sockets, () => {
-      this.#waiting.delete(session);
-      try {
-        for (const socket of sockets) checkSocket(socket);
-        take();
-      } catch (error) {
-        for (const socket of sockets) resetSocket(socket);
-        session.close('reset', error as Error);
-      }
-      this.#finishClosing();
-    });
+  /** @throws SplicewayError `ERR_SPLICEWAY_CLOSED` */
+  #checkOpen(): void {
+    if (!this.#closed.isAwaited) return;
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_CLOSED',
+      'the engine is closed; create a new proxy to relay more sessions',
+    );
   }
 
   /** @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT`; the sockets are untouched then */
@@ -136,61 +169,124 @@ export class NativeEngine implements Engine {
     sockets: Sockets,
     give: (slot: number, taken: { [Index in keyof Sockets]: TakenSocket }) => void,
   ): void {
-    const slot = this.#freeSlots.at(-1) ?? this.#sessions.length;
-    if (slot >= this.maxSessions) throw resourceLimit('all session slots are in use');
+    const slot = this.#binding.takeSlot();
+    if (slot === NONE) throw resourceLimit('all session slots are in use');
     const taken = takeSockets(this.#module, sockets);
-    if (typeof taken === 'number') throw resourceLimit(`the system said ${nameOfError(taken)}`);
-    this.#freeSlots.pop();
-    this.#sessions[slot] = session;
-    this.#sessionWords.fill(0n, slot * 2, slot * 2 + 2);
-    this.#alive += 1;
-    if (this.#alive === 1) this.#binding.ref();
+    if (typeof taken === 'number') {
+      this.#binding.releaseSlot(slot);
+      throw resourceLimit(`the system said ${nameOfError(taken)}`);
+    }
     give(slot, taken);
+    this.#add(session, slot);
+    session.pick();
+  }
+
+  #add(session: NativeSession, slot: number): void {
+    this.#sessions[slot] = session;
+    this.#alive += 1;
     session.start(slot);
+    this.#hold();
+  }
+
+  #hold(): void {
+    this.#holds += 1;
+    if (this.#holds === 1) this.#binding.ref();
+  }
+
+  #release(): void {
+    this.#holds -= 1;
+    if (this.#holds === 0) this.#binding.unref();
+  }
+
+  #drainLoops(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#binding.drain();
   }
 
   #onDoorbell(): void {
-    let count: number;
-    do {
-      if (this.#closing !== undefined && this.#alive === 0) return;
-      count = this.#binding.takeEvents(this.#events);
-      for (let index = 0; index < count; index++) {
-        try {
-          this.#onEvent(index * EVENT_WORDS);
-        } catch (error) {
-          // An observer's. It must not cost the other sessions their events, and it is not lost: thrown from here it
-          // would end as a warning of Node-API, thrown from a tick of its own it is an uncaught exception.
-          process.nextTick(() => {
-            throw error;
-          });
-        }
-      }
-    } while (count === EVENTS_PER_CALL);
-    this.#finishClosing();
-  }
-
-  #onEvent(at: number): void {
-    const [kind, slot = 0, reason = 0, errno = 0] = this.#events.subarray(at, at + EVENT_WORDS);
-    const session = this.#sessions[slot];
-    if (session === undefined) return;
-    if (kind === EventKind.attemptFailed) {
-      session.onAttemptFailed(errno);
-    } else if (kind === EventKind.opened) {
-      session.onOpened();
-    } else {
-      this.#sessions[slot] = undefined;
-      this.#alive -= 1;
-      if (this.#alive === 0) this.#binding.unref();
-      const finish = session.onClosed(reason, errno);
-      this.#freeSlots.push(slot);
-      finish();
+    let more = true;
+    while (more && !this.#closed.isDone) {
+      // Few enough for the first client of a crowd not to wait for the last one's pick.
+      this.#sessionHost.picks.hold(() => {
+        more = this.#events.take((event) => this.#onEvent(event));
+      });
+      this.#settle();
     }
   }
 
-  #finishClosing(): void {
-    if (this.#closing === undefined || this.#alive > 0 || this.#waiting.size > 0) return;
+  #onEvent(event: NativeEvent): void {
+    const slot = event.get('slot');
+    const session = this.#sessions[slot];
+    switch (event.get('kind')) {
+      case EventKind.accepted:
+        this.#onAccepted(slot, event);
+        break;
+      case EventKind.attemptFailed:
+        this.#onAttemptFailed(session, event);
+        break;
+      case EventKind.needBackend:
+        session?.pick();
+        break;
+      case EventKind.opened:
+        session?.onOpened(event.get('backend'));
+        break;
+      case EventKind.closed:
+        if (session !== undefined) this.#onClosed(session, slot, event);
+        break;
+      case EventKind.paused: {
+        const errno = event.get('errno');
+        const code = errno === 0 ? undefined : nameOfError(errno);
+        this.#acceptHost?.onPaused(event.get('listener'), code);
+        break;
+      }
+      case EventKind.resumed:
+        this.#acceptHost?.onResumed(event.get('listener'));
+        break;
+      case EventKind.drained:
+        this.#loopsAreDrained = true;
+        break;
+    }
+  }
+
+  #onAccepted(slot: number, event: NativeEvent): void {
+    // While the engine closes, who comes late is reset with the loops.
+    if (this.#acceptHost === undefined || this.#closed.isAwaited) return;
+    const session = new NativeSession(this.#sessionHost);
+    this.#add(session, slot);
+    const { endpoint } = event;
+    const client = endpoint === undefined ? NOWHERE : { address: endpoint.ip, port: endpoint.port };
+    session.follow(this.#acceptHost.onAccepted(session, event.get('listener'), client));
+  }
+
+  #onAttemptFailed(session: NativeSession | undefined, event: NativeEvent): void {
+    const backend = event.get('backend');
+    const code = nameOfError(event.get('errno'));
+    const { endpoint } = event;
+    // Without an IP address it is a unix socket, or a literal that the loops cannot read: the one that there is.
+    const [only] = this.#backends[backend] ?? [];
+    const address = endpoint === undefined ? only : ({ kind: 'tcp', ...endpoint } as const);
+    if (address === undefined) return;
+    if (session !== undefined) session.onAttemptFailed(backend, address, code);
+    else this.#acceptHost?.onAttemptFailed(backend, address, code, event.get('count'));
+  }
+
+  #onClosed(session: NativeSession, slot: number, event: NativeEvent): void {
+    this.#sessions[slot] = undefined;
+    const finish = session.onClosed(event.get('reason'), event.get('errno'));
+    this.#binding.releaseSlot(slot);
+    this.#alive -= 1;
+    this.#release();
+    finish();
+  }
+
+  /** Finishes what waits for the last session to end. */
+  #settle(): void {
+    if (this.#alive > 0 || !this.#outbox.isEmpty) return;
+    if (this.#loopsAreDrained) this.#drained.done();
+    if (!this.#closed.isAwaited || this.#closed.isDone) return;
     this.#binding.close();
-    this.#closing.resolve();
+    this.#closed.done();
   }
 }
 
@@ -203,13 +299,4 @@ function resourceLimit(why: string): SplicewayError {
     'ERR_SPLICEWAY_RESOURCE_LIMIT',
     `the session could not be taken over: ${why}; raise the limit of open files (ulimit -n)`,
   );
-}
-
-/** `Promise.withResolvers`, which Node 20 does not have. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => {};
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

@@ -1,40 +1,48 @@
-/** The JavaScript side of one session of the native engine: it chooses addresses and hears of the end. */
+/** The JavaScript side of one session of the native engine: it asks for backends and hears of the end. */
 
 import type { Socket } from 'node:net';
-import { getSystemErrorName } from 'node:util';
 import { askRoute } from '../ask-route.js';
-import type { CloseReason, EngineSession, Route, SessionObserver, Target } from '../engine.js';
+import type {
+  CloseReason,
+  EngineSession,
+  ResolvedAddress,
+  Route,
+  SessionObserver,
+  SessionPlan,
+} from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { sessionError } from '../session-errors.js';
 import { closeReasons, Ending, type NativeEngineBinding } from './binding.js';
+import type { PickBatch } from './pick-batch.js';
+import { systemError } from './system-error.js';
 
 /** What a session needs of its engine. */
 export interface NativeSessionHost {
   readonly binding: NativeEngineBinding;
+  readonly picks: PickBatch;
   /** Two words a slot. */
   readonly sessionWords: BigUint64Array;
 }
 
 export class NativeSession implements EngineSession {
   readonly #host: NativeSessionHost;
-  readonly #observer: SessionObserver;
-  readonly #route: Route | undefined;
+  #observer: SessionObserver | undefined;
+  #route: Route | undefined;
   /** Slot in the loops' tables; `undefined` before the start and after the end. */
   #slot: number | undefined;
   #queued: readonly Socket[] | undefined;
-  #target: Target | undefined;
-  #address = 0;
-  /** Why `end` was asked for. */
-  #ending: 'destroyed' | 'no-backend' = 'destroyed';
+  /** Why `end` was asked for, once it was. */
+  #ending: 'destroyed' | 'no-backend' | undefined;
   #isClosed = false;
   #finalUpstream = 0;
   #finalDownstream = 0;
 
-  /** @param route `undefined` for a session whose backend is connected already */
-  constructor(host: NativeSessionHost, observer: SessionObserver, route?: Route) {
+  constructor(host: NativeSessionHost) {
     this.#host = host;
-    this.#observer = observer;
-    this.#route = route;
+  }
+
+  get slot(): number | undefined {
+    return this.#slot;
   }
 
   get bytesUpstream(): number {
@@ -43,6 +51,12 @@ export class NativeSession implements EngineSession {
 
   get bytesDownstream(): number {
     return this.#slot === undefined ? this.#finalDownstream : this.#word(this.#slot, 1);
+  }
+
+  /** Says whom to tell and ask. Without a route, the backend is connected already. */
+  follow({ observer, route }: Partial<SessionPlan>): void {
+    this.#observer = observer;
+    this.#route = route;
   }
 
   /** Node still has to write what was queued on these sockets; they stay with it until `start`. */
@@ -54,7 +68,15 @@ export class NativeSession implements EngineSession {
   start(slot: number): void {
     this.#queued = undefined;
     this.#slot = slot;
-    this.#nextTarget();
+  }
+
+  /** The loops wait for a backend. */
+  pick(): void {
+    if (this.#route === undefined) return;
+    askRoute(this.#route, (backend) => {
+      if (backend === undefined) this.#end('no-backend');
+      else if (this.#ending === undefined) this.#host.picks.add(this, backend);
+    });
   }
 
   destroy(): void {
@@ -65,31 +87,23 @@ export class NativeSession implements EngineSession {
     this.#end('destroyed');
   }
 
-  /** An address failed; the next one is tried at once. */
-  onAttemptFailed(errno: number): void {
-    const target = this.#target;
-    const address = target?.addresses[this.#address];
-    if (target === undefined || address === undefined) return;
-    this.#address += 1;
-    try {
-      this.#observer.onAttemptFailed(target.backend, address, nameOfError(errno));
-    } finally {
-      // Whatever the observer does: a session that waits for a backend has no time-out.
-      this.#tryAddress(target);
-    }
+  onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void {
+    this.#observer?.onAttemptFailed(backend, address, code);
   }
 
-  onOpened(): void {
-    if (this.#target !== undefined) this.#observer.onOpen(this.#target.backend);
+  onOpened(backend: number): void {
+    // A join has no backend of the pool.
+    if (this.#route !== undefined) this.#observer?.onOpen(backend);
   }
 
-  /** The last event of a session that had a slot, which is free from now on. Call the result to report the end. */
+  /** The last event of a session that had a slot, which may be released now. Call the result to report the end. */
   onClosed(reasonNumber: number, errno: number): () => void {
     this.#finalUpstream = this.bytesUpstream;
     this.#finalDownstream = this.bytesDownstream;
     this.#slot = undefined;
     const reason = closeReasons[reasonNumber] ?? 'reset';
-    return () => this.close(reason === 'ended' ? this.#ending : reason, systemError(errno));
+    return () =>
+      this.close(reason === 'ended' ? (this.#ending ?? 'destroyed') : reason, systemError(errno));
   }
 
   /** Reports the end, once. */
@@ -97,39 +111,11 @@ export class NativeSession implements EngineSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queued = undefined;
-    this.#observer.onClose(reason, sessionError(reason, cause));
-  }
-
-  #nextTarget(): void {
-    if (this.#route !== undefined) askRoute(this.#route, (target) => this.#tryTarget(target));
-  }
-
-  #tryTarget(target: Target | undefined): void {
-    this.#target = target;
-    this.#address = 0;
-    if (target === undefined) this.#end('no-backend');
-    else this.#tryAddress(target);
-  }
-
-  #tryAddress(target: Target): void {
-    const slot = this.#slot;
-    if (slot === undefined) return;
-    const address = target.addresses[this.#address];
-    if (address === undefined) {
-      this.#nextTarget();
-      return;
-    }
-    const isLast = this.#address === target.addresses.length - 1;
-    const { binding } = this.#host;
-    if (address.kind === 'tcp') {
-      binding.connectTcp(slot, target.backend, isLast, address.ip, address.port);
-    } else {
-      binding.connectUnix(slot, target.backend, isLast, address.path);
-    }
+    this.#observer?.onClose(reason, sessionError(reason, cause));
   }
 
   #end(why: 'destroyed' | 'no-backend'): void {
-    if (this.#slot === undefined) return;
+    if (this.#slot === undefined || this.#ending !== undefined) return;
     this.#ending = why;
     this.#host.binding.end(this.#slot, why === 'destroyed' ? Ending.reset : Ending.noBackend);
   }
@@ -137,15 +123,4 @@ export class NativeSession implements EngineSession {
   #word(slot: number, word: number): number {
     return Number(Atomics.load(this.#host.sessionWords, slot * 2 + word));
   }
-}
-
-/** `ECONNREFUSED` for 111. */
-export function nameOfError(errno: number): string {
-  return errno > 0 ? getSystemErrorName(-errno) : 'UNKNOWN';
-}
-
-function systemError(errno: number): Error | undefined {
-  if (errno === 0) return undefined;
-  const code = nameOfError(errno);
-  return Object.assign(new Error(`the system said ${code}`), { code, errno: -errno });
 }

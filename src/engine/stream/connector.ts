@@ -1,21 +1,23 @@
-/** Connects to the first target of a route that answers. */
+/** Connects to the first backend of a route that answers. */
 import type { Socket } from 'node:net';
 import { askRoute } from '../ask-route.js';
-import type { ResolvedAddress, Route, Target } from '../engine.js';
+import type { ResolvedAddress, Route } from '../engine.js';
 import { connectSocket, errorCode } from './sockets.js';
 
 export interface ConnectorEvents {
-  /** One address of a target failed; the next one is tried. */
+  /** Where a backend is. */
+  addressesOf(backend: number): readonly ResolvedAddress[];
+  /** One address of a backend failed; the next one is tried. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
-  /** Every address of a target failed; the route is asked for another. */
-  onTargetFailed(backend: number): void;
+  /** Every address of a backend failed, or it has none; the route is asked for another. */
+  onBackendFailed(backend: number): void;
   /** The end: connected. The socket has no error listener yet; add one before this returns. */
   onConnected(backend: number, socket: Socket): void;
   /** The end: the route ran out. */
   onExhausted(): void;
 }
 
-/** One attempt at a time: addresses of a target in their order, then the next target. */
+/** One attempt at a time: addresses of a backend in their order, then the next backend. */
 export class Connector {
   readonly #route: Route;
   readonly #timeoutMs: number;
@@ -32,7 +34,7 @@ export class Connector {
   }
 
   start(): void {
-    this.#nextTarget();
+    this.#nextBackend();
   }
 
   /** Gives up at once; no event follows. */
@@ -41,36 +43,36 @@ export class Connector {
     this.#drop();
   }
 
-  #nextTarget(): void {
-    askRoute(this.#route, (target) => this.#tryTarget(target));
+  #nextBackend(): void {
+    askRoute(this.#route, (backend) => this.#tryBackend(backend));
   }
 
-  #tryTarget(target: Target | undefined): void {
+  #tryBackend(backend: number | undefined): void {
     if (this.#aborted) return;
-    if (target === undefined) this.#events.onExhausted();
-    else this.#tryAddress(target, 0);
+    if (backend === undefined) this.#events.onExhausted();
+    else this.#tryAddress(backend, this.#events.addressesOf(backend));
   }
 
-  #tryAddress(target: Target, index: number): void {
-    const address = target.addresses[index];
+  #tryAddress(backend: number, addresses: readonly ResolvedAddress[]): void {
+    const [address, ...others] = addresses;
     if (address === undefined) {
-      this.#events.onTargetFailed(target.backend);
-      this.#nextTarget();
+      this.#events.onBackendFailed(backend);
+      this.#nextBackend();
       return;
     }
     const socket = connectSocket(address);
     this.#socket = socket;
     const fail = (code: string) => {
       this.#drop();
-      this.#events.onAttemptFailed(target.backend, address, code);
-      if (!this.#aborted) this.#tryAddress(target, index + 1);
+      this.#events.onAttemptFailed(backend, address, code);
+      if (!this.#aborted) this.#tryAddress(backend, others);
     };
     socket.once('error', (error) => fail(errorCode(error)));
     socket.once('connect', () => {
       clearTimeout(this.#timer);
       this.#socket = undefined;
       socket.removeAllListeners('error');
-      this.#events.onConnected(target.backend, socket);
+      this.#events.onConnected(backend, socket);
     });
     if (this.#timeoutMs > 0) {
       this.#timer = setTimeout(() => fail('ETIMEDOUT'), this.#timeoutMs);

@@ -8,6 +8,7 @@ import type {
   EngineOptions,
   EngineSession,
   JoinRequest,
+  ResolvedAddress,
 } from '../engine.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
@@ -21,9 +22,11 @@ export class StreamEngine implements Engine {
   readonly maxSessions = Number.POSITIVE_INFINITY;
   readonly counters: CounterReader;
   readonly #sessions = new Set<StreamSession>();
+  /** By row. */
+  readonly #backends: (readonly ResolvedAddress[])[] = [];
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
-  #onEmpty: (() => void) | undefined;
+  readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
     const { listeners, backends } = options;
@@ -31,11 +34,17 @@ export class StreamEngine implements Engine {
     this.counters = new CounterReader(words, listeners, backends);
     this.#host = {
       counters: new CounterWriter(words, listeners),
+      addressesOf: (backend) => this.#backends[backend] ?? [],
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
-        if (this.#sessions.size === 0) this.#onEmpty?.();
+        if (this.#sessions.size > 0) return;
+        for (const resolve of this.#onEmpty.splice(0)) resolve();
       },
     };
+  }
+
+  setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
+    this.#backends[row] = addresses;
   }
 
   connect(request: ConnectRequest): EngineSession {
@@ -51,15 +60,18 @@ export class StreamEngine implements Engine {
     return this.#add(StreamSession.join(this.#host, request));
   }
 
-  close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      if (this.#sessions.size === 0) {
-        resolve();
-        return;
-      }
-      this.#onEmpty = resolve;
-      for (const session of this.#sessions) session.destroy();
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#sessions.size === 0) resolve();
+      else this.#onEmpty.push(resolve);
     });
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.drain();
+      for (const session of this.#sessions) session.destroy();
+    }
     return this.#closing;
   }
 

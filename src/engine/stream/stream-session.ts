@@ -1,7 +1,13 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
 import type { Socket } from 'node:net';
 import type { CounterName, CounterWriter } from '../../stats/counters.js';
-import type { CloseReason, ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
+import type {
+  CloseReason,
+  ConnectRequest,
+  EngineSession,
+  JoinRequest,
+  ResolvedAddress,
+} from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { sessionError } from '../session-errors.js';
 import { Connector } from './connector.js';
@@ -11,6 +17,7 @@ import { proveAlive, takeSocket } from './sockets.js';
 /** What every session needs of its engine. */
 export interface StreamSessionHost {
   readonly counters: CounterWriter;
+  addressesOf(backend: number): readonly ResolvedAddress[];
   onSessionClosed(session: StreamSession): void;
 }
 
@@ -70,7 +77,8 @@ export class StreamSession implements EngineSession {
     const { observer } = request;
     this.#connector = new Connector(request.route, request.timeouts.connectMs, {
       onAttemptFailed: (backend, address, code) => observer.onAttemptFailed(backend, address, code),
-      onTargetFailed: (backend) => this.#host.counters.addToBackend(backend, 'failed', 1),
+      addressesOf: (backend) => this.#host.addressesOf(backend),
+      onBackendFailed: (backend) => this.#host.counters.addToBackend(backend, 'failed', 1),
       onConnected: (backend, socket) => {
         this.#backend = backend;
         this.#host.counters.addToBackend(backend, 'opened', 1);

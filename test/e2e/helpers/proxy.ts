@@ -8,6 +8,19 @@ const command = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
 export type EngineName = 'native' | 'stream';
 export const engines: readonly EngineName[] = ['native', 'stream'];
 
+/** Who accepts, with the native engine. */
+export const accepts = ['native', 'node'] as const;
+
+/** Every engine with everyone who can accept for it. */
+export const ways: readonly { name: string; engine: EngineName; args: readonly string[] }[] = [
+  ...accepts.map((accept) => ({
+    name: `native engine, ${accept} accept`,
+    engine: 'native' as const,
+    args: ['--accept', accept],
+  })),
+  { name: 'stream engine', engine: 'stream', args: [] },
+];
+
 export interface ProxyOptions {
   readonly engine: EngineName;
   /** In turn-taking order. */

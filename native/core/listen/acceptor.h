@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "loop/event_loop.h"
+#include "relay/session.h"
+#include "sys/unique_fd.h"
+
+namespace spliceway {
+
+/// Who picks the backends for the clients of a listener. The numbers are those of
+/// src/engine/native/binding.ts.
+enum class Picks : std::uint8_t {
+  kByCycle = 0,  ///< The loop, by the published cycle.
+  kByOwner = 1,  ///< The engine's owner, who is asked for each client.
+};
+
+/// What all sessions of one listener have in common.
+struct ListenerOptions {
+  std::uint16_t listener = 0;  ///< Row of the counters.
+  Picks picks = Picks::kByCycle;
+  SessionTimeouts timeouts;
+};
+
+/// Who gets the clients. Called on the loop's thread.
+class AcceptorOwner {
+ public:
+  /// A slot for the next client, or nothing when all are taken.
+  virtual std::optional<std::uint32_t> TakeSlot() = 0;
+  virtual void GiveSlotBack(std::uint32_t slot) = 0;
+  /// Whether enough slots are free to begin again after a pause.
+  [[nodiscard]] virtual bool HasRoom() const = 0;
+  /// Whether `OnAccepted` wants to be told the client's address.
+  [[nodiscard]] virtual bool WantsAddress(const ListenerOptions& options) const = 0;
+  /// A client. `address` is its own, where it was asked for.
+  virtual void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
+                          const ListenerOptions& options, bool is_tcp) = 0;
+  /// Accepting stopped; `error` is errno's number, 0 when all slots are taken.
+  virtual void OnPaused(const ListenerOptions& options, int error) = 0;
+  virtual void OnResumed(const ListenerOptions& options) = 0;
+
+ protected:
+  ~AcceptorOwner() = default;
+};
+
+/// Accepts clients on one listening socket. Level-triggered, so that it may leave some for the next
+/// turn. When slots, descriptors or memory run out it stops, and the kernel's queue holds the
+/// clients back; it tries again after a while, or when told to.
+class Acceptor final : private EventHandler, private Timer {
+ public:
+  /// Accepts from now on, on `fd`, which must listen. `owner` and `loop` must outlive it.
+  Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop, AcceptorOwner& owner);
+  ~Acceptor() { Close(); }
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  /// Accepts no more: clients are refused from now on. Must stay valid to the end of the turn.
+  void Close();
+  [[nodiscard]] bool paused() const { return paused_; }
+  /// Slots are free again: ends a pause, if there is one.
+  void TryToResume();
+
+ private:
+  enum class Taken : std::uint8_t { kClient, kNobodyWaits, kShortage };
+
+  void OnEvents(unsigned token, std::uint32_t events) override;
+  void OnTimer() override;
+  Taken TakeClient(int& error);
+  [[nodiscard]] bool StartWatching();
+  void Pause(int error);
+
+  UniqueFd fd_;
+  ListenerOptions options_;
+  EventLoop& loop_;
+  AcceptorOwner& owner_;
+  std::uint64_t last_turn_ = 0;  // in which somebody waited
+  int accepts_ = 1;              // at most, in one turn
+  bool is_tcp_;
+  bool paused_ = true;
+};
+
+}  // namespace spliceway

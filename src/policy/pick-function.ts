@@ -1,0 +1,31 @@
+/** A policy that users write: a function that picks. */
+
+/** One backend, as a policy sees it. */
+export interface PickBackend {
+  /** Its name: the address as it was given, normalised. */
+  readonly address: string;
+  readonly weight: number;
+  /** Sessions that it has now. */
+  readonly open: number;
+}
+
+/** For whom a backend is picked, and from what. */
+export interface PickContext {
+  /** `''` and port 0 for a client of a unix listener. */
+  readonly client: { readonly address: string; readonly port: number };
+  /** Address of the listener that took the client, or `handoff`. */
+  readonly listener: string;
+  /** In the order of the options. Read from live counters when it is first looked at. */
+  readonly backends: readonly PickBackend[];
+  /** Indexes of the backends that failed for this very client; empty at first. */
+  readonly tried: ReadonlySet<number>;
+}
+
+/**
+ * Picks the backend of a client: an index in `backends` that is not in `tried`, or `undefined` when none is left
+ * that it wants. It is called again each time that its pick did not answer.
+ *
+ * It must answer at once: a promise is refused as any other value that is no index. What it throws is an uncaught
+ * exception of the process; that client is disconnected as if no backend had answered.
+ */
+export type PickFunction = (context: PickContext) => number | undefined;

@@ -1,0 +1,56 @@
+/** What is left to try for a client for whom the engine has tried every backend by itself. */
+import type { Route } from '../engine/engine.js';
+import type { Pool, PoolBackend } from './pool.js';
+import { waitAtMost } from './wait.js';
+
+/** For how long clients have been on their way who fail now. */
+export interface CycleRouteOptions {
+  /** When the first client can have come, on the clock of the pool. */
+  readonly openedAt: number;
+  /** For one address to answer; 0 is as long as the system allows. */
+  readonly connectTimeoutMs: number;
+}
+
+/**
+ * The second round of `PoolRoute`, without knowing what the client was told in the first: names that have moved
+ * since it can have come get one more try, and so do those that have an address only now. A client that met the new
+ * address already pays for it with a second attempt.
+ */
+export class CycleRoute implements Route {
+  readonly #pool: Pool;
+  readonly #options: CycleRouteOptions;
+  #since = 0;
+  #left: PoolBackend[] | undefined;
+
+  constructor(pool: Pool, options: CycleRouteOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  next(): undefined | Promise<number | undefined> {
+    if (this.#left === undefined) {
+      this.#left = this.#pool.backends.filter(({ isName }) => isName);
+      this.#since = this.#earliestArrival();
+    }
+    return this.#left.length === 0 ? undefined : this.#search(this.#left);
+  }
+
+  async #search(left: PoolBackend[]): Promise<number | undefined> {
+    for (let backend = left.shift(); backend !== undefined; backend = left.shift()) {
+      const hasMoved = () => (backend?.movedAt ?? 0) > this.#since;
+      if (!hasMoved()) await waitAtMost(backend.resolve(), this.#options.connectTimeoutMs);
+      if (hasMoved()) return backend.row;
+    }
+    return undefined;
+  }
+
+  #earliestArrival(): number {
+    const { openedAt, connectTimeoutMs } = this.#options;
+    if (connectTimeoutMs === 0) return openedAt;
+    const addresses = this.#pool.backends.reduce(
+      (sum, backend) => sum + backend.addresses.length,
+      0,
+    );
+    return Math.max(openedAt, this.#pool.now() - addresses * connectTimeoutMs);
+  }
+}

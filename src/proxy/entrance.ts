@@ -1,0 +1,56 @@
+/** Where clients come in: listeners, and who accepts on them. */
+import cluster from 'node:cluster';
+import type { EventEmitter } from 'node:events';
+import type { ProxyConfig } from '../config/types.js';
+import type { ChosenEngine } from '../engine/choose.js';
+import type { ClientAddress, Route } from '../engine/engine.js';
+import type { ProxyEvents } from './events.js';
+import type { ListenerAddress } from './listener.js';
+import type { Sessions } from './sessions.js';
+import type { Warnings } from './warnings.js';
+
+export interface Entrance {
+  /** Listeners that are open, as the user wrote them but with their real ports. */
+  readonly names: readonly string[];
+  /** Where they are bound; also after `close()`. */
+  readonly addresses: readonly ListenerAddress[];
+  /** Errors as `Listener.open`; some listeners may be open then. */
+  open(): Promise<void>;
+  /** Takes no more clients. What the engine accepts by itself ends with its `drain()`. */
+  close(): void;
+  /** Call it when a session has ended. */
+  sessionEnded(): void;
+  /** Whether somebody is interested in sessions. */
+  observe(on: boolean): void;
+}
+
+/** What every entrance needs of its proxy. */
+export interface EntranceHost {
+  readonly emitter: EventEmitter<ProxyEvents>;
+  readonly sessions: Sessions;
+  readonly warnings: Warnings;
+  /** Sessions alive now, also those that only the engine knows. */
+  openSessions(): number;
+  /** The policy, for one client. */
+  route(client: ClientAddress, listener: string): Route;
+}
+
+/** Who is to accept: the loops, where they can, unless something else was asked for. */
+export function whoAccepts(
+  { accept }: Pick<ProxyConfig, 'accept'>,
+  { native }: Pick<ChosenEngine, 'native'>,
+): 'native' | 'node' {
+  if (native === undefined || accept === 'node') return 'node';
+  // The workers of a cluster share their listeners, which belong to the primary process.
+  return accept === 'auto' && cluster.isWorker ? 'node' : 'native';
+}
+
+/** Why a listener pauses when no descriptor can be had for another session. */
+export function allTaken(maxSessions: number): string {
+  return `${maxSessions} sessions are open, as many as the file descriptors allow`;
+}
+
+/** Why a listener pauses when the system refuses. */
+export function cannotAccept(listener: string, code: string): string {
+  return `${listener} cannot accept (${code})`;
+}

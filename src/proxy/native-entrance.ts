@@ -1,0 +1,111 @@
+import type { Address } from '../config/types.js';
+import type { ChosenEngine } from '../engine/choose.js';
+import type {
+  AcceptHost,
+  ClientAddress,
+  EngineSession,
+  ResolvedAddress,
+  SessionPlan,
+  SessionTimeouts,
+} from '../engine/engine.js';
+import { CycleRoute } from './cycle-route.js';
+import { emitSafely } from './emit.js';
+import { allTaken, cannotAccept, type Entrance, type EntranceHost } from './entrance.js';
+import { Listener, type ListenerAddress } from './listener.js';
+import type { Pool } from './pool.js';
+
+export interface NativeEntranceHost extends EntranceHost {
+  readonly pool: Pool;
+  readonly timeouts: SessionTimeouts;
+  onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
+}
+
+/** The engine accepts and, where the policy is a cycle, picks; JavaScript hears of a client when it has to. */
+export class NativeEntrance implements Entrance, AcceptHost {
+  readonly names: string[] = [];
+  readonly #host: NativeEntranceHost;
+  readonly #engine: NonNullable<ChosenEngine['native']>['engine'];
+  readonly #cycle: Uint16Array | undefined;
+  readonly #listeners: readonly Listener[];
+  /** On the clock of the pool. */
+  #openedAt = 0;
+  #isClosed = false;
+
+  /** @param cycle as `Policy.cycle` */
+  constructor(
+    listen: readonly Address[],
+    { engine, descriptors }: NonNullable<ChosenEngine['native']>,
+    cycle: Uint16Array | undefined,
+    host: NativeEntranceHost,
+  ) {
+    this.#host = host;
+    this.#engine = engine;
+    this.#cycle = cycle;
+    const events = { onConnection: () => {}, onAcceptError: () => {} };
+    this.#listeners = listen.map((address) => new Listener(address, events, descriptors));
+  }
+
+  get addresses(): ListenerAddress[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  async open(): Promise<void> {
+    for (const listener of this.#listeners) {
+      await listener.openPaused();
+      this.names.push(listener.name);
+    }
+    const { pool, timeouts } = this.#host;
+    this.#openedAt = pool.now();
+    this.#engine.accept({
+      listeners: this.#listeners.map((listener, row) => ({ row, descriptor: listener.take() })),
+      cycle: this.#cycle,
+      timeouts,
+      host: this,
+    });
+    if (this.#cycle !== undefined) pool.searchMissing();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const listener of this.#listeners) listener.close();
+    this.#host.pool.close();
+  }
+
+  /** The engine counts its sessions itself. */
+  sessionEnded(): void {}
+
+  observe(on: boolean): void {
+    this.#engine.observe(on);
+  }
+
+  onAccepted(session: EngineSession, row: number, client: ClientAddress): SessionPlan {
+    const listener = this.names[row] ?? '';
+    const { sessions, pool, timeouts } = this.#host;
+    const route =
+      this.#cycle === undefined
+        ? this.#host.route(client, listener)
+        : new CycleRoute(pool, { openedAt: this.#openedAt, connectTimeoutMs: timeouts.connectMs });
+    return sessions.adopt(session, listener, client, route);
+  }
+
+  onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void {
+    this.#host.onAttemptFailed(backend, address, code, count);
+  }
+
+  /** A listener that is being closed cannot accept either, which is no news. */
+  onPaused(row: number, code: string | undefined): void {
+    if (this.#isClosed) return;
+    const reason =
+      code === undefined
+        ? allTaken(this.#engine.maxSessions)
+        : cannotAccept(this.names[row] ?? '', code);
+    const openSessions = this.#host.openSessions();
+    emitSafely(this.#host.emitter, 'listenerPaused', { reason, openSessions });
+  }
+
+  onResumed(): void {
+    if (this.#isClosed) return;
+    const openSessions = this.#host.openSessions();
+    emitSafely(this.#host.emitter, 'listenerResumed', { openSessions });
+  }
+}

@@ -1,0 +1,72 @@
+import type { Address } from '../config/types.js';
+import type { ChosenEngine } from '../engine/choose.js';
+import { Admission } from './admission.js';
+import { emitSafely } from './emit.js';
+import { cannotAccept, type Entrance, type EntranceHost } from './entrance.js';
+import { Listener, type ListenerAddress } from './listener.js';
+import { droppedClients } from './observe.js';
+
+/** Node accepts, and each client passes through JavaScript once. */
+export class NodeEntrance implements Entrance {
+  readonly names: string[] = [];
+  readonly #host: EntranceHost;
+  readonly #listeners: readonly Listener[];
+  readonly #admission: Admission;
+
+  constructor(listen: readonly Address[], { engine, native }: ChosenEngine, host: EntranceHost) {
+    this.#host = host;
+    this.#listeners = listen.map(
+      (address, row) =>
+        new Listener(
+          address,
+          {
+            onConnection: (socket) => this.#admission.take(socket, row),
+            onAcceptError: (error) => this.#acceptFailed(row, error),
+          },
+          native?.descriptors,
+        ),
+    );
+    const { emitter, sessions, warnings } = host;
+    this.#admission = new Admission(this.#listeners, engine.maxSessions, {
+      openSessions: () => sessions.open,
+      start: (socket, row) => {
+        const listener = this.names[row] ?? '';
+        sessions.start(socket, { row, listener }, (client) => host.route(client, listener));
+      },
+      onPaused: (reason) =>
+        emitSafely(emitter, 'listenerPaused', { reason, openSessions: sessions.open }),
+      onResumed: () => emitSafely(emitter, 'listenerResumed', { openSessions: sessions.open }),
+      onDropped: (clients) => warnings.count('dropped', clients, droppedClients),
+    });
+  }
+
+  get addresses(): ListenerAddress[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  async open(): Promise<void> {
+    for (const listener of this.#listeners) {
+      await listener.open();
+      this.names.push(listener.name);
+    }
+  }
+
+  close(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.#admission.close();
+  }
+
+  sessionEnded(): void {
+    this.#admission.sessionEnded();
+  }
+
+  /** All sessions pass through JavaScript in any case. */
+  observe(): void {}
+
+  #acceptFailed(row: number, error: Error): void {
+    const { code = error.message } = error as NodeJS.ErrnoException;
+    const what = cannotAccept(this.names[row] ?? '', code);
+    if (this.#admission.pause(what)) return;
+    this.#host.warnings.count(what, 1, (count) => (count === 1 ? what : `${what}, ${count} times`));
+  }
+}

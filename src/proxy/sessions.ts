@@ -1,0 +1,112 @@
+/** Makes sessions of clients, and tells users what becomes of them. */
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import type {
+  ClientAddress,
+  CloseReason,
+  Engine,
+  EngineSession,
+  ResolvedAddress,
+  Route,
+  SessionObserver,
+  SessionPlan,
+  SessionTimeouts,
+} from '../engine/engine.js';
+import type { SplicewayError } from '../errors.js';
+import { emitSafely } from './emit.js';
+import type { ProxyEvents } from './events.js';
+import { clientOf } from './observe.js';
+import type { Pool } from './pool.js';
+import { Session } from './session.js';
+
+export interface SessionsHost {
+  readonly emitter: EventEmitter<ProxyEvents>;
+  readonly engine: Engine;
+  readonly pool: Pool;
+  readonly timeouts: SessionTimeouts;
+  onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
+  /** One session less is open. */
+  onEnded(): void;
+}
+
+/** Where a client came from: the row of its listener in the counters, and its name. */
+export interface Origin {
+  readonly row: number;
+  readonly listener: string;
+}
+
+export class Sessions {
+  readonly #host: SessionsHost;
+  #lastId = 0;
+  #open = 0;
+
+  constructor(host: SessionsHost) {
+    this.#host = host;
+  }
+
+  /** Those that were made here and have not ended. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Gives a client's socket to the engine. Errors as `Engine.connect`. */
+  start(
+    socket: Socket,
+    { row, listener }: Origin,
+    makeRoute: (client: ClientAddress) => Route,
+  ): Session {
+    const client = clientOf(socket);
+    const session = this.#make(client, listener);
+    const engineSession = this.#host.engine.connect({
+      client: socket,
+      listener: row,
+      route: makeRoute(client),
+      timeouts: this.#host.timeouts,
+      observer: this.#observe(session),
+    });
+    this.#begin(session, engineSession);
+    return session;
+  }
+
+  /** Takes note of a client that the engine has accepted. */
+  adopt(
+    engineSession: EngineSession,
+    listener: string,
+    client: ClientAddress,
+    route: Route,
+  ): SessionPlan {
+    const session = this.#make(client, listener);
+    this.#begin(session, engineSession);
+    return { route, observer: this.#observe(session) };
+  }
+
+  /** A session that cannot be started leaves no gap in the numbers. */
+  #make(client: ClientAddress, listener: string): Session {
+    return new Session({ id: this.#lastId + 1, client, listener });
+  }
+
+  #begin(session: Session, engineSession: EngineSession): void {
+    this.#lastId = session.id;
+    this.#open += 1;
+    session.attach(engineSession);
+    emitSafely(this.#host.emitter, 'session', session);
+  }
+
+  #observe(session: Session): SessionObserver {
+    return {
+      onAttemptFailed: (backend, address, code) =>
+        this.#host.onAttemptFailed(backend, address, code),
+      onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
+      onClose: (reason, error) => this.#closed(session, reason, error),
+    };
+  }
+
+  #closed(session: Session, reason: CloseReason, error: SplicewayError | undefined): void {
+    this.#open -= 1;
+    this.#host.onEnded();
+    if (reason === 'no-backend' && error !== undefined) {
+      emitSafely(this.#host.emitter, 'noBackend', { session, error });
+    }
+    session.markClosed(reason, error);
+  }
+}

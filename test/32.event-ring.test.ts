@@ -1,0 +1,104 @@
+/** Events of the loops, read out of the words that they are made of. */
+import { describe, expect, it } from 'vitest';
+import { EVENT_WORDS, EventKind, EventWord } from '../src/engine/native/binding.js';
+import { EventRing } from '../src/engine/native/event-ring.js';
+import { until } from './helpers/deadline.js';
+import { collectUncaught } from './helpers/uncaught.js';
+
+interface Words {
+  readonly kind?: number;
+  readonly slot?: number;
+  readonly count?: number;
+  readonly port?: number;
+  /** Sixteen bytes in network order. */
+  readonly ip?: readonly number[];
+}
+
+/** Loops that have these events to tell. */
+function loops(events: readonly Words[]) {
+  const waiting = [...events];
+  return {
+    takeEvents(into: Int32Array): number {
+      const taken = waiting.splice(0, into.length / EVENT_WORDS);
+      for (const [
+        index,
+        { kind = 0, slot = -1, count = 1, port = -1, ip = [] },
+      ] of taken.entries()) {
+        const at = index * EVENT_WORDS;
+        into.fill(0, at, at + EVENT_WORDS);
+        into[at + EventWord.kind] = kind;
+        into[at + EventWord.slot] = slot;
+        into[at + EventWord.count] = count;
+        into[at + EventWord.port] = port;
+        new Uint8Array(into.buffer).set(ip, (at + EventWord.ip) * Int32Array.BYTES_PER_ELEMENT);
+      }
+      return taken.length;
+    },
+  };
+}
+
+const mapped = (...v4: number[]) => [...Array(10).fill(0), 0xff, 0xff, ...v4];
+
+describe('the event ring', () => {
+  it('tells events apart, in their order', () => {
+    const ring = new EventRing(
+      loops([
+        { kind: EventKind.opened, slot: 7 },
+        { kind: EventKind.attemptFailed, count: 1000 },
+      ]),
+    );
+    const seen: number[][] = [];
+    const more = ring.take((event) =>
+      seen.push([event.get('kind'), event.get('slot'), event.get('count')]),
+    );
+    expect(seen).toEqual([
+      [EventKind.opened, 7, 1],
+      [EventKind.attemptFailed, -1, 1000],
+    ]);
+    expect(more).toBe(false);
+  });
+
+  it.each([
+    [
+      { port: 80, ip: mapped(127, 0, 0, 1) },
+      { ip: '127.0.0.1', port: 80, family: 4 },
+    ],
+    [
+      { port: 65_535, ip: mapped(255, 254, 253, 252) },
+      { ip: '255.254.253.252', port: 65_535, family: 4 },
+    ],
+    [
+      { port: 1, ip: [...Array(15).fill(0), 1] },
+      { ip: '::1', port: 1, family: 6 },
+    ],
+    [
+      { port: 2, ip: [0x20, 0x01, 0x0d, 0xb8, ...Array(10).fill(0), 0x12, 0x34] },
+      { ip: '2001:db8::1234', port: 2, family: 6 },
+    ],
+    [{ port: -1 }, undefined],
+  ])('reads the address of %j', (words, endpoint) => {
+    const seen: unknown[] = [];
+    new EventRing(loops([words])).take((event) => seen.push(event.endpoint));
+    expect(seen).toEqual([endpoint]);
+  });
+
+  it('says when there may be more', () => {
+    const ring = new EventRing(loops(Array.from({ length: 300 }, (_, slot) => ({ slot }))));
+    const slots: number[] = [];
+    const take = () => ring.take((event) => slots.push(event.get('slot')));
+    expect([take(), take()]).toEqual([true, false]);
+    expect(slots).toEqual(Array.from({ length: 300 }, (_, slot) => slot));
+  });
+
+  it('goes on after an observer that throws, who is heard of', async () => {
+    const uncaught = collectUncaught();
+    const slots: number[] = [];
+    new EventRing(loops([{ slot: 1 }, { slot: 2 }])).take((event) => {
+      slots.push(event.get('slot'));
+      throw new Error(`thrown at ${event.get('slot')}`);
+    });
+    expect(slots).toEqual([1, 2]);
+    await until('the exceptions', () => uncaught.length === 2);
+    expect(uncaught).toEqual([new Error('thrown at 1'), new Error('thrown at 2')]);
+  });
+});

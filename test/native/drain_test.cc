@@ -1,0 +1,161 @@
+// Draining: no new clients, and word when the last session is gone.
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstdint>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine_harness.h"
+#include "meter.h"
+
+namespace spliceway::testing {
+namespace {
+
+using Kind = SessionEvent::Kind;
+
+TEST("drain: with no session it is over at once, with and without listeners") {
+  for (const std::size_t listeners : {0U, 1U, 5U}) {
+    EngineHarness engine({.threads = 3, .listeners = 5, .backends = 1});
+    for (std::uint16_t row = 0; row < listeners; ++row)
+      engine.Listen({.listener = row, .timeouts = {}});
+    engine->Drain();
+    engine.WaitFor(Kind::kDrained, 1);
+    CHECK_EQUAL(engine.FreeSlots(), engine->max_sessions());
+    engine.TakeEvents();
+    CHECK_EQUAL(engine.events.size(), 1U);
+  }
+}
+
+TEST("drain: new clients are refused, live ones finish, and it is over once, after the last") {
+  for (const bool observed : {false, true}) {
+    const Listener backend = ListenTcp();
+    EngineHarness engine(3);
+    engine->Observe(observed);
+    engine->SetBackend(0, {backend.address});
+    engine->SetCycle({0});
+    const SocketAddress address = engine.Listen();
+    std::vector<UniqueFd> clients;
+    std::vector<UniqueFd> served;
+    for (int index = 0; index < 9; ++index) {
+      clients.push_back(ConnectTo(address));
+      served.push_back(AwaitClient(backend));
+    }
+    engine->Drain();
+    AwaitThat([&] { return !ConnectTo(address).valid(); }, "a refusal");
+    for (std::size_t index = 0; index < clients.size(); ++index) {
+      engine.TakeEvents();
+      CHECK_EQUAL(engine.Count(Kind::kDrained), 0U);
+      WriteSome(clients[index].get(), "still here");
+      CHECK_EQUAL(Await(served[index], 10), "still here");
+      shutdown(clients[index].get(), SHUT_WR);
+      CHECK_EQUAL(AwaitEnd(served[index]), 0);
+      served[index].Reset();
+      CHECK_EQUAL(AwaitEnd(clients[index]), 0);
+    }
+    if (observed) {
+      engine.WaitFor(Kind::kClosed, clients.size());
+      CHECK_EQUAL(engine.Count(Kind::kDrained), 0U);
+      for (const SessionEvent& event : std::vector(engine.events)) {
+        if (event.kind == Kind::kClosed)
+          engine->ReleaseSlot(static_cast<std::uint32_t>(event.slot));
+      }
+    }
+    engine.WaitFor(Kind::kDrained, 1);
+    CHECK_EQUAL(engine.FreeSlots(), engine->max_sessions());
+    engine.TakeEvents();
+    CHECK_EQUAL(engine.Count(Kind::kDrained), 1U);
+  }
+}
+
+TEST("drain: sessions that end while it begins do not let it be forgotten, nor told twice") {
+  for (int round = 0; round < 100; ++round) {
+    const Listener backend = ListenTcp();
+    EngineHarness engine(2);
+    engine->Observe(false);
+    engine->SetBackend(0, {backend.address});
+    engine->SetCycle({0});
+    const SocketAddress address = engine.Listen();
+    std::vector<UniqueFd> clients;
+    std::vector<UniqueFd> served;
+    for (int index = 0; index < 2; ++index) {
+      clients.push_back(ConnectTo(address));
+      served.push_back(AwaitClient(backend));
+    }
+    clients.clear();
+    served.clear();
+    engine->Drain();
+    engine.WaitFor(Kind::kDrained, 1);
+    engine.Stop();
+    CHECK_EQUAL(engine.Count(Kind::kDrained), 1U);
+  }
+}
+
+TEST("drain: a client that comes in the very turn in which the listener closes does no harm") {
+  // The loop is held up in the doorbell of another session's end, so that it next finds both at
+  // once: the order to close the listener, and after it a client who waits there.
+  std::binary_semaphore held{0};
+  std::binary_semaphore go{0};
+  std::atomic<bool> hold{false};
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine.on_ring = [&] {
+    if (!hold.exchange(false)) return;
+    held.release();
+    go.acquire();
+  };
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  UniqueFd client = ConnectTo(address);
+  UniqueFd served = AwaitClient(backend);
+  engine.WaitFor(Kind::kOpened, 1);
+  // The turn that opened the session is over when bytes have gone through.
+  WriteSome(client.get(), "x");
+  CHECK_EQUAL(Await(served, 1), "x");
+  hold = true;
+  client.Reset();
+  served.Reset();
+  held.acquire();
+  const std::uint64_t before = CallsSoFar()[Call::kWrite];
+  // Draining waits for the loop.
+  std::thread drain([&] { engine->Drain(); });
+  AwaitThat([&] { return CallsSoFar()[Call::kWrite] > before; }, "the order");
+  const UniqueFd late = ConnectTo(address);
+  CHECK(late.valid());
+  go.release();
+  drain.join();
+  engine.WaitFor(Kind::kClosed, 1);
+  engine->ReleaseSlot(static_cast<std::uint32_t>(engine.First(Kind::kClosed).slot));
+  engine.WaitFor(Kind::kDrained, 1);
+  CHECK(AwaitEnd(late) <= 0);
+}
+
+TEST("drain: a paused listener closes too, and the clients who wait there are let go") {
+  const DescriptorLimitScope few(100);
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  std::vector<UniqueFd> clients;
+  std::vector<UniqueFd> served;
+  for (std::size_t index = 0; index < engine->max_sessions(); ++index) {
+    clients.push_back(ConnectTo(address));
+    served.push_back(AwaitClient(backend));
+  }
+  const UniqueFd late = ConnectTo(address);
+  engine.WaitFor(Kind::kPaused, 1);
+  engine->Drain();
+  CHECK(AwaitEnd(late) <= 0);
+  clients.clear();
+  served.clear();
+  engine.WaitFor(Kind::kDrained, 1);
+}
+
+}  // namespace
+}  // namespace spliceway::testing

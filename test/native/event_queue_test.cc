@@ -1,0 +1,177 @@
+// Events from the loops: kept in order, joined where nobody waits for each, announced once.
+
+#include "engine/event_queue.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+
+namespace spliceway::testing {
+namespace {
+
+using Kind = SessionEvent::Kind;
+
+SessionEvent Opened(std::int32_t slot) { return {.kind = Kind::kOpened, .slot = slot}; }
+
+SessionEvent Failure(std::int32_t backend, int error) {
+  return {.kind = Kind::kAttemptFailed, .backend = backend, .error = error};
+}
+
+/// Everything that is in the queue, taken by `batch` at a time.
+std::vector<SessionEvent> TakeAll(EventQueue& queue, std::size_t batch = 4) {
+  std::vector<SessionEvent> all;
+  std::vector<SessionEvent> some(batch);
+  std::size_t taken = 0;
+  do {
+    taken = queue.Take(some);
+    all.insert(all.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(taken));
+  } while (taken == batch);
+  return all;
+}
+
+TEST("event queue: events come in the order in which they were pushed, in batches of any size") {
+  for (const std::size_t batch : {1U, 3U, 7U, 100U}) {
+    EventQueue queue(0, [] {});
+    for (std::int32_t slot = 0; slot < 50; ++slot) queue.Push(Opened(slot));
+    const std::vector<SessionEvent> all = TakeAll(queue, batch);
+    CHECK_EQUAL(all.size(), 50U);
+    for (std::size_t index = 0; index < all.size(); ++index)
+      CHECK_EQUAL(all[index].slot, static_cast<std::int32_t>(index));
+    CHECK(TakeAll(queue, batch).empty());
+  }
+}
+
+TEST("event queue: the doorbell rings when it stops being empty, and stays silent until then") {
+  int rings = 0;
+  EventQueue queue(1, [&] { ++rings; });
+  queue.Push(Opened(0));
+  queue.Push(Opened(1));
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  CHECK_EQUAL(rings, 1);
+  // Not emptied: whoever took these will come back for the rest.
+  std::array<SessionEvent, 2> some;
+  CHECK_EQUAL(queue.Take(some), 2U);
+  queue.Push(Opened(2));
+  CHECK_EQUAL(rings, 1);
+  CHECK_EQUAL(TakeAll(queue).size(), 2U);
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  CHECK_EQUAL(rings, 2);
+  CHECK_EQUAL(TakeAll(queue).size(), 1U);
+  CHECK_EQUAL(rings, 2);
+}
+
+TEST(
+    "event queue: failures of a backend are joined while they wait; the last one's error is told") {
+  EventQueue queue(3, [] {});
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  queue.PushFailure(Failure(1, EHOSTUNREACH));
+  queue.Push(Opened(7));
+  queue.PushFailure(Failure(0, ETIMEDOUT));
+  queue.PushFailure(Failure(0, ECONNRESET));
+  queue.PushFailure(Failure(2, ECONNREFUSED));
+  const std::vector<SessionEvent> all = TakeAll(queue);
+  CHECK_EQUAL(all.size(), 4U);
+  if (all.size() != 4) return;
+  CHECK_EQUAL(all[0].backend, 0);
+  CHECK_EQUAL(all[0].count, 3);
+  CHECK_EQUAL(all[0].error, ECONNRESET);
+  CHECK_EQUAL(all[1].backend, 1);
+  CHECK_EQUAL(all[1].count, 1);
+  CHECK(all[2].kind == Kind::kOpened);
+  CHECK_EQUAL(all[3].backend, 2);
+}
+
+TEST("event queue: a failure that was taken is not added to") {
+  EventQueue queue(2, [] {});
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  queue.PushFailure(Failure(1, ECONNREFUSED));
+  std::array<SessionEvent, 1> one;
+  CHECK_EQUAL(queue.Take(one), 1U);
+  CHECK_EQUAL(one[0].backend, 0);
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  queue.PushFailure(Failure(0, ECONNREFUSED));
+  queue.PushFailure(Failure(1, ECONNREFUSED));
+  const std::vector<SessionEvent> all = TakeAll(queue, 8);
+  CHECK_EQUAL(all.size(), 2U);
+  if (all.size() != 2) return;
+  CHECK_EQUAL(all[0].backend, 1);
+  CHECK_EQUAL(all[0].count, 2);
+  CHECK_EQUAL(all[1].backend, 0);
+  CHECK_EQUAL(all[1].count, 2);
+  // And after the queue was emptied it begins anew.
+  queue.PushFailure(Failure(1, ECONNREFUSED));
+  CHECK_EQUAL(TakeAll(queue).at(0).count, 1);
+}
+
+TEST("event queue: pushed by many threads, nothing is lost, doubled or out of its thread's order") {
+  constexpr int kThreads = 4;
+  constexpr std::int32_t kEach = 5000;
+  std::atomic<int> rings{0};
+  EventQueue queue(2, [&] { ++rings; });
+  std::vector<std::thread> threads;
+  for (std::int32_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&queue, thread] {
+      for (std::int32_t number = 0; number < kEach; ++number) {
+        SessionEvent event = Opened(number);
+        event.listener = thread;
+        queue.Push(event);
+        queue.PushFailure(Failure(thread % 2, ECONNREFUSED));
+      }
+    });
+  }
+  std::array<std::int32_t, kThreads> next{};
+  std::array<std::int64_t, 2> failures{};
+  const auto look = [&](const SessionEvent& event) {
+    if (event.kind == Kind::kOpened) {
+      CHECK_EQUAL(event.slot, next[static_cast<std::size_t>(event.listener)]++);
+    } else {
+      failures[static_cast<std::size_t>(event.backend)] += event.count;
+    }
+  };
+  const auto done = [&] {
+    for (const std::int32_t number : next) {
+      if (number < kEach) return false;
+    }
+    return true;
+  };
+  // As the owner does: comes when the bell has rung, and takes all.
+  int heard = 0;
+  while (!done()) {
+    if (rings.load() == heard) {
+      std::this_thread::yield();
+      continue;
+    }
+    heard = rings.load();
+    for (const SessionEvent& event : TakeAll(queue, 64)) look(event);
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const SessionEvent& event : TakeAll(queue, 64)) look(event);
+  CHECK_EQUAL(failures[0], 2 * kEach);
+  CHECK_EQUAL(failures[1], 2 * kEach);
+}
+
+TEST("event: an IPv4 address is mapped into IPv6, an IPv6 one is kept, a Unix path is none") {
+  SessionEvent event{.kind = Kind::kAccepted};
+  event.SetAddress(*SocketAddress::FromIp("10.1.2.3", 4567));
+  CHECK_EQUAL(event.port, 4567);
+  CHECK((event.ip ==
+         std::array<std::uint8_t, 16>{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 1, 2, 3}));
+  event.SetAddress(*SocketAddress::FromIp("2001:db8::7", 80));
+  CHECK_EQUAL(event.port, 80);
+  CHECK((event.ip ==
+         std::array<std::uint8_t, 16>{0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}));
+  SessionEvent none{.kind = Kind::kAccepted};
+  none.SetAddress(*SocketAddress::FromPath("/run/socket"));
+  CHECK_EQUAL(none.port, -1);
+  CHECK((none.ip == std::array<std::uint8_t, 16>{}));
+}
+
+}  // namespace
+}  // namespace spliceway::testing

@@ -1,0 +1,278 @@
+// How the loops try backends for the clients that they accepted, and when they ask the engine's
+// owner.
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "engine_harness.h"
+#include "faults.h"
+
+namespace spliceway::testing {
+namespace {
+
+using Kind = SessionEvent::Kind;
+
+std::uint16_t LocalPort(const UniqueFd& fd) {
+  SocketAddress local;
+  local.length = sizeof local.storage;
+  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length);
+  return local.port();
+}
+
+/// Failed attempts that were collected for a backend.
+std::int32_t Failures(const EngineHarness& engine, std::int32_t backend) {
+  std::int32_t sum = 0;
+  for (const SessionEvent& event : engine.events) {
+    if (event.kind == Kind::kAttemptFailed && event.backend == backend) sum += event.count;
+  }
+  return sum;
+}
+
+std::uint64_t FailedSessions(EngineHarness& engine, std::size_t threads, std::size_t backend) {
+  std::uint64_t sum = 0;
+  for (std::size_t loop = 0; loop < threads; ++loop)
+    sum += engine->counters()->Backend(loop, backend).failed.value();
+  return sum;
+}
+
+TEST("route: a backend that refuses is skipped, and its failures wait joined in one event") {
+  for (const std::size_t threads : {1U, 3U}) {
+    const Refusing down;
+    const Listener up = ListenTcp();
+    EngineHarness engine({.threads = threads, .listeners = 1, .backends = 2});
+    engine->Observe(false);
+    engine->SetBackend(0, {down.address});
+    engine->SetBackend(1, {up.address});
+    engine->SetCycle({0, 1});
+    const SocketAddress address = engine.Listen();
+    std::vector<UniqueFd> held;
+    for (int index = 0; index < 20; ++index) {
+      held.push_back(ConnectTo(address));
+      held.push_back(AwaitClient(up));
+      CHECK(held.back().valid());
+    }
+    engine.TakeEvents();
+    // Every other client began with the backend that is down.
+    CHECK_EQUAL(engine.events.size(), 1U);
+    const SessionEvent failed = engine.First(Kind::kAttemptFailed);
+    CHECK_EQUAL(failed.slot, -1);
+    CHECK_EQUAL(failed.backend, 0);
+    CHECK_EQUAL(failed.error, ECONNREFUSED);
+    CHECK_EQUAL(failed.count, 10);
+    CHECK_EQUAL(failed.port, down.address.port());
+    CHECK_EQUAL(engine.rings.load(), 1);
+    CHECK_EQUAL(FailedSessions(engine, threads, 0), 10U);
+    CHECK_EQUAL(FailedSessions(engine, threads, 1), 0U);
+  }
+}
+
+TEST("route: failures are neither lost nor counted twice while somebody takes events") {
+  const Refusing down;
+  const Listener up = ListenTcp(512);
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
+  engine->Observe(false);
+  engine->SetBackend(0, {down.address});
+  engine->SetBackend(1, {up.address});
+  engine->SetCycle({0, 1});
+  const SocketAddress address = engine.Listen();
+  std::vector<UniqueFd> held;
+  for (int index = 0; index < 100; ++index) {
+    held.push_back(ConnectTo(address));
+    if (index % 3 == 0) engine.TakeEvents();
+  }
+  for (int index = 0; index < 100; ++index) held.push_back(AwaitClient(up));
+  engine.TakeEvents();
+  CHECK_EQUAL(Failures(engine, 0), 50);
+  CHECK_EQUAL(Failures(engine, 1), 0);
+}
+
+TEST("route: all addresses of a backend are tried, then those of the next rows, each once") {
+  const Refusing first;
+  const Refusing second;
+  const Refusing third;
+  const Listener up = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 3});
+  engine->SetBackend(0, {first.address, second.address});
+  engine->SetBackend(1, {third.address, third.address});
+  engine->SetBackend(2, {third.address, up.address});
+  engine->SetCycle({0, 0, 1, 0, 1, 2});
+  const UniqueFd client = ConnectTo(engine.Listen());
+  const UniqueFd backend = AwaitClient(up);
+  engine.WaitFor(Kind::kOpened, 1);
+  std::vector<std::int32_t> rows;
+  std::vector<std::int32_t> ports;
+  for (const SessionEvent& event : engine.events) {
+    if (event.kind != Kind::kAttemptFailed) continue;
+    CHECK(event.slot >= 0);
+    CHECK_EQUAL(event.count, 1);
+    rows.push_back(event.backend);
+    ports.push_back(event.port);
+  }
+  CHECK(rows == (std::vector<std::int32_t>{0, 0, 1, 1, 2}));
+  CHECK(ports == (std::vector<std::int32_t>{first.address.port(), second.address.port(),
+                                            third.address.port(), third.address.port(),
+                                            third.address.port()}));
+  CHECK_EQUAL(engine.First(Kind::kOpened).backend, 2);
+  // A backend has failed a session when all of its addresses have.
+  CHECK_EQUAL(FailedSessions(engine, 1, 0), 1U);
+  CHECK_EQUAL(FailedSessions(engine, 1, 1), 1U);
+  CHECK_EQUAL(FailedSessions(engine, 1, 2), 0U);
+}
+
+TEST("route: the owner is asked when all rows have failed, and told of the client first") {
+  const Refusing down;
+  const Listener spare = ListenTcp();
+  for (const bool observed : {false, true}) {
+    EngineHarness engine({.threads = 2, .listeners = 1, .backends = 3});
+    engine->Observe(observed);
+    engine->SetBackend(0, {down.address});
+    engine->SetBackend(2, {spare.address});
+    engine->SetCycle({0, 1, 0});  // row 1 has no address
+    const UniqueFd client = ConnectTo(engine.Listen());
+    engine.WaitFor(Kind::kNeedBackend, 1);
+    const SessionEvent accepted = engine.First(Kind::kAccepted);
+    const SessionEvent need = engine.First(Kind::kNeedBackend);
+    CHECK_EQUAL(accepted.port, LocalPort(client));
+    CHECK_EQUAL(int{accepted.ip[15]}, 1);
+    CHECK_EQUAL(accepted.listener, 0);
+    CHECK_EQUAL(need.slot, accepted.slot);
+    CHECK_EQUAL(Failures(engine, 0), 1);
+    CHECK_EQUAL(FailedSessions(engine, 2, 0), 1U);
+    CHECK_EQUAL(FailedSessions(engine, 2, 1), 1U);
+    // A row that is down again: reported to the session now, and asked again.
+    const auto slot = static_cast<std::uint32_t>(need.slot);
+    engine->Connect({.slot = slot, .backend = 0});
+    engine.WaitFor(Kind::kNeedBackend, 2);
+    CHECK_EQUAL(Failures(engine, 0), 2);
+    engine->Connect({.slot = slot, .backend = 2});
+    const UniqueFd backend = AwaitClient(spare);
+    engine.WaitFor(Kind::kOpened, 1);
+    CHECK_EQUAL(engine.First(Kind::kOpened).backend, 2);
+    WriteSome(client.get(), "hello");
+    CHECK_EQUAL(Await(backend, 5), "hello");
+    engine.Stop();
+  }
+}
+
+TEST(
+    "route: a client for whom the owner has no backend is closed, counted, and its slot free "
+    "again") {
+  EngineHarness engine(1);
+  engine->Observe(false);
+  const SocketAddress address = engine.Listen();
+  const UniqueFd client = ConnectTo(address);
+  // No cycle was published: the owner is asked at once.
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
+  engine->End({.slot = slot, .ending = Ending::kNoBackend});
+  CHECK_EQUAL(AwaitEnd(client), 0);
+  engine.WaitFor(Kind::kClosed, 1);
+  CHECK_EQUAL(engine.First(Kind::kClosed).reason, static_cast<std::int32_t>(CloseReason::kEnded));
+  CHECK_EQUAL(engine->counters()->Listener(0, 0).failed.value(), 1U);
+  CHECK_EQUAL(engine.FreeSlots(), engine->max_sessions() - 1);
+  engine->ReleaseSlot(slot);
+  AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slot");
+}
+
+TEST("route: where the owner picks, it is asked for each client, with the client's address") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen({.picks = Picks::kByOwner, .timeouts = {}});
+  std::vector<UniqueFd> clients;
+  std::vector<std::int32_t> ports;
+  for (int index = 0; index < 10; ++index) {
+    clients.push_back(ConnectTo(address));
+    ports.push_back(LocalPort(clients.back()));
+  }
+  engine.WaitFor(Kind::kNeedBackend, 10);
+  std::vector<std::int32_t> told;
+  for (const SessionEvent& event : engine.events) {
+    if (event.kind == Kind::kAccepted) told.push_back(event.port);
+    if (event.kind != Kind::kNeedBackend) continue;
+    CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
+    engine->Connect({.slot = static_cast<std::uint32_t>(event.slot), .backend = 0});
+  }
+  std::sort(told.begin(), told.end());
+  std::sort(ports.begin(), ports.end());
+  CHECK(told == ports);
+  engine.WaitFor(Kind::kOpened, 10);
+}
+
+TEST("route: a thousand backends that fail at once do not pile up calls") {
+  // No socket for a family that nobody knows; and none may connect to the broadcast address.
+  for (const SocketAddress& address :
+       {SocketAddress{}, *SocketAddress::FromIp("255.255.255.255", 9)}) {
+    constexpr std::uint16_t kBackends = 1000;
+    std::uintptr_t deepest = std::numeric_limits<std::uintptr_t>::max();
+    std::uintptr_t highest = 0;
+    int attempts = 0;
+    const HookScope hooks({.socket = [&] {
+      const char here = 0;
+      const auto at = reinterpret_cast<std::uintptr_t>(&here);
+      deepest = std::min(deepest, at);
+      highest = std::max(highest, at);
+      return ++attempts > 0 ? 0 : EMFILE;
+    }});
+    EngineHarness engine({.threads = 1, .listeners = 1, .backends = kBackends});
+    std::vector<std::uint16_t> rows;
+    for (std::uint16_t row = 0; row < kBackends; ++row) {
+      engine->SetBackend(row, {address});
+      rows.push_back(row);
+    }
+    engine->SetCycle(rows);
+    Listener listener = ListenTcp();
+    UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    attempts = 0;
+    deepest = std::numeric_limits<std::uintptr_t>::max();
+    highest = 0;
+    engine->Observe(false);
+    engine->Listen(std::move(listener.fd), {});
+    CHECK_EQUAL(connect(client.get(), reinterpret_cast<const sockaddr*>(&listener.address.storage),
+                        listener.address.length),
+                0);
+    engine.WaitFor(Kind::kNeedBackend, 1);
+    CHECK_EQUAL(attempts, kBackends);
+    CHECK(highest - deepest < 1024);
+    for (std::int32_t row = 0; row < kBackends; ++row) CHECK_EQUAL(Failures(engine, row), 1);
+    engine.Stop();
+  }
+}
+
+TEST("route: a new table is used for the clients that come once the loop has it") {
+  const Listener a = ListenTcp();
+  const Listener b = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
+  engine->SetBackend(0, {a.address});
+  engine->SetBackend(1, {b.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  std::vector<UniqueFd> held;
+  // A client that comes at the same moment may still be served by the table before.
+  const auto arrive_at = [&](const Listener& wanted, const Listener& other) {
+    AwaitThat(
+        [&] {
+          held.push_back(ConnectTo(address));
+          AwaitThat([&] { return ClientWaits(wanted, 0) || ClientWaits(other, 0); }, "a backend");
+          const bool arrived = ClientWaits(wanted, 0);
+          held.push_back(Accept(arrived ? wanted : other));
+          return arrived;
+        },
+        "a client at the new backend");
+  };
+  arrive_at(a, b);
+  engine->SetCycle({1});
+  arrive_at(b, a);
+  engine->SetBackend(1, {a.address});
+  arrive_at(a, b);
+}
+
+}  // namespace
+}  // namespace spliceway::testing

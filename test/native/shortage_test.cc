@@ -1,0 +1,166 @@
+// Accepting stops when slots or descriptors run out, and begins again; and it ends for good.
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine_harness.h"
+#include "faults.h"
+#include "meter.h"
+#include "sys/sys.h"
+
+namespace spliceway::testing {
+namespace {
+
+using Kind = SessionEvent::Kind;
+
+/// The fewest descriptors from which an engine derives the fewest sessions that it makes: 16.
+constexpr std::size_t kFewDescriptors = 100;
+constexpr std::size_t kFewSessions = 16;
+
+/// An engine that is limited to a few sessions, with a backend.
+struct Small {
+  explicit Small(std::size_t threads) {
+    const DescriptorLimitScope few(kFewDescriptors);
+    engine = std::make_unique<EngineHarness>(threads);
+    CHECK_EQUAL((*engine)->max_sessions(), kFewSessions);
+    (*engine)->Observe(false);
+    (*engine)->SetBackend(0, {backend.address});
+    (*engine)->SetCycle({0});
+    address = engine->Listen();
+  }
+  Listener backend = ListenTcp();
+  std::unique_ptr<EngineHarness> engine;
+  SocketAddress address;
+};
+
+/// How often the loops wait during a quarter of a second.
+std::uint64_t WaitsMeanwhile() {
+  const std::uint64_t before = CallsSoFar()[Call::kEpollWait];
+  poll(nullptr, 0, 250);
+  return CallsSoFar()[Call::kEpollWait] - before;
+}
+
+TEST("shortage: at the limit of sessions accepting pauses without spinning; no client is lost") {
+  for (const std::size_t threads : {1U, 2U}) {
+    Small small(threads);
+    EngineHarness& engine = *small.engine;
+    std::vector<UniqueFd> clients;
+    for (std::size_t index = 0; index < kFewSessions + 10; ++index) {
+      clients.push_back(ConnectTo(small.address));
+      WriteSome(clients.back().get(), std::string(1, static_cast<char>('a' + index)));
+    }
+    std::vector<UniqueFd> served;
+    for (std::size_t index = 0; index < kFewSessions; ++index)
+      served.push_back(AwaitClient(small.backend));
+    engine.WaitFor(Kind::kPaused, 1);
+    CHECK_EQUAL(engine.First(Kind::kPaused).error, 0);
+    CHECK_EQUAL(engine.First(Kind::kPaused).listener, 0);
+    CHECK(!ClientWaits(small.backend, 0));
+    CHECK(WaitsMeanwhile() <= 12 * threads);
+    CHECK_EQUAL(engine.Count(Kind::kResumed), 0U);
+    // Each is answered with what it sent, as slots become free.
+    for (std::size_t index = 0; index < clients.size(); ++index) {
+      if (index >= kFewSessions) served.push_back(AwaitClient(small.backend));
+      const std::string got = Await(served[index], 1);
+      WriteSome(served[index].get(), got);
+      served[index].Reset();
+      CHECK_EQUAL(got.size(), 1U);
+      if (got.empty()) return;
+      const auto who = static_cast<std::size_t>(got[0] - 'a');
+      CHECK_EQUAL(Await(clients[who], 1), got);
+      CHECK_EQUAL(AwaitEnd(clients[who]), 0);
+      clients[who].Reset();
+    }
+    engine.WaitFor(Kind::kResumed, 1);
+    CHECK_EQUAL(engine.Count(Kind::kPaused) - engine.Count(Kind::kResumed), 0U);
+    AwaitThat([&] { return engine.FreeSlots() == kFewSessions; }, "all slots");
+  }
+}
+
+TEST("shortage: sessions that end make accepting go on at once, before the next retry") {
+  Small small(1);
+  EngineHarness& engine = *small.engine;
+  for (int round = 0; round < 5; ++round) {
+    std::vector<UniqueFd> clients;
+    std::vector<UniqueFd> served;
+    for (std::size_t index = 0; index < kFewSessions; ++index) {
+      clients.push_back(ConnectTo(small.address));
+      served.push_back(AwaitClient(small.backend));
+    }
+    const UniqueFd late = ConnectTo(small.address);
+    engine.WaitFor(Kind::kPaused, static_cast<std::size_t>(round) + 1);
+    const std::uint64_t start = sys::NowMs();
+    clients.clear();
+    served.clear();
+    const UniqueFd backend = AwaitClient(small.backend);
+    CHECK(sys::NowMs() - start < 60);
+    engine.WaitFor(Kind::kResumed, static_cast<std::size_t>(round) + 1);
+  }
+}
+
+TEST("shortage: without a descriptor for a client accepting pauses, says why, and tries again") {
+  std::atomic<bool> exhausted{true};
+  std::atomic<int> refused{0};
+  std::atomic<int> listener{-1};
+  const HookScope hooks({.accept = [&](int fd) {
+    if (fd != listener || !exhausted) return 0;
+    ++refused;
+    return EMFILE;
+  }});
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  Listener socket = ListenTcp();
+  listener = socket.fd.get();
+  engine->Listen(std::move(socket.fd), {});
+  std::vector<UniqueFd> clients;
+  for (int index = 0; index < 5; ++index) clients.push_back(ConnectTo(socket.address));
+  engine.WaitFor(Kind::kPaused, 1);
+  CHECK_EQUAL(engine.First(Kind::kPaused).error, EMFILE);
+  CHECK(WaitsMeanwhile() <= 12);
+  CHECK(refused <= 6);
+  CHECK(refused >= 2);
+  exhausted = false;
+  for (int index = 0; index < 5; ++index) CHECK(AwaitClient(backend).valid());
+  engine.WaitFor(Kind::kResumed, 1);
+  // One shortage is one pause, however often it was tried.
+  CHECK_EQUAL(engine.Count(Kind::kPaused), 1U);
+  CHECK_EQUAL(engine.Count(Kind::kResumed), 1U);
+  engine.Stop();
+}
+
+TEST(
+    "shortage: a listener that epoll refuses at first accepts later, and resumes only what "
+    "paused") {
+  std::atomic<int> refusals{1};
+  std::atomic<int> listener{-1};
+  const HookScope hooks({.epoll_ctl = [&](int operation, int fd) {
+    return operation == EPOLL_CTL_ADD && fd == listener && refusals-- > 0 ? ENOSPC : 0;
+  }});
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  Listener socket = ListenTcp();
+  listener = socket.fd.get();
+  engine->Listen(std::move(socket.fd), {});
+  const UniqueFd client = ConnectTo(socket.address);
+  CHECK(AwaitClient(backend).valid());
+  const UniqueFd another = ConnectTo(socket.address);
+  CHECK(AwaitClient(backend).valid());
+  engine.TakeEvents();
+  CHECK_EQUAL(engine.Count(Kind::kPaused), engine.Count(Kind::kResumed));
+  engine.Stop();
+}
+
+}  // namespace
+}  // namespace spliceway::testing

@@ -1,0 +1,230 @@
+// What the data plane asks of the kernel, call by call. Loops wait as often as things happen to
+// come together, so epoll_wait is not counted.
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine_harness.h"
+#include "harness.h"
+#include "meter.h"
+#include "sys/sys.h"
+
+namespace spliceway::testing {
+namespace {
+
+using Kind = SessionEvent::Kind;
+
+CallCounts Calls(std::initializer_list<std::pair<Call, std::uint64_t>> list) {
+  CallCounts counts;
+  for (const auto& [call, count] : list) counts[call] = count;
+  return counts;
+}
+
+CallCounts operator+(CallCounts left, const CallCounts& right) {
+  for (std::size_t call = 0; call < kCalls; ++call) left.counts[call] += right.counts[call];
+  return left;
+}
+
+/// Of one request and one response, from accept to close.
+const CallCounts kOneExchange = Calls({{Call::kAccept, 1},
+                                       {Call::kEpollCtl, 2},
+                                       {Call::kSocket, 1},
+                                       {Call::kSetsockopt, 1},
+                                       {Call::kConnect, 1},
+                                       {Call::kRecv, 4},
+                                       {Call::kSend, 2},
+                                       {Call::kShutdown, 1},
+                                       {Call::kClose, 2}});
+const CallCounts kFurtherExchange = Calls({{Call::kRecv, 2}, {Call::kSend, 2}});
+
+/// Listens below the ports that the kernel gives to clients, as backends do.
+Listener ListenLow() {
+  for (std::uint16_t port = static_cast<std::uint16_t>(sys::FirstEphemeralPort() - 1); port > 1024;
+       --port) {
+    const SocketAddress address = *SocketAddress::FromIp("127.0.0.1", port);
+    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0)
+      continue;
+    if (listen(fd.get(), 64) == 0) return {.fd = std::move(fd), .address = address};
+  }
+  Fail(__FILE__, __LINE__, "no port is free");
+  return ListenTcp();
+}
+
+/// One loop that accepts for a backend.
+class Measured {
+ public:
+  explicit Measured(Listener backend, const ListenerOptions& options = {})
+      : backend_(std::move(backend)), engine_(1) {
+    engine_->Observe(false);
+    engine_->SetBackend(0, {backend_.address});
+    engine_->SetCycle({0});
+    address_ = engine_.Listen(options);
+    // The orders that were posted before are carried out when a client is served.
+    Session(1, true);
+  }
+
+  /// The calls of a whole session.
+  CallCounts Session(int exchanges, bool backend_ends_first, int quiet_ms = 0) {
+    const CallCounts before = CallsSoFar();
+    const UniqueFd client = ConnectTo(address_);
+    const UniqueFd backend = AwaitClient(backend_);
+    for (int exchange = 0; exchange < exchanges; ++exchange) {
+      WriteSome(client.get(), "a question");
+      CHECK_EQUAL(Await(backend, 10), "a question");
+      WriteSome(backend.get(), "an answer");
+      CHECK_EQUAL(Await(client, 9), "an answer");
+    }
+    if (quiet_ms > 0) poll(nullptr, 0, quiet_ms);
+    const UniqueFd& first = backend_ends_first ? backend : client;
+    const UniqueFd& second = backend_ends_first ? client : backend;
+    shutdown(first.get(), SHUT_WR);
+    CHECK_EQUAL(AwaitEnd(second), 0);
+    shutdown(second.get(), SHUT_WR);
+    CHECK_EQUAL(AwaitEnd(first), 0);
+    // Both sockets are closed one after the other; then the slot comes back.
+    if (observed_) {
+      engine_.WaitFor(Kind::kClosed, 1);
+      engine_->ReleaseSlot(static_cast<std::uint32_t>(engine_.First(Kind::kClosed).slot));
+      engine_.events.clear();
+    }
+    AwaitThat([&] { return engine_.FreeSlots() == engine_->max_sessions(); }, "the slot");
+    return CallsSoFar() - before;
+  }
+
+  EngineHarness& engine() { return engine_; }
+  void Observe() {
+    engine_->Observe(true);
+    observed_ = true;
+  }
+
+ private:
+  Listener backend_;
+  EngineHarness engine_;
+  SocketAddress address_;
+  bool observed_ = false;
+};
+
+TEST("system calls: 15 for a session of one request and one response that the backend ends") {
+  Measured measured(ListenLow());
+  for (int round = 0; round < 5; ++round)
+    CHECK_CALLS("a session", measured.Session(1, true), kOneExchange);
+  CHECK_EQUAL(kOneExchange.total(), 15U);
+}
+
+TEST("system calls: 15 a session for clients that come together") {
+  const Listener backend = ListenLow();
+  EngineHarness engine(1);
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  Listener listener = ListenTcp();
+  constexpr std::uint64_t kClients = 10;
+  std::vector<UniqueFd> clients;
+  for (std::uint64_t index = 0; index < kClients; ++index)
+    clients.push_back(ConnectTo(listener.address));
+  CallCounts before = CallsSoFar();
+  engine->Listen(std::move(listener.fd), {});
+  std::vector<UniqueFd> served;
+  for (std::uint64_t index = 0; index < kClients; ++index) served.push_back(AwaitClient(backend));
+  for (const UniqueFd& client : clients) WriteSome(client.get(), "a question");
+  for (const UniqueFd& one : served) {
+    CHECK_EQUAL(Await(one, 10), "a question");
+    WriteSome(one.get(), "an answer");
+    shutdown(one.get(), SHUT_WR);
+  }
+  for (const UniqueFd& client : clients) {
+    CHECK_EQUAL(Await(client, 9), "an answer");
+    CHECK_EQUAL(AwaitEnd(client), 0);
+    shutdown(client.get(), SHUT_WR);
+  }
+  AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slots");
+  CallCounts made = CallsSoFar() - before;
+  // What the order to listen takes: the options of the listener, its registration.
+  // Nobody more is found once at most each time that the last one who waited was taken.
+  CHECK(made[Call::kAccept] <= 2 * kClients);
+  made[Call::kAccept] = kClients;
+  CHECK_CALLS("ten sessions", made,
+              kOneExchange * kClients + Calls({{Call::kSetsockopt, 1}, {Call::kEpollCtl, 1}}));
+}
+
+TEST("system calls: 15 as well where the client ends it") {
+  Measured measured(ListenLow());
+  for (int round = 0; round < 5; ++round)
+    CHECK_CALLS("a session", measured.Session(1, false), kOneExchange);
+}
+
+TEST("system calls: 4 for each further exchange, two to read and two to write") {
+  Measured measured(ListenLow());
+  CHECK_CALLS("a session of 101 exchanges", measured.Session(101, true),
+              kOneExchange + kFurtherExchange * 100);
+  CHECK_EQUAL(kFurtherExchange.total(), 4U);
+}
+
+TEST("system calls: none for a session that is idle, and no wake-up; time-outs cost none") {
+  Measured measured(
+      ListenLow(),
+      {.timeouts = {.connect_ms = 5000, .idle_ms = 3'600'000, .half_close_ms = 60'000}});
+  const std::uint64_t before = CallsSoFar()[Call::kEpollWait];
+  CHECK_CALLS("a session", measured.Session(1, true, 300), kOneExchange);
+  CHECK(CallsSoFar()[Call::kEpollWait] - before <= 20);
+}
+
+TEST("system calls: one more where the backend's port could be given to a client") {
+  Measured measured(ListenTcp());
+  CHECK_CALLS("a session", measured.Session(1, true),
+              kOneExchange + Calls({{Call::kGetsockname, 1}}));
+}
+
+TEST("system calls: a session that is observed costs none more") {
+  Measured measured(ListenLow());
+  measured.Observe();
+  constexpr std::uint64_t kSessions = 10;
+  const CallCounts before = CallsSoFar();
+  for (std::uint64_t index = 0; index < kSessions; ++index) measured.Session(1, true);
+  CHECK_CALLS("ten sessions", CallsSoFar() - before, kOneExchange * kSessions);
+}
+
+TEST("system calls: 7 more for a backend that refuses") {
+  const Refusing down;
+  Listener up = ListenLow();
+  const SocketAddress address = up.address;
+  Measured measured(std::move(up));
+  measured.engine()->SetBackend(0, {down.address, address});
+  measured.Session(1, true);
+  CHECK_CALLS("a session", measured.Session(1, true),
+              kOneExchange + Calls({{Call::kSocket, 1},
+                                    {Call::kSetsockopt, 1},
+                                    {Call::kConnect, 1},
+                                    {Call::kEpollCtl, 2},
+                                    {Call::kGetsockopt, 1},
+                                    {Call::kClose, 1}}));
+}
+
+TEST("system calls: a megabyte in bulk takes two splices or a few more, and nothing else") {
+  Harness harness;
+  const Joined joined(harness, {.near_receive_buffer = 8 << 20},
+                      {.peer_receive_buffer = 8 << 20, .near_send_buffer = 8 << 20});
+  const std::string text = Pattern(1 << 20);
+  // The first one makes the pipe.
+  for (int round = 0; round < 4; ++round) {
+    harness.RunFor(20);
+    const CallCounts before = CallsSoFar();
+    CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "a megabyte") ==
+          text);
+    const CallCounts made = CallsSoFar() - before;
+    if (round == 0) continue;
+    CHECK(made[Call::kSplice] >= 2);
+    CHECK(made[Call::kSplice] <= 8);
+    CHECK_EQUAL(made.total(), made[Call::kSplice]);
+  }
+}
+
+}  // namespace
+}  // namespace spliceway::testing
