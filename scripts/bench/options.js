@@ -1,22 +1,28 @@
 import { parseArgs } from 'node:util';
+import { full, quick } from './catalogue.js';
 
 /**
  * @typedef {object} BenchOptions
+ * @property {boolean} quick
  * @property {number} repetitions of each peer under each workload
  * @property {number} seconds of one run
  * @property {readonly string[] | undefined} workloads names; all when not given
  * @property {readonly string[] | undefined} peers names; all when not given
+ * @property {boolean} full nothing was asked for that makes the run smaller
+ * @property {string | undefined} report a result to write the page of, in place of measuring
  */
 
-const help = `Measures Spliceway's engines side by side, and both against no proxy at all.
+const help = `Measures Spliceway side by side with other proxies, and all of them against no proxy at all.
 
   npm run bench -- [options]
 
-  --quick             3 repetitions of 4 seconds (about three minutes) instead of 7 of 10
+  --quick             the most important of it in three minutes: ${quick.repetitions} repetitions of ${quick.seconds} s,
+                      instead of ${full.repetitions} of ${full.seconds} s of everything (about half an hour)
   --repetitions N     how often each peer runs under each workload
   --seconds N         how long one run lasts
   --workload NAME     only this workload (may be given again)
-  --peer NAME         only this peer (may be given again)
+  --peer NAME         only this peer (may be given again), also where it takes no part by itself
+  --report FILE       writes the page of a result in bench-results/ again, and measures nothing
   --help
 
 Peers take turns within each repetition, so that a machine that slows down or speeds up does so for all.
@@ -27,7 +33,8 @@ Figures are medians, with the lowest and the highest beside them. Ratios are tak
   CPU s/GB        the proxy's user and system time for 10^9 bytes of payload delivered
   CPU us/request  the same time for one request and its answer
 
-A table is printed, and bench-results/ gets every sample with a description of the machine, as JSON.
+Tables are printed. bench-results/ gets every sample with a description of the machine, as JSON, and a page
+with plots; a full run writes the page to docs/BENCHMARKS.md instead.
 `;
 
 /** @param {string} message @returns {never} */
@@ -65,6 +72,7 @@ export function readOptions(args) {
           seconds: { type: 'string' },
           workload: { type: 'string', multiple: true },
           peer: { type: 'string', multiple: true },
+          report: { type: 'string' },
           help: { type: 'boolean', default: false },
         },
       }).values;
@@ -77,10 +85,21 @@ export function readOptions(args) {
     process.stdout.write(help);
     process.exit(0);
   }
+  const extent = values.quick ? quick : full;
+  const repetitions = wholeNumber('repetitions', values.repetitions, extent.repetitions);
+  const seconds = wholeNumber('seconds', values.seconds, extent.seconds);
   return {
-    repetitions: wholeNumber('repetitions', values.repetitions, values.quick ? 3 : 7),
-    seconds: wholeNumber('seconds', values.seconds, values.quick ? 4 : 10),
+    quick: values.quick,
+    repetitions,
+    seconds,
     workloads: values.workload,
     peers: values.peer,
+    full:
+      !values.quick &&
+      values.workload === undefined &&
+      values.peer === undefined &&
+      repetitions >= full.repetitions &&
+      seconds >= full.seconds,
+    report: values.report,
   };
 }

@@ -4,6 +4,7 @@
 export const noProxy = {
   name: 'none',
   title: 'no proxy',
+  kind: 'none',
   needs: {},
-  start: async (serverPort) => ({ port: serverPort, stop: async () => {} }),
+  start: async ({ server }) => ({ ...server, stop: async () => {} }),
 };

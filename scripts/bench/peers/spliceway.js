@@ -1,30 +1,31 @@
 import { inRoot } from '../../lib/root.js';
-import { startProgram } from '../measure/process.js';
+import { startAnnounced } from './announced.js';
+import { formatAddress } from './peer.js';
 
 /** @import { Peer } from './peer.js' */
 
 /**
- * @param {'native' | 'stream'} engine
+ * @param {string} name
+ * @param {string} title
+ * @param {readonly string[]} flags
  * @returns {Peer}
  */
-const spliceway = (engine) => ({
-  name: engine,
-  title: `${engine} engine`,
+const spliceway = (name, title, flags) => ({
+  name,
+  title,
+  kind: 'own',
   needs: {},
-  async start(serverPort) {
-    const { answer, pid, stop } = await startProgram(
-      'proxy',
-      process.execPath,
-      [
-        inRoot('dist', 'cli', 'main.js'),
-        ...['--engine', engine, '--threads', '1'],
-        ...['--listen', '127.0.0.1:0', '--backend', `127.0.0.1:${serverPort}`],
-      ],
-      (output) => output.match(/listening on 127\.0\.0\.1:(\d+)/)?.[1],
-    );
-    return { port: Number(answer), pid, stop };
-  },
+  start: (route) =>
+    startAnnounced(route, process.execPath, [
+      inRoot('dist', 'cli', 'main.js'),
+      ...['--threads', '1', ...flags],
+      ...['--listen', `${route.listenHost}:0`, '--backend', formatAddress(route.server)],
+    ]),
 });
 
-export const native = spliceway('native');
-export const stream = spliceway('stream');
+/** As it comes. */
+export const native = spliceway('native', 'Spliceway', []);
+export const nativeSpin = spliceway('native-spin', 'Spliceway --busy-poll 50us', [
+  ...['--busy-poll', '50us'],
+]);
+export const stream = spliceway('stream', 'Spliceway --engine stream', ['--engine', 'stream']);

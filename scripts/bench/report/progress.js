@@ -5,6 +5,7 @@ import cliProgress from 'cli-progress';
  * @typedef {object} Progress
  * @property {(text: string) => void} doing what runs now
  * @property {(text: string) => void} done one more run, and what it gave
+ * @property {(text: string) => void} failed something that will be missing
  * @property {() => void} stop
  */
 
@@ -23,6 +24,7 @@ export function startProgress(total) {
         count += 1;
         out.write(`${String(count).padStart(String(total).length)}/${total}  ${text}\n`);
       },
+      failed: (text) => void out.write(`${text}\n`),
       stop: () => {},
     };
   }
@@ -39,6 +41,7 @@ export function startProgress(total) {
   return {
     doing: (text) => bar.update({ text }),
     done: (text) => bar.increment({ text }),
+    failed: (text) => bar.update({ text }),
     stop: () => bar.stop(),
   };
 }

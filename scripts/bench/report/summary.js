@@ -1,88 +1,80 @@
 /** From samples to figures: medians, spreads, and ratios between peers. */
-import { comparisons } from '../catalogue.js';
 import { median, spread } from '../measure/statistics.js';
-import { units } from '../workloads/workload.js';
+import { units } from '../workloads/units.js';
 
 /** @import { Spread } from '../measure/statistics.js' */
 /** @import { Sample } from '../run-workload.js' */
-/** @import { UnitName } from '../workloads/workload.js' */
+/** @import { Figure } from '../workloads/units.js' */
+/** @import { ResultPeer, WorkloadResult } from './result.js' */
+
+/** @typedef {{ peer: ResultPeer, figures: Readonly<Record<string, Spread>> }} PeerSummary */
 
 /**
- * @typedef {object} PeerSummary
- * @property {string} peer
- * @property {Spread} rate
- * @property {Spread} [cost] the proxy's CPU time for a unit
- * @property {Spread} [p99Ms]
+ * @param {readonly Sample[]} samples
+ * @param {string} peer
+ * @param {string} key of a figure
+ * @returns {Spread | undefined} nothing unless every sample of the peer has it
  */
-
-/**
- * @typedef {object} Ratio
- * @property {string} of
- * @property {string} to
- * @property {number} rate above 1: `of` delivers more
- * @property {number} cost below 1: `of` needs less CPU
- */
-
-/**
- * @param {readonly (number | undefined)[]} values
- * @returns {Spread | undefined} nothing unless every sample has a value
- */
-function spreadOfAll(values) {
+function spreadOf(samples, peer, key) {
+  const values = samples
+    .filter((sample) => sample.peer === peer)
+    .map((sample) => sample.figures[key]);
   const numbers = values.filter((value) => value !== undefined);
   return numbers.length > 0 && numbers.length === values.length ? spread(numbers) : undefined;
 }
 
-/** @param {Sample} sample @param {UnitName} unitName */
-const costOf = (sample, unitName) =>
-  sample.cpuSeconds === undefined
-    ? undefined
-    : units[unitName].cost(sample.cpuSeconds, sample.amount);
-
 /**
- * @param {readonly Sample[]} samples of one workload
- * @param {UnitName} unitName
- * @returns {PeerSummary[]} in the order that the peers first ran
+ * @param {WorkloadResult} result
+ * @param {readonly ResultPeer[]} peers
+ * @returns {PeerSummary[]} of those that have samples, in the order of `peers`
  */
-export function summarise(samples, unitName) {
-  const names = [...new Set(samples.map((sample) => sample.peer))];
-  return names.map((peer) => {
-    const own = samples.filter((sample) => sample.peer === peer);
-    const cost = spreadOfAll(own.map((sample) => costOf(sample, unitName)));
-    const p99Ms = spreadOfAll(own.map((sample) => sample.p99Ms));
-    return {
+export function summarise({ samples, unit }, peers) {
+  return peers
+    .filter(({ name }) => samples.some((sample) => sample.peer === name))
+    .map((peer) => ({
       peer,
-      rate: spread(own.map(units[unitName].rate)),
-      ...(cost ? { cost } : {}),
-      ...(p99Ms ? { p99Ms } : {}),
-    };
-  });
+      figures: Object.fromEntries(
+        units[unit].flatMap(({ key }) => {
+          const value = spreadOf(samples, peer.name, key);
+          return value ? [[key, value]] : [];
+        }),
+      ),
+    }));
 }
 
 /**
- * Each ratio is the median of the ratios within a repetition, where the two ran next to each other: a
- * machine that changes its speed from minute to minute bends these the least.
+ * The median of the ratios within a repetition, where the two ran next to each other: a machine that
+ * changes its speed from minute to minute bends these the least.
  *
  * @param {readonly Sample[]} samples of one workload
- * @param {UnitName} unitName
- * @returns {Ratio[]}
+ * @param {string} of
+ * @param {string} to
+ * @param {string} key of a figure
+ * @returns {number | undefined} nothing where no repetition has both
  */
-export function compare(samples, unitName) {
-  return comparisons.flatMap(([of, to]) => {
-    /** @type {{ rate: number, cost: number }[]} */
-    const ratios = [];
-    for (const upper of samples.filter((sample) => sample.peer === of)) {
+export function ratio(samples, of, to, key) {
+  const ratios = samples
+    .filter((sample) => sample.peer === of)
+    .flatMap((upper) => {
       const lower = samples.find(
         (sample) => sample.peer === to && sample.repetition === upper.repetition,
       );
-      if (lower === undefined) continue;
-      const { rate } = units[unitName];
-      const cost =
-        (costOf(upper, unitName) ?? Number.NaN) / (costOf(lower, unitName) ?? Number.NaN);
-      ratios.push({ rate: rate(upper) / rate(lower), cost });
-    }
-    if (ratios.length === 0) return [];
-    const rate = median(ratios.map((ratio) => ratio.rate));
-    const cost = median(ratios.map((ratio) => ratio.cost));
-    return [{ of, to, rate, cost }];
-  });
+      const [a, b] = [upper.figures[key], lower?.figures[key]];
+      return a === undefined || b === undefined || b === 0 ? [] : [a / b];
+    });
+  return ratios.length > 0 ? median(ratios) : undefined;
+}
+
+/**
+ * @param {readonly PeerSummary[]} summaries
+ * @param {Figure} figure
+ * @returns {string | undefined} the name of the other proxy with the best median
+ */
+export function bestRival(summaries, { key, better }) {
+  const direction = better === 'more' ? -1 : 1;
+  const ranked = summaries
+    .filter(({ peer, figures }) => peer.kind === 'rival' && figures[key] !== undefined)
+    .map(({ peer, figures }) => ({ name: peer.name, value: figures[key]?.median ?? 0 }))
+    .sort((a, b) => direction * (a.value - b.value));
+  return ranked[0]?.name;
 }

@@ -1,47 +1,73 @@
+/** Tables, for the terminal and for the page: the same rows. */
 import Table from 'cli-table3';
-import { peers } from '../catalogue.js';
-import { units } from '../workloads/workload.js';
+import { units } from '../workloads/units.js';
+import { formatRatio, formatSpread } from './numbers.js';
+import { ratioLines } from './ratios.js';
+import { summarise } from './summary.js';
 
-/** @import { Spread } from '../measure/statistics.js' */
-/** @import { Workload } from '../workloads/workload.js' */
-/** @import { PeerSummary, Ratio } from './summary.js' */
+/** @import { Result, WorkloadResult } from './result.js' */
+
+/** @typedef {{ head: string[], rows: string[][] }} Rows */
 
 /**
- * @param {Spread | undefined} value
- * @param {number} digits after the point
+ * @param {Result} result
+ * @param {WorkloadResult} of
+ * @returns {{ figures: Rows, ratios: Rows }} medians and spreads; ratios
  */
-function cell(value, digits) {
-  if (value === undefined) return '';
-  const [middle, low, high] = [value.median, value.lowest, value.highest].map((number) =>
-    number.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits }),
-  );
-  return `${middle}  (${low} to ${high})`;
+export function workloadRows({ peers }, of) {
+  const figures = units[of.unit];
+  const titles = figures.map(({ title }) => title);
+  const summaries = summarise(of, peers);
+  /** @param {string} name */
+  const titleOf = (name) =>
+    name === 'best' ? 'best proxy' : (peers.find((peer) => peer.name === name)?.title ?? name);
+  return {
+    figures: {
+      head: ['', ...titles],
+      rows: summaries.map((summary) => [
+        summary.peer.title,
+        ...figures.map(({ key, digits }) => formatSpread(summary.figures[key], digits)),
+      ]),
+    },
+    ratios: {
+      head: ['', ...titles],
+      rows: ratioLines(of, peers).map(({ of: upper, to, values }) => [
+        `${titleOf(upper)} / ${titleOf(to)}`,
+        ...values.map(formatRatio),
+      ]),
+    },
+  };
+}
+
+/** @param {Rows} rows @returns {string} for a terminal */
+export function renderText({ head, rows }) {
+  const table = new Table({
+    head,
+    colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], compact: true },
+  });
+  table.push(...rows);
+  return table.toString();
 }
 
 /**
- * @param {Workload} workload
- * @param {readonly PeerSummary[]} summaries
- * @param {readonly Ratio[]} ratios
+ * @param {Rows} rows
+ * @param {number} [textColumns] how many at the left hold words and not numbers
+ * @returns {string} for a page
+ */
+export function renderMarkdown({ head, rows }, textColumns = 1) {
+  const rule = head.map((_, index) => (index < textColumns ? '---' : '---:'));
+  const lines = [head, rule, ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/**
+ * @param {Result} result
+ * @param {WorkloadResult} of
  * @returns {string} with a title line, ready to print
  */
-export function renderTable(workload, summaries, ratios) {
-  const unit = units[workload.unit];
-  const hasP99 = summaries.some((summary) => summary.p99Ms !== undefined);
-  const table = new Table({
-    head: ['', unit.rateTitle, unit.costTitle, ...(hasP99 ? ['p99 ms'] : [])],
-    colAligns: ['left', 'right', 'right', 'right'],
-    style: { head: [], border: [], compact: true },
-  });
-  const order = peers.map((peer) => peer.name);
-  const sorted = [...summaries].sort((a, b) => order.indexOf(a.peer) - order.indexOf(b.peer));
-  for (const { peer, rate, cost, p99Ms } of sorted) {
-    const title = peers.find((candidate) => candidate.name === peer)?.title ?? peer;
-    const cells = [title, cell(rate, unit.rateDigits), cell(cost, unit.costDigits)];
-    table.push(hasP99 ? [...cells, cell(p99Ms, 2)] : cells);
-  }
-  for (const { of, to, rate, cost } of ratios) {
-    const cells = [`${of} / ${to}`, `${rate.toFixed(2)} x`, `${cost.toFixed(2)} x`];
-    table.push(hasP99 ? [...cells, ''] : cells);
-  }
-  return `${workload.title}\n${table.toString()}`;
+export function renderTable(result, of) {
+  const { figures, ratios } = workloadRows(result, of);
+  const rows = [...figures.rows, ...ratios.rows];
+  return `${of.title}\n${renderText({ head: figures.head, rows })}`;
 }

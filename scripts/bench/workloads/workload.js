@@ -3,60 +3,60 @@
  *
  * @typedef {object} Workload
  * @property {string} name for the command line and the report
- * @property {string} title for the table
- * @property {UnitName} unit what is delivered
+ * @property {string} title for tables and plots
+ * @property {UnitName} unit what is delivered, and by which figures
  * @property {Readonly<Record<string, string>>} needs programs, each with the Debian package that brings it
+ * @property {() => string | undefined} [impossible] why this machine or user cannot run it, if so
+ * @property {readonly string[]} peers names of those that take part unless others are asked for
+ * @property {boolean} [onlyThesePeers] others cannot take part, even when asked for
+ * @property {boolean} [fresh] a peer is started anew for every run: what it grew by last time would count
+ * @property {number} [maxRepetitions] where more tell nothing new
  * @property {() => Promise<RunningServer>} startServer
- * @property {(target: Target) => Promise<number>} [prepare] runs before the CPU clock is read; gives how much
- *   to deliver, for load generators that count that and not time
- * @property {(target: Target, prepared: number) => Promise<Delivered>} measure
+ * @property {(target: Target) => Promise<number | undefined>} [warmUp] in place of a short run; may give
+ *   the rate, for load generators that count what they deliver and not the time
+ * @property {(target: Target) => Promise<Figures>} measure
  */
 
-/** @typedef {{ port: number, stop: () => Promise<void> }} RunningServer */
+/**
+ * @typedef {object} RunningServer
+ * @property {Address} address where proxies connect to
+ * @property {string} listenHost where proxies listen
+ * @property {string} [proxyNamespace] the network namespace of proxies
+ * @property {string} [clientNamespace] the network namespace of load generators
+ * @property {() => Promise<void>} stop
+ */
 
 /**
- * @typedef {object} Target
- * @property {number} port where to connect, on 127.0.0.1
+ * @typedef {object} TargetExtra
  * @property {number} seconds how long to run, or nearly so
+ * @property {number} [pid] of the proxy
+ * @property {number} [rate] what the warm-up gave
+ * @property {string} [clientNamespace]
+ * @property {() => void} [blockJavaScript] see `RunningPeer`
  */
+/** @typedef {Address & TargetExtra} Target where clients connect */
+
+/** @import { Address } from '../peers/peer.js' */
+/** @import { Figures, UnitName } from './units.js' */
+
+/** The proxies side by side, and what they are all measured against. */
+export const sideBySide = /** @type {const} */ ([
+  'none',
+  'native',
+  'haproxy',
+  'haproxy-best',
+  'nginx',
+  'go',
+  'pipe',
+]);
 
 /**
- * @typedef {object} Delivered
- * @property {number} amount bytes or requests, by the workload's unit
- * @property {number} seconds that it took
- * @property {number} [p99Ms] the time that 99 of 100 requests took at most
+ * @param {number} port
+ * @param {() => Promise<void>} stop
+ * @returns {RunningServer}
  */
-
-/** @typedef {'bytes' | 'requests'} UnitName */
-
-/**
- * How a unit is shown.
- *
- * @typedef {object} Unit
- * @property {string} rateTitle
- * @property {(delivered: Delivered) => number} rate
- * @property {string} costTitle
- * @property {(cpuSeconds: number, amount: number) => number} cost
- * @property {number} rateDigits after the point
- * @property {number} costDigits
- */
-
-/** @type {Readonly<Record<UnitName, Unit>>} */
-export const units = {
-  bytes: {
-    rateTitle: 'Gbit/s',
-    rate: ({ amount, seconds }) => (amount * 8) / 1e9 / seconds,
-    costTitle: 'CPU s/GB',
-    cost: (cpuSeconds, amount) => cpuSeconds / (amount / 1e9),
-    rateDigits: 2,
-    costDigits: 3,
-  },
-  requests: {
-    rateTitle: 'requests/s',
-    rate: ({ amount, seconds }) => amount / seconds,
-    costTitle: 'CPU us/request',
-    cost: (cpuSeconds, amount) => (cpuSeconds * 1e6) / amount,
-    rateDigits: 0,
-    costDigits: 2,
-  },
-};
+export const onLoopback = (port, stop) => ({
+  address: { host: '127.0.0.1', port },
+  listenHost: '127.0.0.1',
+  stop,
+});

@@ -1,39 +1,22 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { accepts, freePort } from '../../lib/port.js';
-import { findProgram } from '../../lib/run.js';
-import { runLoad, startProgram } from '../measure/process.js';
+import { runLoad } from '../measure/process.js';
+import { startNginx } from './nginx-server.js';
+import { parseWrk } from './output.js';
+import { measureFlow } from './units.js';
+import { sideBySide } from './workload.js';
 
-/** @import { Workload } from './workload.js' */
-
-const bodyBytes = 64;
+/** @import { Target, Workload } from './workload.js' */
 
 /**
- * @param {string} folder
- * @param {number} port
+ * @param {number} connections
+ * @param {readonly string[]} flags
+ * @param {Target} target
  */
-const configuration = (folder, port) => `
-  ${process.getuid?.() === 0 ? 'user root;' : ''}
-  daemon off;
-  worker_processes 1;
-  pid ${folder}/pid;
-  error_log stderr;
-  events { worker_connections 1024; }
-  http {
-    ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-      .map((name) => `${name}_temp_path ${folder}/${name};`)
-      .join(' ')}
-    access_log off;
-    keepalive_requests 1000000000;
-    server { listen 127.0.0.1:${port}; location / { return 200 "${'x'.repeat(bodyBytes)}"; } }
-  }
-`;
-
-/** @param {string} text such as 812.00us, 1.25ms, 2.00s @returns {number} milliseconds */
-function milliseconds(text) {
-  const scale = text.endsWith('us') ? 0.001 : text.endsWith('ms') ? 1 : 1000;
-  return Number.parseFloat(text) * scale;
+async function wrk(connections, flags, { host, port, seconds }) {
+  const output = await runLoad('wrk', [
+    ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`],
+    ...['--latency', ...flags, `http://${host}:${port}/`],
+  ]);
+  return parseWrk(output);
 }
 
 /**
@@ -44,40 +27,29 @@ function milliseconds(text) {
  */
 const requests = (connections) => ({
   name: `http-requests-${connections}`,
-  title: `HTTP answers of ${bodyBytes} bytes, ${connections === 1 ? '1 client' : `${connections} clients`} (wrk)`,
+  title: `small HTTP answers, ${connections === 1 ? '1 client' : `${connections} clients`} (wrk)`,
   unit: 'requests',
   needs: { nginx: 'nginx', wrk: 'wrk' },
-
-  async startServer() {
-    const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-bench-'));
-    const port = await freePort();
-    const file = path.join(folder, 'nginx.conf');
-    writeFileSync(file, configuration(folder, port));
-    const args = ['-e', 'stderr', '-p', folder, '-c', file];
-    const nginx = findProgram('nginx') ?? 'nginx';
-    const server = await startProgram('load', nginx, args, () => accepts(port));
-    const stop = async () => {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    };
-    return { port, stop };
-  },
-
-  async measure({ port, seconds }) {
-    const output = await runLoad('wrk', [
-      ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`],
-      ...['--latency', `http://127.0.0.1:${port}/`],
-    ]);
-    const [, amount, time = ''] = output.match(/(\d+) requests in ([\d.]+\w+)/) ?? [];
-    const p99 = output.match(/99%\s+([\d.]+\w+)/)?.[1];
-    if (!amount || /Socket errors|Non-2xx/.test(output)) throw new Error(`wrk failed\n${output}`);
-    return {
-      amount: Number(amount),
-      seconds: milliseconds(time) / 1000,
-      ...(p99 ? { p99Ms: milliseconds(p99) } : {}),
-    };
-  },
+  peers: connections === 1 ? [...sideBySide, 'native-spin'] : sideBySide,
+  startServer: startNginx,
+  measure: (target) => measureFlow('requests', target.pid, () => wrk(connections, [], target)),
 });
 
 export const wrk1 = requests(1);
 export const wrk50 = requests(50);
+
+const churnClients = 50;
+
+/** Connections that carry one request each. @type {Workload} */
+export const churn = {
+  name: 'churn',
+  title: `a connection for each request, ${churnClients} at a time (wrk)`,
+  unit: 'connections',
+  needs: { nginx: 'nginx', wrk: 'wrk' },
+  peers: [...sideBySide, 'stream'],
+  startServer: startNginx,
+  measure: (target) =>
+    measureFlow('connections', target.pid, () =>
+      wrk(churnClients, ['--header', 'Connection: close'], target),
+    ),
+};

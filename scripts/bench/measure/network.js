@@ -1,0 +1,106 @@
+/** Three hosts in a row, client, proxy and server, each in a network namespace of this machine. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { findProgram, run } from '../../lib/run.js';
+
+/**
+ * @typedef {object} Network
+ * @property {string} client name of its namespace
+ * @property {string} proxy
+ * @property {string} server
+ * @property {string} proxyHost where the client reaches the proxy
+ * @property {string} serverHost where both reach the server
+ * @property {() => void} remove
+ */
+
+const prefix = 'spliceway-bench';
+const ip = findProgram('ip') ?? 'ip';
+
+/** @param {string} namespace */
+function remove(namespace) {
+  try {
+    // Not awaited anywhere: it also runs while this process exits.
+    execFileSync(ip, ['netns', 'delete', namespace], { stdio: 'ignore' });
+  } catch {
+    // It was never made, or is gone.
+  }
+}
+
+/** A run that was killed outright could not clean up. */
+function removeLeftOvers() {
+  /** @returns {string[]} */
+  const existing = () => {
+    try {
+      return readdirSync('/run/netns');
+    } catch {
+      return [];
+    }
+  };
+  for (const name of existing()) {
+    const pid = name.match(new RegExp(`^${prefix}-(\\d+)-`))?.[1];
+    if (pid === undefined) continue;
+    try {
+      process.kill(Number(pid), 0);
+    } catch {
+      remove(name);
+    }
+  }
+}
+
+/** @param {string} commandLine words with single spaces between them */
+async function execute(commandLine) {
+  const [command = '', ...args] = commandLine.split(' ');
+  const { status, output } = await run(findProgram(command) ?? command, args);
+  if (status !== 0) throw new Error(`${commandLine}: ${output}`);
+}
+
+/** @returns {Promise<Network>} */
+export async function startNetwork() {
+  removeLeftOvers();
+  const [client, proxy, server] = /** @type {const} */ (['client', 'proxy', 'server']).map(
+    (name) => `${prefix}-${process.pid}-${name}`,
+  );
+  if (!client || !proxy || !server) throw new Error('three names');
+  const removeAll = () => {
+    // The links go with their namespaces.
+    for (const namespace of [client, proxy, server]) remove(namespace);
+    process.off('exit', removeAll);
+  };
+  process.on('exit', removeAll);
+
+  /** @type {[namespace: string, link: string, address: string][]} */
+  const ends = [
+    [client, 'client0', '10.203.1.1/24'],
+    [proxy, 'proxy0', '10.203.1.2/24'],
+    [proxy, 'proxy1', '10.203.2.1/24'],
+    [server, 'server0', '10.203.2.2/24'],
+  ];
+  try {
+    for (const namespace of [client, proxy, server]) {
+      await execute(`ip netns add ${namespace}`);
+      await execute(`ip -n ${namespace} link set lo up`);
+    }
+    await execute(`ip link add client0 netns ${client} type veth peer name proxy0 netns ${proxy}`);
+    await execute(`ip link add proxy1 netns ${proxy} type veth peer name server0 netns ${server}`);
+    for (const [namespace, link, address] of ends) {
+      const inside = `ip netns exec ${namespace} ${findProgram('ethtool')}`;
+      await execute(`${inside} -K ${link} gro off gso off tso off`);
+      await execute(`ip -n ${namespace} addr add ${address} dev ${link}`);
+      await execute(`ip -n ${namespace} link set ${link} mtu 1500 up`);
+    }
+    // For "no proxy": the host in the middle is a router then.
+    await execute(`ip -n ${client} route add default via 10.203.1.2`);
+    await execute(`ip -n ${server} route add default via 10.203.2.1`);
+    const forward = 'echo 1 > /proc/sys/net/ipv4/ip_forward';
+    await run(ip, ['netns', 'exec', proxy, 'sh', '-c', forward]);
+  } catch (error) {
+    removeAll();
+    throw error;
+  }
+  return {
+    ...{ client, proxy, server },
+    proxyHost: '10.203.1.2',
+    serverHost: '10.203.2.2',
+    remove: removeAll,
+  };
+}
