@@ -117,6 +117,11 @@ Joined::Joined(Harness& harness, const PairOptions& client_options,
   harness.Join(std::move(client_pair.near), std::move(backend_pair.near));
 }
 
+void Connect(Session& session, Addresses addresses) {
+  session.Approach(std::make_shared<const Addresses>(std::move(addresses)), 0);
+  session.TryNextAddress();
+}
+
 void EndStream(const UniqueFd& fd) { shutdown(fd.get(), SHUT_WR); }
 
 std::string Transfer(Harness& harness, const UniqueFd& from, const UniqueFd& to,

@@ -79,6 +79,8 @@ struct Joined {
   UniqueFd backend;
 };
 
+/// Has the session try the first of these addresses of backend 0.
+void Connect(Session& session, Addresses addresses);
 /// Sends the FIN.
 void EndStream(const UniqueFd& fd);
 /// Writes all of `text` and reads at the other end until `wanted` bytes came. Returns what came.

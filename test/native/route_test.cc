@@ -11,6 +11,7 @@
 
 #include "engine_harness.h"
 #include "faults.h"
+#include "sys/sys.h"
 
 namespace spliceway::testing {
 namespace {
@@ -244,6 +245,33 @@ TEST("route: a thousand backends that fail at once do not pile up calls") {
     for (std::int32_t row = 0; row < kBackends; ++row) CHECK_EQUAL(Failures(engine, row), 1);
     engine.Stop();
   }
+}
+
+TEST("route: addresses that are published during an attempt neither take its blame nor its turn") {
+  // A queue that is full: the kernel answers no further SYN.
+  const Listener silent = ListenTcp(0);
+  std::vector<UniqueFd> waiting;
+  for (int index = 0; index < 4; ++index) {
+    waiting.push_back(std::move(sys::OpenSocket(AF_INET).fd));
+    sys::Connect(waiting.back().get(), silent.address);
+  }
+  const Listener other = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
+  engine->SetBackend(0, {silent.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen({.timeouts = {.connect_ms = 60}});
+  const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto* at = reinterpret_cast<const sockaddr*>(&address.storage);
+  const HookScope hooks({.connect = [&](int fd) {
+    // A look-up ends while the loop waits for the first address.
+    if (fd != client.get()) engine->SetBackend(0, {other.address, silent.address});
+    return 0;
+  }});
+  CHECK_EQUAL(connect(client.get(), at, address.length), 0);
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  CHECK_EQUAL(engine.Count(Kind::kAttemptFailed), 1U);
+  CHECK_EQUAL(engine.First(Kind::kAttemptFailed).port, silent.address.port());
+  engine.Stop();
 }
 
 TEST("route: a new table is used for the clients that come once the loop has it") {

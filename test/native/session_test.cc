@@ -24,7 +24,7 @@ TEST("connect: a backend that listens is joined to the client, whose early bytes
   const Listener listener = ListenTcp();
   Pair client = TcpPair();
   WriteSome(client.peer.get(), "early");
-  harness.Start(std::move(client.near)).Connect(listener.address, 0, true);
+  Connect(harness.Start(std::move(client.near)), {listener.address});
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
   const UniqueFd backend = Accept(listener);
   std::string got;
@@ -42,14 +42,14 @@ TEST(
   const Listener listener = ListenTcp();
   Pair client = TcpPair();
   Session& session = harness.Start(std::move(client.near));
-  session.Connect(nobody, 0, false);
+  Connect(session, {nobody, nobody});
   harness.RunUntil([&] { return harness.failed_attempts.size() == 1; }, "the refusal");
   CHECK_EQUAL(harness.failed_attempts.empty() ? 0 : harness.failed_attempts[0], ECONNREFUSED);
   CHECK_EQUAL(harness.backend_row().failed.value(), 0U);
-  session.Connect(nobody, 0, true);
+  CHECK(session.TryNextAddress());
   harness.RunUntil([&] { return harness.failed_attempts.size() == 2; }, "the second refusal");
   CHECK_EQUAL(harness.backend_row().failed.value(), 1U);
-  session.Connect(listener.address, 0, true);
+  Connect(session, {listener.address});
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
 }
 
@@ -64,7 +64,7 @@ TEST("connect: a backend that does not answer times out") {
   }
   Pair client = TcpPair();
   const std::uint64_t start = sys::NowMs();
-  harness.Start(std::move(client.near)).Connect(listener.address, 0, true);
+  Connect(harness.Start(std::move(client.near)), {listener.address});
   harness.RunUntil([&] { return harness.failed_attempts.size() == 1; }, "the time-out");
   CHECK_EQUAL(harness.failed_attempts.empty() ? 0 : harness.failed_attempts[0], ETIMEDOUT);
   CHECK(sys::NowMs() - start >= 60);
@@ -74,7 +74,7 @@ TEST("connect: a Unix socket that is missing fails at once") {
   Harness harness;
   Pair client = TcpPair();
   Session& session = harness.Start(std::move(client.near));
-  session.Connect(*SocketAddress::FromPath("/nonexistent/socket"), 0, true);
+  Connect(session, {*SocketAddress::FromPath("/nonexistent/socket")});
   CHECK_EQUAL(harness.failed_attempts.size(), 1U);
   CHECK_EQUAL(harness.failed_attempts.empty() ? 0 : harness.failed_attempts[0], ENOENT);
 }
@@ -96,7 +96,7 @@ TEST(
   Session& session = harness.Start(std::move(patient.near));
   harness.RunFor(20);
   CHECK_EQUAL(harness.closed, 1);
-  session.Connect(listener.address, 0, true);
+  Connect(session, {listener.address});
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
   const UniqueFd backend = Accept(listener);
   std::string question;
@@ -126,7 +126,7 @@ TEST(
   Pair client = TcpPair();
   int asked = 0;
   const HookScope hooks({.socket = [&] { return ++asked <= 3 ? EMFILE : 0; }});
-  harness.Start(std::move(client.near)).Connect(listener.address, 0, true);
+  Connect(harness.Start(std::move(client.near)), {listener.address});
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
   CHECK_EQUAL(asked, 4);
   CHECK(harness.failed_attempts.empty());
@@ -141,7 +141,7 @@ TEST("rule 12: descriptors that never come back fail the attempt when its time i
     ++asked;
     return ENFILE;
   }});
-  harness.Start(std::move(client.near)).Connect(listener.address, 0, true);
+  Connect(harness.Start(std::move(client.near)), {listener.address});
   harness.RunUntil([&] { return harness.failed_attempts.size() == 1; }, "the failure");
   CHECK_EQUAL(harness.failed_attempts.empty() ? 0 : harness.failed_attempts[0], ENFILE);
   CHECK(asked <= 5);
@@ -162,10 +162,10 @@ TEST(
     return 0;
   }});
   Session& session = harness.Start(std::move(client.near));
-  session.Connect(SocketAddress{}, 0, true);
+  Connect(session, {SocketAddress{}});
   CHECK_EQUAL(harness.failed_attempts.size(), 1U);
   CHECK_EQUAL(harness.backend_row().failed.value(), 1U);
-  session.Connect(listener.address, 0, true);
+  Connect(session, {listener.address});
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
   CHECK(!delayed);
 }
@@ -180,7 +180,7 @@ TEST("connect: a session that finds itself connected to itself takes it for a re
     bound = bind(fd, reinterpret_cast<const sockaddr*>(&nobody.storage), nobody.length) == 0;
     return 0;
   }});
-  harness.Start(std::move(client.near)).Connect(nobody, 0, true);
+  Connect(harness.Start(std::move(client.near)), {nobody});
   harness.RunUntil([&] { return harness.opened > 0 || !harness.failed_attempts.empty(); },
                    "an answer");
   CHECK(bound);
@@ -202,7 +202,7 @@ TEST("connect: a Unix socket whose queue is full fails at once; no event would f
     sys::Connect(waiting.back().get(), address);
   }
   Pair client = TcpPair();
-  harness.Start(std::move(client.near)).Connect(address, 0, true);
+  Connect(harness.Start(std::move(client.near)), {address});
   CHECK_EQUAL(harness.failed_attempts.size(), 1U);
 }
 
@@ -217,7 +217,7 @@ TEST(
   Session& session = harness.Start(std::move(client.near));
   harness.RunFor(20);
   CHECK_EQUAL(harness.closed, 0);
-  session.Connect(listener.address, 0, true);
+  Connect(session, {listener.address});
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
   const UniqueFd backend = Accept(listener);
   std::string got;

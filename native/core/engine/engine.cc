@@ -30,9 +30,7 @@ Engine::Engine(const Options& options, std::size_t sessions, std::function<void(
     : crew_(sessions, options.backends,
             std::make_shared<Counters>(options.threads, options.listeners, options.backends,
                                        sessions),
-            std::move(doorbell)),
-      table_{.backends = std::vector<std::shared_ptr<const Addresses>>(options.backends),
-             .cycle = nullptr} {}
+            std::move(doorbell)) {}
 
 std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell,
                                        int& error) {
@@ -63,23 +61,10 @@ Engine::~Engine() {
   }
 }
 
-void Engine::Publish() {
-  const auto table = std::make_shared<const BackendTable>(table_);
-  for (const std::unique_ptr<Worker>& worker : crew_.workers) {
-    worker->Post(PublishCommand{.table = table});
-  }
-}
-
 void Engine::SetBackend(std::uint16_t row, Addresses addresses) {
   constexpr std::size_t kMostAddresses = std::numeric_limits<std::uint8_t>::max();
   addresses.resize(std::min(addresses.size(), kMostAddresses));
-  table_.backends[row] = std::make_shared<const Addresses>(std::move(addresses));
-  Publish();
-}
-
-void Engine::SetCycle(std::vector<std::uint16_t> rows) {
-  table_.cycle = std::make_shared<Cycle>(std::move(rows));
-  Publish();
+  crew_.table.SetAddresses(row, std::move(addresses));
 }
 
 void Engine::Listen(UniqueFd fd, const ListenerOptions& options) {

@@ -44,7 +44,7 @@ class Engine {
   /// Publishes the addresses of a backend, of which the first 255 are tried.
   void SetBackend(std::uint16_t row, Addresses addresses);
   /// Publishes the policy: first picks walk `rows` round and round. Not empty.
-  void SetCycle(std::vector<std::uint16_t> rows);
+  void SetCycle(std::vector<std::uint16_t> rows) { crew_.table.SetCycle(std::move(rows)); }
 
   /// Accepts on a listening socket.
   void Listen(UniqueFd fd, const ListenerOptions& options);
@@ -74,11 +74,9 @@ class Engine {
  private:
   Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell);
 
-  void Publish();
   Worker& WorkerOf(std::uint32_t slot) { return *crew_.workers[crew_.worker_of_slot[slot]]; }
 
   Crew crew_;
-  BackendTable table_;
 };
 
 }  // namespace spliceway

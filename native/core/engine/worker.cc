@@ -22,7 +22,7 @@ constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
   return {.kind = kind,
           .slot = static_cast<std::int32_t>(session.slot()),
-          .backend = session.route.backend == kNoRow ? -1 : session.route.backend};
+          .backend = session.backend() == kNoRow ? -1 : session.backend()};
 }
 
 }  // namespace
@@ -87,7 +87,6 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .counters = *crew.counters,
                .writer = options.index,
                .first_ephemeral_port = sys::FirstEphemeralPort()},
-      table_(std::make_shared<const BackendTable>()),
       random_(static_cast<std::uint32_t>(options.index) + 1) {}
 
 Worker::~Worker() { Stop(); }
@@ -185,7 +184,7 @@ void Worker::Handle(ConnectCommand& command) {
   Session& session = crew_.slab.At(command.slot);
   if (!session.waits_for_backend()) return;
   session.route.by_cycle = false;
-  Choose(session, command.backend);
+  session.Approach(crew_.table.AddressesOf(command.backend), command.backend);
   TryBackends(session);
 }
 
@@ -201,8 +200,6 @@ void Worker::Handle(JoinCommand& command) {
 void Worker::Handle(EndCommand& command) { crew_.slab.At(command.slot).End(command.ending); }
 
 void Worker::Handle(ReleaseCommand& command) { crew_.GiveSlot(command.slot); }
-
-void Worker::Handle(PublishCommand& command) { table_ = std::move(command.table); }
 
 void Worker::Handle(ListenCommand& command) {
   AcceptorOwner& owner = *this;
@@ -302,27 +299,12 @@ void Worker::Begin(StartCommand& command) {
 
 // ── Backends ──
 
-void Worker::Choose(Session& session, std::uint16_t backend) const {
-  session.route.backend = backend;
-  session.route.address = 0;
-  if (session.trials) session.trials->addresses = nullptr;
-  if (AddressesOf(session).size() < 2) return;
-  if (!session.trials) session.trials = std::make_unique<Session::Trials>();
-  session.trials->addresses = table_->backends[backend];
-}
-
-const Addresses& Worker::AddressesOf(const Session& session) const {
-  static const Addresses kNone;
-  if (session.trials && session.trials->addresses) return *session.trials->addresses;
-  const std::uint16_t backend = session.route.backend;
-  if (backend >= table_->backends.size() || !table_->backends[backend]) return kNone;
-  return *table_->backends[backend];
-}
-
 void Worker::PickFirst(Session& session) {
-  if (!table_->cycle) return AskOwner(session);
-  session.route.position = table_->cycle->Next();
-  Choose(session, table_->cycle->RowAt(session.route.position));
+  const std::shared_ptr<Cycle> cycle = crew_.table.cycle();
+  if (!cycle) return AskOwner(session);
+  session.route.position = cycle->Next();
+  const std::uint16_t row = cycle->RowAt(session.route.position);
+  session.Approach(crew_.table.AddressesOf(row), row);
   TryBackends(session);
 }
 
@@ -343,35 +325,27 @@ void Worker::TryBackends(Session& session) {
 
 /// Starts the next attempt; false when nothing is left to try.
 bool Worker::TryBackend(Session& session) {
-  Route& route = session.route;
-  for (;;) {
-    const Addresses& addresses = AddressesOf(session);
-    if (route.address < addresses.size()) {
-      const std::uint8_t address = route.address++;
-      session.Connect(addresses[address], route.backend, route.address == addresses.size());
-      return true;
-    }
-    if (addresses.empty()) crew_.counters->Backend(index_, route.backend).failed.Add(1);
+  while (!session.TryNextAddress()) {
     if (!PickNext(session)) return false;
   }
+  return true;
 }
 
 /// The next row of the cycle that this session has not tried; so the sessions of a backend that is
 /// down are spread over the others as the cycle spreads them.
-bool Worker::PickNext(Session& session) const {
+bool Worker::PickNext(Session& session) {
   Route& route = session.route;
-  if (!route.by_cycle || !table_->cycle) return false;
-  if (!session.trials) session.trials = std::make_unique<Session::Trials>();
-  std::vector<bool>& tried = session.trials->tried;
-  tried.resize(table_->backends.size());
-  tried[route.backend] = true;
+  const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
+  if (!cycle) return false;
+  if (!route.tried) route.tried = std::make_unique<std::vector<bool>>(crew_.table.rows());
+  std::vector<bool>& tried = *route.tried;
+  tried[session.backend()] = true;
   // Once round: another cycle may have been published, in which its own place is another row's.
-  for (std::size_t step = 1; step <= table_->cycle->size(); ++step) {
-    const std::uint16_t row =
-        table_->cycle->RowAt(route.position + static_cast<std::uint32_t>(step));
+  for (std::size_t step = 1; step <= cycle->size(); ++step) {
+    const std::uint16_t row = cycle->RowAt(route.position + static_cast<std::uint32_t>(step));
     if (tried[row]) continue;
     route.position += static_cast<std::uint32_t>(step);
-    Choose(session, row);
+    session.Approach(crew_.table.AddressesOf(row), row);
     return true;
   }
   return false;
@@ -392,10 +366,7 @@ void Worker::AskOwner(Session& session) {
 void Worker::OnAttemptFailed(Session& session, int error) {
   SessionEvent event = EventOf(SessionEvent::Kind::kAttemptFailed, session);
   event.error = error;
-  const Addresses& addresses = AddressesOf(session);
-  const std::size_t failed = session.route.address - std::size_t{1};
-  // A table without the backend may have been published since the attempt began.
-  if (failed < addresses.size()) event.SetAddress(addresses[failed]);
+  event.SetAddress(session.address());
   if (session.route.reported) {
     crew_.events.Push(event);
   } else {

@@ -51,11 +51,6 @@ struct ReleaseCommand {
   std::uint32_t slot;
 };
 
-/// The loop picks by this table from now on.
-struct PublishCommand {
-  std::shared_ptr<const BackendTable> table;
-};
-
 /// The loop accepts on a listening socket.
 struct ListenCommand {
   UniqueFd fd;
@@ -65,9 +60,8 @@ struct ListenCommand {
 struct CloseListenersCommand {};
 struct ResumeListenersCommand {};
 
-using Command =
-    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
-                 PublishCommand, ListenCommand, CloseListenersCommand, ResumeListenersCommand>;
+using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
+                             ListenCommand, CloseListenersCommand, ResumeListenersCommand>;
 
 class Worker;
 
@@ -77,6 +71,7 @@ struct Crew {
   Crew(std::size_t sessions, std::size_t backends, std::shared_ptr<Counters> shared_counters,
        std::function<void()> doorbell)
       : counters(std::move(shared_counters)),
+        table(backends),
         slab(sessions),
         events(backends, std::move(doorbell)),
         worker_of_slot(sessions) {}
@@ -89,6 +84,7 @@ struct Crew {
   void ReportIfDrained();
 
   std::shared_ptr<Counters> counters;
+  BackendTable table;
   SessionSlab slab;
   EventQueue events;
   /// Written by whoever took the slot, before anyone else hears of it.
@@ -154,7 +150,6 @@ class Worker final : private EventHandler,
   void Handle(JoinCommand& command);
   void Handle(EndCommand& command);
   void Handle(ReleaseCommand& command);
-  void Handle(PublishCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
   void Handle(ResumeListenersCommand& command);
@@ -163,10 +158,8 @@ class Worker final : private EventHandler,
   void PickFirst(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
-  [[nodiscard]] bool PickNext(Session& session) const;
+  [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
-  void Choose(Session& session, std::uint16_t backend) const;
-  [[nodiscard]] const Addresses& AddressesOf(const Session& session) const;
 
   void OnAttemptFailed(Session& session, int error) override;
   void OnOpened(Session& session) override;
@@ -190,7 +183,6 @@ class Worker final : private EventHandler,
   PipePool pipes_;
   std::vector<std::byte> scratch_;
   SessionContext context_;
-  std::shared_ptr<const BackendTable> table_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::unique_ptr<Acceptor>> closed_acceptors_;  // in this turn; events may name them
   // Sessions that ended in this turn. Somebody else may use their slots, so they are given away

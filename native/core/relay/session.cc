@@ -35,14 +35,14 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   timeouts_ = start.timeouts;
   slot_ = start.slot;
   listener_ = start.listener;
-  counted_backend_ = kNoRow;
-  route = start.route;
+  backend_row_ = kNoRow;
+  route = std::move(start.route);
   half_close_noted_ = false;
   state_ = State::kIdle;
 
   client_.socket = std::move(start.client);
   client_.is_tcp = start.accepted_tcp || sys::SetNoDelay(client_.socket.get());
-  if (CounterRow* row = listener_row()) {
+  if (CounterRow* row = listener_counters()) {
     row->opened.Add(1);
     row->open.Add(1);
   }
@@ -53,35 +53,43 @@ void Session::Begin(SessionStart start, SessionContext& context) {
 
 SocketAddress Session::client_address() const { return sys::PeerAddress(client_.socket.get()); }
 
-CounterRow* Session::listener_row() const {
+CounterRow* Session::listener_counters() const {
   if (listener_ == kNoRow) return nullptr;
   return &context_->counters.Listener(context_->writer, listener_);
 }
 
-CounterRow* Session::backend_row() const {
-  if (counted_backend_ == kNoRow) return nullptr;
-  return &context_->counters.Backend(context_->writer, counted_backend_);
+CounterRow* Session::backend_counters() const {
+  if (backend_row_ == kNoRow) return nullptr;
+  return &context_->counters.Backend(context_->writer, backend_row_);
 }
 
 // ── Connecting ──
 
-void Session::Connect(const SocketAddress& address, std::uint16_t backend, bool is_last) {
-  if (state_ != State::kIdle) return;
-  state_ = State::kConnecting;
-  counted_backend_ = backend;
-  is_last_address_ = is_last;
-  since_ms_ = context_->loop.now_ms();
-  TryConnect(address);
+void Session::Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend) {
+  addresses_ = std::move(addresses);
+  next_address_ = 0;
+  backend_row_ = backend;
+  if (addresses_->empty()) backend_counters()->failed.Add(1);
 }
 
-void Session::TryConnect(const SocketAddress& address) {
+bool Session::TryNextAddress() {
+  if (state_ != State::kIdle || next_address_ == addresses_->size()) return false;
+  ++next_address_;
+  state_ = State::kConnecting;
+  since_ms_ = context_->loop.now_ms();
+  TryConnect();
+  return true;
+}
+
+void Session::TryConnect() {
   const std::uint64_t now = context_->loop.now_ms();
   const std::uint64_t deadline =
       timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
-  sys::Opened opened = sys::OpenSocket(address.family());
+  const SocketAddress& to = address();
+  sys::Opened opened = sys::OpenSocket(to.family());
   if (opened.status == Status::kExhausted && now < deadline) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
-    if (!postponed_) postponed_ = std::make_unique<SocketAddress>(address);
+    postponed_ = true;
     context_->loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
     return;
   }
@@ -89,12 +97,12 @@ void Session::TryConnect(const SocketAddress& address) {
 
   backend_ = Endpoint{};
   backend_.socket = std::move(opened.fd);
-  backend_.is_tcp = address.family() != AF_UNIX;
-  const std::uint16_t port = address.port();
+  backend_.is_tcp = to.family() != AF_UNIX;
+  const std::uint16_t port = to.port();
   port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
   if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
-  const sys::Result connected = sys::Connect(backend_.socket.get(), address);
-  postponed_.reset();
+  const sys::Result connected = sys::Connect(backend_.socket.get(), to);
+  postponed_ = false;
   if (connected.status != Status::kOk && connected.status != Status::kAgain) {
     return FailAttempt(connected.error);
   }
@@ -124,15 +132,15 @@ void Session::FailAttempt(int error) {
     context_->loop.Unwatch(backend_.socket.get());
     backend_.socket.Reset();
   }
-  postponed_.reset();
+  postponed_ = false;
   state_ = State::kIdle;
-  if (is_last_address_) backend_row()->failed.Add(1);
-  counted_backend_ = kNoRow;
+  if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
   context_->owner.OnAttemptFailed(*this, error);
 }
 
 void Session::Join(UniqueFd backend, PendingBytes prefix) {
   if (state_ != State::kIdle) return;
+  backend_row_ = kNoRow;
   backend_.socket = std::move(backend);
   backend_.is_tcp = sys::SetNoDelay(backend_.socket.get());
   downstream_ = Relay(std::move(prefix));
@@ -144,8 +152,9 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 
 void Session::Open() {
   state_ = State::kRelaying;
-  trials.reset();
-  if (CounterRow* row = backend_row()) {
+  addresses_.reset();
+  route.tried.reset();
+  if (CounterRow* row = backend_counters()) {
     row->opened.Add(1);
     row->open.Add(1);
   }
@@ -203,7 +212,7 @@ void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
     case State::kConnecting:
-      if (postponed_) return TryConnect(*postponed_);
+      if (postponed_) return TryConnect();
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
@@ -251,7 +260,7 @@ void Session::Account(std::size_t upstream, std::size_t downstream) {
   SessionCounters& counters = context_->counters.Session(slot_);
   counters.bytes_upstream.Add(upstream);
   counters.bytes_downstream.Add(downstream);
-  for (CounterRow* row : {listener_row(), backend_row()}) {
+  for (CounterRow* row : {listener_counters(), backend_counters()}) {
     if (row == nullptr) continue;
     row->bytes_upstream.Add(upstream);
     row->bytes_downstream.Add(downstream);
@@ -329,7 +338,7 @@ void Session::GiveUpRelaying() {
 
 void Session::End(Ending ending) {
   if (state_ == State::kClosed) return;
-  if (CounterRow* row = listener_row(); row != nullptr && ending == Ending::kNoBackend) {
+  if (CounterRow* row = listener_counters(); row != nullptr && ending == Ending::kNoBackend) {
     row->failed.Add(1);
   }
   Close(CloseReason::kEnded, 0, ending == Ending::kReset);
@@ -349,10 +358,11 @@ void Session::Close(CloseReason reason, int error, bool reset) {
     endpoint->socket.Reset();
   }
   ForgetEvents();
-  postponed_.reset();
-  trials.reset();
-  if (CounterRow* row = backend_row(); row != nullptr && was_open) row->open.Subtract(1);
-  if (CounterRow* row = listener_row()) row->open.Subtract(1);
+  postponed_ = false;
+  addresses_.reset();
+  route.tried.reset();
+  if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);
+  if (CounterRow* row = listener_counters()) row->open.Subtract(1);
   context_->owner.OnClosed(*this, reason, error);
 }
 

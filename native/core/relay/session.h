@@ -67,13 +67,12 @@ struct SessionTimeouts {
 /// A row of the counters that stands for none.
 inline constexpr std::uint16_t kNoRow = 0xFFFF;
 
-/// Where a session is on its way to a backend: its owner's notes, which it does not read itself.
+/// How a session comes to its backend: its owner's notes, which it does not read itself.
 struct Route {
-  std::uint32_t position = 0;  ///< In the cycle of the policy.
-  std::uint16_t backend = kNoRow;
-  std::uint8_t address = 0;   ///< Index among those of the backend.
-  bool by_cycle : 1 = false;  ///< The loop picks.
-  bool reported : 1 = false;  ///< The engine's owner knows the session.
+  std::unique_ptr<std::vector<bool>> tried = nullptr;  ///< Rows that failed; null before one did.
+  std::uint32_t position = 0;                          ///< In the cycle of the policy.
+  bool by_cycle : 1 = false;                           ///< The loop picks.
+  bool reported : 1 = false;                           ///< The engine's owner knows the session.
 };
 
 /// How a session begins.
@@ -120,9 +119,13 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Starts watching the client, on the loop of `context`. Ends the session at once when the kernel
   /// refuses to.
   void Begin(SessionStart start, SessionContext& context);
-  /// Tries one address of a backend; answers through `SessionOwner`. `backend` is its row in the
-  /// counters, which counts a failure only when this was the last of its addresses.
-  void Connect(const SocketAddress& address, std::uint16_t backend, bool is_last);
+  /// Sets out for a backend, whose addresses `TryNextAddress` tries one after the other. They are
+  /// what they are now, whatever is published meanwhile. `backend` is its row in the counters,
+  /// which counts a failure when the last address has failed, or when there is none.
+  void Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend);
+  /// Tries the next address; answers through `SessionOwner`. False when none is left: nothing was
+  /// done.
+  bool TryNextAddress();
   /// Relays to a socket that is connected already; its bytes in `prefix` go to the client first.
   void Join(UniqueFd backend, PendingBytes prefix);
   /// Ends the session from outside.
@@ -135,16 +138,12 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] std::uint16_t listener() const { return listener_; }
   /// Where the client is; of the family AF_UNSPEC when it is gone.
   [[nodiscard]] SocketAddress client_address() const;
+  /// The row of the backend that it has, or set out for last; kNoRow for none.
+  [[nodiscard]] std::uint16_t backend() const { return backend_row_; }
+  /// The address that was tried last; before the session opened only.
+  [[nodiscard]] const SocketAddress& address() const { return (*addresses_)[next_address_ - 1U]; }
 
   Route route;
-  /// The owner's; made when there is something to remember.
-  struct Trials {
-    /// Of the backend that is being tried, as they were when it was picked: they may be published
-    /// in another order meanwhile. Only where there are several.
-    std::shared_ptr<const std::vector<SocketAddress>> addresses;
-    std::vector<bool> tried;  ///< Rows that failed.
-  };
-  std::unique_ptr<Trials> trials;
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
@@ -153,7 +152,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void OnReady() override;
   void OnTimer() override;
 
-  void TryConnect(const SocketAddress& address);
+  void TryConnect();
   void FinishConnect();
   void FailAttempt(int error);
   void Open();
@@ -168,28 +167,28 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void ResetWhenDelivered(Endpoint& survivor);
   void Close(CloseReason reason, int error, bool reset);
 
-  [[nodiscard]] CounterRow* listener_row() const;
-  [[nodiscard]] CounterRow* backend_row() const;
+  [[nodiscard]] CounterRow* listener_counters() const;
+  [[nodiscard]] CounterRow* backend_counters() const;
 
   SessionContext* context_ = nullptr;
   Relay upstream_;
   Relay downstream_;
   Endpoint client_;
   Endpoint backend_;
-  std::uint64_t since_ms_ = 0;  // last byte moved, or start of the state
+  std::shared_ptr<const Addresses> addresses_;  // of the backend that is being tried
+  std::uint64_t since_ms_ = 0;                  // last byte moved, or start of the state
   SessionTimeouts timeouts_;
   std::uint32_t slot_ = 0;
   std::uint16_t listener_ = kNoRow;
-  std::uint16_t counted_backend_ = kNoRow;
-  State state_ = State::kClosed;
+  std::uint16_t backend_row_ = kNoRow;
+  std::uint8_t next_address_ = 0;  // index
+  State state_ : 4 = State::kClosed;
   bool half_close_noted_ : 1 = false;
-  bool is_last_address_ : 1 = false;
+  bool postponed_ : 1 = false;  // this address is tried again once the system has more to give
   std::uint16_t port_like_ours_ = 0;  // the backend's, if it is one that the kernel may give to us
-  // The address to try again once the system has a descriptor to give.
-  std::unique_ptr<SocketAddress> postponed_;
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
 /// of its slot.
-static_assert(sizeof(Session) <= 200);
+static_assert(sizeof(Session) <= 208);
 
 }  // namespace spliceway

@@ -4,19 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "sys/socket_address.h"
 
 namespace spliceway {
 
-/// The addresses of one backend, in the order to try them. Never changed once published.
-using Addresses = std::vector<SocketAddress>;
-
 /// First picks as a cycle of backend rows, which all loops walk together: with one shared position,
 /// backends take their turns exactly, whatever loop a client came to.
 class Cycle {
  public:
+  /// `rows` must not be empty.
   explicit Cycle(std::vector<std::uint16_t> rows) : rows_(std::move(rows)) {}
 
   /// The position of the next first pick. Any thread.
@@ -33,12 +33,46 @@ class Cycle {
   std::atomic<std::uint64_t> next_{0};
 };
 
-/// What a loop needs to pick backends: a snapshot, replaced as a whole. It holds as well for a
-/// policy that picks by weight (a cycle in which rows recur) as it would for one that hashes (a
-/// ring of rows, entered at the hash instead of at the shared position).
-struct BackendTable {
-  std::vector<std::shared_ptr<const Addresses>> backends;  ///< By row.
-  std::shared_ptr<Cycle> cycle;                            ///< None before one is published.
+/// What the engine's owner publishes and the loops pick by. It holds as well for a policy that
+/// picks by weight (a cycle in which rows recur) as it would for one that hashes (a ring of rows,
+/// entered at the hash instead of at the shared position).
+///
+/// Any thread. What was read stays as it was, whatever is published afterwards. One short lock for
+/// each pick costs nothing beside the connection that follows; and a backend whose addresses change
+/// costs the loops nothing before somebody picks it.
+class BackendTable {
+ public:
+  explicit BackendTable(std::size_t rows) : addresses_(rows, std::make_shared<const Addresses>()) {}
+
+  [[nodiscard]] std::size_t rows() const { return addresses_.size(); }
+
+  /// In the order to try them; none for a backend that was never published. `row` is below
+  /// `rows()`.
+  [[nodiscard]] std::shared_ptr<const Addresses> AddressesOf(std::uint16_t row) const {
+    const std::lock_guard lock(mutex_);
+    return addresses_[row];
+  }
+  void SetAddresses(std::uint16_t row, Addresses addresses) {
+    auto published = std::make_shared<const Addresses>(std::move(addresses));
+    const std::lock_guard lock(mutex_);
+    addresses_[row].swap(published);
+  }
+
+  /// Null before one is published.
+  [[nodiscard]] std::shared_ptr<Cycle> cycle() const {
+    const std::lock_guard lock(mutex_);
+    return cycle_;
+  }
+  void SetCycle(std::vector<std::uint16_t> rows) {
+    auto published = std::make_shared<Cycle>(std::move(rows));
+    const std::lock_guard lock(mutex_);
+    cycle_.swap(published);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<const Addresses>> addresses_;
+  std::shared_ptr<Cycle> cycle_;
 };
 
 }  // namespace spliceway

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace spliceway {
 
@@ -23,5 +24,8 @@ struct SocketAddress {
   /// A path of at most 107 bytes; nothing when it is longer or empty.
   static std::optional<SocketAddress> FromPath(const std::string& path);
 };
+
+/// The addresses of one backend, in the order to try them.
+using Addresses = std::vector<SocketAddress>;
 
 }  // namespace spliceway
