@@ -13,6 +13,7 @@
 #include "every_transfer.h"
 #include "faults.h"
 #include "harness.h"
+#include "meter.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -136,6 +137,19 @@ EVERY_TRANSFER_TEST(
   CHECK(harness.sessions_with_time_out() == 1);
 }
 
+EVERY_TRANSFER_TEST("a survivor of a reset that stops reading is reset too, and not for idling") {
+  Harness harness({.timeouts = {.idle_ms = 100}, .transfer = transfer});
+  Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
+  WriteAcknowledged(harness, joined.client, Pattern(300'000));
+  ResetPeer(joined.client);
+  harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+  CHECK(harness.reason == CloseReason::kReset);
+  CHECK_EQUAL(harness.error, ECONNRESET);
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, joined.backend, got), -ECONNRESET);
+}
+
 EVERY_TRANSFER_TEST(
     "a survivor that does not acknowledge what came before a reset is reset when its time is "
     "over") {
@@ -148,10 +162,26 @@ EVERY_TRANSFER_TEST(
   harness.RunUntil([&] { return harness.session_counters().bytes_upstream.value() == 200'000; },
                    "all of it in the send buffer");
   const std::uint64_t start = sys::NowMs();
+  const CallCounts before = CallsSoFar();
   ResetPeer(joined.client);
   harness.RunUntil([&] { return harness.closed == 1; }, "the close");
   CHECK(sys::NowMs() - start >= 190);
   CHECK(harness.reason == CloseReason::kReset);
+  // The longer it takes, the less often it is looked at.
+  CHECK((CallsSoFar() - before)[Call::kIoctl] <= 7);
+}
+
+EVERY_TRANSFER_TEST("an end is told at once through a socket that somebody else holds, too") {
+  Harness harness({.transfer = transfer});
+  Pair client = TcpPair();
+  Pair backend = TcpPair();
+  const UniqueFd others(dup(client.near.get()));
+  harness.Join(std::move(client.near), std::move(backend.near));
+  EndStream(client.peer);
+  std::string got;
+  harness.RunUntil([&] { return ReadSome(backend.peer.get(), got) == 0; }, "the client's end");
+  EndStream(backend.peer);
+  CHECK_EQUAL(ReadToTheEnd(harness, client.peer, got), 0);
 }
 
 EVERY_TRANSFER_TEST("a survivor that leaves while a reset waits for it ends the session at once") {

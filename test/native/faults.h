@@ -12,6 +12,7 @@ namespace spliceway::testing {
 struct Hooks {
   /// Each gets the call's arguments and returns errno's number to fail with, or 0 to go on.
   std::function<int(int from, int to, unsigned flags)> splice = {};
+  std::function<int(int fd)> send = {};
   std::function<int()> socket = {};
   std::function<int()> pipe = {};
   std::function<int(int fd)> connect = {};

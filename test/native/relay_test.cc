@@ -4,8 +4,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "every_transfer.h"
+#include "faults.h"
 #include "harness.h"
 
 namespace spliceway::testing {
@@ -159,6 +161,63 @@ EVERY_TRANSFER_TEST(
       "all of it");
   CHECK(got == text);
   CHECK(turns >= 8);
+}
+
+EVERY_TRANSFER_TEST("rule 8: what a turn moves is shared by all that are ready") {
+  constexpr std::size_t kSessions = 16;
+  constexpr std::size_t kTurnBytes = 2 << 20;
+  Harness harness({.turn_bytes = kTurnBytes, .transfer = transfer});
+  const std::string text = Pattern(1 << 20);
+  std::vector<UniqueFd> clients;
+  std::vector<UniqueFd> backends;
+  for (std::size_t index = 0; index < kSessions; ++index) {
+    Pair client = TcpPair({.near_receive_buffer = 4 << 20});
+    Pair backend = TcpPair({.peer_receive_buffer = 4 << 20, .near_send_buffer = 4 << 20});
+    clients.push_back(std::move(client.peer));
+    backends.push_back(std::move(backend.peer));
+    harness.Join(std::move(client.near), std::move(backend.near));
+  }
+  harness.RunFor(20);
+  for (const UniqueFd& client : clients) CHECK_EQUAL(WriteSome(client.get(), text), text.size());
+  const std::uint64_t before = harness.listener_row().bytes_upstream.value();
+  harness.RunOnce();
+  const std::uint64_t moved = harness.listener_row().bytes_upstream.value() - before;
+  CHECK(moved > 0);
+  // Each its share, and one pipe or buffer more at most.
+  CHECK(moved <= kTurnBytes + kSessions * 65536);
+}
+
+EVERY_TRANSFER_TEST("rule 8: a source that gives next to nothing at each read has turns, too") {
+  Harness harness({.transfer = transfer});
+  Pair client = UnixPair();
+  Pair backend = TcpPair();
+  // A read of a Unix socket stops at each message that brings descriptors.
+  constexpr std::size_t kMessages = 200;
+  for (std::size_t index = 0; index < kMessages; ++index) SendWithDescriptor(client.peer, "x");
+  Session& session = harness.Start(std::move(client.near));
+  std::uint64_t before = 0;
+  session.Join(std::move(backend.near), {});
+  harness.RunUntil(
+      [&] {
+        const std::uint64_t now = harness.session_counters().bytes_upstream.value();
+        CHECK(now - before <= 128);  // Both ends may have an event in one turn.
+        before = now;
+        return now == kMessages;
+      },
+      "all of it");
+}
+
+TEST("relay: a kernel that has no memory for the sink is asked again") {
+  Harness harness({.transfer = ::spliceway::Transfer::kCopy});
+  Pair client = TcpPair();
+  Pair backend = TcpPair();
+  const int sink = backend.near.get();
+  harness.Join(std::move(client.near), std::move(backend.near));
+  int sends = 0;
+  const HookScope hooks({.send = [&](int fd) { return fd == sink && ++sends <= 2 ? ENOBUFS : 0; }});
+  CHECK_EQUAL(Transfer(harness, client.peer, backend.peer, "hello", 5, "the bytes"), "hello");
+  CHECK_EQUAL(sends, 3);
+  CHECK_EQUAL(harness.closed, 0);
 }
 
 EVERY_TRANSFER_TEST(

@@ -256,17 +256,19 @@ TEST("route: addresses that are published during an attempt neither take its bla
     sys::Connect(waiting.back().get(), silent.address);
   }
   const Listener other = ListenTcp();
+  const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Engine* publisher = nullptr;
+  const HookScope hooks({.connect = [&](int fd) {
+    // A look-up ends while the loop waits for the first address.
+    if (fd != client.get()) publisher->SetBackend(0, {other.address, silent.address});
+    return 0;
+  }});
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
+  publisher = &*engine;
   engine->SetBackend(0, {silent.address});
   engine->SetCycle({0});
   const SocketAddress address = engine.Listen({.timeouts = {.connect_ms = 60}});
-  const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto* at = reinterpret_cast<const sockaddr*>(&address.storage);
-  const HookScope hooks({.connect = [&](int fd) {
-    // A look-up ends while the loop waits for the first address.
-    if (fd != client.get()) engine->SetBackend(0, {other.address, silent.address});
-    return 0;
-  }});
   CHECK_EQUAL(connect(client.get(), at, address.length), 0);
   engine.WaitFor(Kind::kNeedBackend, 1);
   CHECK_EQUAL(engine.Count(Kind::kAttemptFailed), 1U);

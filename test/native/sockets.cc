@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -86,6 +87,23 @@ std::size_t WriteSome(int fd, const std::string& text, std::size_t from) {
   const ssize_t count =
       send(fd, text.data() + from, text.size() - from, MSG_DONTWAIT | MSG_NOSIGNAL);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void SendWithDescriptor(const UniqueFd& fd, const std::string& text) {
+  iovec part{.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  const int sent = fd.get();
+  std::memcpy(CMSG_DATA(header), &sent, sizeof sent);
+  if (sendmsg(fd.get(), &message, 0) != static_cast<ssize_t>(text.size())) std::abort();
 }
 
 int ReadSome(int fd, std::string& into) {

@@ -56,6 +56,8 @@ std::string Pattern(std::size_t count, unsigned seed = 1);
 
 /// Writes what fits; returns how much.
 std::size_t WriteSome(int fd, const std::string& text, std::size_t from = 0);
+/// Writes one message of a Unix socket that brings a descriptor along.
+void SendWithDescriptor(const UniqueFd& fd, const std::string& text);
 /// Reads what is there into the end of `into`. Returns 0 at the end of the stream, 1 when something
 /// came, -EAGAIN when nothing is there, or another negated errno.
 int ReadSome(int fd, std::string& into);

@@ -51,8 +51,6 @@ COUNTED(Call::kGetsockopt, int, getsockopt,
 COUNTED(Call::kRead, ssize_t, read, (int fd, void* into, size_t length), (fd, into, length))
 COUNTED(Call::kRecv, ssize_t, recv, (int fd, void* into, size_t length, int flags),
         (fd, into, length, flags))
-COUNTED(Call::kSend, ssize_t, send, (int fd, const void* from, size_t length, int flags),
-        (fd, from, length, flags))
 COUNTED(Call::kSetsockopt, int, setsockopt,
         (int fd, int level, int name, const void* value, socklen_t length),
         (fd, level, name, value, length))
@@ -100,6 +98,13 @@ int __wrap_pipe2(int* ends, int flags);
 int __wrap_pipe2(int* ends, int flags) {
   if (Fails(Call::kPipe, InstalledHooks().pipe)) return -1;
   return __real_pipe2(ends, flags);
+}
+
+ssize_t __real_send(int fd, const void* from, size_t length, int flags);
+ssize_t __wrap_send(int fd, const void* from, size_t length, int flags);
+ssize_t __wrap_send(int fd, const void* from, size_t length, int flags) {
+  if (Fails(Call::kSend, InstalledHooks().send, fd)) return -1;
+  return __real_send(fd, from, length, flags);
 }
 
 int __real_socket(int domain, int type, int protocol);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <span>
+#include <utility>
 
 #include "sys/sys.h"
 
@@ -34,17 +35,20 @@ std::unique_ptr<EventLoop> EventLoop::Create(std::uint32_t busy_poll_us, int& er
 }
 
 bool EventLoop::Watch(int fd, EventHandler& handler, unsigned token) {
-  const std::uint64_t data = Pack(handler, token, handler.generation_);
+  const std::uint64_t data =
+      Pack(handler, token, handler.generation_.load(std::memory_order_relaxed));
   return sys::Watch(epoll_.get(), fd, data) == sys::Status::kOk;
 }
 
 bool EventLoop::WatchListener(int fd, EventHandler& handler, unsigned token) {
-  const std::uint64_t data = Pack(handler, token, handler.generation_);
+  const std::uint64_t data =
+      Pack(handler, token, handler.generation_.load(std::memory_order_relaxed));
   return sys::WatchListener(epoll_.get(), fd, data) == sys::Status::kOk;
 }
 
 bool EventLoop::WatchWakeUp(int fd, EventHandler& handler, unsigned token) {
-  const std::uint64_t data = Pack(handler, token, handler.generation_);
+  const std::uint64_t data =
+      Pack(handler, token, handler.generation_.load(std::memory_order_relaxed));
   return sys::WatchWakeUp(epoll_.get(), fd, data) == sys::Status::kOk;
 }
 
@@ -53,7 +57,9 @@ void EventLoop::Unwatch(int fd) { sys::Unwatch(epoll_.get(), fd); }
 void EventLoop::RefreshNow() { now_ms_ = sys::NowMs(); }
 
 void EventLoop::Enqueue(ReadyEntry& entry) {
-  if (!entry.linked()) ready_.InsertBefore(entry);
+  if (entry.linked()) return;
+  ready_.InsertBefore(entry);
+  ++enqueued_;
 }
 
 std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
@@ -82,10 +88,12 @@ void EventLoop::RunOnce() {
   // turn, so that fetching new events is never put off by those who always have more to do.
   ListLink ready;
   ready.TakeAll(ready_);
+  turn_size_ = std::max<std::size_t>(count + std::exchange(enqueued_, 0), 1);
 
   for (const epoll_event& event : std::span(events).first(count)) {
     auto* handler = reinterpret_cast<EventHandler*>(event.data.u64 & kAddressMask);
-    if (handler->generation_ != event.data.u64 >> kAddressBits) continue;
+    const std::uint16_t generation = handler->generation_.load(std::memory_order_relaxed);
+    if (generation != event.data.u64 >> kAddressBits) continue;
     handler->OnEvents(static_cast<unsigned>(event.data.u64 & kTokenMask), event.events);
   }
   while (ready.linked()) {

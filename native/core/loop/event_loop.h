@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,13 +28,14 @@ class alignas(8) EventHandler {
   /// It spares a system call for each descriptor that is closed anyway, which ends its registration
   /// unless another process holds it: between fork and exec a child has all of them, and epoll
   /// keeps what a child holds. A handler that relies on this must outlive the loop.
-  void ForgetEvents() { ++generation_; }
+  void ForgetEvents() { generation_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   friend class EventLoop;
+  // Atomic, since a handler may have moved to another loop when this one meets an old event of it.
   // Wraps around. A registration that a child has kept for 65,536 lives of its handler may be taken
   // for the present one: it then says "ready" of a descriptor that is not, which costs one call.
-  std::uint16_t generation_ = 0;
+  std::atomic<std::uint16_t> generation_ = 0;
 };
 
 /// Something that stopped before its work was done and wants to go on after the others had their
@@ -76,6 +78,8 @@ class EventLoop {
 
   void Arm(Timer& timer, std::uint64_t deadline_ms) { timers_.Arm(timer, deadline_ms); }
 
+  /// Handlers and entries that are called in this turn, about; at least 1.
+  [[nodiscard]] std::size_t turn_size() const { return turn_size_; }
   /// Counts the turns.
   [[nodiscard]] std::uint64_t turn() const { return turn_; }
   /// The time of this turn, CLOCK_MONOTONIC in milliseconds, read once a turn.
@@ -97,6 +101,8 @@ class EventLoop {
   std::uint64_t now_ms_;
   TimerWheel timers_;
   ListLink ready_;
+  std::size_t enqueued_ = 0;  // since the last turn took `ready_`
+  std::size_t turn_size_ = 1;
   std::uint64_t turn_ = 0;
 };
 

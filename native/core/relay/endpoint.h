@@ -22,6 +22,7 @@ struct Endpoint {
   bool failed : 1 = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an
                             ///< error only once, and reads after that look like a clean end.
   bool is_tcp : 1 = false;
+  bool is_ours_alone : 1 = false;  ///< No other process holds it: its close is told to the peer.
 
   void Note(std::uint32_t events) {
     // An error or hang-up is found by the next read; there may be data before it.

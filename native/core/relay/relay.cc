@@ -19,13 +19,17 @@ constexpr std::uint8_t kFullReadsOfBulk = 2;
 /// a copy costs no more than a splice into a pipe and one out of it.
 constexpr std::uint8_t kSmallTurnsOfMessages = 3;
 constexpr std::size_t kSmallTurnBytes = 16 * 1024;
+/// Reads of one relay in one turn. Few bytes can take many of them: reads of a Unix socket stop
+/// wherever a message brings descriptors, and those of TCP at urgent bytes.
+constexpr int kReadsPerTurn = 64;
 
 }  // namespace
 
 Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows,
                             RelayContext& context) {
   Progress progress;
-  while (state_ == State::kOpen) {
+  int reads = 0;
+  while (state_ == State::kOpen && !progress.starved) {
     if (held() > 0 && sink.writable) Drain(sink, progress);
     if (sink.failed) {
       Abandon(context.pipes);
@@ -33,7 +37,7 @@ Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows
       PassEndOn(source, sink, close_follows);
     } else if (held() > 0 || !source.readable) {
       break;  // Until the next EPOLLOUT of the sink, or EPOLLIN of the source.
-    } else if (progress.bytes >= context.turn_bytes) {
+    } else if (progress.bytes >= context.turn_bytes || ++reads > kReadsPerTurn) {
       progress.more = true;
       if (bulk_) streak_ = 0;
       break;
@@ -58,13 +62,18 @@ void Relay::DrainPending(Endpoint& sink, Progress& progress) {
     if (sent.status == Status::kOk) {
       pending_.Consume(sent.bytes);
       progress.bytes += sent.bytes;
-    } else if (sent.status == Status::kAgain) {
-      sink.writable = false;
-      return;
     } else {
-      sink.Fail(sent.error);
-      return;
+      return NoteFailedSend(sink, sent, progress);
     }
+  }
+}
+
+void Relay::NoteFailedSend(Endpoint& sink, const sys::Result& sent, Progress& progress) {
+  if (sent.status == Status::kAgain || sent.status == Status::kExhausted) {
+    sink.writable = false;
+    progress.starved = sent.status == Status::kExhausted;
+  } else {
+    sink.Fail(sent.error);
   }
 }
 
@@ -117,8 +126,8 @@ void Relay::Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
 
 /// Reads once, into an empty pipe.
 void Relay::Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress) {
-  const sys::Result moved =
-      sys::Splice(source.socket.get(), pipe_->write_end.get(), pipe_->capacity);
+  const std::size_t most = std::min(pipe_->capacity, context.turn_bytes - progress.bytes);
+  const sys::Result moved = sys::Splice(source.socket.get(), pipe_->write_end.get(), most);
   switch (moved.status) {
     case Status::kOk:
       pipe_->held += moved.bytes;
@@ -156,11 +165,11 @@ void Relay::Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Prog
 /// Reads through user memory, once or to the end if that is near; keeps what the sink does not
 /// take.
 void Relay::Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress) {
-  std::size_t got = Read(source, context.scratch);
+  std::size_t got = Read(source, context.scratch, progress);
   if (got == 0) return;
   // The end is known before the last bytes are written, so that both leave in one segment.
   while (source.end_near && source.readable && got < context.scratch.size()) {
-    got += Read(source, context.scratch.subspan(got));
+    got += Read(source, context.scratch.subspan(got), progress);
   }
   const bool last = source_ended_ && !source.failed;
   std::span<const std::byte> bytes = context.scratch.first(got);
@@ -169,14 +178,12 @@ void Relay::Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
     if (sent.status == Status::kOk) {
       bytes = bytes.subspan(sent.bytes);
       progress.bytes += sent.bytes;
-    } else if (sent.status == Status::kAgain) {
-      sink.writable = false;
     } else {
-      sink.Fail(sent.error);
-      return;
+      NoteFailedSend(sink, sent, progress);
+      break;
     }
   }
-  if (bytes.empty()) return;
+  if (bytes.empty() || sink.failed) return;
   pending_ = PendingBytes(bytes);
   // A sink that is full has been sent a lot; and what a pipe holds needs no memory of ours.
   bulk_ = true;
@@ -184,7 +191,7 @@ void Relay::Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
 }
 
 /// Reads once, and notes what that tells of the source. 0: nothing came.
-std::size_t Relay::Read(Endpoint& source, std::span<std::byte> into) {
+std::size_t Relay::Read(Endpoint& source, std::span<std::byte> into, Progress& progress) {
   const sys::Result got = sys::Receive(source.socket.get(), into);
   switch (got.status) {
     case Status::kOk:
@@ -198,8 +205,11 @@ std::size_t Relay::Read(Endpoint& source, std::span<std::byte> into) {
     case Status::kEnd:
       NoteEndOfSource(source, 0);
       return 0;
-    case Status::kUnsupported:
     case Status::kExhausted:
+      source.readable = false;
+      progress.starved = true;
+      return 0;
+    case Status::kUnsupported:
     case Status::kFailed:
       NoteEndOfSource(source, got.error);
       return 0;

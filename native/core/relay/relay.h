@@ -8,6 +8,7 @@
 #include "relay/endpoint.h"
 #include "relay/pending_bytes.h"
 #include "relay/pipe_pool.h"
+#include "sys/sys.h"
 
 namespace spliceway {
 
@@ -24,7 +25,7 @@ struct RelayContext {
   /// For copying.
   std::span<std::byte> scratch;
   /// Bytes that a relay may move before the others have their turn.
-  std::size_t turn_bytes;
+  std::size_t turn_bytes = 0;
   Transfer transfer = Transfer::kAuto;
   std::uint64_t now_ms = 0;
 };
@@ -47,14 +48,16 @@ class Relay {
 
   struct Progress {
     std::size_t bytes = 0;  ///< Written to the sink.
-    bool more = false;      ///< Stopped by `turn_bytes`: no event will come, call again.
+    bool more = false;      ///< Its turn is over: no event will come, call again.
+    bool starved = false;   ///< The kernel has no memory: call again in a while, with both ready.
   };
 
   /// `prefix` is written before anything that is read.
   explicit Relay(PendingBytes prefix = {}) : pending_(std::move(prefix)) {}
 
-  /// Moves bytes until the source is empty, the sink is full, or `turn_bytes` are moved.
-  /// `close_follows`: the sink is closed as soon as this relay has ended, which tells it the end.
+  /// Moves bytes until the source is empty, the sink is full, or the turn is over: after
+  /// `turn_bytes`, or many reads. `close_follows`: the sink is closed as soon as this relay has
+  /// ended.
   Progress Pump(Endpoint& source, Endpoint& sink, bool close_follows, RelayContext& context);
 
   /// Drops what is held and gives the pipe back. Must be called, or the state be kEnded, before
@@ -79,7 +82,8 @@ class Relay {
   void Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
   void Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
   void Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
-  std::size_t Read(Endpoint& source, std::span<std::byte> into);
+  std::size_t Read(Endpoint& source, std::span<std::byte> into, Progress& progress);
+  static void NoteFailedSend(Endpoint& sink, const sys::Result& sent, Progress& progress);
   void NoteEndOfSource(Endpoint& source, int error);
   void PassEndOn(Endpoint& source, Endpoint& sink, bool close_follows);
   void ReleasePipe(PipePool& pipes);

@@ -16,10 +16,15 @@ namespace {
 constexpr unsigned kClientToken = 0;
 constexpr unsigned kBackendToken = 1;
 
-/// Between two attempts to get a socket from a system that has no descriptor or memory left.
+/// Between two attempts to get from a system what it has not at the moment: a descriptor, memory,
+/// or room in the queue of a Unix socket.
 constexpr std::uint64_t kExhaustedRetryMs = 50;
-/// Between two looks at whether the survivor of a reset has acknowledged everything.
+/// Between the first two looks at whether the survivor of a reset has acknowledged everything, and
+/// between any two at most.
 constexpr std::uint64_t kDeliveryCheckMs = 10;
+constexpr std::uint64_t kSlowestDeliveryCheckMs = 1000;
+/// What each session may move in one turn, however many share it: one scratch buffer.
+constexpr std::size_t kSmallestShare = 64 * 1024;
 /// How long a survivor may take for that where no half-close time-out says otherwise.
 constexpr std::uint64_t kDeliveryLimitMs = 60'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
@@ -38,9 +43,11 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   backend_row_ = kNoRow;
   route = std::move(start.route);
   half_close_noted_ = false;
+  starved_ = false;
   state_ = State::kIdle;
 
   client_.socket = std::move(start.client);
+  client_.is_ours_alone = start.accepted_tcp;
   client_.is_tcp = start.accepted_tcp || sys::SetNoDelay(client_.socket.get());
   if (CounterRow* row = listener_counters()) {
     row->opened.Add(1);
@@ -86,23 +93,28 @@ void Session::TryConnect() {
   const std::uint64_t deadline =
       timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
   const SocketAddress& to = address();
-  sys::Opened opened = sys::OpenSocket(to.family());
-  if (opened.status == Status::kExhausted && now < deadline) {
-    // Not this backend's fault, and no other backend would help: wait until descriptors come back.
+  const auto postpone = [&] {
     postponed_ = true;
     context_->loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
-    return;
-  }
+  };
+  sys::Opened opened = sys::OpenSocket(to.family());
+  // Not this backend's fault, and no other backend would help: wait until descriptors come back.
+  if (opened.status == Status::kExhausted && now < deadline) return postpone();
   if (opened.status != Status::kOk) return FailAttempt(opened.error);
 
   backend_ = Endpoint{};
   backend_.socket = std::move(opened.fd);
   backend_.is_tcp = to.family() != AF_UNIX;
+  backend_.is_ours_alone = true;
   const std::uint16_t port = to.port();
   port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
   if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
   const sys::Result connected = sys::Connect(backend_.socket.get(), to);
   postponed_ = false;
+  if (connected.status == Status::kExhausted && now < deadline) {
+    backend_.socket.Reset();
+    return postpone();
+  }
   if (connected.status != Status::kOk && connected.status != Status::kAgain) {
     return FailAttempt(connected.error);
   }
@@ -215,6 +227,7 @@ void Session::OnTimer() {
       if (postponed_) return TryConnect();
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
+      if (starved_) return TryStarved();
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
       if (now < RelayDeadline()) return ArmRelayTimer();
       return GiveUpRelaying();
@@ -229,12 +242,18 @@ void Session::OnTimer() {
 // ── Relaying ──
 
 void Session::Advance() {
+  EventLoop::Dequeue(*this);  // One turn is enough.
   context_->relay.now_ms = context_->loop.now_ms();
+  context_->relay.turn_bytes =
+      std::max(context_->turn_bytes / context_->loop.turn_size(), kSmallestShare);
   const bool had_failed = client_.failed || backend_.failed;
+  // The last FIN is the kernel's own, at the close, where nobody else keeps the socket open.
   const Relay::Progress up = upstream_.Pump(
-      client_, backend_, downstream_.state() == Relay::State::kEnded, context_->relay);
+      client_, backend_, downstream_.state() == Relay::State::kEnded && backend_.is_ours_alone,
+      context_->relay);
   const Relay::Progress down = downstream_.Pump(
-      backend_, client_, upstream_.state() == Relay::State::kEnded, context_->relay);
+      backend_, client_, upstream_.state() == Relay::State::kEnded && client_.is_ours_alone,
+      context_->relay);
   Account(up.bytes, down.bytes);
 
   if (half_closed() && !half_close_noted_) {
@@ -252,6 +271,19 @@ void Session::Advance() {
     return Close(CloseReason::kFinished, 0, false);
   }
   if (up.more || down.more) context_->loop.Enqueue(*this);
+  if (up.starved || down.starved) {
+    starved_ = true;
+    ArmRelayTimer();
+  }
+}
+
+/// No event tells that memory has come back.
+void Session::TryStarved() {
+  starved_ = false;
+  client_.readable = backend_.readable = true;
+  client_.writable = backend_.writable = true;
+  ArmRelayTimer();
+  Advance();
 }
 
 void Session::Account(std::size_t upstream, std::size_t downstream) {
@@ -293,7 +325,10 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
   if (delivered || now >= since_ms_ + limit) {
     return Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);
   }
-  context_->loop.Arm(*this, now + kDeliveryCheckMs);
+  // As long again as it has taken already.
+  context_->loop.Arm(
+      *this, std::min(now + std::clamp(now - since_ms_, kDeliveryCheckMs, kSlowestDeliveryCheckMs),
+                      since_ms_ + limit));
 }
 
 // ── Time-outs ──
@@ -314,7 +349,8 @@ std::uint64_t Session::RelayDeadline() const {
 }
 
 void Session::ArmRelayTimer() {
-  const std::uint64_t deadline = RelayDeadline();
+  std::uint64_t deadline = RelayDeadline();
+  if (starved_) deadline = std::min(deadline, context_->loop.now_ms() + kExhaustedRetryMs);
   if (deadline == kNever) {
     Timer::Disarm();
   } else {
@@ -323,13 +359,15 @@ void Session::ArmRelayTimer() {
 }
 
 void Session::GiveUpRelaying() {
+  // The survivor does not read what it is still owed.
+  if (client_.failed) return Close(CloseReason::kReset, client_.error, true);
+  if (backend_.failed) return Close(CloseReason::kReset, backend_.error, true);
   const bool by_half_close =
       half_closed() && timeouts_.half_close_ms != 0 &&
       (timeouts_.idle_ms == 0 || timeouts_.half_close_ms <= timeouts_.idle_ms);
   // A close that looks clean must not hide that bytes did not arrive. Those that the kernel has
   // been given do arrive after a plain close, and a reset would take them back.
-  const bool bytes_lost =
-      upstream_.held() > 0 || downstream_.held() > 0 || client_.failed || backend_.failed;
+  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0;
   Close(by_half_close ? CloseReason::kHalfCloseTimeout : CloseReason::kIdleTimeout, ETIMEDOUT,
         bytes_lost);
 }

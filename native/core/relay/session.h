@@ -50,6 +50,8 @@ enum class Ending : std::uint8_t {
 struct SessionContext {
   EventLoop& loop;
   RelayContext relay;
+  /// Bytes that all sessions together may move in one turn, give or take: each has its share.
+  std::size_t turn_bytes;
   SessionOwner& owner;
   Counters& counters;
   std::size_t writer;  ///< Whose rows of the counters.
@@ -161,6 +163,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Account(std::size_t upstream, std::size_t downstream);
   void AnswerFailure(bool more);
   void ArmRelayTimer();
+  void TryStarved();
   [[nodiscard]] bool half_closed() const;
   [[nodiscard]] std::uint64_t RelayDeadline() const;
   void GiveUpRelaying();
@@ -184,6 +187,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   std::uint8_t next_address_ = 0;  // index
   State state_ : 4 = State::kClosed;
   bool half_close_noted_ : 1 = false;
+  bool starved_ : 1 = false;    // a relay is tried again once the kernel may have memory
   bool postponed_ : 1 = false;  // this address is tried again once the system has more to give
   std::uint16_t port_like_ours_ = 0;  // the backend's, if it is one that the kernel may give to us
 };

@@ -56,7 +56,8 @@ Opened OpenSocket(int family);
 /// Takes a connection that waits at a listening socket; `peer`, where not null, gets its address.
 /// Connections that failed before they were taken are skipped. kAgain: none waits.
 Opened Accept(int listener, SocketAddress* peer);
-/// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. Else failed.
+/// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. kExhausted:
+/// not now; EAGAIN says that the queue of a Unix socket's listener is full. Else failed.
 Result Connect(int socket, const SocketAddress& address);
 /// True when the socket is connected to itself, as a connect to a closed local port can be when the
 /// kernel happens to pick that port as the source ("simultaneous open", RFC 9293 section 3.5).

@@ -169,9 +169,9 @@ Result Connect(int socket, const SocketAddress& address) {
     return {};
   }
   // EINTR here means what EINPROGRESS means: the attempt goes on. A Unix socket whose listener has
-  // a full queue says EAGAIN and, unlike TCP, no event will follow: the attempt is over.
+  // a full queue says EAGAIN and, unlike with TCP, no event will follow.
   if (errno == EINPROGRESS || errno == EINTR) return {.status = Status::kAgain};
-  if (errno == EAGAIN) return {.status = Status::kFailed, .error = EAGAIN};
+  if (errno == EAGAIN) return {.status = Status::kExhausted, .error = EAGAIN};
   return Failure(errno);
 }
 
