@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cstdint>
 #include <functional>
 
 /// Failures of the kernel that cannot be had on demand. The tests are linked with `--wrap`, so each
@@ -18,6 +19,8 @@ struct Hooks {
   std::function<int(int fd)> connect = {};
   std::function<int(int listener)> accept = {};
   std::function<int(int operation, int fd)> epoll_ctl = {};
+  /// The time, in microseconds.
+  std::function<std::uint64_t()> now_us = {};
   /// Told the time-out of each wait, in milliseconds.
   std::function<void(int timeout_ms)> wait = {};
   /// Gets what epoll_wait is about to return, to change the order.

@@ -52,8 +52,9 @@ struct Chore final : ReadyEntry {
   EventLoop* loop = nullptr;
   int runs = 0;
   int wanted = 0;
-  void OnReady() override {
+  std::size_t OnReady() override {
     if (++runs < wanted) loop->Enqueue(*this);
+    return 0;
   }
 };
 

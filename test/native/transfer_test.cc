@@ -91,21 +91,21 @@ TEST("auto: two reads in a row that fill the buffer make a relay splice") {
   CHECK_EQUAL(harness.pipes().alive(), harness.pipes().idle());
 }
 
-TEST("auto: a relay that splices copies again after three small turns, and not after two") {
+TEST("auto: a relay that splices copies again after sixteen small turns, and not after fewer") {
   Harness harness(Auto());
   const Joined joined = Roomy(harness);
   harness.RunFor(20);
   Burst(harness, joined, 1 << 20);
   for (int round = 0; round < 3; ++round) {
-    // Two small turns, then a large one: still bulk.
-    for (int turn = 0; turn < 2; ++turn) {
+    // Small turns, then a large one: still bulk.
+    for (int turn = 0; turn < 15; ++turn) {
       const std::uint64_t before = SplicesSoFar();
       Burst(harness, joined, 100);
       CHECK(SplicesSoFar() > before);
     }
     Burst(harness, joined, 300'000);
   }
-  for (int turn = 0; turn < 3; ++turn) Burst(harness, joined, 100);
+  for (int turn = 0; turn < 16; ++turn) Burst(harness, joined, 100);
   const std::uint64_t before = SplicesSoFar();
   for (int turn = 0; turn < 5; ++turn) Burst(harness, joined, 100);
   CHECK_EQUAL(SplicesSoFar(), before);

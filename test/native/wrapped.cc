@@ -7,6 +7,8 @@
 #include <sys/types.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <ctime>
 #include <functional>
 
 #include "faults.h"
@@ -67,6 +69,16 @@ int __wrap_accept4(int listener, sockaddr* address, socklen_t* length, int flags
 int __wrap_accept4(int listener, sockaddr* address, socklen_t* length, int flags) {
   if (Fails(Call::kAccept, InstalledHooks().accept, listener)) return -1;
   return __real_accept4(listener, address, length, flags);
+}
+
+int __real_clock_gettime(clockid_t clock, timespec* now);
+int __wrap_clock_gettime(clockid_t clock, timespec* now);
+int __wrap_clock_gettime(clockid_t clock, timespec* now) {
+  if (!InstalledHooks().now_us) return __real_clock_gettime(clock, now);
+  const std::uint64_t us = InstalledHooks().now_us();
+  now->tv_sec = static_cast<time_t>(us / 1'000'000);
+  now->tv_nsec = static_cast<long>(us % 1'000'000 * 1000);
+  return 0;
 }
 
 int __real_connect(int fd, const sockaddr* address, socklen_t length);

@@ -14,8 +14,8 @@ namespace {
 
 /// For copying. Larger blocks no longer fit the second-level cache beside what the kernel touches.
 constexpr std::size_t kScratchBytes = 64 * 1024;
-/// What a turn may move, in one to two milliseconds: whoever has an event meanwhile waits as long.
-constexpr std::size_t kTurnBytes = 4 * 1024 * 1024;
+/// What one relay may move before the next has its turn: one large pipe.
+constexpr std::size_t kTurnBytes = 1024 * 1024;
 
 constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 
@@ -80,9 +80,9 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
       context_{.loop = *loop_,
                .relay = {.pipes = pipes_,
                          .scratch = scratch_,
+                         .turn_bytes = kTurnBytes,
                          .transfer = options.transfer,
                          .now_ms = loop_->now_ms()},
-               .turn_bytes = kTurnBytes,
                .owner = *this,
                .counters = *crew.counters,
                .writer = options.index,
@@ -337,8 +337,8 @@ bool Worker::PickNext(Session& session) {
   Route& route = session.route;
   const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;
-  if (!route.tried) route.tried = std::make_unique<std::vector<bool>>(crew_.table.rows());
-  std::vector<bool>& tried = *route.tried;
+  if (!session.tried) session.tried = std::make_unique<std::vector<bool>>(crew_.table.rows());
+  std::vector<bool>& tried = *session.tried;
   tried[session.backend()] = true;
   // Once round: another cycle may have been published, in which its own place is another row's.
   for (std::size_t step = 1; step <= cycle->size(); ++step) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cassert>
 #include <span>
-#include <utility>
 
 #include "sys/sys.h"
 
@@ -18,6 +17,9 @@ constexpr unsigned kAddressBits = 48;
 constexpr std::uint64_t kAddressMask = ((std::uint64_t{1} << kAddressBits) - 1) & ~kTokenMask;
 /// Events fetched at once; more stay in the kernel and come next turn.
 constexpr std::size_t kEventsPerTurn = 256;
+/// Bytes after which no other entry begins in a turn, which takes one to two milliseconds: whoever
+/// has an event meanwhile waits as long.
+constexpr std::size_t kCostOfTurn = 4 * 1024 * 1024;
 
 std::uint64_t Pack(const EventHandler& handler, unsigned token, std::uint16_t generation) {
   const auto address = reinterpret_cast<std::uintptr_t>(&handler);
@@ -57,9 +59,7 @@ void EventLoop::Unwatch(int fd) { sys::Unwatch(epoll_.get(), fd); }
 void EventLoop::RefreshNow() { now_ms_ = sys::NowMs(); }
 
 void EventLoop::Enqueue(ReadyEntry& entry) {
-  if (entry.linked()) return;
-  ready_.InsertBefore(entry);
-  ++enqueued_;
+  if (!entry.linked()) ready_.InsertBefore(entry);
 }
 
 std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
@@ -84,24 +84,26 @@ void EventLoop::RunOnce() {
   now_ms_ = sys::NowMs();
   ++turn_;
 
-  // Taken before the events are handled: an entry that these events enqueue waits for the next
-  // turn, so that fetching new events is never put off by those who always have more to do.
-  ListLink ready;
-  ready.TakeAll(ready_);
-  turn_size_ = std::max<std::size_t>(count + std::exchange(enqueued_, 0), 1);
-
   for (const epoll_event& event : std::span(events).first(count)) {
     auto* handler = reinterpret_cast<EventHandler*>(event.data.u64 & kAddressMask);
     const std::uint16_t generation = handler->generation_.load(std::memory_order_relaxed);
     if (generation != event.data.u64 >> kAddressBits) continue;
     handler->OnEvents(static_cast<unsigned>(event.data.u64 & kTokenMask), event.events);
   }
-  while (ready.linked()) {
+  timers_.Advance(now_ms_);
+
+  // Taken first: an entry that enqueues itself again waits for the next turn, so that fetching new
+  // events is never put off by those who always have more to do.
+  ListLink ready;
+  ready.TakeAll(ready_);
+  std::size_t cost = 0;
+  while (ready.linked() && cost < kCostOfTurn) {
     auto& entry = static_cast<ReadyEntry&>(*ready.next());
     entry.Unlink();
-    entry.OnReady();
+    cost += entry.OnReady();
   }
-  timers_.Advance(now_ms_);
+  ready.TakeAll(ready_);  // Behind those who had no turn.
+  ready_.TakeAll(ready);
 }
 
 }  // namespace spliceway

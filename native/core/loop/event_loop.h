@@ -38,15 +38,16 @@ class alignas(8) EventHandler {
   std::atomic<std::uint16_t> generation_ = 0;
 };
 
-/// Something that stopped before its work was done and wants to go on after the others had their
-/// turn. With edge triggering no event would remind the loop of it.
+/// Something that has much to do, and does some of it in each turn, after those who have little.
+/// With edge triggering no event would remind the loop of the rest.
 class ReadyEntry : private ListLink {
  protected:
   ~ReadyEntry() = default;
 
  private:
   friend class EventLoop;
-  virtual void OnReady() = 0;
+  /// Returns what it cost, in bytes moved.
+  virtual std::size_t OnReady() = 0;
 };
 
 /// One epoll instance, edge-triggered, with a timer wheel and a list of entries that are ready
@@ -71,15 +72,15 @@ class EventLoop {
   /// Ends the registration; must come before `fd` is closed, see `EventHandler::ForgetEvents`.
   void Unwatch(int fd);
 
-  /// Calls `entry.OnReady()` once, in the next turn; a second call before that changes nothing.
+  /// Calls `entry.OnReady()` once, when those before it had their turn: in this turn when it is
+  /// called from a handler, in the next when from `OnReady`. A second call before that changes
+  /// nothing.
   void Enqueue(ReadyEntry& entry);
   /// Takes the entry back. Its destruction does the same.
   static void Dequeue(ReadyEntry& entry) { entry.Unlink(); }
 
   void Arm(Timer& timer, std::uint64_t deadline_ms) { timers_.Arm(timer, deadline_ms); }
 
-  /// Handlers and entries that are called in this turn, about; at least 1.
-  [[nodiscard]] std::size_t turn_size() const { return turn_size_; }
   /// Counts the turns.
   [[nodiscard]] std::uint64_t turn() const { return turn_; }
   /// The time of this turn, CLOCK_MONOTONIC in milliseconds, read once a turn.
@@ -87,7 +88,8 @@ class EventLoop {
   /// Reads the clock again, for a handler whose time-outs must not start before it was called.
   void RefreshNow();
 
-  /// One turn: waits until something is ready or due, then handles all of it.
+  /// One turn: waits until something is ready or due, then handles it; of the entries, those whose
+  /// work fits into a turn.
   void RunOnce();
 
  private:
@@ -101,8 +103,6 @@ class EventLoop {
   std::uint64_t now_ms_;
   TimerWheel timers_;
   ListLink ready_;
-  std::size_t enqueued_ = 0;  // since the last turn took `ready_`
-  std::size_t turn_size_ = 1;
   std::uint64_t turn_ = 0;
 };
 

@@ -32,7 +32,7 @@ class Timer : private ListLink {
 class TimerWheel {
  public:
   /// Coarse on purpose: nobody tells a connect time-out of 5 s from one of 5.01 s.
-  static constexpr std::uint64_t kTickMs = 10;
+  static constexpr std::uint64_t kTickMs = 1;
 
   explicit TimerWheel(std::uint64_t now_ms) : now_(now_ms / kTickMs) {}
 

@@ -17,16 +17,20 @@ namespace {
 constexpr std::uint8_t kFullReadsOfBulk = 2;
 /// Turns in a row that moved less than `kSmallTurnBytes` and prove the contrary: below 16 to 32 KiB
 /// a copy costs no more than a splice into a pipe and one out of it.
-constexpr std::uint8_t kSmallTurnsOfMessages = 3;
+constexpr std::uint8_t kSmallTurnsOfMessages = 16;
 constexpr std::size_t kSmallTurnBytes = 16 * 1024;
 /// Reads of one relay in one turn. Few bytes can take many of them: reads of a Unix socket stop
 /// wherever a message brings descriptors, and those of TCP at urgent bytes.
 constexpr int kReadsPerTurn = 64;
+/// What a relay that is not known to stream may move in a turn: as much as proves that it does.
+constexpr std::size_t kMessageBytes = kFullReadsOfBulk * 64 * 1024;
 
 }  // namespace
 
 Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows,
                             RelayContext& context) {
+  const std::size_t most =
+      streams(context.transfer) ? context.turn_bytes : std::min(context.turn_bytes, kMessageBytes);
   Progress progress;
   int reads = 0;
   while (state_ == State::kOpen && !progress.starved) {
@@ -37,16 +41,27 @@ Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows
       PassEndOn(source, sink, close_follows);
     } else if (held() > 0 || !source.readable) {
       break;  // Until the next EPOLLOUT of the sink, or EPOLLIN of the source.
-    } else if (progress.bytes >= context.turn_bytes || ++reads > kReadsPerTurn) {
+    } else if (progress.bytes >= most || ++reads > kReadsPerTurn) {
       progress.more = true;
-      if (bulk_) streak_ = 0;
       break;
     } else {
       Fill(source, sink, context, progress);
     }
   }
   ReleasePipe(context.pipes);
+  if (streams(context.transfer) && !source_ended_) NoteTurn(source, progress, context.now_ms);
   return progress;
+}
+
+/// A stream may prove that it deserves a low-water mark; or, without one, that it is none any more.
+void Relay::NoteTurn(const Endpoint& source, const Progress& progress, std::uint64_t now_ms) {
+  if (source.is_tcp) mark_.NoteTurn(source.socket.get(), progress.bytes, now_ms);
+  if (progress.more || progress.bytes >= kSmallTurnBytes || mark_.raised()) {
+    streak_ = 0;
+  } else if (!source.readable && progress.bytes > 0 && ++streak_ >= kSmallTurnsOfMessages) {
+    bulk_ = false;
+    streak_ = 0;
+  }
 }
 
 /// Writes what is held until nothing is left, the sink is full, or the sink fails.
@@ -139,12 +154,6 @@ void Relay::Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Prog
         Copy(source, sink, context, progress);
       } else {
         source.readable = false;
-        if (progress.bytes >= kSmallTurnBytes) {
-          streak_ = 0;
-        } else if (++streak_ >= kSmallTurnsOfMessages) {
-          bulk_ = false;
-          streak_ = 0;
-        }
       }
       break;
     case Status::kUnsupported:

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "relay/endpoint.h"
+#include "relay/low_water_mark.h"
 #include "relay/pending_bytes.h"
 #include "relay/pipe_pool.h"
 #include "sys/sys.h"
@@ -25,7 +26,7 @@ struct RelayContext {
   /// For copying.
   std::span<std::byte> scratch;
   /// Bytes that a relay may move before the others have their turn.
-  std::size_t turn_bytes = 0;
+  std::size_t turn_bytes;
   Transfer transfer = Transfer::kAuto;
   std::uint64_t now_ms = 0;
 };
@@ -56,9 +57,12 @@ class Relay {
   explicit Relay(PendingBytes prefix = {}) : pending_(std::move(prefix)) {}
 
   /// Moves bytes until the source is empty, the sink is full, or the turn is over: after
-  /// `turn_bytes`, or many reads. `close_follows`: the sink is closed as soon as this relay has
-  /// ended.
+  /// `turn_bytes` of a stream, fewer of what is not known to be one, or many reads.
+  /// `close_follows`: the sink is closed as soon as this relay has ended.
   Progress Pump(Endpoint& source, Endpoint& sink, bool close_follows, RelayContext& context);
+
+  /// Something went the other way: from the sink to `source`.
+  void NoteAnswer(const Endpoint& source) { mark_.NoteAnswer(source.socket.get()); }
 
   /// Drops what is held and gives the pipe back. Must be called, or the state be kEnded, before
   /// destruction.
@@ -69,10 +73,16 @@ class Relay {
   [[nodiscard]] bool source_ended() const { return source_ended_; }
   /// Bytes read and not yet written.
   [[nodiscard]] std::size_t held() const { return pending_.size() + (pipe_ ? pipe_->held : 0); }
+  /// The source may hold bytes that are not reported: call `Pump` in each millisecond, with it
+  /// ready.
+  [[nodiscard]] bool marked() const { return mark_.raised(); }
+  /// Moves, or may move, much.
+  [[nodiscard]] bool streams(Transfer transfer) const {
+    return bulk_ || transfer == Transfer::kSplice;
+  }
   /// Splicing, because the stream proved bulk or nothing else is wanted.
   [[nodiscard]] bool splices(Transfer transfer) const {
-    return !splice_refused_ &&
-           (transfer == Transfer::kSplice || (transfer == Transfer::kAuto && bulk_));
+    return !splice_refused_ && transfer != Transfer::kCopy && streams(transfer);
   }
 
  private:
@@ -84,17 +94,19 @@ class Relay {
   void Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
   std::size_t Read(Endpoint& source, std::span<std::byte> into, Progress& progress);
   static void NoteFailedSend(Endpoint& sink, const sys::Result& sent, Progress& progress);
+  void NoteTurn(const Endpoint& source, const Progress& progress, std::uint64_t now_ms);
   void NoteEndOfSource(Endpoint& source, int error);
   void PassEndOn(Endpoint& source, Endpoint& sink, bool close_follows);
   void ReleasePipe(PipePool& pipes);
 
   std::unique_ptr<Pipe> pipe_;
   PendingBytes pending_;
-  State state_ = State::kOpen;
-  bool source_ended_ = false;
-  bool splice_refused_ = false;
-  bool bulk_ = false;
-  std::uint8_t streak_ = 0;  // full reads in a row while copying, small turns while splicing
+  LowWaterMark mark_;
+  State state_ : 4 = State::kOpen;
+  bool source_ended_ : 1 = false;
+  bool splice_refused_ : 1 = false;
+  bool bulk_ : 1 = false;
+  std::uint8_t streak_ = 0;  // full reads in a row while not bulk, small turns while it is
 };
 
 }  // namespace spliceway

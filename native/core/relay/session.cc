@@ -23,8 +23,6 @@ constexpr std::uint64_t kExhaustedRetryMs = 50;
 /// between any two at most.
 constexpr std::uint64_t kDeliveryCheckMs = 10;
 constexpr std::uint64_t kSlowestDeliveryCheckMs = 1000;
-/// What each session may move in one turn, however many share it: one scratch buffer.
-constexpr std::size_t kSmallestShare = 64 * 1024;
 /// How long a survivor may take for that where no half-close time-out says otherwise.
 constexpr std::uint64_t kDeliveryLimitMs = 60'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
@@ -41,9 +39,9 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   slot_ = start.slot;
   listener_ = start.listener;
   backend_row_ = kNoRow;
-  route = std::move(start.route);
+  route = start.route;
   half_close_noted_ = false;
-  starved_ = false;
+  starved_ = looks_again_ = false;
   state_ = State::kIdle;
 
   client_.socket = std::move(start.client);
@@ -165,7 +163,7 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 void Session::Open() {
   state_ = State::kRelaying;
   addresses_.reset();
-  route.tried.reset();
+  tried.reset();
   if (CounterRow* row = backend_counters()) {
     row->opened.Add(1);
     row->open.Add(1);
@@ -205,7 +203,12 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
         const int error = sys::TakeSocketError(endpoint.socket.get());
         if (error != 0) endpoint.Fail(error);
       }
-      Advance();
+      // Streams after messages.
+      if (streams()) {
+        context_->loop.Enqueue(*this);
+      } else {
+        Advance();
+      }
       return;
     case State::kResetting:
       if (!endpoint.failed && hung_up)
@@ -216,9 +219,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
   }
 }
 
-void Session::OnReady() {
-  if (state_ == State::kRelaying) Advance();
-}
+std::size_t Session::OnReady() { return state_ == State::kRelaying ? Advance() : 0; }
 
 void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
@@ -227,10 +228,10 @@ void Session::OnTimer() {
       if (postponed_) return TryConnect();
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
-      if (starved_) return TryStarved();
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
-      if (now < RelayDeadline()) return ArmRelayTimer();
-      return GiveUpRelaying();
+      if (now >= RelayDeadline()) return GiveUpRelaying();
+      if (starved_ || looks_again_) return LookAgain();
+      return ArmRelayTimer();
     case State::kResetting:
       return ResetWhenDelivered(client_.failed ? backend_ : client_);
     case State::kIdle:
@@ -241,11 +242,14 @@ void Session::OnTimer() {
 
 // ── Relaying ──
 
-void Session::Advance() {
+bool Session::streams() const {
+  const Transfer transfer = context_->relay.transfer;
+  return upstream_.streams(transfer) || downstream_.streams(transfer);
+}
+
+std::size_t Session::Advance() {
   EventLoop::Dequeue(*this);  // One turn is enough.
   context_->relay.now_ms = context_->loop.now_ms();
-  context_->relay.turn_bytes =
-      std::max(context_->turn_bytes / context_->loop.turn_size(), kSmallestShare);
   const bool had_failed = client_.failed || backend_.failed;
   // The last FIN is the kernel's own, at the close, where nobody else keeps the socket open.
   const Relay::Progress up = upstream_.Pump(
@@ -255,6 +259,9 @@ void Session::Advance() {
       backend_, client_, upstream_.state() == Relay::State::kEnded && client_.is_ours_alone,
       context_->relay);
   Account(up.bytes, down.bytes);
+  const std::size_t moved = up.bytes + down.bytes;
+  if (up.bytes > 0) downstream_.NoteAnswer(backend_);
+  if (down.bytes > 0) upstream_.NoteAnswer(client_);
 
   if (half_closed() && !half_close_noted_) {
     // The half-close time-out begins now, however long the session had been idle before.
@@ -264,26 +271,32 @@ void Session::Advance() {
   }
   if (client_.failed || backend_.failed) {
     // Found out while writing, perhaps: what the lost side had sent before is still to be read.
-    if (!had_failed) return Advance();
-    return AnswerFailure(up.more || down.more);
+    if (!had_failed) return moved + Advance();
+    AnswerFailure(up.more || down.more);
+    return moved;
   }
   if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kEnded) {
-    return Close(CloseReason::kFinished, 0, false);
+    Close(CloseReason::kFinished, 0, false);
+    return moved;
   }
   if (up.more || down.more) context_->loop.Enqueue(*this);
-  if (up.starved || down.starved) {
-    starved_ = true;
+  const bool marked = upstream_.marked() || downstream_.marked();
+  if ((up.starved || down.starved) != starved_ || (marked && !looks_again_)) {
+    starved_ = up.starved || down.starved;
+    looks_again_ = marked;
     ArmRelayTimer();
   }
+  return moved;
 }
 
-/// No event tells that memory has come back.
-void Session::TryStarved() {
-  starved_ = false;
-  client_.readable = backend_.readable = true;
-  client_.writable = backend_.writable = true;
+/// Where no event would tell: of bytes below a mark, or of memory that has come back.
+void Session::LookAgain() {
+  if (starved_ || upstream_.marked()) client_.readable = true;
+  if (starved_ || downstream_.marked()) backend_.readable = true;
+  if (starved_) client_.writable = backend_.writable = true;
+  starved_ = looks_again_ = false;
   ArmRelayTimer();
-  Advance();
+  context_->loop.Enqueue(*this);
 }
 
 void Session::Account(std::size_t upstream, std::size_t downstream) {
@@ -351,6 +364,7 @@ std::uint64_t Session::RelayDeadline() const {
 void Session::ArmRelayTimer() {
   std::uint64_t deadline = RelayDeadline();
   if (starved_) deadline = std::min(deadline, context_->loop.now_ms() + kExhaustedRetryMs);
+  if (looks_again_) deadline = std::min(deadline, context_->loop.now_ms() + 1);
   if (deadline == kNever) {
     Timer::Disarm();
   } else {
@@ -398,7 +412,7 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   ForgetEvents();
   postponed_ = false;
   addresses_.reset();
-  route.tried.reset();
+  tried.reset();
   if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);
   if (CounterRow* row = listener_counters()) row->open.Subtract(1);
   context_->owner.OnClosed(*this, reason, error);

@@ -50,8 +50,6 @@ enum class Ending : std::uint8_t {
 struct SessionContext {
   EventLoop& loop;
   RelayContext relay;
-  /// Bytes that all sessions together may move in one turn, give or take: each has its share.
-  std::size_t turn_bytes;
   SessionOwner& owner;
   Counters& counters;
   std::size_t writer;  ///< Whose rows of the counters.
@@ -71,10 +69,9 @@ inline constexpr std::uint16_t kNoRow = 0xFFFF;
 
 /// How a session comes to its backend: its owner's notes, which it does not read itself.
 struct Route {
-  std::unique_ptr<std::vector<bool>> tried = nullptr;  ///< Rows that failed; null before one did.
-  std::uint32_t position = 0;                          ///< In the cycle of the policy.
-  bool by_cycle : 1 = false;                           ///< The loop picks.
-  bool reported : 1 = false;                           ///< The engine's owner knows the session.
+  std::uint32_t position = 0;  ///< In the cycle of the policy.
+  bool by_cycle : 1 = false;   ///< The loop picks.
+  bool reported : 1 = false;   ///< The engine's owner knows the session.
 };
 
 /// How a session begins.
@@ -146,12 +143,14 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] const SocketAddress& address() const { return (*addresses_)[next_address_ - 1U]; }
 
   Route route;
+  /// The owner's, too: rows that failed; null before one did.
+  std::unique_ptr<std::vector<bool>> tried;
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
 
   void OnEvents(unsigned token, std::uint32_t events) override;
-  void OnReady() override;
+  std::size_t OnReady() override;
   void OnTimer() override;
 
   void TryConnect();
@@ -159,11 +158,13 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void FailAttempt(int error);
   void Open();
 
-  void Advance();
+  /// Moves what can be moved, and returns how many bytes that was.
+  std::size_t Advance();
+  [[nodiscard]] bool streams() const;
   void Account(std::size_t upstream, std::size_t downstream);
   void AnswerFailure(bool more);
   void ArmRelayTimer();
-  void TryStarved();
+  void LookAgain();
   [[nodiscard]] bool half_closed() const;
   [[nodiscard]] std::uint64_t RelayDeadline() const;
   void GiveUpRelaying();
@@ -187,8 +188,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   std::uint8_t next_address_ = 0;  // index
   State state_ : 4 = State::kClosed;
   bool half_close_noted_ : 1 = false;
-  bool starved_ : 1 = false;    // a relay is tried again once the kernel may have memory
-  bool postponed_ : 1 = false;  // this address is tried again once the system has more to give
+  bool looks_again_ : 1 = false;  // in the next millisecond, at marked sources
+  bool starved_ : 1 = false;      // a relay is tried again once the kernel may have memory
+  bool postponed_ : 1 = false;    // this address is tried again once the system has more to give
   std::uint16_t port_like_ours_ = 0;  // the backend's, if it is one that the kernel may give to us
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few

@@ -73,6 +73,9 @@ Result ShutdownWrite(int socket);
 bool SetNoDelay(int socket);
 /// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
 void SetResetOnClose(int socket);
+/// Has the kernel report a TCP socket as readable only when it holds so many bytes, or its end
+/// (SO_RCVLOWAT); 1 as at first. What is there already is reported at once where it is enough.
+void SetReceiveLowWaterMark(int socket, std::uint32_t bytes);
 /// Bytes sent but not acknowledged by the peer's kernel (SIOCOUTQ); 0 when that cannot be told.
 std::size_t UnacknowledgedBytes(int socket);
 /// Switches O_NONBLOCK on, for sockets that someone else opened.

@@ -215,6 +215,11 @@ void SetResetOnClose(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
+void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {
+  const int value = static_cast<int>(bytes);
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value);
+}
+
 std::size_t UnacknowledgedBytes(int socket) {
   int count = 0;
   if (::ioctl(socket, SIOCOUTQ, &count) != 0 || count < 0) return 0;
