@@ -5,12 +5,16 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine_harness.h"
 #include "faults.h"
+#include "listen/acceptor.h"
 #include "meter.h"
 #include "sys/sys.h"
 
@@ -102,6 +106,52 @@ TEST("shortage: sessions that end make accepting go on at once, before the next 
     CHECK(sys::NowMs() - start < 60);
     engine.WaitFor(Kind::kResumed, static_cast<std::size_t>(round) + 1);
   }
+}
+
+TEST("shortage: one slot that is free is given to a client, with all others held for ever") {
+  const DescriptorLimitScope enough_for_a_margin(300);
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  std::vector<std::uint32_t> held;
+  while (const std::optional<std::uint32_t> slot = engine->TakeSlot()) held.push_back(*slot);
+  const UniqueFd client = ConnectTo(engine.Listen());
+  engine.WaitFor(Kind::kPaused, 1);
+  engine->ReleaseSlot(held.back());
+  CHECK(AwaitClient(backend).valid());
+}
+
+TEST("shortage: a slot that another listener gives back at once is waited for without a pause") {
+  /// One slot, which is in other hands the first time.
+  struct Owner final : AcceptorOwner {
+    std::optional<std::uint32_t> TakeSlot() override {
+      return asked++ == 0 ? std::nullopt : std::optional(0U);
+    }
+    void GiveSlotBack(std::uint32_t /*slot*/) override {}
+    [[nodiscard]] bool WantsAddress(const ListenerOptions& /*options*/) const override {
+      return false;
+    }
+    void OnAccepted(std::uint32_t /*slot*/, UniqueFd client, const SocketAddress& /*address*/,
+                    const ListenerOptions& /*options*/, bool /*is_tcp*/) override {
+      accepted = std::move(client);
+    }
+    void OnPaused(const ListenerOptions& /*options*/, int /*error*/) override { ++pauses; }
+    void OnResumed(const ListenerOptions& /*options*/) override {}
+
+    int asked = 0;
+    int pauses = 0;
+    UniqueFd accepted;
+  };
+  int error = 0;
+  const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
+  Owner owner;
+  Listener listener = ListenTcp();
+  Acceptor acceptor(std::move(listener.fd), {}, *loop, owner);
+  const UniqueFd client = ConnectTo(listener.address);
+  while (owner.asked < 2) loop->RunOnce();
+  CHECK(owner.accepted.valid());
+  CHECK_EQUAL(owner.pauses, 0);
 }
 
 TEST("shortage: without a descriptor for a client accepting pauses, says why, and tries again") {

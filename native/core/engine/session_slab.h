@@ -30,8 +30,8 @@ class SessionSlab {
 
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t in_use() const { return in_use_.load(); }
-  /// Few enough are taken to begin accepting again after all were: a little below the limit, so
-  /// that listeners do not pause again for every single client.
+  /// Few enough are taken to wake those who wait for a slot: a little below the limit, so that they
+  /// do not wake up and wait again for every single one.
   [[nodiscard]] bool has_room() const { return in_use() <= capacity_ - capacity_ / 20 - 1; }
   /// Slots that were ever taken: the numbers below this.
   [[nodiscard]] std::size_t high_water() const { return high_water_; }

@@ -175,7 +175,6 @@ class Worker final : private EventHandler,
   std::optional<std::uint32_t> TakeSlot() override { return crew_.TakeSlot(); }
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
-  [[nodiscard]] bool HasRoom() const override { return crew_.slab.has_room(); }
   [[nodiscard]] bool WantsAddress(const ListenerOptions& options) const override;
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                   const ListenerOptions& options, bool is_tcp) override;

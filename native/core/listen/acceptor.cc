@@ -60,24 +60,26 @@ Acceptor::Taken Acceptor::TakeClient(int& error) {
   return Taken::kShortage;
 }
 
+/// Takes clients until `most` are taken or the answer is another.
+Acceptor::Taken Acceptor::TakeClients(int most, int& error) {
+  Taken last = Taken::kClient;
+  for (int count = 0; count < most && last == Taken::kClient; ++count) last = TakeClient(error);
+  return last;
+}
+
 void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
+  if (paused_) return;  // The event was fetched before the pause.
   // One, and more only while somebody waits turn after turn: whoever comes alone does not cost a
   // call that finds nobody.
   const bool in_a_row = loop_.turn() == last_turn_ + 1;
   accepts_ = in_a_row ? std::min(accepts_ * 2, kMostAccepts) : 1;
   last_turn_ = loop_.turn();
-  // Not paused: the event may have been fetched before the pause.
-  for (int taken = 0; taken < accepts_ && !paused_; ++taken) {
-    int error = 0;
-    switch (TakeClient(error)) {
-      case Taken::kClient:
-        break;
-      case Taken::kNobodyWaits:
-        return;
-      case Taken::kShortage:
-        return Pause(error);
-    }
-  }
+  int error = 0;
+  const bool is_short = TakeClients(accepts_, error) == Taken::kShortage;
+  // The last slot may be in the hands of another listener's acceptor, who is about to find that
+  // nobody waits: only those who are told so twice in a row pause.
+  const bool found_all_taken = std::exchange(found_all_taken_, is_short && error == 0);
+  if (is_short && (error != 0 || found_all_taken)) Pause(error);
 }
 
 void Acceptor::Pause(int error) {
@@ -87,12 +89,12 @@ void Acceptor::Pause(int error) {
   owner_.OnPaused(options_, error);
 }
 
-/// Ends a pause only with a client in hand, or when none waits, so that a shortage that goes on is
-/// not reported again and again.
+/// Ends a pause only with as many clients in hand as a turn may take, or when none waits any more,
+/// so that a shortage that goes on is not reported again and again.
 void Acceptor::TryToResume() {
   if (!paused_) return;
   int error = 0;
-  if (!owner_.HasRoom() || TakeClient(error) == Taken::kShortage || !StartWatching()) {
+  if (TakeClients(kMostAccepts, error) == Taken::kShortage || !StartWatching()) {
     loop_.Arm(*this, loop_.now_ms() + kRetryMs);
     return;
   }

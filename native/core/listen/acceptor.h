@@ -30,8 +30,6 @@ class AcceptorOwner {
   /// A slot for the next client, or nothing when all are taken.
   virtual std::optional<std::uint32_t> TakeSlot() = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
-  /// Whether enough slots are free to begin again after a pause.
-  [[nodiscard]] virtual bool HasRoom() const = 0;
   /// Whether `OnAccepted` wants to be told the client's address.
   [[nodiscard]] virtual bool WantsAddress(const ListenerOptions& options) const = 0;
   /// A client. `address` is its own, where it was asked for.
@@ -65,9 +63,11 @@ class Acceptor final : private EventHandler, private Timer {
  private:
   enum class Taken : std::uint8_t { kClient, kNobodyWaits, kShortage };
 
+
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
   Taken TakeClient(int& error);
+  Taken TakeClients(int most, int& error);
   [[nodiscard]] bool StartWatching();
   void Pause(int error);
 
@@ -79,6 +79,7 @@ class Acceptor final : private EventHandler, private Timer {
   int accepts_ = 1;              // at most, in one turn
   bool is_tcp_;
   bool paused_ = true;
+  bool found_all_taken_ = false;  // all slots, the last time
 };
 
 }  // namespace spliceway
