@@ -38,7 +38,7 @@ std::vector<SessionEvent> TakeAll(EventQueue& queue, std::size_t batch = 4) {
 
 TEST("event queue: events come in the order in which they were pushed, in batches of any size") {
   for (const std::size_t batch : {1U, 3U, 7U, 100U}) {
-    EventQueue queue(0, [] {});
+    EventQueue queue(0, 0, [] {});
     for (std::int32_t slot = 0; slot < 50; ++slot) queue.Push(Opened(slot));
     const std::vector<SessionEvent> all = TakeAll(queue, batch);
     CHECK_EQUAL(all.size(), 50U);
@@ -50,7 +50,7 @@ TEST("event queue: events come in the order in which they were pushed, in batche
 
 TEST("event queue: the doorbell rings when it stops being empty, and stays silent until then") {
   int rings = 0;
-  EventQueue queue(1, [&] { ++rings; });
+  EventQueue queue(1, 0, [&] { ++rings; });
   queue.Push(Opened(0));
   queue.Push(Opened(1));
   queue.PushFailure(Failure(0, ECONNREFUSED));
@@ -70,7 +70,7 @@ TEST("event queue: the doorbell rings when it stops being empty, and stays silen
 
 TEST(
     "event queue: failures of a backend are joined while they wait; the last one's error is told") {
-  EventQueue queue(3, [] {});
+  EventQueue queue(3, 0, [] {});
   queue.PushFailure(Failure(0, ECONNREFUSED));
   queue.PushFailure(Failure(1, EHOSTUNREACH));
   queue.Push(Opened(7));
@@ -90,7 +90,7 @@ TEST(
 }
 
 TEST("event queue: a failure that the reader has begun to take is not added to") {
-  EventQueue queue(2, [] {});
+  EventQueue queue(2, 0, [] {});
   queue.PushFailure(Failure(0, ECONNREFUSED));
   queue.PushFailure(Failure(1, ECONNREFUSED));
   std::array<SessionEvent, 1> one;
@@ -108,8 +108,37 @@ TEST("event queue: a failure that the reader has begun to take is not added to")
   CHECK_EQUAL(TakeAll(queue).at(0).count, 1);
 }
 
+TEST("event queue: of a listener the reader is told what it does not know yet, not a history") {
+  int rings = 0;
+  EventQueue queue(0, 2, [&] { ++rings; });
+  const auto paused = [&](std::int32_t listener, int error) {
+    queue.PushListener({.kind = Kind::kPaused, .error = error, .listener = listener});
+  };
+  const auto resumed = [&](std::int32_t listener) {
+    queue.PushListener({.kind = Kind::kResumed, .listener = listener});
+  };
+  paused(0, EMFILE);
+  resumed(0);
+  paused(1, 0);
+  for (int time = 0; time < 100; ++time) {
+    resumed(1);
+    paused(1, ENFILE);
+  }
+  CHECK_EQUAL(rings, 1);
+  const std::vector<SessionEvent> first = TakeAll(queue);
+  CHECK_EQUAL(first.size(), 1U);
+  if (first.size() != 1) return;
+  CHECK(first[0].kind == Kind::kPaused);
+  CHECK_EQUAL(first[0].listener, 1);
+  CHECK_EQUAL(first[0].error, ENFILE);
+  resumed(1);
+  CHECK_EQUAL(rings, 2);
+  CHECK(TakeAll(queue).at(0).kind == Kind::kResumed);
+  CHECK(TakeAll(queue).empty());
+}
+
 TEST("event queue: a reader that is always a little behind makes it no longer") {
-  EventQueue queue(0, [] {});
+  EventQueue queue(0, 0, [] {});
   std::array<SessionEvent, 2> some;
   std::int32_t next = 0;
   queue.Push(Opened(0));
@@ -130,7 +159,7 @@ TEST("event queue: pushed by many threads, nothing is lost, doubled or out of it
   constexpr int kThreads = 4;
   constexpr std::int32_t kEach = 5000;
   std::atomic<int> rings{0};
-  EventQueue queue(2, [&] { ++rings; });
+  EventQueue queue(2, 0, [&] { ++rings; });
   std::vector<std::thread> threads;
   for (std::int32_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&queue, thread] {

@@ -187,6 +187,48 @@ TEST("shortage: without a descriptor for a client accepting pauses, says why, an
   engine.Stop();
 }
 
+TEST("shortage: sessions that end do not cut short the wait for descriptors") {
+  std::atomic<bool> exhausted{false};
+  std::atomic<unsigned> refused{0};
+  const HookScope hooks({.accept = [&](int) {
+    if (!exhausted) return 0;
+    ++refused;
+    return ENFILE;
+  }});
+  Small small(1);
+  std::vector<UniqueFd> clients;
+  std::vector<UniqueFd> served;
+  for (std::size_t index = 0; index < 10; ++index) {
+    clients.push_back(ConnectTo(small.address));
+    served.push_back(AwaitClient(small.backend));
+  }
+  exhausted = true;
+  const UniqueFd late = ConnectTo(small.address);
+  small.engine->WaitFor(Kind::kPaused, 1);
+  const std::uint64_t start = sys::NowMs();
+  for (std::size_t free = kFewSessions - 9; free <= kFewSessions; ++free) {
+    clients.pop_back();
+    served.pop_back();
+    AwaitThat([&] { return small.engine->FreeSlots() == free; }, "the slot");
+  }
+  CHECK(refused <= 2 + (sys::NowMs() - start) / 100);
+}
+
+TEST("shortage: only the loop whose listener waits for a slot is woken when some are free") {
+  EngineHarness engine(3);
+  std::vector<std::uint32_t> held;
+  while (const std::optional<std::uint32_t> slot = engine->TakeSlot()) held.push_back(*slot);
+  const UniqueFd client = ConnectTo(engine.Listen());
+  engine.WaitFor(Kind::kPaused, 1);
+  const std::uint64_t before = CallsSoFar()[Call::kWrite];
+  {
+    const MeasuredScope measured;
+    for (const std::uint32_t slot : held) engine->ReleaseSlot(slot);
+  }
+  engine.WaitFor(Kind::kResumed, 1);
+  CHECK_EQUAL(CallsSoFar()[Call::kWrite] - before, 1U);
+}
+
 TEST(
     "shortage: a listener that epoll refuses at first accepts later, and resumes only what "
     "paused") {

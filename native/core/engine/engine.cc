@@ -27,7 +27,7 @@ std::size_t Engine::MaxSessions() {
 }
 
 Engine::Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell)
-    : crew_(sessions, options.backends,
+    : crew_(sessions, options.backends, options.listeners,
             std::make_shared<Counters>(options.threads, options.listeners, options.backends,
                                        sessions),
             std::move(doorbell)),

@@ -52,12 +52,26 @@ void EventQueue::PushFailure(const SessionEvent& event) {
   if (rings) doorbell_();
 }
 
+void EventQueue::PushListener(const SessionEvent& event) {
+  bool rings = false;
+  {
+    const std::lock_guard lock(mutex_);
+    listeners_[static_cast<std::size_t>(event.listener)].latest = event;
+    rings = Announce();
+  }
+  if (rings) doorbell_();
+}
+
 bool EventQueue::Refill() {
   reading_.clear();
   read_ = 0;
   const std::lock_guard lock(mutex_);
   reading_.swap(waiting_);
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
+  for (ListenerState& listener : listeners_) {
+    if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
+    reading_.push_back(listener.latest);
+  }
   announced_ = !reading_.empty();
   return announced_;
 }

@@ -41,9 +41,8 @@ std::optional<std::uint32_t> Crew::TakeSlot() {
 void Crew::GiveSlot(std::uint32_t slot) {
   slab.Give(slot);
   if (draining.load()) ReportIfDrained();
-  if (paused_listeners.load() == 0 || !slab.has_room()) return;
-  if (resume_posted.exchange(true)) return;
-  for (const std::unique_ptr<Worker>& worker : workers) worker->Post(ResumeListenersCommand{});
+  if (!slots_wanted.load() || !slab.has_room() || !slots_wanted.exchange(false)) return;
+  for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
 }
 
 void Crew::ReportIfDrained() {
@@ -212,7 +211,6 @@ void Worker::Handle(ListenCommand& command) {
 
 void Worker::Handle(CloseListenersCommand& /*command*/) {
   for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
-    if (acceptor->paused()) crew_.paused_listeners.fetch_sub(1);
     acceptor->Close();
     closed_acceptors_.push_back(std::move(acceptor));
   }
@@ -221,12 +219,25 @@ void Worker::Handle(CloseListenersCommand& /*command*/) {
   crew_.open_listeners.notify_all();
 }
 
-void Worker::Handle(ResumeListenersCommand& /*command*/) {
-  crew_.resume_posted.store(false);
-  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->TryToResume();
+void Worker::Handle(SlotsFreeCommand& /*command*/) {
+  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->OnSlotsFree();
 }
 
 // ── Clients ──
+
+std::optional<std::uint32_t> Worker::TakeSlot() {
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot();
+  if (!slot) {
+    // In this order: whoever finds the second finds the first.
+    wants_slots_.store(true);
+    crew_.slots_wanted.store(true);
+  }
+  return slot;
+}
+
+void Worker::TellOfSlots() {
+  if (wants_slots_.exchange(false)) Post(SlotsFreeCommand{});
+}
 
 bool Worker::WantsAddress(const ListenerOptions& options) const {
   return options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
@@ -271,14 +282,12 @@ Worker& Worker::LessLoaded() {
 }
 
 void Worker::OnPaused(const ListenerOptions& options, int error) {
-  crew_.paused_listeners.fetch_add(1);
-  crew_.events.Push(
+  crew_.events.PushListener(
       {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = options.listener});
 }
 
 void Worker::OnResumed(const ListenerOptions& options) {
-  crew_.paused_listeners.fetch_sub(1);
-  crew_.events.Push({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
+  crew_.events.PushListener({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
 }
 
 void Worker::Begin(StartCommand& command) {

@@ -63,22 +63,24 @@ struct ListenCommand {
 };
 
 struct CloseListenersCommand {};
-struct ResumeListenersCommand {};
+
+/// Slots are free again, of which a listener of the loop had found none.
+struct SlotsFreeCommand {};
 
 using Command =
     std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
-                 PublishCommand, ListenCommand, CloseListenersCommand, ResumeListenersCommand>;
+                 PublishCommand, ListenCommand, CloseListenersCommand, SlotsFreeCommand>;
 
 class Worker;
 
 /// What all loops of an engine share. Every member may be used from any thread, each in the way
 /// that its own type says.
 struct Crew {
-  Crew(std::size_t sessions, std::size_t backends, std::shared_ptr<Counters> shared_counters,
-       std::function<void()> doorbell)
+  Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
+       std::shared_ptr<Counters> shared_counters, std::function<void()> doorbell)
       : counters(std::move(shared_counters)),
         slab(sessions),
-        events(backends, std::move(doorbell)),
+        events(backends, listeners, std::move(doorbell)),
         worker_of_slot(sessions) {}
 
   /// A slot with its counters at zero.
@@ -97,8 +99,7 @@ struct Crew {
   std::atomic<bool> observed{true};
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> open_listeners{0};
-  std::atomic<std::size_t> paused_listeners{0};
-  std::atomic<bool> resume_posted{false};
+  std::atomic<bool> slots_wanted{false};  ///< By some worker; see `Worker::TellOfSlots`.
 };
 
 /// One loop, its thread, and the sessions that live on it.
@@ -129,6 +130,8 @@ class Worker final : private EventHandler,
   void Start(StartCommand command);
   /// Any thread. For commands to a session that was started here, and to the loop as a whole.
   void Post(Command command) { mailbox_.Post(std::move(command)); }
+  /// Any thread. Slots are free again: wakes the listeners that found none since the last call.
+  void TellOfSlots();
   /// Sessions alive; any thread.
   [[nodiscard]] std::size_t sessions_alive() const {
     return sessions_alive_.load(std::memory_order_relaxed);
@@ -157,7 +160,7 @@ class Worker final : private EventHandler,
   void Handle(PublishCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
-  void Handle(ResumeListenersCommand& command);
+  void Handle(SlotsFreeCommand& command);
 
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
@@ -172,7 +175,7 @@ class Worker final : private EventHandler,
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
-  std::optional<std::uint32_t> TakeSlot() override { return crew_.TakeSlot(); }
+  std::optional<std::uint32_t> TakeSlot() override;
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
   [[nodiscard]] bool WantsAddress(const ListenerOptions& options) const override;
@@ -201,6 +204,7 @@ class Worker final : private EventHandler,
   bool attempt_failed_ = false;
   std::uint32_t random_;
   std::atomic<std::size_t> sessions_alive_{0};
+  std::atomic<bool> wants_slots_{false};
   std::atomic<bool> stopping_{false};
   std::optional<pthread_t> thread_;
 };

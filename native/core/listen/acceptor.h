@@ -45,7 +45,7 @@ class AcceptorOwner {
 
 /// Accepts clients on one listening socket. Level-triggered, so that it may leave some for the next
 /// turn. When slots, descriptors or memory run out it stops, and the kernel's queue holds the
-/// clients back; it tries again after a while, or when told to.
+/// clients back; it tries again after a while, or when told that slots are free.
 class Acceptor final : private EventHandler, private Timer {
  public:
   /// Accepts from now on, on `fd`, which must listen. `owner` and `loop` must outlive it.
@@ -56,9 +56,8 @@ class Acceptor final : private EventHandler, private Timer {
 
   /// Accepts no more: clients are refused from now on. Must stay valid to the end of the turn.
   void Close();
-  [[nodiscard]] bool paused() const { return paused_; }
-  /// Slots are free again: ends a pause, if there is one.
-  void TryToResume();
+  /// Slots are free again: ends a pause for want of one.
+  void OnSlotsFree();
 
  private:
   enum class Taken : std::uint8_t { kClient, kNobodyWaits, kShortage };
@@ -66,10 +65,12 @@ class Acceptor final : private EventHandler, private Timer {
 
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
-  Taken TakeClient(int& error);
-  Taken TakeClients(int most, int& error);
+  Taken TakeClient();
+  Taken TakeClients(int most);
   [[nodiscard]] bool StartWatching();
-  void Pause(int error);
+  void Pause();
+  void TryToResume();
+  void TryAgainLater();
 
   UniqueFd fd_;
   ListenerOptions options_;
@@ -77,6 +78,7 @@ class Acceptor final : private EventHandler, private Timer {
   AcceptorOwner& owner_;
   std::uint64_t last_turn_ = 0;  // in which somebody waited
   int accepts_ = 1;              // at most, in one turn
+  int shortage_ = 0;             // the last one: errno's number, 0 when all slots were taken
   bool is_tcp_;
   bool paused_ = true;
   bool found_all_taken_ = false;  // all slots, the last time
