@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cstddef>
 #include <functional>
 
 /// Failures of the kernel that cannot be had on demand. The tests are linked with `--wrap`, so each
@@ -17,6 +18,8 @@ struct Hooks {
   std::function<int(int fd)> connect = {};
   std::function<int(int listener)> accept = {};
   std::function<int(int operation, int fd)> epoll_ctl = {};
+  /// For `new (std::nothrow) T[]` alone: nothing else in the core can be refused memory.
+  std::function<int(std::size_t bytes)> allocate = {};
   /// Told the time-out of each wait, in milliseconds.
   std::function<void(int timeout_ms)> wait = {};
   /// Gets what epoll_wait is about to return, to change the order.

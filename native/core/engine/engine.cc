@@ -103,7 +103,8 @@ void Engine::Drain() {
 }
 
 std::optional<std::uint32_t> Engine::TakeSlot() {
-  const std::optional<std::uint32_t> slot = crew_.TakeSlot();
+  int error = 0;
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
   if (slot) crew_.worker_of_slot[*slot] = kNoWorker;
   return slot;
 }

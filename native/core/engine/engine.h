@@ -54,7 +54,7 @@ class Engine {
   /// Whether sessions accepted from now on are reported. They are at first.
   void Observe(bool on) { crew_.observed.store(on, std::memory_order_relaxed); }
 
-  /// A free slot for a session of the owner's, or nothing when all are taken.
+  /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.
   std::optional<std::uint32_t> TakeSlot();
   /// Frees a slot: before `Start`, or after kClosed.
   void ReleaseSlot(std::uint32_t slot);

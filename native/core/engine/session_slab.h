@@ -20,9 +20,9 @@ class SessionSlab {
   /// `capacity`: slots at most.
   explicit SessionSlab(std::size_t capacity);
 
-  /// A free slot, one that was used before where there is any; nothing when all are taken, or
-  /// memory is.
-  std::optional<std::uint32_t> Take();
+  /// A free slot, one that was used before where there is any. Else nothing, and in `error` ENOMEM
+  /// when there is no memory for another, or 0 when all are taken.
+  std::optional<std::uint32_t> Take(int& error);
   void Give(std::uint32_t slot);
 
   /// `slot` must have been taken at least once.

@@ -29,8 +29,8 @@ SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
 
 // ── What the loops share ──
 
-std::optional<std::uint32_t> Crew::TakeSlot() {
-  const std::optional<std::uint32_t> slot = slab.Take();
+std::optional<std::uint32_t> Crew::TakeSlot(int& error) {
+  const std::optional<std::uint32_t> slot = slab.Take(error);
   if (!slot) return slot;
   SessionCounters& session = counters->Session(*slot);
   session.bytes_upstream.Reset();
@@ -225,9 +225,9 @@ void Worker::Handle(SlotsFreeCommand& /*command*/) {
 
 // ── Clients ──
 
-std::optional<std::uint32_t> Worker::TakeSlot() {
-  const std::optional<std::uint32_t> slot = crew_.TakeSlot();
-  if (!slot) {
+std::optional<std::uint32_t> Worker::TakeSlot(int& error) {
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
+  if (!slot && error == 0) {
     // In this order: whoever finds the second finds the first.
     wants_slots_.store(true);
     crew_.slots_wanted.store(true);

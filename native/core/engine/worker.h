@@ -83,8 +83,8 @@ struct Crew {
         events(backends, listeners, std::move(doorbell)),
         worker_of_slot(sessions) {}
 
-  /// A slot with its counters at zero.
-  std::optional<std::uint32_t> TakeSlot();
+  /// As `SessionSlab::Take`, with its counters at zero.
+  std::optional<std::uint32_t> TakeSlot(int& error);
   /// Gives a slot back, and tells those who wait for one, or for the last one.
   void GiveSlot(std::uint32_t slot);
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
@@ -175,7 +175,7 @@ class Worker final : private EventHandler,
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
-  std::optional<std::uint32_t> TakeSlot() override;
+  std::optional<std::uint32_t> TakeSlot(int& error) override;
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
   [[nodiscard]] bool WantsAddress(const ListenerOptions& options) const override;

@@ -46,11 +46,8 @@ bool Acceptor::StartWatching() {
 }
 
 Acceptor::Taken Acceptor::TakeClient() {
-  const std::optional<std::uint32_t> slot = owner_.TakeSlot();
-  if (!slot) {
-    shortage_ = 0;
-    return Taken::kShortage;
-  }
+  const std::optional<std::uint32_t> slot = owner_.TakeSlot(shortage_);
+  if (!slot) return Taken::kShortage;
   SocketAddress address;
   sys::Opened client = sys::Accept(fd_.get(), owner_.WantsAddress(options_) ? &address : nullptr);
   if (client.status == sys::Status::kOk) {

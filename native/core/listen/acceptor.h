@@ -27,8 +27,8 @@ struct ListenerOptions {
 /// Who gets the clients. Called on the loop's thread.
 class AcceptorOwner {
  public:
-  /// A slot for the next client, or nothing when all are taken.
-  virtual std::optional<std::uint32_t> TakeSlot() = 0;
+  /// A slot for the next client; or nothing, and in `error` errno's number, or 0 when all are taken.
+  virtual std::optional<std::uint32_t> TakeSlot(int& error) = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
   /// Whether `OnAccepted` wants to be told the client's address.
   [[nodiscard]] virtual bool WantsAddress(const ListenerOptions& options) const = 0;
