@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -185,6 +186,47 @@ TEST("shortage: without a descriptor for a client accepting pauses, says why, an
   CHECK_EQUAL(engine.Count(Kind::kPaused), 1U);
   CHECK_EQUAL(engine.Count(Kind::kResumed), 1U);
   engine.Stop();
+}
+
+TEST("shortage: while a session waits for a descriptor for its backend, no client is taken") {
+  const std::thread::id self = std::this_thread::get_id();
+  std::atomic<bool> exhausted{true};
+  std::atomic<unsigned> asked{0};
+  std::atomic<unsigned> accepted{0};
+  const HookScope hooks({.socket =
+                             [&] {
+                               if (std::this_thread::get_id() == self || !exhausted) return 0;
+                               ++asked;
+                               return EMFILE;
+                             },
+                         .accept =
+                             [&](int) {
+                               accepted += std::this_thread::get_id() == self ? 0U : 1U;
+                               return 0;
+                             }});
+  Small small(2);
+  const UniqueFd client = ConnectTo(small.address);
+  AwaitThat([&] { return asked >= 2; }, "a second attempt");
+  const UniqueFd next = ConnectTo(small.address);
+  small.engine->WaitFor(Kind::kPaused, 1);
+  CHECK_EQUAL(small.engine->First(Kind::kPaused).error, EMFILE);
+  CHECK_EQUAL(accepted.load(), 1U);
+  exhausted = false;
+  CHECK(AwaitClient(small.backend).valid());
+  CHECK(AwaitClient(small.backend).valid());
+  small.engine->WaitFor(Kind::kResumed, 1);
+  small.engine->Stop();
+}
+
+TEST("shortage: the sessions leave descriptors for loops, listeners, all pipes and the program") {
+  constexpr std::size_t kLimit = 1024;
+  const DescriptorLimitScope limit(kLimit);
+  for (const std::size_t threads : {1U, 7U, 64U}) {
+    const std::size_t pipes = threads * PipeLimits::ForThisMachine(threads).pipes;
+    const std::size_t sessions = Engine::MaxSessions({.threads = threads, .listeners = 10});
+    CHECK(2 * sessions + 2 * threads + 10 + 2 * pipes <= kLimit - 64);
+    CHECK(sessions > kLimit / 4);
+  }
 }
 
 TEST("shortage: sessions that end do not cut short the wait for descriptors") {

@@ -9,9 +9,10 @@
 namespace spliceway {
 namespace {
 
-/// Descriptors left for the program around the engine: Node's own, log files, name look-ups,
-/// listeners.
+/// Descriptors left for the program around the engine: Node's own, log files, name look-ups.
 constexpr std::size_t kReservedDescriptors = 64;
+/// Of each loop: epoll's, and that of its mailbox.
+constexpr std::size_t kLoopDescriptors = 2;
 /// More sessions than this need more than one process.
 constexpr std::size_t kMostSessions = 1 << 20;
 /// In `Crew::worker_of_slot`: taken by the owner and not started.
@@ -19,10 +20,11 @@ constexpr std::uint16_t kNoWorker = std::numeric_limits<std::uint16_t>::max();
 
 }  // namespace
 
-std::size_t Engine::MaxSessions() {
+std::size_t Engine::MaxSessions(const Options& options) {
   const std::size_t limit = sys::DescriptorLimit();
-  // One in 64 descriptors may be a pipe, of two descriptors; see PipeLimits.
-  const std::size_t taken = kReservedDescriptors + limit / 32;
+  const std::size_t pipes = PipeLimits::ForThisMachine(options.threads).pipes;
+  const std::size_t taken =
+      kReservedDescriptors + options.listeners + options.threads * (kLoopDescriptors + 2 * pipes);
   return std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
 }
 
@@ -36,7 +38,7 @@ Engine::Engine(const Options& options, std::size_t sessions, std::function<void(
 
 std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell,
                                        int& error) {
-  std::unique_ptr<Engine> engine(new Engine(options, MaxSessions(), std::move(doorbell)));
+  std::unique_ptr<Engine> engine(new Engine(options, MaxSessions(options), std::move(doorbell)));
   const PipeLimits pipes = PipeLimits::ForThisMachine(options.threads);
   for (std::size_t index = 0; index < options.threads; ++index) {
     std::unique_ptr<Worker> worker = Worker::Create({.index = index,

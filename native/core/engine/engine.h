@@ -30,9 +30,9 @@ class Engine {
     std::uint32_t busy_poll_us = 0;
   };
 
-  /// Sessions that the limit of descriptors allows: two a session, after what pipes and everything
-  /// else may take.
-  static std::size_t MaxSessions();
+  /// Sessions that the limit of descriptors allows: two a session, after what the engine itself
+  /// holds, its pipes included, and the program around it.
+  static std::size_t MaxSessions(const Options& options);
 
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `doorbell` is
   /// called from the loops when there are events to take; it must not call the engine.

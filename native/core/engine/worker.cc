@@ -83,6 +83,7 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                          .transfer = options.transfer,
                          .now_ms = loop_->now_ms()},
                .owner = *this,
+               .postponed = crew.postponed,
                .counters = *crew.counters,
                .writer = options.index,
                .first_ephemeral_port = sys::FirstEphemeralPort()},
@@ -226,6 +227,10 @@ void Worker::Handle(SlotsFreeCommand& /*command*/) {
 // ── Clients ──
 
 std::optional<std::uint32_t> Worker::TakeSlot(int& error) {
+  if (crew_.postponed.load() > 0) {
+    error = EMFILE;
+    return std::nullopt;
+  }
   const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
   if (!slot && error == 0) {
     // In this order: whoever finds the second finds the first.

@@ -81,7 +81,7 @@ void Session::TryConnect(const SocketAddress& address) {
   sys::Opened opened = sys::OpenSocket(address.family());
   if (opened.status == Status::kExhausted && now < deadline) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
-    if (!postponed_) postponed_ = std::make_unique<SocketAddress>(address);
+    if (!postponed_) postponed_ = std::make_unique<Postponed>(address, context_->postponed);
     context_->loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
     return;
   }
@@ -203,7 +203,7 @@ void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
     case State::kConnecting:
-      if (postponed_) return TryConnect(*postponed_);
+      if (postponed_) return TryConnect(postponed_->address);
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.

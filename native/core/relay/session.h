@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -51,6 +53,8 @@ struct SessionContext {
   EventLoop& loop;
   RelayContext relay;
   SessionOwner& owner;
+  /// Sessions, on whatever loop, that wait for a descriptor for their backend.
+  std::atomic<std::size_t>& postponed;
   Counters& counters;
   std::size_t writer;  ///< Whose rows of the counters.
   /// Backend ports from here on could be the source port of a connect to themselves.
@@ -149,6 +153,19 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
 
+  /// The address to try again once the system has a descriptor to give. Counted while it lives.
+  struct Postponed {
+    Postponed(const SocketAddress& to, std::atomic<std::size_t>& all) : address(to), count(all) {
+      count.fetch_add(1);
+    }
+    ~Postponed() { count.fetch_sub(1); }
+    Postponed(const Postponed&) = delete;
+    Postponed& operator=(const Postponed&) = delete;
+
+    SocketAddress address;
+    std::atomic<std::size_t>& count;
+  };
+
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnReady() override;
   void OnTimer() override;
@@ -185,8 +202,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   bool half_close_noted_ : 1 = false;
   bool is_last_address_ : 1 = false;
   std::uint16_t port_like_ours_ = 0;  // the backend's, if it is one that the kernel may give to us
-  // The address to try again once the system has a descriptor to give.
-  std::unique_ptr<SocketAddress> postponed_;
+  std::unique_ptr<Postponed> postponed_;
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
 /// of its slot.
