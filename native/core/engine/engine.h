@@ -48,8 +48,9 @@ class Engine {
 
   /// Accepts on a listening socket.
   void Listen(UniqueFd fd, const ListenerOptions& options);
-  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most.
-  /// kDrained comes when the last session has ended and its slot is free.
+  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most, in
+  /// which they take the clients who wait already. kDrained comes when the last session has ended,
+  /// those of these clients included, and its slot is free.
   void Drain();
   /// Whether sessions accepted from now on are reported. They are at first.
   void Observe(bool on) { crew_.observed.store(on, std::memory_order_relaxed); }

@@ -212,6 +212,7 @@ void Worker::Handle(ListenCommand& command) {
 
 void Worker::Handle(CloseListenersCommand& /*command*/) {
   for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+    acceptor->TakeWhoWaits();
     acceptor->Close();
     closed_acceptors_.push_back(std::move(acceptor));
   }

@@ -12,6 +12,9 @@ namespace {
 /// Clients taken in one turn at most, so that those who are connected already have theirs
 /// (HAProxy's `tune.maxaccept` is of this order). More are left for the next turn.
 constexpr int kMostAccepts = 16;
+/// Clients taken before the close at most: as many as the kernel lets wait by default
+/// (`net.core.somaxconn`). It is one turn, some 50 ms where all of them are there.
+constexpr int kMostAtClose = 4096;
 /// How long accepting stays paused. Only slots are reported when they are free again; descriptors
 /// and memory may have been taken by another program.
 constexpr std::uint64_t kRetryMs = 100;
@@ -30,6 +33,8 @@ Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop,
   TryAgainLater();
   owner_.OnPaused(options_, shortage_);
 }
+
+void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose); }
 
 void Acceptor::Close() {
   if (!fd_.valid()) return;

@@ -54,6 +54,9 @@ class Acceptor final : private EventHandler, private Timer {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
+  /// Takes those who wait already, as far as there is anything to take them with: they are connected
+  /// and would be reset by the close.
+  void TakeWhoWaits();
   /// Accepts no more: clients are refused from now on. Must stay valid to the end of the turn.
   void Close();
   /// Slots are free again: ends a pause for want of one.
