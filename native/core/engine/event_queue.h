@@ -51,23 +51,22 @@ static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
 /// Bounded without a cap of its own: a session that is reported has at most one event of each kind,
 /// and one for each address that failed, in the queue before its owner acts, and such sessions are
 /// bounded by the engine's slots; what sessions do that are not reported is joined into one event a
-/// backend; and of a listener only what the reader does not know yet is told. A reader that is always a little behind costs no more than one that is not: its side
-/// is used again as soon as it has read that.
+/// backend; and of a listener only what the reader does not know yet is told. A reader that is
+/// always a little behind costs no more than one that is not: its side is used again as soon as it
+/// has read that.
 class EventQueue {
  public:
   /// `doorbell` is called on the loops' threads, outside the lock.
   EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell)
-      : doorbell_(std::move(doorbell)),
-        failure_at_(backends, kNowhere),
-        listeners_(listeners) {}
+      : doorbell_(std::move(doorbell)), failure_at_(backends, kNowhere), listeners_(listeners) {}
 
   /// Any thread.
   void Push(const SessionEvent& event);
   /// The same for a failed attempt of a session that is not reported: joined with an earlier one of
   /// the same backend that nobody has begun to read.
   void PushFailure(const SessionEvent& event);
-  /// A listener paused or resumed: its state, not a history. The reader is told when it differs from
-  /// what was told last, so that pauses and resumptions come in turns.
+  /// A listener paused or resumed: its state, not a history. The reader is told when it differs
+  /// from what was told last, so that pauses and resumptions come in turns.
   void PushListener(const SessionEvent& event);
 
   /// The reader's thread. Moves the oldest events into `into` and returns how many. Call until it

@@ -90,8 +90,6 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
       table_(std::make_shared<const BackendTable>()),
       random_(static_cast<std::uint32_t>(options.index) + 1) {}
 
-Worker::~Worker() { Stop(); }
-
 int Worker::Run() {
   pthread_t thread{};
   // Not std::thread, which reports a refusal by throwing.
@@ -107,12 +105,16 @@ int Worker::Run() {
 }
 
 void Worker::Stop() {
-  if (!thread_) return;
   stopping_.store(true, std::memory_order_release);
   sys::RaiseWakeUp(mailbox_.fd());
-  pthread_join(*thread_, nullptr);
+}
+
+void Worker::Join() {
+  if (thread_) pthread_join(*thread_, nullptr);
   thread_.reset();
-  // Sockets that were under way to this loop end as those of its sessions do.
+}
+
+void Worker::ResetWhatIsPosted() {
   mailbox_.Take(commands_);
   for (const Command& command : commands_) {
     if (const auto* start = std::get_if<StartCommand>(&command)) {

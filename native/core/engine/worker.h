@@ -120,13 +120,18 @@ class Worker final : private EventHandler,
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `crew` must
   /// outlive the worker.
   static std::unique_ptr<Worker> Create(const Options& options, Crew& crew, int& error);
-  /// Joins the thread.
-  ~Worker();
+  /// The thread must have been joined.
+  ~Worker() = default;
 
   /// Starts the thread: 0, or errno's number.
   int Run();
-  /// Joins the thread; takes no longer than one turn of the loop. Its sessions stay as they are.
+  /// Tells the thread to end after this turn of the loop. Its sessions stay as they are.
   void Stop();
+  /// Waits for that. Nothing to do where the thread never ran.
+  void Join();
+  /// Has the sockets that were under way to this loop end as those of its sessions do. Only when
+  /// the threads of all workers have ended: one that runs may send another.
+  void ResetWhatIsPosted();
 
   /// Any thread. A session counts from here on, so that a burst of them spreads over the workers.
   void Start(StartCommand command);

@@ -27,7 +27,8 @@ struct ListenerOptions {
 /// Who gets the clients. Called on the loop's thread.
 class AcceptorOwner {
  public:
-  /// A slot for the next client; or nothing, and in `error` errno's number, or 0 when all are taken.
+  /// A slot for the next client; or nothing, and in `error` errno's number, or 0 when all are
+  /// taken.
   virtual std::optional<std::uint32_t> TakeSlot(int& error) = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
   /// Whether `OnAccepted` wants to be told the client's address.
@@ -54,8 +55,8 @@ class Acceptor final : private EventHandler, private Timer {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  /// Takes those who wait already, as far as there is anything to take them with: they are connected
-  /// and would be reset by the close.
+  /// Takes those who wait already, as far as there is anything to take them with: they are
+  /// connected and would be reset by the close.
   void TakeWhoWaits();
   /// Accepts no more: clients are refused from now on. Must stay valid to the end of the turn.
   void Close();
@@ -64,7 +65,6 @@ class Acceptor final : private EventHandler, private Timer {
 
  private:
   enum class Taken : std::uint8_t { kClient, kNobodyWaits, kShortage };
-
 
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
