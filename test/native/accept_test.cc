@@ -5,11 +5,16 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <semaphore>
 #include <string>
 #include <vector>
 
 #include "engine_harness.h"
+#include "faults.h"
+#include "meter.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -222,6 +227,35 @@ TEST(
     CHECK(!ConnectTo(address).valid());
   }
   CHECK_EQUAL(OpenDescriptors(), before);
+}
+
+TEST("accept: a client who is on the way to another loop while the engine stops is reset") {
+  // The second loop takes the client and gives it to the first, while that has been told to stop.
+  std::atomic<bool> stopping{false};
+  std::binary_semaphore taking{0};
+  std::uint64_t before = 0;
+  const HookScope hooks({.accept = [&](int) {
+    if (!stopping) return 0;
+    taking.release();
+    AwaitThat([&] { return CallsSoFar()[Call::kWrite] >= before + 2; }, "the order to stop");
+    return 0;
+  }});
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 2, .backends = 1});
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen({.listener = 1, .timeouts = {}});
+  const Conversation stays = Converse(address, backend);
+  engine.WaitFor(Kind::kOpened, 1);
+  before = CallsSoFar()[Call::kWrite];
+  stopping = true;
+  const UniqueFd client = ConnectTo(address);
+  taking.acquire();
+  {
+    const MeasuredScope measured;
+    engine.Stop();
+  }
+  CHECK_EQUAL(AwaitEnd(client), -ECONNRESET);
 }
 
 TEST("accept: descriptors come back exactly when sessions end") {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "check.h"
+#include "meter.h"
 
 namespace spliceway::testing {
 namespace {
@@ -37,7 +38,7 @@ std::vector<SessionEvent> TakeAll(EventQueue& queue, std::size_t batch = 4) {
 
 TEST("event queue: events come in the order in which they were pushed, in batches of any size") {
   for (const std::size_t batch : {1U, 3U, 7U, 100U}) {
-    EventQueue queue(0, [] {});
+    EventQueue queue(0, 0, [] {});
     for (std::int32_t slot = 0; slot < 50; ++slot) queue.Push(Opened(slot));
     const std::vector<SessionEvent> all = TakeAll(queue, batch);
     CHECK_EQUAL(all.size(), 50U);
@@ -49,7 +50,7 @@ TEST("event queue: events come in the order in which they were pushed, in batche
 
 TEST("event queue: the doorbell rings when it stops being empty, and stays silent until then") {
   int rings = 0;
-  EventQueue queue(1, [&] { ++rings; });
+  EventQueue queue(1, 0, [&] { ++rings; });
   queue.Push(Opened(0));
   queue.Push(Opened(1));
   queue.PushFailure(Failure(0, ECONNREFUSED));
@@ -69,7 +70,7 @@ TEST("event queue: the doorbell rings when it stops being empty, and stays silen
 
 TEST(
     "event queue: failures of a backend are joined while they wait; the last one's error is told") {
-  EventQueue queue(3, [] {});
+  EventQueue queue(3, 0, [] {});
   queue.PushFailure(Failure(0, ECONNREFUSED));
   queue.PushFailure(Failure(1, EHOSTUNREACH));
   queue.Push(Opened(7));
@@ -88,8 +89,8 @@ TEST(
   CHECK_EQUAL(all[3].backend, 2);
 }
 
-TEST("event queue: a failure that was taken is not added to") {
-  EventQueue queue(2, [] {});
+TEST("event queue: a failure that the reader has begun to take is not added to") {
+  EventQueue queue(2, 0, [] {});
   queue.PushFailure(Failure(0, ECONNREFUSED));
   queue.PushFailure(Failure(1, ECONNREFUSED));
   std::array<SessionEvent, 1> one;
@@ -98,23 +99,67 @@ TEST("event queue: a failure that was taken is not added to") {
   queue.PushFailure(Failure(0, ECONNREFUSED));
   queue.PushFailure(Failure(0, ECONNREFUSED));
   queue.PushFailure(Failure(1, ECONNREFUSED));
-  const std::vector<SessionEvent> all = TakeAll(queue, 8);
-  CHECK_EQUAL(all.size(), 2U);
-  if (all.size() != 2) return;
-  CHECK_EQUAL(all[0].backend, 1);
-  CHECK_EQUAL(all[0].count, 2);
-  CHECK_EQUAL(all[1].backend, 0);
-  CHECK_EQUAL(all[1].count, 2);
+  std::vector<std::string> told;
+  for (const SessionEvent& event : TakeAll(queue, 8))
+    told.push_back(std::to_string(event.backend) + " x" + std::to_string(event.count));
+  CHECK((told == std::vector<std::string>{"1 x1", "0 x2", "1 x1"}));
   // And after the queue was emptied it begins anew.
   queue.PushFailure(Failure(1, ECONNREFUSED));
   CHECK_EQUAL(TakeAll(queue).at(0).count, 1);
+}
+
+TEST("event queue: of a listener the reader is told what it does not know yet, not a history") {
+  int rings = 0;
+  EventQueue queue(0, 2, [&] { ++rings; });
+  const auto paused = [&](std::int32_t listener, int error) {
+    queue.PushListener({.kind = Kind::kPaused, .error = error, .listener = listener});
+  };
+  const auto resumed = [&](std::int32_t listener) {
+    queue.PushListener({.kind = Kind::kResumed, .listener = listener});
+  };
+  paused(0, EMFILE);
+  resumed(0);
+  paused(1, 0);
+  for (int time = 0; time < 100; ++time) {
+    resumed(1);
+    paused(1, ENFILE);
+  }
+  CHECK_EQUAL(rings, 1);
+  const std::vector<SessionEvent> first = TakeAll(queue);
+  CHECK_EQUAL(first.size(), 1U);
+  if (first.size() != 1) return;
+  CHECK(first[0].kind == Kind::kPaused);
+  CHECK_EQUAL(first[0].listener, 1);
+  CHECK_EQUAL(first[0].error, ENFILE);
+  resumed(1);
+  CHECK_EQUAL(rings, 2);
+  CHECK(TakeAll(queue).at(0).kind == Kind::kResumed);
+  CHECK(TakeAll(queue).empty());
+}
+
+TEST("event queue: a reader that is always a little behind makes it no longer") {
+  EventQueue queue(0, 0, [] {});
+  std::array<SessionEvent, 2> some;
+  std::int32_t next = 0;
+  queue.Push(Opened(0));
+  const std::uint64_t before = AllocatedBytesSoFar();
+  {
+    const MeasuredScope measured;
+    for (std::int32_t slot = 1; slot < 100'000; slot += 2) {
+      queue.Push(Opened(slot));
+      queue.Push(Opened(slot + 1));
+      CHECK_EQUAL(queue.Take(some), some.size());
+      for (const SessionEvent& event : some) CHECK_EQUAL(event.slot, next++);
+    }
+  }
+  CHECK(AllocatedBytesSoFar() - before <= 64 * sizeof(SessionEvent));
 }
 
 TEST("event queue: pushed by many threads, nothing is lost, doubled or out of its thread's order") {
   constexpr int kThreads = 4;
   constexpr std::int32_t kEach = 5000;
   std::atomic<int> rings{0};
-  EventQueue queue(2, [&] { ++rings; });
+  EventQueue queue(2, 0, [&] { ++rings; });
   std::vector<std::thread> threads;
   for (std::int32_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&queue, thread] {

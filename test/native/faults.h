@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -21,6 +22,8 @@ struct Hooks {
   std::function<int(int operation, int fd)> epoll_ctl = {};
   /// The time, in microseconds.
   std::function<std::uint64_t()> now_us = {};
+  /// For `new (std::nothrow) T[]` alone: nothing else in the core can be refused memory.
+  std::function<int(std::size_t bytes)> allocate = {};
   /// Told the time-out of each wait, in milliseconds.
   std::function<void(int timeout_ms)> wait = {};
   /// Gets what epoll_wait is about to return, to change the order.

@@ -35,6 +35,7 @@ Harness::Harness(const Options& options)
                          .transfer = options.transfer,
                          .now_ms = 0},
                .owner = *this,
+               .postponed = postponed_,
                .counters = counters_,
                .writer = 0,
                .first_ephemeral_port = sys::FirstEphemeralPort()} {}

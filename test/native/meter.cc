@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "check.h"
+#include "faults.h"
 
 namespace spliceway::testing {
 namespace {
@@ -106,6 +107,8 @@ void* operator new(std::size_t size) {
 
 void* operator new[](std::size_t size) { return operator new(size); }
 void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept {
+  const auto& hook = spliceway::testing::InstalledHooks().allocate;
+  if (hook && hook(size) != 0) return nullptr;
   return operator new(size, tag);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }

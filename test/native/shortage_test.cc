@@ -5,12 +5,17 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine_harness.h"
 #include "faults.h"
+#include "listen/acceptor.h"
 #include "meter.h"
 #include "sys/sys.h"
 
@@ -104,6 +109,52 @@ TEST("shortage: sessions that end make accepting go on at once, before the next 
   }
 }
 
+TEST("shortage: one slot that is free is given to a client, with all others held for ever") {
+  const DescriptorLimitScope enough_for_a_margin(300);
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  std::vector<std::uint32_t> held;
+  while (const std::optional<std::uint32_t> slot = engine->TakeSlot()) held.push_back(*slot);
+  const UniqueFd client = ConnectTo(engine.Listen());
+  engine.WaitFor(Kind::kPaused, 1);
+  engine->ReleaseSlot(held.back());
+  CHECK(AwaitClient(backend).valid());
+}
+
+TEST("shortage: a slot that another listener gives back at once is waited for without a pause") {
+  /// One slot, which is in other hands the first time.
+  struct Owner final : AcceptorOwner {
+    std::optional<std::uint32_t> TakeSlot(int& /*error*/) override {
+      return asked++ == 0 ? std::nullopt : std::optional(0U);
+    }
+    void GiveSlotBack(std::uint32_t /*slot*/) override {}
+    [[nodiscard]] bool WantsAddress(const ListenerOptions& /*options*/) const override {
+      return false;
+    }
+    void OnAccepted(std::uint32_t /*slot*/, UniqueFd client, const SocketAddress& /*address*/,
+                    const ListenerOptions& /*options*/, bool /*is_tcp*/) override {
+      accepted = std::move(client);
+    }
+    void OnPaused(const ListenerOptions& /*options*/, int /*error*/) override { ++pauses; }
+    void OnResumed(const ListenerOptions& /*options*/) override {}
+
+    int asked = 0;
+    int pauses = 0;
+    UniqueFd accepted;
+  };
+  int error = 0;
+  const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
+  Owner owner;
+  Listener listener = ListenTcp();
+  Acceptor acceptor(std::move(listener.fd), {}, *loop, owner);
+  const UniqueFd client = ConnectTo(listener.address);
+  while (owner.asked < 2) loop->RunOnce();
+  CHECK(owner.accepted.valid());
+  CHECK_EQUAL(owner.pauses, 0);
+}
+
 TEST("shortage: without a descriptor for a client accepting pauses, says why, and tries again") {
   std::atomic<bool> exhausted{true};
   std::atomic<int> refused{0};
@@ -137,6 +188,89 @@ TEST("shortage: without a descriptor for a client accepting pauses, says why, an
   engine.Stop();
 }
 
+TEST("shortage: while a session waits for a descriptor for its backend, no client is taken") {
+  const std::thread::id self = std::this_thread::get_id();
+  std::atomic<bool> exhausted{true};
+  std::atomic<unsigned> asked{0};
+  std::atomic<unsigned> accepted{0};
+  const HookScope hooks({.socket =
+                             [&] {
+                               if (std::this_thread::get_id() == self || !exhausted) return 0;
+                               ++asked;
+                               return EMFILE;
+                             },
+                         .accept =
+                             [&](int) {
+                               accepted += std::this_thread::get_id() == self ? 0U : 1U;
+                               return 0;
+                             }});
+  Small small(2);
+  const UniqueFd client = ConnectTo(small.address);
+  AwaitThat([&] { return asked >= 2; }, "a second attempt");
+  const UniqueFd next = ConnectTo(small.address);
+  small.engine->WaitFor(Kind::kPaused, 1);
+  CHECK_EQUAL(small.engine->First(Kind::kPaused).error, EMFILE);
+  CHECK_EQUAL(accepted.load(), 1U);
+  exhausted = false;
+  CHECK(AwaitClient(small.backend).valid());
+  CHECK(AwaitClient(small.backend).valid());
+  small.engine->WaitFor(Kind::kResumed, 1);
+  small.engine->Stop();
+}
+
+TEST("shortage: the sessions leave descriptors for loops, listeners, all pipes and the program") {
+  constexpr std::size_t kLimit = 1024;
+  const DescriptorLimitScope limit(kLimit);
+  for (const std::size_t threads : {1U, 7U, 64U}) {
+    const std::size_t pipes = threads * PipeLimits::ForThisMachine(threads).pipes;
+    const std::size_t sessions = Engine::MaxSessions({.threads = threads, .listeners = 10});
+    CHECK(2 * sessions + 2 * threads + 10 + 2 * pipes <= kLimit - 64);
+    CHECK(sessions > kLimit / 4);
+  }
+}
+
+TEST("shortage: sessions that end do not cut short the wait for descriptors") {
+  std::atomic<bool> exhausted{false};
+  std::atomic<unsigned> refused{0};
+  const HookScope hooks({.accept = [&](int) {
+    if (!exhausted) return 0;
+    ++refused;
+    return ENFILE;
+  }});
+  Small small(1);
+  std::vector<UniqueFd> clients;
+  std::vector<UniqueFd> served;
+  for (std::size_t index = 0; index < 10; ++index) {
+    clients.push_back(ConnectTo(small.address));
+    served.push_back(AwaitClient(small.backend));
+  }
+  exhausted = true;
+  const UniqueFd late = ConnectTo(small.address);
+  small.engine->WaitFor(Kind::kPaused, 1);
+  const std::uint64_t start = sys::NowMs();
+  for (std::size_t free = kFewSessions - 9; free <= kFewSessions; ++free) {
+    clients.pop_back();
+    served.pop_back();
+    AwaitThat([&] { return small.engine->FreeSlots() == free; }, "the slot");
+  }
+  CHECK(refused <= 2 + (sys::NowMs() - start) / 100);
+}
+
+TEST("shortage: only the loop whose listener waits for a slot is woken when some are free") {
+  EngineHarness engine(3);
+  std::vector<std::uint32_t> held;
+  while (const std::optional<std::uint32_t> slot = engine->TakeSlot()) held.push_back(*slot);
+  const UniqueFd client = ConnectTo(engine.Listen());
+  engine.WaitFor(Kind::kPaused, 1);
+  const std::uint64_t before = CallsSoFar()[Call::kWrite];
+  {
+    const MeasuredScope measured;
+    for (const std::uint32_t slot : held) engine->ReleaseSlot(slot);
+  }
+  engine.WaitFor(Kind::kResumed, 1);
+  CHECK_EQUAL(CallsSoFar()[Call::kWrite] - before, 1U);
+}
+
 TEST(
     "shortage: a listener that epoll refuses at first accepts later, and resumes only what "
     "paused") {
@@ -157,8 +291,12 @@ TEST(
   CHECK(AwaitClient(backend).valid());
   const UniqueFd another = ConnectTo(socket.address);
   CHECK(AwaitClient(backend).valid());
-  engine.TakeEvents();
-  CHECK_EQUAL(engine.Count(Kind::kPaused), engine.Count(Kind::kResumed));
+  AwaitThat(
+      [&] {
+        engine.TakeEvents();
+        return engine.Count(Kind::kPaused) == engine.Count(Kind::kResumed);
+      },
+      "the end of the pause");
   engine.Stop();
 }
 

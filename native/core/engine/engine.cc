@@ -9,9 +9,10 @@
 namespace spliceway {
 namespace {
 
-/// Descriptors left for the program around the engine: Node's own, log files, name look-ups,
-/// listeners.
+/// Descriptors left for the program around the engine: Node's own, log files, name look-ups.
 constexpr std::size_t kReservedDescriptors = 64;
+/// Of each loop: epoll's, and that of its mailbox.
+constexpr std::size_t kLoopDescriptors = 2;
 /// More sessions than this need more than one process.
 constexpr std::size_t kMostSessions = 1 << 20;
 /// In `Crew::worker_of_slot`: taken by the owner and not started.
@@ -19,22 +20,23 @@ constexpr std::uint16_t kNoWorker = std::numeric_limits<std::uint16_t>::max();
 
 }  // namespace
 
-std::size_t Engine::MaxSessions() {
+std::size_t Engine::MaxSessions(const Options& options) {
   const std::size_t limit = sys::DescriptorLimit();
-  // One in 64 descriptors may be a pipe, of two descriptors; see PipeLimits.
-  const std::size_t taken = kReservedDescriptors + limit / 32;
+  const std::size_t pipes = PipeLimits::ForThisMachine(options.threads).pipes;
+  const std::size_t taken =
+      kReservedDescriptors + options.listeners + options.threads * (kLoopDescriptors + 2 * pipes);
   return std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
 }
 
 Engine::Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell)
-    : crew_(sessions, options.backends,
+    : crew_(sessions, options.backends, options.listeners,
             std::make_shared<Counters>(options.threads, options.listeners, options.backends,
                                        sessions),
             std::move(doorbell)) {}
 
 std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell,
                                        int& error) {
-  std::unique_ptr<Engine> engine(new Engine(options, MaxSessions(), std::move(doorbell)));
+  std::unique_ptr<Engine> engine(new Engine(options, MaxSessions(options), std::move(doorbell)));
   const PipeLimits pipes = PipeLimits::ForThisMachine(options.threads);
   for (std::size_t index = 0; index < options.threads; ++index) {
     std::unique_ptr<Worker> worker = Worker::Create({.index = index,
@@ -55,6 +57,8 @@ std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<voi
 
 Engine::~Engine() {
   for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Stop();
+  for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Join();
+  for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->ResetWhatIsPosted();
   // No other thread is left that could touch a session.
   for (std::size_t slot = 0; slot < crew_.slab.high_water(); ++slot) {
     crew_.slab.At(static_cast<std::uint32_t>(slot)).End(Ending::kReset);
@@ -88,7 +92,8 @@ void Engine::Drain() {
 }
 
 std::optional<std::uint32_t> Engine::TakeSlot() {
-  const std::optional<std::uint32_t> slot = crew_.TakeSlot();
+  int error = 0;
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
   if (slot) crew_.worker_of_slot[*slot] = kNoWorker;
   return slot;
 }

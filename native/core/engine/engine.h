@@ -30,9 +30,9 @@ class Engine {
     std::uint32_t busy_poll_us = 0;
   };
 
-  /// Sessions that the limit of descriptors allows: two a session, after what pipes and everything
-  /// else may take.
-  static std::size_t MaxSessions();
+  /// Sessions that the limit of descriptors allows: two a session, after what the engine itself
+  /// holds, its pipes included, and the program around it.
+  static std::size_t MaxSessions(const Options& options);
 
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `doorbell` is
   /// called from the loops when there are events to take; it must not call the engine.
@@ -48,13 +48,14 @@ class Engine {
 
   /// Accepts on a listening socket.
   void Listen(UniqueFd fd, const ListenerOptions& options);
-  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most.
-  /// kDrained comes when the last session has ended and its slot is free.
+  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most, in
+  /// which they take the clients who wait already. kDrained comes when the last session has ended,
+  /// those of these clients included, and its slot is free.
   void Drain();
   /// Whether sessions accepted from now on are reported. They are at first.
   void Observe(bool on) { crew_.observed.store(on, std::memory_order_relaxed); }
 
-  /// A free slot for a session of the owner's, or nothing when all are taken.
+  /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.
   std::optional<std::uint32_t> TakeSlot();
   /// Frees a slot: before `Start`, or after kClosed.
   void ReleaseSlot(std::uint32_t slot);

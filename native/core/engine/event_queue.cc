@@ -25,44 +25,67 @@ void SessionEvent::SetAddress(const SocketAddress& address) {
 }
 
 void EventQueue::Push(const SessionEvent& event) {
-  bool was_empty = false;
+  bool rings = false;
   {
     const std::lock_guard lock(mutex_);
-    was_empty = events_.size() == taken_;
-    events_.push_back(event);
+    waiting_.push_back(event);
+    rings = Announce();
   }
-  if (was_empty) doorbell_();
+  if (rings) doorbell_();
 }
 
 void EventQueue::PushFailure(const SessionEvent& event) {
-  bool was_empty = false;
+  bool rings = false;
   {
     const std::lock_guard lock(mutex_);
     std::size_t& at = failure_at_[static_cast<std::size_t>(event.backend)];
-    if (at != kNowhere && at >= taken_) {
-      const std::int32_t count = events_[at].count;
-      events_[at] = event;
-      events_[at].count += count;
+    if (at != kNowhere) {
+      const std::int32_t count = waiting_[at].count;
+      waiting_[at] = event;
+      waiting_[at].count += count;
       return;
     }
-    was_empty = events_.size() == taken_;
-    at = events_.size();
-    events_.push_back(event);
+    at = waiting_.size();
+    waiting_.push_back(event);
+    rings = Announce();
   }
-  if (was_empty) doorbell_();
+  if (rings) doorbell_();
+}
+
+void EventQueue::PushListener(const SessionEvent& event) {
+  bool rings = false;
+  {
+    const std::lock_guard lock(mutex_);
+    listeners_[static_cast<std::size_t>(event.listener)].latest = event;
+    rings = Announce();
+  }
+  if (rings) doorbell_();
+}
+
+bool EventQueue::Refill() {
+  reading_.clear();
+  read_ = 0;
+  const std::lock_guard lock(mutex_);
+  reading_.swap(waiting_);
+  std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
+  for (ListenerState& listener : listeners_) {
+    if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
+    reading_.push_back(listener.latest);
+  }
+  announced_ = !reading_.empty();
+  return announced_;
 }
 
 std::size_t EventQueue::Take(std::span<SessionEvent> into) {
-  const std::lock_guard lock(mutex_);
-  const std::size_t count = std::min(into.size(), events_.size() - taken_);
-  std::copy_n(events_.begin() + static_cast<std::ptrdiff_t>(taken_), count, into.begin());
-  taken_ += count;
-  if (taken_ == events_.size()) {
-    events_.clear();
-    std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
-    taken_ = 0;
+  std::size_t taken = 0;
+  while (taken < into.size() && (read_ < reading_.size() || Refill())) {
+    const std::size_t some = std::min(into.size() - taken, reading_.size() - read_);
+    std::copy_n(reading_.begin() + static_cast<std::ptrdiff_t>(read_), some,
+                into.begin() + static_cast<std::ptrdiff_t>(taken));
+    read_ += some;
+    taken += some;
   }
-  return count;
+  return taken;
 }
 
 }  // namespace spliceway

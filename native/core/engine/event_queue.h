@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "sys/socket_address.h"
@@ -40,37 +41,61 @@ struct SessionEvent {
 };
 static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
 
-/// Events from the loops to the one thread that reads them. The doorbell rings when the queue stops
-/// being empty, so once for any number of events that come before it is emptied.
+/// Events from the loops to the one thread that reads them.
+///
+/// The doorbell rings at the first event after a `Take` that returned fewer than fit, or the first
+/// of all, and is silent until the next such `Take`: once for any number of events. That `Take` has
+/// found, under the lock, that nothing waits, so every event is either in what the reader has taken
+/// or was announced after it.
 ///
 /// Bounded without a cap of its own: a session that is reported has at most one event of each kind,
 /// and one for each address that failed, in the queue before its owner acts, and such sessions are
 /// bounded by the engine's slots; what sessions do that are not reported is joined into one event a
-/// backend.
+/// backend; and of a listener only what the reader does not know yet is told. A reader that is
+/// always a little behind costs no more than one that is not: its side is used again as soon as it
+/// has read that.
 class EventQueue {
  public:
   /// `doorbell` is called on the loops' threads, outside the lock.
-  EventQueue(std::size_t backends, std::function<void()> doorbell)
-      : doorbell_(std::move(doorbell)), failure_at_(backends, kNowhere) {}
+  EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell)
+      : doorbell_(std::move(doorbell)), failure_at_(backends, kNowhere), listeners_(listeners) {}
 
   /// Any thread.
   void Push(const SessionEvent& event);
   /// The same for a failed attempt of a session that is not reported: joined with an earlier one of
-  /// the same backend that waits to be taken.
+  /// the same backend that nobody has begun to read.
   void PushFailure(const SessionEvent& event);
+  /// A listener paused or resumed: its state, not a history. The reader is told when it differs
+  /// from what was told last, so that pauses and resumptions come in turns.
+  void PushListener(const SessionEvent& event);
 
-  /// Moves the oldest events into `into` and returns how many. Call until it returns fewer than
-  /// fit: the doorbell stays silent until the queue has been emptied.
+  /// The reader's thread. Moves the oldest events into `into` and returns how many. Call until it
+  /// returns fewer than fit.
   std::size_t Take(std::span<SessionEvent> into);
 
  private:
   static constexpr std::size_t kNowhere = SIZE_MAX;
 
+  struct ListenerState {
+    SessionEvent latest{.kind = SessionEvent::Kind::kResumed};
+    SessionEvent::Kind told = SessionEvent::Kind::kResumed;
+  };
+
+  /// Gets the reader what waits; false where nothing does, and then the doorbell will ring.
+  bool Refill();
+  /// For whoever pushes, with the lock: whether the doorbell is to be rung after it.
+  bool Announce() { return !std::exchange(announced_, true); }
+
   std::function<void()> doorbell_;
   std::mutex mutex_;
-  std::vector<SessionEvent> events_;
-  std::vector<std::size_t> failure_at_;  // by backend: where in `events_` its joined failure is
-  std::size_t taken_ = 0;
+  // With the lock:
+  std::vector<SessionEvent> waiting_;
+  std::vector<std::size_t> failure_at_;  // by backend: where in `waiting_` its joined failure is
+  std::vector<ListenerState> listeners_;
+  bool announced_ = false;
+  // The reader's:
+  std::vector<SessionEvent> reading_;
+  std::size_t read_ = 0;  // of `reading_`
 };
 
 }  // namespace spliceway

@@ -1,5 +1,6 @@
 #include "engine/session_slab.h"
 
+#include <cerrno>
 #include <new>
 
 namespace spliceway {
@@ -7,7 +8,8 @@ namespace spliceway {
 SessionSlab::SessionSlab(std::size_t capacity)
     : capacity_(capacity), chunks_((capacity + kChunk - 1) / kChunk) {}
 
-std::optional<std::uint32_t> SessionSlab::Take() {
+std::optional<std::uint32_t> SessionSlab::Take(int& error) {
+  error = 0;
   const std::lock_guard lock(mutex_);
   std::uint32_t slot = 0;
   if (!free_.empty()) {
@@ -19,7 +21,10 @@ std::optional<std::uint32_t> SessionSlab::Take() {
     std::unique_ptr<Session[]>& chunk = chunks_[slot / kChunk];
     if (chunk == nullptr) {
       chunk.reset(new (std::nothrow) Session[kChunk]);
-      if (chunk == nullptr) return std::nullopt;
+      if (chunk == nullptr) {
+        error = ENOMEM;
+        return std::nullopt;
+      }
     }
     ++high_water_;
   }

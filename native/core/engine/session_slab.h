@@ -20,9 +20,9 @@ class SessionSlab {
   /// `capacity`: slots at most.
   explicit SessionSlab(std::size_t capacity);
 
-  /// A free slot, one that was used before where there is any; nothing when all are taken, or
-  /// memory is.
-  std::optional<std::uint32_t> Take();
+  /// A free slot, one that was used before where there is any. Else nothing, and in `error` ENOMEM
+  /// when there is no memory for another, or 0 when all are taken.
+  std::optional<std::uint32_t> Take(int& error);
   void Give(std::uint32_t slot);
 
   /// `slot` must have been taken at least once.
@@ -30,8 +30,8 @@ class SessionSlab {
 
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t in_use() const { return in_use_.load(); }
-  /// Few enough are taken to begin accepting again after all were: a little below the limit, so
-  /// that listeners do not pause again for every single client.
+  /// Few enough are taken to wake those who wait for a slot: a little below the limit, so that they
+  /// do not wake up and wait again for every single one.
   [[nodiscard]] bool has_room() const { return in_use() <= capacity_ - capacity_ / 20 - 1; }
   /// Slots that were ever taken: the numbers below this.
   [[nodiscard]] std::size_t high_water() const { return high_water_; }

@@ -29,8 +29,8 @@ SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
 
 // ── What the loops share ──
 
-std::optional<std::uint32_t> Crew::TakeSlot() {
-  const std::optional<std::uint32_t> slot = slab.Take();
+std::optional<std::uint32_t> Crew::TakeSlot(int& error) {
+  const std::optional<std::uint32_t> slot = slab.Take(error);
   if (!slot) return slot;
   SessionCounters& session = counters->Session(*slot);
   session.bytes_upstream.Reset();
@@ -41,9 +41,8 @@ std::optional<std::uint32_t> Crew::TakeSlot() {
 void Crew::GiveSlot(std::uint32_t slot) {
   slab.Give(slot);
   if (draining.load()) ReportIfDrained();
-  if (paused_listeners.load() == 0 || !slab.has_room()) return;
-  if (resume_posted.exchange(true)) return;
-  for (const std::unique_ptr<Worker>& worker : workers) worker->Post(ResumeListenersCommand{});
+  if (!slots_wanted.load() || !slab.has_room() || !slots_wanted.exchange(false)) return;
+  for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
 }
 
 void Crew::ReportIfDrained() {
@@ -84,12 +83,11 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                          .transfer = options.transfer,
                          .now_ms = loop_->now_ms()},
                .owner = *this,
+               .postponed = crew.postponed,
                .counters = *crew.counters,
                .writer = options.index,
                .first_ephemeral_port = sys::FirstEphemeralPort()},
       random_(static_cast<std::uint32_t>(options.index) + 1) {}
-
-Worker::~Worker() { Stop(); }
 
 int Worker::Run() {
   pthread_t thread{};
@@ -106,12 +104,16 @@ int Worker::Run() {
 }
 
 void Worker::Stop() {
-  if (!thread_) return;
   stopping_.store(true, std::memory_order_release);
   sys::RaiseWakeUp(mailbox_.fd());
-  pthread_join(*thread_, nullptr);
+}
+
+void Worker::Join() {
+  if (thread_) pthread_join(*thread_, nullptr);
   thread_.reset();
-  // Sockets that were under way to this loop end as those of its sessions do.
+}
+
+void Worker::ResetWhatIsPosted() {
   mailbox_.Take(commands_);
   for (const Command& command : commands_) {
     if (const auto* start = std::get_if<StartCommand>(&command)) {
@@ -166,6 +168,9 @@ void Worker::Start(StartCommand command) {
   mailbox_.Post(std::move(command));
 }
 
+// Not in the header: where g++ 12 sees what is in the variant, it warns of what is not.
+void Worker::Post(Command command) { mailbox_.Post(std::move(command)); }
+
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   loop_->RefreshNow();
   mailbox_.Take(commands_);
@@ -209,7 +214,7 @@ void Worker::Handle(ListenCommand& command) {
 
 void Worker::Handle(CloseListenersCommand& /*command*/) {
   for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
-    if (acceptor->paused()) crew_.paused_listeners.fetch_sub(1);
+    acceptor->TakeWhoWaits();
     acceptor->Close();
     closed_acceptors_.push_back(std::move(acceptor));
   }
@@ -218,12 +223,29 @@ void Worker::Handle(CloseListenersCommand& /*command*/) {
   crew_.open_listeners.notify_all();
 }
 
-void Worker::Handle(ResumeListenersCommand& /*command*/) {
-  crew_.resume_posted.store(false);
-  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->TryToResume();
+void Worker::Handle(SlotsFreeCommand& /*command*/) {
+  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->OnSlotsFree();
 }
 
 // ── Clients ──
+
+std::optional<std::uint32_t> Worker::TakeSlot(int& error) {
+  if (crew_.postponed.load() > 0) {
+    error = EMFILE;
+    return std::nullopt;
+  }
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
+  if (!slot && error == 0) {
+    // In this order: whoever finds the second finds the first.
+    wants_slots_.store(true);
+    crew_.slots_wanted.store(true);
+  }
+  return slot;
+}
+
+void Worker::TellOfSlots() {
+  if (wants_slots_.exchange(false)) Post(SlotsFreeCommand{});
+}
 
 bool Worker::WantsAddress(const ListenerOptions& options) const {
   return options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
@@ -268,14 +290,12 @@ Worker& Worker::LessLoaded() {
 }
 
 void Worker::OnPaused(const ListenerOptions& options, int error) {
-  crew_.paused_listeners.fetch_add(1);
-  crew_.events.Push(
+  crew_.events.PushListener(
       {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = options.listener});
 }
 
 void Worker::OnResumed(const ListenerOptions& options) {
-  crew_.paused_listeners.fetch_sub(1);
-  crew_.events.Push({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
+  crew_.events.PushListener({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
 }
 
 void Worker::Begin(StartCommand& command) {

@@ -58,26 +58,28 @@ struct ListenCommand {
 };
 
 struct CloseListenersCommand {};
-struct ResumeListenersCommand {};
+
+/// Slots are free again, of which a listener of the loop had found none.
+struct SlotsFreeCommand {};
 
 using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
-                             ListenCommand, CloseListenersCommand, ResumeListenersCommand>;
+                             ListenCommand, CloseListenersCommand, SlotsFreeCommand>;
 
 class Worker;
 
 /// What all loops of an engine share. Every member may be used from any thread, each in the way
 /// that its own type says.
 struct Crew {
-  Crew(std::size_t sessions, std::size_t backends, std::shared_ptr<Counters> shared_counters,
-       std::function<void()> doorbell)
+  Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
+       std::shared_ptr<Counters> shared_counters, std::function<void()> doorbell)
       : counters(std::move(shared_counters)),
         table(backends),
         slab(sessions),
-        events(backends, std::move(doorbell)),
+        events(backends, listeners, std::move(doorbell)),
         worker_of_slot(sessions) {}
 
-  /// A slot with its counters at zero.
-  std::optional<std::uint32_t> TakeSlot();
+  /// As `SessionSlab::Take`, with its counters at zero.
+  std::optional<std::uint32_t> TakeSlot(int& error);
   /// Gives a slot back, and tells those who wait for one, or for the last one.
   void GiveSlot(std::uint32_t slot);
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
@@ -93,8 +95,9 @@ struct Crew {
   std::atomic<bool> observed{true};
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> open_listeners{0};
-  std::atomic<std::size_t> paused_listeners{0};
-  std::atomic<bool> resume_posted{false};
+  /// Sessions that wait for a descriptor for their backend: before them nobody gets one.
+  std::atomic<std::size_t> postponed{0};
+  std::atomic<bool> slots_wanted{false};  ///< By some worker; see `Worker::TellOfSlots`.
 };
 
 /// One loop, its thread, and the sessions that live on it.
@@ -113,18 +116,25 @@ class Worker final : private EventHandler,
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `crew` must
   /// outlive the worker.
   static std::unique_ptr<Worker> Create(const Options& options, Crew& crew, int& error);
-  /// Joins the thread.
-  ~Worker();
+  /// The thread must have been joined.
+  ~Worker() = default;
 
   /// Starts the thread: 0, or errno's number.
   int Run();
-  /// Joins the thread; takes no longer than one turn of the loop. Its sessions stay as they are.
+  /// Tells the thread to end after this turn of the loop. Its sessions stay as they are.
   void Stop();
+  /// Waits for that. Nothing to do where the thread never ran.
+  void Join();
+  /// Has the sockets that were under way to this loop end as those of its sessions do. Only when
+  /// the threads of all workers have ended: one that runs may send another.
+  void ResetWhatIsPosted();
 
   /// Any thread. A session counts from here on, so that a burst of them spreads over the workers.
   void Start(StartCommand command);
   /// Any thread. For commands to a session that was started here, and to the loop as a whole.
-  void Post(Command command) { mailbox_.Post(std::move(command)); }
+  void Post(Command command);
+  /// Any thread. Slots are free again: wakes the listeners that found none since the last call.
+  void TellOfSlots();
   /// Sessions alive; any thread.
   [[nodiscard]] std::size_t sessions_alive() const {
     return sessions_alive_.load(std::memory_order_relaxed);
@@ -152,7 +162,7 @@ class Worker final : private EventHandler,
   void Handle(ReleaseCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
-  void Handle(ResumeListenersCommand& command);
+  void Handle(SlotsFreeCommand& command);
 
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
@@ -165,10 +175,9 @@ class Worker final : private EventHandler,
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
-  std::optional<std::uint32_t> TakeSlot() override { return crew_.TakeSlot(); }
+  std::optional<std::uint32_t> TakeSlot(int& error) override;
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
-  [[nodiscard]] bool HasRoom() const override { return crew_.slab.has_room(); }
   [[nodiscard]] bool WantsAddress(const ListenerOptions& options) const override;
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                   const ListenerOptions& options, bool is_tcp) override;
@@ -194,6 +203,7 @@ class Worker final : private EventHandler,
   bool attempt_failed_ = false;
   std::uint32_t random_;
   std::atomic<std::size_t> sessions_alive_{0};
+  std::atomic<bool> wants_slots_{false};
   std::atomic<bool> stopping_{false};
   std::optional<pthread_t> thread_;
 };

@@ -12,8 +12,11 @@ namespace {
 /// Clients taken in one turn at most, so that those who are connected already have theirs
 /// (HAProxy's `tune.maxaccept` is of this order). More are left for the next turn.
 constexpr int kMostAccepts = 16;
-/// How long accepting stays paused when nobody says that something is free again: the shortage may
-/// be of another program.
+/// Clients taken before the close at most: as many as the kernel lets wait by default
+/// (`net.core.somaxconn`). It is one turn, some 50 ms where all of them are there.
+constexpr int kMostAtClose = 4096;
+/// How long accepting stays paused. Only slots are reported when they are free again; descriptors
+/// and memory may have been taken by another program.
 constexpr std::uint64_t kRetryMs = 100;
 
 }  // namespace
@@ -27,9 +30,11 @@ Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop,
       // Connections inherit the option from the listener, which spares a call for each.
       is_tcp_(sys::SetNoDelay(fd_.get())) {
   if (StartWatching()) return;
-  loop_.Arm(*this, loop_.now_ms() + kRetryMs);
-  owner_.OnPaused(options_, ENOMEM);
+  TryAgainLater();
+  owner_.OnPaused(options_, shortage_);
 }
+
+void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose); }
 
 void Acceptor::Close() {
   if (!fd_.valid()) return;
@@ -41,12 +46,12 @@ void Acceptor::Close() {
 
 bool Acceptor::StartWatching() {
   paused_ = !loop_.WatchListener(fd_.get(), *this, 0);
+  if (paused_) shortage_ = ENOMEM;
   return !paused_;
 }
 
-Acceptor::Taken Acceptor::TakeClient(int& error) {
-  error = 0;
-  const std::optional<std::uint32_t> slot = owner_.TakeSlot();
+Acceptor::Taken Acceptor::TakeClient() {
+  const std::optional<std::uint32_t> slot = owner_.TakeSlot(shortage_);
   if (!slot) return Taken::kShortage;
   SocketAddress address;
   sys::Opened client = sys::Accept(fd_.get(), owner_.WantsAddress(options_) ? &address : nullptr);
@@ -56,48 +61,50 @@ Acceptor::Taken Acceptor::TakeClient(int& error) {
   }
   owner_.GiveSlotBack(*slot);
   if (client.status == sys::Status::kAgain) return Taken::kNobodyWaits;
-  error = client.error;
+  shortage_ = client.error;
   return Taken::kShortage;
 }
 
+/// Takes clients until `most` are taken or the answer is another.
+Acceptor::Taken Acceptor::TakeClients(int most) {
+  Taken last = Taken::kClient;
+  for (int count = 0; count < most && last == Taken::kClient; ++count) last = TakeClient();
+  return last;
+}
+
 void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
+  if (paused_) return;  // The event was fetched before the pause.
   // One, and more only while somebody waits turn after turn: whoever comes alone does not cost a
   // call that finds nobody.
   const bool in_a_row = loop_.turn() == last_turn_ + 1;
   accepts_ = in_a_row ? std::min(accepts_ * 2, kMostAccepts) : 1;
   last_turn_ = loop_.turn();
-  // Not paused: the event may have been fetched before the pause.
-  for (int taken = 0; taken < accepts_ && !paused_; ++taken) {
-    int error = 0;
-    switch (TakeClient(error)) {
-      case Taken::kClient:
-        break;
-      case Taken::kNobodyWaits:
-        return;
-      case Taken::kShortage:
-        return Pause(error);
-    }
-  }
+  const bool is_short = TakeClients(accepts_) == Taken::kShortage;
+  // The last slot may be in the hands of another listener's acceptor, who is about to find that
+  // nobody waits: only those who are told so twice in a row pause.
+  const bool found_all_taken = std::exchange(found_all_taken_, is_short && shortage_ == 0);
+  if (is_short && (shortage_ != 0 || found_all_taken)) Pause();
 }
 
-void Acceptor::Pause(int error) {
+void Acceptor::Pause() {
   loop_.Unwatch(fd_.get());
   paused_ = true;
-  loop_.Arm(*this, loop_.now_ms() + kRetryMs);
-  owner_.OnPaused(options_, error);
+  TryAgainLater();
+  owner_.OnPaused(options_, shortage_);
 }
 
-/// Ends a pause only with a client in hand, or when none waits, so that a shortage that goes on is
-/// not reported again and again.
+void Acceptor::TryAgainLater() { loop_.Arm(*this, loop_.now_ms() + kRetryMs); }
+
+/// Ends a pause only with as many clients in hand as a turn may take, or when none waits any more,
+/// so that a shortage that goes on is not reported again and again.
 void Acceptor::TryToResume() {
-  if (!paused_) return;
-  int error = 0;
-  if (!owner_.HasRoom() || TakeClient(error) == Taken::kShortage || !StartWatching()) {
-    loop_.Arm(*this, loop_.now_ms() + kRetryMs);
-    return;
-  }
+  if (TakeClients(kMostAccepts) == Taken::kShortage || !StartWatching()) return TryAgainLater();
   Timer::Disarm();
   owner_.OnResumed(options_);
+}
+
+void Acceptor::OnSlotsFree() {
+  if (paused_ && shortage_ == 0) TryToResume();
 }
 
 void Acceptor::OnTimer() { TryToResume(); }

@@ -27,11 +27,10 @@ struct ListenerOptions {
 /// Who gets the clients. Called on the loop's thread.
 class AcceptorOwner {
  public:
-  /// A slot for the next client, or nothing when all are taken.
-  virtual std::optional<std::uint32_t> TakeSlot() = 0;
+  /// A slot for the next client; or nothing, and in `error` errno's number, or 0 when all are
+  /// taken.
+  virtual std::optional<std::uint32_t> TakeSlot(int& error) = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
-  /// Whether enough slots are free to begin again after a pause.
-  [[nodiscard]] virtual bool HasRoom() const = 0;
   /// Whether `OnAccepted` wants to be told the client's address.
   [[nodiscard]] virtual bool WantsAddress(const ListenerOptions& options) const = 0;
   /// A client. `address` is its own, where it was asked for.
@@ -47,7 +46,7 @@ class AcceptorOwner {
 
 /// Accepts clients on one listening socket. Level-triggered, so that it may leave some for the next
 /// turn. When slots, descriptors or memory run out it stops, and the kernel's queue holds the
-/// clients back; it tries again after a while, or when told to.
+/// clients back; it tries again after a while, or when told that slots are free.
 class Acceptor final : private EventHandler, private Timer {
  public:
   /// Accepts from now on, on `fd`, which must listen. `owner` and `loop` must outlive it.
@@ -56,20 +55,25 @@ class Acceptor final : private EventHandler, private Timer {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
+  /// Takes those who wait already, as far as there is anything to take them with: they are
+  /// connected and would be reset by the close.
+  void TakeWhoWaits();
   /// Accepts no more: clients are refused from now on. Must stay valid to the end of the turn.
   void Close();
-  [[nodiscard]] bool paused() const { return paused_; }
-  /// Slots are free again: ends a pause, if there is one.
-  void TryToResume();
+  /// Slots are free again: ends a pause for want of one.
+  void OnSlotsFree();
 
  private:
   enum class Taken : std::uint8_t { kClient, kNobodyWaits, kShortage };
 
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
-  Taken TakeClient(int& error);
+  Taken TakeClient();
+  Taken TakeClients(int most);
   [[nodiscard]] bool StartWatching();
-  void Pause(int error);
+  void Pause();
+  void TryToResume();
+  void TryAgainLater();
 
   UniqueFd fd_;
   ListenerOptions options_;
@@ -77,8 +81,10 @@ class Acceptor final : private EventHandler, private Timer {
   AcceptorOwner& owner_;
   std::uint64_t last_turn_ = 0;  // in which somebody waited
   int accepts_ = 1;              // at most, in one turn
+  int shortage_ = 0;             // the last one: errno's number, 0 when all slots were taken
   bool is_tcp_;
   bool paused_ = true;
+  bool found_all_taken_ = false;  // all slots, the last time
 };
 
 }  // namespace spliceway

@@ -91,13 +91,14 @@ void Session::TryConnect() {
   const std::uint64_t deadline =
       timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
   const SocketAddress& to = address();
-  const auto postpone = [&] {
-    postponed_ = true;
+  const auto postpone = [&](Postponed why) {
+    Postpone(why);
     context_->loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
   };
   sys::Opened opened = sys::OpenSocket(to.family());
   // Not this backend's fault, and no other backend would help: wait until descriptors come back.
-  if (opened.status == Status::kExhausted && now < deadline) return postpone();
+  if (opened.status == Status::kExhausted && now < deadline)
+    return postpone(Postponed::kForDescriptor);
   if (opened.status != Status::kOk) return FailAttempt(opened.error);
 
   backend_ = Endpoint{};
@@ -108,10 +109,10 @@ void Session::TryConnect() {
   port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
   if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
   const sys::Result connected = sys::Connect(backend_.socket.get(), to);
-  postponed_ = false;
+  Postpone(Postponed::kNo);
   if (connected.status == Status::kExhausted && now < deadline) {
     backend_.socket.Reset();
-    return postpone();
+    return postpone(Postponed::kForRoomInQueue);
   }
   if (connected.status != Status::kOk && connected.status != Status::kAgain) {
     return FailAttempt(connected.error);
@@ -122,6 +123,13 @@ void Session::TryConnect() {
   }
   if (connected.status == Status::kOk) return FinishConnect();
   if (deadline != kNever) context_->loop.Arm(*this, deadline);
+}
+
+/// Those that wait for a descriptor are counted, so that no new client takes it.
+void Session::Postpone(Postponed why) {
+  if (postponed_ == Postponed::kForDescriptor) context_->postponed.fetch_sub(1);
+  postponed_ = why;
+  if (postponed_ == Postponed::kForDescriptor) context_->postponed.fetch_add(1);
 }
 
 void Session::FinishConnect() {
@@ -142,7 +150,7 @@ void Session::FailAttempt(int error) {
     context_->loop.Unwatch(backend_.socket.get());
     backend_.socket.Reset();
   }
-  postponed_ = false;
+  Postpone(Postponed::kNo);
   state_ = State::kIdle;
   if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
   context_->owner.OnAttemptFailed(*this, error);
@@ -225,7 +233,7 @@ void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
     case State::kConnecting:
-      if (postponed_) return TryConnect();
+      if (postponed_ != Postponed::kNo) return TryConnect();
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
@@ -410,7 +418,7 @@ void Session::Close(CloseReason reason, int error, bool reset) {
     endpoint->socket.Reset();
   }
   ForgetEvents();
-  postponed_ = false;
+  Postpone(Postponed::kNo);
   addresses_.reset();
   tried.reset();
   if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -51,6 +53,8 @@ struct SessionContext {
   EventLoop& loop;
   RelayContext relay;
   SessionOwner& owner;
+  /// Sessions, on whatever loop, that wait for a descriptor for their backend.
+  std::atomic<std::size_t>& postponed;
   Counters& counters;
   std::size_t writer;  ///< Whose rows of the counters.
   /// Backend ports from here on could be the source port of a connect to themselves.
@@ -149,11 +153,15 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
 
+  /// For want of what the address is tried again later.
+  enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue };
+
   void OnEvents(unsigned token, std::uint32_t events) override;
   std::size_t OnReady() override;
   void OnTimer() override;
 
   void TryConnect();
+  void Postpone(Postponed why);
   void FinishConnect();
   void FailAttempt(int error);
   void Open();
@@ -186,11 +194,11 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;
   std::uint8_t next_address_ = 0;  // index
-  State state_ : 4 = State::kClosed;
+  State state_ : 3 = State::kClosed;
   bool half_close_noted_ : 1 = false;
   bool looks_again_ : 1 = false;  // in the next millisecond, at marked sources
   bool starved_ : 1 = false;      // a relay is tried again once the kernel may have memory
-  bool postponed_ : 1 = false;    // this address is tried again once the system has more to give
+  Postponed postponed_ : 2 = Postponed::kNo;
   std::uint16_t port_like_ours_ = 0;  // the backend's, if it is one that the kernel may give to us
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
