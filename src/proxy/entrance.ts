@@ -45,6 +45,14 @@ export function whoAccepts(
   return accept === 'auto' && cluster.isWorker ? 'node' : 'native';
 }
 
+/** Said at the start, when the loops were to accept, by default, and one unix listener cannot be given to them. */
+export function nodeAcceptsFor(path: string): string {
+  return (
+    `Node accepts, because the native engine cannot take the listener unix:${path} from it: its file system has no ` +
+    'hard links; choose another folder, or accept node'
+  );
+}
+
 /** Why a listener pauses when no descriptor can be had for another session. */
 export function allTaken(maxSessions: number): string {
   return `${maxSessions} sessions are open, as many as the file descriptors allow`;

@@ -15,7 +15,8 @@ import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { checkOptions } from './check-options.js';
 import { emitSafely } from './emit.js';
-import { type Entrance, whoAccepts } from './entrance.js';
+import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
+import { lacksHardLinks } from './listen-error.js';
 import type { ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
@@ -50,8 +51,9 @@ export class Proxy extends SessionEmitter {
   readonly #engineReason: string;
   readonly #policy: Policy;
   readonly #sessions: Sessions;
-  readonly #entrance: Entrance;
-  readonly #accept: 'native' | 'node';
+  readonly #makeNodeEntrance: () => Entrance;
+  #entrance: Entrance;
+  #accept: 'native' | 'node';
   readonly #warnings = new Warnings((message) => this.#warn(message));
   #closing: Promise<void> | undefined;
   #endDrain: (() => void) | undefined;
@@ -95,6 +97,7 @@ export class Proxy extends SessionEmitter {
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
     };
+    this.#makeNodeEntrance = () => new NodeEntrance(config.listen, chosen, host);
     this.#accept = whoAccepts(config, chosen);
     if (this.#accept === 'native' && native !== undefined) {
       this.#entrance = new NativeEntrance(config.listen, native, this.#policy.cycle(), {
@@ -105,7 +108,7 @@ export class Proxy extends SessionEmitter {
       });
       this.watchListeners((isHeard) => this.#entrance.observe(isHeard));
     } else {
-      this.#entrance = new NodeEntrance(config.listen, chosen, host);
+      this.#entrance = this.#makeNodeEntrance();
     }
     if (chosen.warning !== undefined) this.#warnings.say(chosen.warning);
   }
@@ -118,7 +121,7 @@ export class Proxy extends SessionEmitter {
       for (const { name } of await this.#pool.resolveAll(connectTimeoutMs)) {
         this.#warnings.say(slowLookup(name, connectTimeoutMs));
       }
-      await this.#entrance.open();
+      await this.#openEntrance();
     } catch (error) {
       await this.close();
       throw error;
@@ -128,6 +131,21 @@ export class Proxy extends SessionEmitter {
       this.#warnings.release();
       this.#entrance.observe(this.listenerCount('session') > 0);
     });
+  }
+
+  /** Leaves accepting to Node where the loops were to do it by default, and cannot have a unix listener. */
+  async #openEntrance(): Promise<void> {
+    try {
+      await this.#entrance.open();
+    } catch (error) {
+      const { cause } = error as Error;
+      if (this.#config.accept !== 'auto' || !lacksHardLinks(cause)) throw error;
+      this.#entrance.close();
+      this.#warnings.say(nodeAcceptsFor(cause.path));
+      this.#accept = 'node';
+      this.#entrance = this.#makeNodeEntrance();
+      await this.#entrance.open();
+    }
   }
 
   /** Which engine runs, and why. */
