@@ -3,9 +3,10 @@ import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
 import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { ClientAddress, Route } from '../engine/engine.js';
+import type { ClientAddress } from '../engine/engine.js';
 import type { ProxyEvents } from './events.js';
 import type { ListenerAddress } from './listener.js';
+import type { ClientRoute } from './route.js';
 import type { Sessions } from './sessions.js';
 import type { Warnings } from './warnings.js';
 
@@ -32,7 +33,7 @@ export interface EntranceHost {
   /** Sessions alive now, also those that only the engine knows. */
   openSessions(): number;
   /** The policy, for one client. */
-  route(client: ClientAddress, listener: string): Route;
+  route(client: ClientAddress, listener: string): ClientRoute;
 }
 
 /** Who is to accept: the loops, where they can, unless something else was asked for. */

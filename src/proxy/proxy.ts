@@ -10,7 +10,7 @@ import {
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
-import type { ClientAddress, Engine, ResolvedAddress, Route } from '../engine/engine.js';
+import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { checkOptions } from './check-options.js';
@@ -22,7 +22,7 @@ import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
 import { attemptError, resolveError, slowLookup } from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
-import { type Pick, PoolRoute } from './route.js';
+import { type ClientRoute, type Pick, PoolRoute } from './route.js';
 import type { Session } from './session.js';
 import { SessionEmitter } from './session-emitter.js';
 import { Sessions } from './sessions.js';
@@ -75,8 +75,7 @@ export class Proxy extends SessionEmitter {
       internals,
     );
     for (const { row, addresses } of this.#pool.backends) engine.setBackend(row, addresses);
-    const weights = config.backends.map(({ weight }) => weight);
-    this.#policy = createPolicy(config.policy, weights, () => this.stats().backends);
+    this.#policy = createPolicy(config.policy, this.#pool.shown());
     const timeouts = {
       connectMs: config.connectTimeoutMs,
       idleMs: config.idleTimeoutMs,
@@ -237,11 +236,11 @@ export class Proxy extends SessionEmitter {
     clearTimeout(timer);
   }
 
-  #policyRoute(client: ClientAddress, listener: string): Route {
+  #policyRoute(client: ClientAddress, listener: string): ClientRoute {
     return this.#route((tried) => this.#policy.pick(tried, { client, listener }));
   }
 
-  #route(pick: Pick): Route {
+  #route(pick: Pick): ClientRoute {
     return new PoolRoute(this.#pool, pick, this.#config.connectTimeoutMs);
   }
 
