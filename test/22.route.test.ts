@@ -71,6 +71,36 @@ describe('a route', () => {
     expect(names.asked).toEqual([]);
   });
 
+  it('counts its client at the backend that it tries, until the client has left', () => {
+    const pool = new Pool(['127.0.0.1:1', '127.0.0.1:2'].map(backend), silent);
+    const route = new PoolRoute(pool, inOrder(2), 0);
+    const counts = () => pool.backends.map(({ clients }) => clients);
+    expect(counts()).toEqual([0, 0]);
+    route.next();
+    expect(counts()).toEqual([1, 0]);
+    route.next();
+    expect(counts()).toEqual([0, 1]);
+    route.end();
+    expect(counts()).toEqual([0, 0]);
+  });
+
+  it('counts no client that leaves while a name is looked up', async () => {
+    const names = resolver({});
+    const pool = await resolvedPool(['a.test:1'], names);
+    const route = new PoolRoute(pool, inOrder(1), 0);
+    names.known['a.test'] = ['10.0.0.1'];
+    names.later();
+    const first = route.next();
+    expect(pool.backend(0).clients).toBe(1);
+    expect(await first).toBe(0);
+    names.known['a.test'] = ['10.0.0.2'];
+    names.later();
+    const second = route.next();
+    route.end();
+    expect(await second).toBe(0);
+    expect(pool.backend(0).clients).toBe(0);
+  });
+
   it('answers at once, without a promise, when nothing needs to be looked up', () => {
     const pool = new Pool([backend('127.0.0.1:1')], silent);
     const route = new PoolRoute(pool, inOrder(1), 0);

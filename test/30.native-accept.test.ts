@@ -1,11 +1,12 @@
 /** The loops accept and pick; JavaScript hears of clients only when it wants to, or has to. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import fs, { existsSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect as netConnect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import type { BackendErrorEvent } from '../src/index.js';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type BackendErrorEvent, createProxy } from '../src/index.js';
 import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
@@ -261,6 +262,74 @@ describe.runIf(ways.includes('native'))('native accept', () => {
     const client = guarded(netConnect({ port: portOf(proxy), host: '127.0.0.1' }));
     expect((await readToEnding(client)).how).toBe('ECONNRESET');
     expect((await summary).reason).toBe('destroyed');
+  });
+});
+
+/** File systems on which link(2) fails so, until the test ends. */
+function failingLinks(code: string): void {
+  const link = vi.spyOn(fs, 'linkSync').mockImplementation((from, to) => {
+    const message = `${code}: not possible here, link '${from}' -> '${to}'`;
+    throw Object.assign(new Error(message), { code, syscall: 'link', path: from });
+  });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    link.mockRestore();
+    syncBuiltinESMExports();
+  });
+}
+
+describe.runIf(ways.includes('native'))('a unix listener without hard links', () => {
+  it.each(['EPERM', 'ENOTSUP', 'ENOSYS'])(
+    'is left to Node, with a warning, when nobody asked who accepts (%s)',
+    async (code) => {
+      failingLinks(code);
+      const path = tempPath('fallback.sock');
+      const listen = ['127.0.0.1:0', `unix:${path}`];
+      const proxy = await createProxy({ listen, backends: [(await startNamed('a')).address] });
+      onTestFinished(() => proxy.close());
+      const warnings: string[] = [];
+      proxy.on('warning', (message) => warnings.push(message));
+      const started = nextSession(proxy);
+      expect(proxy.accept).toBe('node');
+      for (const to of [portOf(proxy), path]) {
+        expect(String(await readAll((await connect(to)).end()))).toBe('a');
+      }
+      expect((await started).listener).toBe(`127.0.0.1:${portOf(proxy)}`);
+      expect(proxy.stats().listeners.map(({ opened }) => opened)).toEqual([1, 1]);
+      expect(warnings).toEqual([
+        expect.stringMatching(
+          /^Node accepts, .*fallback\.sock.*no hard links.*choose another folder/,
+        ),
+      ]);
+      await proxy.close();
+      expect(existsSync(path)).toBe(false);
+    },
+  );
+
+  it('says what to do when the loops were asked to accept', async () => {
+    failingLinks('EPERM');
+    const path = tempPath('asked.sock');
+    await expect(
+      startProxy('native', { listen: `unix:${path}`, backends: ['a:1'] }),
+    ).rejects.toThrow(
+      expect.objectContaining({
+        code: 'ERR_SPLICEWAY_LISTEN',
+        message: expect.stringMatching(
+          /asked\.sock: its file system has no hard links, .*; choose another folder, or accept auto or node$/,
+        ),
+        cause: expect.objectContaining({ code: 'EPERM', syscall: 'link' }),
+      }),
+    );
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('fails for any other reason that it cannot be taken from Node', async () => {
+    failingLinks('ENOSPC');
+    const listen = `unix:${tempPath('full.sock')}`;
+    await expect(createProxy({ listen, backends: ['a:1'] })).rejects.toMatchObject({
+      code: 'ERR_SPLICEWAY_LISTEN',
+      message: expect.stringContaining('the system says ENOSPC'),
+    });
   });
 });
 

@@ -17,9 +17,8 @@ describe.each(ways)('a policy written as a function, with %s', (way) => {
     const proxy = await startProxy(way, {
       backends: [a.address, { address: b.address, weight: 3 }],
       policy: (context) => {
-        // A look, so that the figures are those of now.
-        expect(context.backends).toHaveLength(2);
-        contexts.push(context);
+        // Copied, for they go on counting.
+        contexts.push({ ...context, backends: context.backends.map((shown) => ({ ...shown })) });
         return 1;
       },
     });
@@ -57,6 +56,34 @@ describe.each(ways)('a policy written as a function, with %s', (way) => {
     expect(String(await readAll(client.end()))).toBe('g');
     expect(tried).toEqual([[], [1], [1, 0]]);
     expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([1, 1, 0]);
+  });
+
+  it('sees the picks of a moment ago, so that it can spread a burst', async () => {
+    const down = await refusedAddress();
+    const echoes = [await startEcho(), await startEcho(), await startEcho()];
+    let shown: PickContext['backends'] = [];
+    const proxy = await startProxy(way, {
+      backends: [down, ...echoes.map(({ address }) => address)],
+      policy: ({ backends, tried }) => {
+        shown = backends;
+        const free = [...backends.keys()].filter((index) => !tried.has(index));
+        return free.reduce((best, index) => (openOf(index) < openOf(best) ? index : best));
+      },
+    });
+    const openOf = (index: number) => shown[index]?.open ?? 0;
+    const sockets = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const client = await connect(portOf(proxy));
+        client.write('x');
+        await readExactly(client, 1);
+        return client;
+      }),
+    );
+    // With nobody on its way to it any more, the one that is down has none.
+    expect(shown.map(({ open }) => open)).toEqual([0, 10, 10, 10]);
+    expect(proxy.stats().backends.map(({ opened }) => opened)).toEqual([0, 10, 10, 10]);
+    for (const client of sockets) client.destroy();
+    await until('the end of all sessions', () => shown.every(({ open }) => open === 0));
   });
 
   it('that wants none of the backends has the client disconnected', async () => {

@@ -1,7 +1,15 @@
-/** Events of the loops, read out of the words that they are made of. */
+/** Events of the loops: read out of the words that they are made of, and how many at a time. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { EVENT_WORDS, EventKind, EventWord } from '../src/engine/native/binding.js';
+import {
+  EVENT_WORDS,
+  EventKind,
+  EventWord,
+  type NativeBinding,
+  type NativeEngineBinding,
+} from '../src/engine/native/binding.js';
 import { EventRing } from '../src/engine/native/event-ring.js';
+import { NativeEngine } from '../src/engine/native/native-engine.js';
 import { until } from './helpers/deadline.js';
 import { collectUncaught } from './helpers/uncaught.js';
 
@@ -100,5 +108,84 @@ describe('the event ring', () => {
     expect(slots).toEqual([1, 2]);
     await until('the exceptions', () => uncaught.length === 2);
     expect(uncaught).toEqual([new Error('thrown at 1'), new Error('thrown at 2')]);
+  });
+});
+
+/** An engine whose loops do nothing but ring, and have so many full batches to tell. */
+function ringing(batches: number) {
+  let left = batches;
+  let ring = () => {};
+  const calls = { takes: 0, closes: 0, atClose: 0 };
+  const binding: Partial<NativeEngineBinding> = {
+    counters: () => new ArrayBuffer(1024),
+    sessionCounters: () => new ArrayBuffer(16),
+    maxSessions: () => 1,
+    drain: () => {},
+    takeEvents(into) {
+      calls.takes += 1;
+      if (left === 0) return 0;
+      left -= 1;
+      const count = into.length / EVENT_WORDS;
+      for (let at = 0; at < into.length; at += EVENT_WORDS) {
+        into[at + EventWord.kind] = EventKind.attemptFailed;
+        into[at + EventWord.slot] = -1;
+      }
+      return count;
+    },
+    close() {
+      calls.closes += 1;
+      calls.atClose = calls.takes;
+    },
+  };
+  // A function that returns an object is a constructor of it.
+  function Engine(_options: unknown, doorbell: () => void) {
+    ring = doorbell;
+    return binding;
+  }
+  const engine = new NativeEngine({ Engine } as unknown as NativeBinding, {
+    threads: 1,
+    listeners: 1,
+    backends: 1,
+    transfer: 'auto',
+    busyPollUs: 0,
+  });
+  return { engine, calls, ring: () => ring() };
+}
+
+describe('loops that have more to tell than JavaScript can hear', () => {
+  const BATCHES = 1000;
+
+  it('leave the event loop its turns, and are heard to the end', async () => {
+    const { calls, ring } = ringing(BATCHES);
+    ring();
+    for (let before = 0; before <= BATCHES; before = calls.takes) {
+      await turn();
+      expect(calls.takes).toBeGreaterThan(before);
+      expect(calls.takes).toBeLessThan(before + 10);
+    }
+    // The last one found nothing: nobody asks again before the doorbell rings.
+    await turn();
+    expect(calls.takes).toBe(BATCHES + 1);
+    ring();
+    await until('another look', () => calls.takes === BATCHES + 2);
+  });
+
+  it('are not heard the sooner for ringing again', async () => {
+    const { calls, ring } = ringing(BATCHES);
+    for (let rings = 0; rings < BATCHES; rings++) ring();
+    await turn();
+    expect(calls.takes).toBeGreaterThan(0);
+    expect(calls.takes).toBeLessThan(10);
+  });
+
+  it('are not asked any more once the engine is closed', async () => {
+    const { engine, calls, ring } = ringing(BATCHES);
+    ring();
+    await turn();
+    await engine.close();
+    expect(calls.atClose).toBeLessThan(10);
+    await turn();
+    await turn();
+    expect(calls).toEqual({ takes: calls.atClose, closes: 1, atClose: calls.atClose });
   });
 });

@@ -26,7 +26,8 @@ export interface ProxySettings {
   /**
    * Who accepts connections: `native` (the loops of the native engine, which then need no JavaScript for a client),
    * `node` (a `net.Server` that hands each one over), or `auto`: native with the native engine, but for a worker of
-   * `node:cluster`, which shares its listeners through Node. Default `auto`.
+   * `node:cluster`, which shares its listeners through Node, and for a unix listener on a file system without hard
+   * links, with a warning. Default `auto`.
    */
   accept?: AcceptChoice | undefined;
   /** Threads of the native engine, 1 to 256. Default `os.availableParallelism()`. */

@@ -5,31 +5,22 @@ import type { Client, Policy } from './policy.js';
 /** Asks a function of the user's for each pick. */
 export class CustomPolicy implements Policy {
   readonly #pick: PickFunction;
-  readonly #count: number;
-  readonly #backends: () => readonly PickBackend[];
+  readonly #backends: readonly PickBackend[];
 
-  /**
-   * @param count how many backends there are
-   * @param backends what they are at the moment of the call
-   */
-  constructor(pick: PickFunction, count: number, backends: () => readonly PickBackend[]) {
+  /** @param backends what the function is shown at each pick */
+  constructor(pick: PickFunction, backends: readonly PickBackend[]) {
     this.#pick = pick;
-    this.#count = count;
     this.#backends = backends;
   }
 
   /** @throws what the function throws, or SplicewayError `ERR_SPLICEWAY_INVALID_PICK` for what is no answer */
   pick(tried: ReadonlySet<number>, { client, listener }: Client): number | undefined {
-    const count = this.#count;
-    const read = this.#backends;
-    let backends: readonly PickBackend[] | undefined;
+    const backends = this.#backends;
+    const count = backends.length;
     const picked: unknown = this.#pick({
       client,
       listener,
-      get backends() {
-        backends ??= read();
-        return backends;
-      },
+      backends,
       // A copy: it grows with each pick, and a context may be kept.
       tried: new Set(tried),
     });

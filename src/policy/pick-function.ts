@@ -5,7 +5,10 @@ export interface PickBackend {
   /** Its name: the address as it was given, normalised. */
   readonly address: string;
   readonly weight: number;
-  /** Sessions that it has now. */
+  /**
+   * Clients that it has now: those that were picked for it and have neither failed to reach it nor left, so also
+   * those that are still connecting. Of the moment that it is read.
+   */
   readonly open: number;
 }
 
@@ -15,7 +18,7 @@ export interface PickContext {
   readonly client: { readonly address: string; readonly port: number };
   /** Address of the listener that took the client, or `handoff`. */
   readonly listener: string;
-  /** In the order of the options. Read from live counters when it is first looked at. */
+  /** In the order of the options. One frozen list for all picks; copy its figures to keep them. */
   readonly backends: readonly PickBackend[];
   /** Indexes of the backends that failed for this very client; empty at first. */
   readonly tried: ReadonlySet<number>;

@@ -26,17 +26,15 @@ export interface Policy {
  * Makes a policy.
  *
  * @param choice a name, or a function of the user's
- * @param weights one whole number from 1 to 1000 for each backend, in the order of the pool
- * @param backends what a function is shown of them, at the moment of the call
+ * @param backends in the order of the pool; their weights are whole numbers from 1 to 1000
  */
 export function createPolicy(
   choice: PolicyName | PickFunction,
-  weights: readonly number[],
-  backends: () => readonly PickBackend[],
+  backends: readonly PickBackend[],
 ): Policy {
-  if (typeof choice === 'function') return new CustomPolicy(choice, weights.length, backends);
+  if (typeof choice === 'function') return new CustomPolicy(choice, backends);
   switch (choice) {
     case 'round-robin':
-      return new RoundRobin(weights);
+      return new RoundRobin(backends.map(({ weight }) => weight));
   }
 }

@@ -1,6 +1,6 @@
 /** What is left to try for a client for whom the engine has tried every backend by itself. */
-import type { Route } from '../engine/engine.js';
 import type { Pool, PoolBackend } from './pool.js';
+import type { ClientRoute } from './route.js';
 import { waitAtMost } from './wait.js';
 
 /** For how long clients have been on their way who fail now. */
@@ -16,7 +16,7 @@ export interface CycleRouteOptions {
  * since it can have come get one more try, and so do those that have an address only now. A client that met the new
  * address already pays for it with a second attempt.
  */
-export class CycleRoute implements Route {
+export class CycleRoute implements ClientRoute {
   readonly #pool: Pool;
   readonly #options: CycleRouteOptions;
   #since = 0;
@@ -34,6 +34,9 @@ export class CycleRoute implements Route {
     }
     return this.#left.length === 0 ? undefined : this.#search(this.#left);
   }
+
+  /** The loops have picked for it, and nobody counted. */
+  end(): void {}
 
   async #search(left: PoolBackend[]): Promise<number | undefined> {
     for (let backend = left.shift(); backend !== undefined; backend = left.shift()) {

@@ -3,9 +3,10 @@ import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
 import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { ClientAddress, Route } from '../engine/engine.js';
+import type { ClientAddress } from '../engine/engine.js';
 import type { ProxyEvents } from './events.js';
 import type { ListenerAddress } from './listener.js';
+import type { ClientRoute } from './route.js';
 import type { Sessions } from './sessions.js';
 import type { Warnings } from './warnings.js';
 
@@ -32,7 +33,7 @@ export interface EntranceHost {
   /** Sessions alive now, also those that only the engine knows. */
   openSessions(): number;
   /** The policy, for one client. */
-  route(client: ClientAddress, listener: string): Route;
+  route(client: ClientAddress, listener: string): ClientRoute;
 }
 
 /** Who is to accept: the loops, where they can, unless something else was asked for. */
@@ -43,6 +44,14 @@ export function whoAccepts(
   if (native === undefined || accept === 'node') return 'node';
   // The workers of a cluster share their listeners, which belong to the primary process.
   return accept === 'auto' && cluster.isWorker ? 'node' : 'native';
+}
+
+/** Said at the start, when the loops were to accept, by default, and one unix listener cannot be given to them. */
+export function nodeAcceptsFor(path: string): string {
+  return (
+    `Node accepts, because the native engine cannot take the listener unix:${path} from it: its file system has no ` +
+    'hard links; choose another folder, or accept node'
+  );
 }
 
 /** Why a listener pauses when no descriptor can be had for another session. */

@@ -10,12 +10,25 @@ import { SplicewayError } from '../errors.js';
 export function listenError(name: string, cause: Error): SplicewayError {
   const { code = cause.name } = cause as NodeJS.ErrnoException;
   const isUnix = name.startsWith('unix:');
-  const advice = (isUnix ? unixAdvice : tcpAdvice)[code] ?? generalAdvice[code];
+  const advice = lacksHardLinks(cause)
+    ? hardLinkAdvice
+    : ((isUnix ? unixAdvice : tcpAdvice)[code] ?? generalAdvice[code]);
   const reason = advice ?? `the system says ${code}; check the address`;
   return new SplicewayError('ERR_SPLICEWAY_LISTEN', `cannot listen on ${name}: ${reason}`, {
     cause,
   });
 }
+
+/** Whether a unix listener cannot be taken from Node because of the file system that it is on. */
+export function lacksHardLinks(cause: unknown): cause is NodeJS.ErrnoException & { path: string } {
+  const { code = '', syscall } = (cause ?? {}) as NodeJS.ErrnoException;
+  // EPERM is what link(2) promises; file systems of virtual machines and containers have their own words.
+  return syscall === 'link' && ['EPERM', 'ENOTSUP', 'ENOSYS'].includes(code);
+}
+
+const hardLinkAdvice =
+  'its file system has no hard links, which the engine needs to take the listener from Node; ' +
+  'choose another folder, or accept auto or node';
 
 type Advice = Readonly<Record<string, string>>;
 
@@ -33,8 +46,6 @@ const unixAdvice: Advice = {
   EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
   ENOENT: 'the folder does not exist; create it first',
-  ENOTSUP:
-    'its file system has no hard links, which taking the listener from Node needs; choose another folder, or accept node',
   ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',
 };
 

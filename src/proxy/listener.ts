@@ -84,9 +84,8 @@ export class Listener {
   async openPaused(): Promise<void> {
     await this.open(true);
     // Node has looked for no client yet: there was no turn of the event loop since it began to listen.
-    if (this.pause()) return;
-    const code = this.#reserve < 0 ? getSystemErrorName(this.#reserve) : 'ENOTSUP';
-    const cause = Object.assign(new Error(`the listener cannot be detached (${code})`), { code });
+    const cause = this.#detach();
+    if (cause === undefined) return;
     this.close();
     throw listenError(formatAddress(this.#address), cause);
   }
@@ -113,15 +112,7 @@ export class Listener {
    * now. Never throws.
    */
   pause(): boolean {
-    const server = this.#server;
-    if (server === undefined) return true;
-    if (this.#reserve < 0) this.#reserve = this.#duplicateOf(server);
-    if (this.#reserve < 0) return false;
-    const file = server === this.#binder ? this.#file : undefined;
-    if (file === undefined) server.close();
-    else if (!file.keepWhile(() => server.close())) return false;
-    this.#server = undefined;
-    return true;
+    return this.#detach() === undefined;
   }
 
   /** Accepts again, first of all what queued meanwhile. */
@@ -148,6 +139,23 @@ export class Listener {
     }
     const reserve = this.#takeReserve();
     if (reserve >= 0) closeSync(reserve);
+  }
+
+  /** Closes the server and keeps its descriptor. Returns why that cannot be; nothing was closed then. */
+  #detach(): Error | undefined {
+    const server = this.#server;
+    if (server === undefined) return undefined;
+    if (this.#reserve < 0) this.#reserve = this.#duplicateOf(server);
+    if (this.#reserve < 0) {
+      const code = getSystemErrorName(this.#reserve);
+      return Object.assign(new Error(`the listener has no second descriptor (${code})`), { code });
+    }
+    const file = server === this.#binder ? this.#file : undefined;
+    const failure = file?.keepWhile(() => server.close());
+    if (failure !== undefined) return failure;
+    if (file === undefined) server.close();
+    this.#server = undefined;
+    return undefined;
   }
 
   #createServer(): Server {

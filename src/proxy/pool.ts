@@ -3,6 +3,7 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Address, BackendConfig } from '../config/types.js';
 import type { ResolvedAddress } from '../engine/engine.js';
+import type { PickBackend } from '../policy/pick-function.js';
 import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
@@ -39,6 +40,8 @@ export class PoolBackend {
   readonly weight: number;
   /** True for a DNS name, which may resolve to something else next time. */
   readonly isName: boolean;
+  /** On their way to it, or connected, as their routes say. */
+  clients = 0;
   readonly #address: Address;
   readonly #events: PoolEvents;
   readonly #lookup: Lookup;
@@ -192,6 +195,19 @@ export class Pool {
   /** The index of a backend by its normalised name, or -1. */
   indexOf(name: string): number {
     return this.backends.findIndex((backend) => backend.name === name);
+  }
+
+  /** What a policy is shown of them, with figures of the moment that they are read. */
+  shown(): readonly PickBackend[] {
+    const show = (backend: PoolBackend): PickBackend =>
+      Object.freeze({
+        address: backend.name,
+        weight: backend.weight,
+        get open() {
+          return backend.clients;
+        },
+      });
+    return Object.freeze(this.backends.map(show));
   }
 
   /**

@@ -10,18 +10,19 @@ import {
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
-import type { ClientAddress, Engine, ResolvedAddress, Route } from '../engine/engine.js';
+import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { checkOptions } from './check-options.js';
 import { emitSafely } from './emit.js';
-import { type Entrance, whoAccepts } from './entrance.js';
+import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
+import { lacksHardLinks } from './listen-error.js';
 import type { ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
 import { attemptError, resolveError, slowLookup } from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
-import { type Pick, PoolRoute } from './route.js';
+import { type ClientRoute, type Pick, PoolRoute } from './route.js';
 import type { Session } from './session.js';
 import { SessionEmitter } from './session-emitter.js';
 import { Sessions } from './sessions.js';
@@ -50,8 +51,9 @@ export class Proxy extends SessionEmitter {
   readonly #engineReason: string;
   readonly #policy: Policy;
   readonly #sessions: Sessions;
-  readonly #entrance: Entrance;
-  readonly #accept: 'native' | 'node';
+  readonly #makeNodeEntrance: () => Entrance;
+  #entrance: Entrance;
+  #accept: 'native' | 'node';
   readonly #warnings = new Warnings((message) => this.#warn(message));
   #closing: Promise<void> | undefined;
   #endDrain: (() => void) | undefined;
@@ -73,8 +75,7 @@ export class Proxy extends SessionEmitter {
       internals,
     );
     for (const { row, addresses } of this.#pool.backends) engine.setBackend(row, addresses);
-    const weights = config.backends.map(({ weight }) => weight);
-    this.#policy = createPolicy(config.policy, weights, () => this.stats().backends);
+    this.#policy = createPolicy(config.policy, this.#pool.shown());
     const timeouts = {
       connectMs: config.connectTimeoutMs,
       idleMs: config.idleTimeoutMs,
@@ -95,6 +96,7 @@ export class Proxy extends SessionEmitter {
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
     };
+    this.#makeNodeEntrance = () => new NodeEntrance(config.listen, chosen, host);
     this.#accept = whoAccepts(config, chosen);
     if (this.#accept === 'native' && native !== undefined) {
       this.#entrance = new NativeEntrance(config.listen, native, this.#policy.cycle(), {
@@ -105,7 +107,7 @@ export class Proxy extends SessionEmitter {
       });
       this.watchListeners((isHeard) => this.#entrance.observe(isHeard));
     } else {
-      this.#entrance = new NodeEntrance(config.listen, chosen, host);
+      this.#entrance = this.#makeNodeEntrance();
     }
     if (chosen.warning !== undefined) this.#warnings.say(chosen.warning);
   }
@@ -118,7 +120,7 @@ export class Proxy extends SessionEmitter {
       for (const { name } of await this.#pool.resolveAll(connectTimeoutMs)) {
         this.#warnings.say(slowLookup(name, connectTimeoutMs));
       }
-      await this.#entrance.open();
+      await this.#openEntrance();
     } catch (error) {
       await this.close();
       throw error;
@@ -128,6 +130,21 @@ export class Proxy extends SessionEmitter {
       this.#warnings.release();
       this.#entrance.observe(this.listenerCount('session') > 0);
     });
+  }
+
+  /** Leaves accepting to Node where the loops were to do it by default, and cannot have a unix listener. */
+  async #openEntrance(): Promise<void> {
+    try {
+      await this.#entrance.open();
+    } catch (error) {
+      const { cause } = error as Error;
+      if (this.#config.accept !== 'auto' || !lacksHardLinks(cause)) throw error;
+      this.#entrance.close();
+      this.#warnings.say(nodeAcceptsFor(cause.path));
+      this.#accept = 'node';
+      this.#entrance = this.#makeNodeEntrance();
+      await this.#entrance.open();
+    }
   }
 
   /** Which engine runs, and why. */
@@ -219,11 +236,11 @@ export class Proxy extends SessionEmitter {
     clearTimeout(timer);
   }
 
-  #policyRoute(client: ClientAddress, listener: string): Route {
+  #policyRoute(client: ClientAddress, listener: string): ClientRoute {
     return this.#route((tried) => this.#policy.pick(tried, { client, listener }));
   }
 
-  #route(pick: Pick): Route {
+  #route(pick: Pick): ClientRoute {
     return new PoolRoute(this.#pool, pick, this.#config.connectTimeoutMs);
   }
 

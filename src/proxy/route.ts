@@ -1,11 +1,17 @@
 /** The backends to try for one client. */
 import type { ResolvedAddress, Route } from '../engine/engine.js';
 import { throwLater } from './emit.js';
-import type { Pool } from './pool.js';
+import type { Pool, PoolBackend } from './pool.js';
 import { waitAtMost } from './wait.js';
 
 /** As `Policy.pick`, for one client. A route needs no more of a policy, and a named backend needs no policy at all. */
 export type Pick = (tried: ReadonlySet<number>) => number | undefined;
+
+/** The route of one session. */
+export interface ClientRoute extends Route {
+  /** The session has ended. */
+  end(): void;
+}
 
 /** What was known of a backend when it was tried. */
 interface Trial {
@@ -18,15 +24,16 @@ interface Trial {
  * Every backend once, in the order of the policy. When all have failed, names that now resolve to
  * other addresses get one more try: a backend that moved is the usual reason why none answers.
  */
-export class PoolRoute implements Route {
+export class PoolRoute implements ClientRoute {
   readonly #pool: Pool;
   readonly #pick: Pick;
   readonly #lookupLimitMs: number;
   readonly #tried = new Set<number>();
   readonly #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
-  /** The backend that was given last. */
-  #last: number | undefined;
+  /** The backend that was picked last: the client is on its way to it, or there. */
+  #current: PoolBackend | undefined;
+  #hasEnded = false;
 
   /** @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit */
   constructor(pool: Pool, pick: Pick, lookupLimitMs: number) {
@@ -38,13 +45,17 @@ export class PoolRoute implements Route {
   /** In the common case the answer is there at once, and no promise is made. */
   next(): number | undefined | Promise<number | undefined> {
     // Whoever asks again has failed at every address of the last one: it may have moved.
-    if (this.#last !== undefined) void this.#pool.backend(this.#last).resolve();
-    this.#last = undefined;
+    void this.#leave()?.resolve();
     const backend = this.#secondRound === undefined ? this.#pickSafely() : undefined;
     if (backend === undefined) return this.#nextOfSecondRound();
     this.#tried.add(backend);
-    const { addresses } = this.#pool.backend(backend);
+    const { addresses } = this.#enter(backend);
     return addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#leave();
   }
 
   /** A policy of the user's may throw. Its client gets no other backend, and the error is heard of. */
@@ -61,11 +72,22 @@ export class PoolRoute implements Route {
   #try(backend: number): number {
     const { addresses, generation, isName } = this.#pool.backend(backend);
     if (isName && addresses.length > 0) this.#trials.push({ backend, addresses, generation });
-    return this.#give(backend);
+    return backend;
   }
 
-  #give(backend: number): number {
-    this.#last = backend;
+  #enter(row: number): PoolBackend {
+    const backend = this.#pool.backend(row);
+    // A lookup may outlive the client.
+    if (this.#hasEnded) return backend;
+    backend.clients += 1;
+    this.#current = backend;
+    return backend;
+  }
+
+  #leave(): PoolBackend | undefined {
+    const backend = this.#current;
+    this.#current = undefined;
+    if (backend !== undefined) backend.clients -= 1;
     return backend;
   }
 
@@ -86,7 +108,9 @@ export class PoolRoute implements Route {
       // The failed attempt may have started a lookup already; its answer is as good as a new one.
       if (this.#pool.backend(backend).generation === generation) await this.#lookup(backend);
       const { addresses } = this.#pool.backend(backend);
-      if (!sameAddresses(before, addresses)) return this.#give(backend);
+      if (sameAddresses(before, addresses)) continue;
+      this.#enter(backend);
+      return backend;
     }
     return undefined;
   }

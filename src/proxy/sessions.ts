@@ -7,7 +7,6 @@ import type {
   Engine,
   EngineSession,
   ResolvedAddress,
-  Route,
   SessionObserver,
   SessionPlan,
   SessionTimeouts,
@@ -17,6 +16,7 @@ import { emitSafely } from './emit.js';
 import type { ProxyEvents } from './events.js';
 import { clientOf } from './observe.js';
 import type { Pool } from './pool.js';
+import type { ClientRoute } from './route.js';
 import { Session } from './session.js';
 
 export interface SessionsHost {
@@ -53,16 +53,17 @@ export class Sessions {
   start(
     socket: Socket,
     { row, listener }: Origin,
-    makeRoute: (client: ClientAddress) => Route,
+    makeRoute: (client: ClientAddress) => ClientRoute,
   ): Session {
     const client = clientOf(socket);
     const session = this.#make(client, listener);
+    const route = makeRoute(client);
     const engineSession = this.#host.engine.connect({
       client: socket,
       listener: row,
-      route: makeRoute(client),
+      route,
       timeouts: this.#host.timeouts,
-      observer: this.#observe(session),
+      observer: this.#observe(session, route),
     });
     this.#begin(session, engineSession);
     return session;
@@ -73,11 +74,11 @@ export class Sessions {
     engineSession: EngineSession,
     listener: string,
     client: ClientAddress,
-    route: Route,
+    route: ClientRoute,
   ): SessionPlan {
     const session = this.#make(client, listener);
     this.#begin(session, engineSession);
-    return { route, observer: this.#observe(session) };
+    return { route, observer: this.#observe(session, route) };
   }
 
   /** A session that cannot be started leaves no gap in the numbers. */
@@ -92,12 +93,15 @@ export class Sessions {
     emitSafely(this.#host.emitter, 'session', session);
   }
 
-  #observe(session: Session): SessionObserver {
+  #observe(session: Session, route: ClientRoute): SessionObserver {
     return {
       onAttemptFailed: (backend, address, code) =>
         this.#host.onAttemptFailed(backend, address, code),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
-      onClose: (reason, error) => this.#closed(session, reason, error),
+      onClose: (reason, error) => {
+        route.end();
+        this.#closed(session, reason, error);
+      },
     };
   }
 

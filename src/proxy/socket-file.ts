@@ -51,26 +51,26 @@ export class SocketFile {
    * it closes, so the file gets a second name before and the first one back after. A client that comes in
    * the microseconds between finds no file.
    *
-   * @returns false when the file cannot have a second name, as when somebody removed it; nothing was closed then
+   * @returns why the file cannot have a second name, as when somebody removed it; nothing was closed then
    */
-  keepWhile(close: () => void): boolean {
+  keepWhile(close: () => void): Error | undefined {
     const second = `${this.#path}.${randomBytes(8).toString('hex')}`;
     try {
       // Fails when the name exists, so whatever is removed below is this link.
       linkSync(this.#path, second);
-    } catch {
-      return false;
+    } catch (error) {
+      return error as Error;
     }
     close();
     attempt(() => linkSync(second, this.#path));
     attempt(() => rmSync(second));
-    return true;
+    return undefined;
   }
 
   /** Closes the server that bound the path, and removes the file unless another one has taken its place. */
   closeFor(close: () => void): void {
     const isForeign = this.#identity !== this.#current();
-    if (!isForeign || !this.keepWhile(close)) close();
+    if (!isForeign || this.keepWhile(close) !== undefined) close();
     this.remove();
   }
 

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 
-#include "unique_fd.h"
+#include "sys/unique_fd.h"
 
 namespace load {
+
+using spliceway::UniqueFd;
 
 /// One small message to the echo server and back, on one session, without blocking.
 class Exchange {

@@ -12,7 +12,7 @@
 
 #include "protocol.h"
 #include "sockets.h"
-#include "unique_fd.h"
+#include "sys/unique_fd.h"
 
 namespace load {
 namespace {

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "unique_fd.h"
+#include "sys/unique_fd.h"
 
 namespace load {
+
+using spliceway::UniqueFd;
 
 /// An IPv4 address, from text such as 127.0.0.1; nothing when it is none.
 std::optional<sockaddr_in> ParseAddress(const char* host, uint16_t port);

@@ -11,9 +11,12 @@ import { onLoopback } from './workload.js';
 
 export const needsLoadProgram = { 'g++': 'g++' };
 
+/** What the program shares with the data plane: the owner of a descriptor. */
+const core = path.join('native', 'core');
 const flags = [
   ...['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti'],
   ...['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Werror'],
+  `-I${inRoot(core)}`,
 ];
 
 /** @returns {Promise<string>} the program */
@@ -21,7 +24,7 @@ async function build() {
   const folder = inRoot('build', 'bench');
   const program = path.join(folder, 'load');
   const stamp = `${program}.stamp`;
-  const sources = listFiles([path.join('scripts', 'bench', 'load')]);
+  const sources = listFiles([path.join('scripts', 'bench', 'load'), path.join(core, 'sys')]);
   const hash = contentHash(sources, flags);
   if (existsSync(program) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) {
     return program;

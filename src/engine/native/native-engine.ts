@@ -29,6 +29,9 @@ import { nameOfError } from './system-error.js';
 import { type TakenSocket, takeSockets } from './take-socket.js';
 import { Waitable } from './waitable.js';
 
+/** As many as other work of the program is to wait for: full, they are a thousand events. */
+const BATCHES_PER_TURN = 4;
+
 /** A client that has no IP address came to a unix listener. */
 const NOWHERE = { address: '', port: 0 };
 
@@ -46,6 +49,8 @@ export class NativeEngine implements AcceptingEngine {
   readonly #backends: (readonly ResolvedAddress[])[] = [];
   readonly #outbox = new Outbox(() => this.#settle());
   #acceptHost: AcceptHost | undefined;
+  /** While there are events to take: one look at them in each turn of the event loop, however often the bell rings. */
+  #nextLook: NodeJS.Immediate | undefined;
   /** Of `#sessions`. */
   #alive = 0;
   /** What keeps the process alive: the sessions, and the loops while they accept. */
@@ -205,14 +210,26 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   #onDoorbell(): void {
+    // Not in this very call: Node-API hands over the rings that come meanwhile before it returns to the event loop.
+    this.#nextLook ??= setImmediate(() => {
+      this.#nextLook = undefined;
+      // The doorbell stays silent until the queue has been emptied, so nobody else would ask for the rest.
+      if (this.#takeEvents()) this.#onDoorbell();
+    });
+  }
+
+  /** True when there may be more. */
+  #takeEvents(): boolean {
     let more = true;
-    while (more && !this.#closed.isDone) {
+    for (let batch = 0; more && batch < BATCHES_PER_TURN; batch++) {
+      if (this.#closed.isDone) return false;
       // Few enough for the first client of a crowd not to wait for the last one's pick.
       this.#sessionHost.picks.hold(() => {
         more = this.#events.take((event) => this.#onEvent(event));
       });
       this.#settle();
     }
+    return more;
   }
 
   #onEvent(event: NativeEvent): void {

@@ -1,0 +1,90 @@
+/** Signals: the first one drains, the second one stops at once. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { RunningCommand } from './helpers/cli.js';
+import { client, nextText, startGreeter } from './helpers/greeters.js';
+
+describe('spliceway serve, signalled,', () => {
+  it('drains at the first signal: no new client, and the live one finishes', async () => {
+    await using command = new RunningCommand([
+      ...[
+        '--listen',
+        '127.0.0.1:0',
+        '--backend',
+        await startGreeter('a'),
+        '--log-format',
+        'pretty',
+      ],
+    ]);
+    const port = await command.port();
+    const socket = await client(port);
+    expect(await nextText(socket)).toBe('a\n');
+    command.kill('SIGTERM');
+    await command.waitFor('stderr', /waiting up to 30s for 1 session to finish/);
+    const late = connect(port, '127.0.0.1');
+    const [error] = (await once(late, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNREFUSED');
+    socket.write('still here');
+    expect(await nextText(socket)).toBe('still here');
+    socket.end();
+    expect(await command.ended()).toMatchObject({ status: 0 });
+  });
+
+  // Two SIGTERM are two, however close: only Ctrl+C is ever doubled by accident.
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'stops at once at a second signal, %s',
+    async (second) => {
+      await using command = new RunningCommand([
+        ...[
+          '--listen',
+          '127.0.0.1:0',
+          '--backend',
+          await startGreeter('a'),
+          '--drain-timeout',
+          '1h',
+        ],
+      ]);
+      const socket = await client(await command.port());
+      await nextText(socket);
+      command.kill('SIGTERM');
+      await command.waitFor('stderr', /waiting up to 1h/);
+      command.kill(second);
+      expect(await command.ended()).toMatchObject({ status: 0 });
+      expect(command.stderr).toContain(`${second}: stopping at once`);
+    },
+  );
+
+  it('takes one Ctrl+C that arrives twice, as it can under npm, for one', async () => {
+    await using command = new RunningCommand([
+      ...['--listen', '127.0.0.1:0', '--backend', await startGreeter('a')],
+    ]);
+    const socket = await client(await command.port());
+    await nextText(socket);
+    command.kill('SIGINT');
+    command.kill('SIGINT');
+    await command.waitFor('stderr', /waiting up to 30s/);
+    socket.write('still here');
+    expect(await nextText(socket)).toBe('still here');
+    socket.end();
+    expect(await command.ended()).toMatchObject({ status: 0 });
+    expect(command.stderr).not.toContain('stopping at once');
+  });
+
+  it('stops when the drain timeout is over', async () => {
+    await using command = new RunningCommand([
+      ...[
+        '--listen',
+        '127.0.0.1:0',
+        '--backend',
+        await startGreeter('a'),
+        '--drain-timeout',
+        '50ms',
+      ],
+    ]);
+    const socket = await client(await command.port());
+    await nextText(socket);
+    command.kill('SIGTERM');
+    expect(await command.ended()).toMatchObject({ status: 0 });
+  });
+});

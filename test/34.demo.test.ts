@@ -1,0 +1,77 @@
+/** The demonstration that runs when no backend is given. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { verdict } from '../src/cli/demo.js';
+import { RunningCommand } from './helpers/cli.js';
+
+describe('spliceway with no backend is a demonstration', () => {
+  it('shows four clients taking turns, then live figures, and stays up', async () => {
+    await using command = new RunningCommand(['--listen', '127.0.0.1:0']);
+    const port = await command.port();
+    await command.waitFor(
+      'stdout',
+      /^sessions \d+ \(\d+ open\) \| up .* \| down .* \| turns A 2, B 2$/m,
+    );
+    const answers = [...command.stdout.matchAll(/client \d: (backend [AB]: hello .*)/g)];
+    expect(answers.map(([, answer]) => answer)).toEqual([
+      'backend A: hello from client 1',
+      'backend B: hello from client 2',
+      'backend A: hello from client 3',
+      'backend B: hello from client 4',
+    ]);
+    expect(command.stdout).toContain(
+      'spliceway --listen 127.0.0.1:5555 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307',
+    );
+    const guest = connect(port, '127.0.0.1').setEncoding('utf8');
+    guest.end('me too\n');
+    const [answer] = (await once(guest, 'data')) as [string];
+    expect(answer).toMatch(/^backend [AB]: me too\n$/);
+    command.kill('SIGINT');
+    expect(await command.ended()).toMatchObject({ status: 0 });
+  });
+
+  it('stays up when the reader of its output leaves', async () => {
+    await using command = new RunningCommand(['--listen', '127.0.0.1:0', '--log-level', 'info']);
+    await command.port();
+    command.closeStdout();
+    await command.waitFor('stderr', /engine/);
+    command.kill('SIGTERM');
+    expect(await command.ended()).toMatchObject({ status: 0 });
+  });
+
+  it.each([
+    ['', 'spliceway --listen 127.0.0.1:6000'],
+    ['start', 'npm start -- --listen 127.0.0.1:6000'],
+  ])('says how to choose another port when its own is taken (%s)', async (script, advice) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const listener = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using command = new RunningCommand(['--listen', listener], {
+      npm_lifecycle_event: script,
+    });
+    const { status, stdout, stderr } = await command.ended();
+    server.close();
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/in use.* \(ERR_SPLICEWAY_LISTEN\)/);
+    // Alone on its line: to be copied as it is.
+    expect(stderr.split('\n')).toContain(`  ${advice}`);
+    expect(stderr.match(/ERR_SPLICEWAY_LISTEN/g)).toHaveLength(1);
+  });
+
+  it('names the address that it really listens on', async () => {
+    await using command = new RunningCommand(['--listen', '127.0.0.2:0']);
+    const [, host, port] = await command.waitFor('stdout', /^listening on (.*):(\d+)$/m);
+    await command.waitFor('stdout', new RegExp(`a line at a time: {2}nc ${host} ${port}$`, 'm'));
+    expect(host).toBe('127.0.0.2');
+  });
+
+  it.each([
+    [['A', 'B', 'A', 'B'], 'They took turns.'],
+    [['A', 'A', 'B', 'A'], 'All were answered, though not in strict turns.'],
+    [['A', undefined, 'A', undefined], '2 of 4 clients got no answer: see the log.'],
+  ])('says what came of it: %j', (turns, words) => {
+    expect(verdict(turns)).toBe(words);
+  });
+});

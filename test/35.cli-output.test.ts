@@ -1,0 +1,91 @@
+/** What the command writes: errors, log lines and figures. */
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { formatBytes } from '../src/cli/live-line.js';
+import { LogDestination } from '../src/cli/log-destination.js';
+import { RateLimit } from '../src/cli/rate-limit.js';
+import { printError } from '../src/cli/status.js';
+import { tempPath } from './helpers/temp.js';
+
+describe('printError', () => {
+  it('shows the stack of an error that nobody foresaw, and asks to report it', () => {
+    const written: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      written.push(String(text));
+      return true;
+    });
+    printError(new TypeError('x is not a function'));
+    vi.restoreAllMocks();
+    expect(written.join('')).toMatch(/TypeError: x is not a function\n\s+at .*35\.cli-output/);
+    expect(written.join('')).toContain('please report it');
+  });
+});
+
+describe('LogDestination', () => {
+  it('goes on where a full disk has room again, on a line of its own', () => {
+    const path = tempPath('log');
+    const writable = openSync(path, 'a');
+    const destination = new LogDestination(writable);
+    destination.write('one\n');
+    // Closed, as any other failure.
+    closeSync(writable);
+    destination.write('lost\n');
+    expect(openSync(path, 'a')).toBe(writable);
+    destination.write('two\n');
+    closeSync(writable);
+    expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
+  });
+});
+
+describe('RateLimit', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('writes the first event at once, and then one line an interval for all that came', () => {
+    const lines: string[] = [];
+    const limit = new RateLimit(1000);
+    const event = (key: string, text: string) =>
+      limit.report(key, (count) => lines.push(`${key} ${text} ${count}`));
+    event('a', '1');
+    event('a', '2');
+    event('a', '3');
+    event('b', '1');
+    expect(lines).toEqual(['a 1 1', 'b 1 1']);
+    vi.advanceTimersByTime(1000);
+    expect(lines).toEqual(['a 1 1', 'b 1 1', 'a 3 2']);
+    event('a', '4');
+    event('b', '2');
+    expect(lines.slice(3)).toEqual(['b 2 1']);
+    vi.advanceTimersByTime(1000);
+    expect(lines.slice(4)).toEqual(['a 4 1']);
+    vi.advanceTimersByTime(10_000);
+    expect(lines).toHaveLength(5);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('writes what is held when it is flushed', () => {
+    const counts: number[] = [];
+    const limit = new RateLimit(1000);
+    for (let event = 0; event < 5; event++) limit.report('a', (count) => counts.push(count));
+    limit.flush();
+    expect(counts).toEqual([1, 4]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('formatBytes', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [1536, '1.5 KiB'],
+    [1024 ** 2, '1.0 MiB'],
+    [20 * 1024 ** 3, '20.0 GiB'],
+  ])('writes %d as %s', (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
+  });
+});
