@@ -353,7 +353,7 @@ bool Worker::TryBackend(Session& session) {
 
 /// The next row of the cycle that this session has not tried; so the sessions of a backend that is
 /// down are spread over the others as the cycle spreads them.
-bool Worker::PickNext(Session& session) {
+bool Worker::PickNext(Session& session) const {
   Route& route = session.route;
   const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;

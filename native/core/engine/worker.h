@@ -168,7 +168,7 @@ class Worker final : private EventHandler,
   void PickFirst(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
-  [[nodiscard]] bool PickNext(Session& session);
+  [[nodiscard]] bool PickNext(Session& session) const;
   void AskOwner(Session& session);
 
   void OnAttemptFailed(Session& session, int error) override;
