@@ -166,6 +166,9 @@ EVERY_TRANSFER_TEST("low-water mark: the end of a stream is passed on at once") 
   std::string got;
   CHECK_EQUAL(ReadToTheEnd(stream.harness, stream.backend, got), 0);
   CHECK_EQUAL(got, "end");
+  // And the source is looked at no more, however long the answer takes.
+  for (int turn = 0; turn < 5; ++turn) stream.Turn("");
+  CHECK_EQUAL(stream.harness.sessions_with_time_out(), 0);
 }
 
 }  // namespace

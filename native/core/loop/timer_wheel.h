@@ -23,15 +23,15 @@ class Timer : private ListLink {
   std::uint64_t due_ = 0;  // in ticks
 };
 
-/// A hierarchical timer wheel: four levels of 64 slots with 10 ms ticks, so time-outs from 10 ms to
-/// 46 hours; longer ones are kept at the far end and put back. Arming and disarming take constant
-/// time and no system call.
+/// A hierarchical timer wheel: four levels of 64 slots with ticks of a millisecond, so time-outs up
+/// to 4.6 hours; longer ones are kept at the far end and put back. Arming and disarming take
+/// constant time and no system call.
 ///
 /// Algorithm: G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987,
 /// scheme 7. One thread only.
 class TimerWheel {
  public:
-  /// Coarse on purpose: nobody tells a connect time-out of 5 s from one of 5.01 s.
+  /// As fine as epoll_wait can wait, for the looks at streams (see `LowWaterMark`).
   static constexpr std::uint64_t kTickMs = 1;
 
   explicit TimerWheel(std::uint64_t now_ms) : now_(now_ms / kTickMs) {}

@@ -75,7 +75,9 @@ class Relay {
   [[nodiscard]] std::size_t held() const { return pending_.size() + (pipe_ ? pipe_->held : 0); }
   /// The source may hold bytes that are not reported: call `Pump` in each millisecond, with it
   /// ready.
-  [[nodiscard]] bool marked() const { return mark_.raised(); }
+  [[nodiscard]] bool marked() const {
+    return mark_.raised() && state_ == State::kOpen && !source_ended_;
+  }
   /// Moves, or may move, much.
   [[nodiscard]] bool streams(Transfer transfer) const {
     return bulk_ || transfer == Transfer::kSplice;
