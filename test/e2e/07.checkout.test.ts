@@ -42,7 +42,8 @@ describeWhere(hasGit && canBeCloned, `to run: ${remedy}`, 'a fresh clone', () =>
     const job = keep(checkout.npm(...start));
     await job.waitFor(liveFigures, 20_000);
     expect(await job.terminate()).toBe(0);
-    expect(job.output).toContain('SIGTERM: stopping');
+    // A client of the demonstration may still be on its way out.
+    expect(job.output).toMatch(/SIGTERM: (stopping|accepting no more)/);
   });
 
   test('npm run build makes addon and TypeScript, and no prebuilt addons', {
