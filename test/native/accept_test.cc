@@ -22,13 +22,6 @@ namespace {
 
 using Kind = SessionEvent::Kind;
 
-std::uint16_t LocalPort(const UniqueFd& fd) {
-  SocketAddress local;
-  local.length = sizeof local.storage;
-  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length);
-  return local.port();
-}
-
 /// A client and what the backend has accepted for it.
 struct Conversation {
   UniqueFd client;
@@ -143,10 +136,7 @@ TEST(
     "back") {
   const Listener backend = ListenTcp();
   EngineHarness engine(2);
-  engine->Observe(false);
-  engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
-  const SocketAddress address = engine.Listen();
+  const SocketAddress address = engine.ListenFor(backend);
   const std::string up = Pattern(100'000, 1);
   const std::string down = Pattern(200'000, 2);
   for (int round = 0; round < 10; ++round) {
@@ -186,10 +176,7 @@ TEST("accept: a slot that is used again begins with its counters at zero") {
   const DescriptorLimitScope few(100);
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Observe(false);
-  engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
-  const SocketAddress address = engine.Listen();
+  const SocketAddress address = engine.ListenFor(backend);
   for (int round = 0; round < 3; ++round) {
     Conversation both = Converse(address, backend);
     WriteSome(both.client.get(), "12345");
@@ -261,10 +248,7 @@ TEST("accept: a client who is on the way to another loop while the engine stops 
 TEST("accept: descriptors come back exactly when sessions end") {
   const Listener backend = ListenTcp();
   EngineHarness engine(2);
-  engine->Observe(false);
-  engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
-  const SocketAddress address = engine.Listen();
+  const SocketAddress address = engine.ListenFor(backend);
   const std::size_t before = OpenDescriptors();
   std::vector<Conversation> held;
   for (int index = 0; index < 10; ++index) held.push_back(Converse(address, backend));

@@ -75,10 +75,7 @@ TEST("drain: sessions that end while it begins do not let it be forgotten, nor t
   for (int round = 0; round < 100; ++round) {
     const Listener backend = ListenTcp();
     EngineHarness engine(2);
-    engine->Observe(false);
-    engine->SetBackend(0, {backend.address});
-    engine->SetCycle({0});
-    const SocketAddress address = engine.Listen();
+    const SocketAddress address = engine.ListenFor(backend);
     std::vector<UniqueFd> clients;
     std::vector<UniqueFd> served;
     for (int index = 0; index < 2; ++index) {
@@ -151,10 +148,7 @@ TEST("drain: a paused listener closes too, and the clients who wait there are le
   const DescriptorLimitScope few(100);
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Observe(false);
-  engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
-  const SocketAddress address = engine.Listen();
+  const SocketAddress address = engine.ListenFor(backend);
   std::vector<UniqueFd> clients;
   std::vector<UniqueFd> served;
   for (std::size_t index = 0; index < engine->max_sessions(); ++index) {

@@ -33,6 +33,13 @@ SocketAddress EngineHarness::Listen(const ListenerOptions& options) {
   return listener.address;
 }
 
+SocketAddress EngineHarness::ListenFor(const Listener& backend) {
+  engine_->Observe(false);
+  engine_->SetBackend(0, {backend.address});
+  engine_->SetCycle({0});
+  return Listen();
+}
+
 void EngineHarness::TakeEvents() {
   std::array<SessionEvent, 64> batch;
   std::size_t taken = 0;
@@ -78,6 +85,13 @@ std::size_t EngineHarness::FreeSlots() {
   while (const std::optional<std::uint32_t> slot = engine_->TakeSlot()) slots.push_back(*slot);
   for (const std::uint32_t slot : slots) engine_->ReleaseSlot(slot);
   return slots.size();
+}
+
+std::uint16_t LocalPort(const UniqueFd& fd) {
+  SocketAddress local;
+  local.length = sizeof local.storage;
+  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length);
+  return local.port();
 }
 
 UniqueFd ConnectTo(const SocketAddress& address) {

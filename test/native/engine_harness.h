@@ -33,6 +33,9 @@ class EngineHarness {
   /// Opens a listening socket for the engine and returns its address.
   SocketAddress Listen(const ListenerOptions& options = {});
 
+  /// The same, for clients who all go to `backend`, the engine's first, and are not reported.
+  SocketAddress ListenFor(const Listener& backend);
+
   /// Takes the events that are there.
   void TakeEvents();
   /// Collects events until `count` of `kind` have come.
@@ -57,6 +60,8 @@ class EngineHarness {
   std::unique_ptr<Engine> engine_;
 };
 
+/// The port of this end.
+std::uint16_t LocalPort(const UniqueFd& fd);
 /// A TCP connection to `address`, or an invalid descriptor and errno's number in errno.
 UniqueFd ConnectTo(const SocketAddress& address);
 /// Takes the next connection of a backend; waits for it.

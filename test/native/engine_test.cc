@@ -140,10 +140,7 @@ TEST("rule 11: a splice into a socket that is gone does not end the process by S
 TEST("engine: what a child still holds of a session that ended does not disturb the next one") {
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Observe(false);
-  engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
-  const SocketAddress address = engine.Listen();
+  const SocketAddress address = engine.ListenFor(backend);
   UniqueFd client = ConnectTo(address);
   UniqueFd served = AwaitClient(backend);
   WriteSome(client.get(), "x");

@@ -18,13 +18,6 @@ namespace {
 
 using Kind = SessionEvent::Kind;
 
-std::uint16_t LocalPort(const UniqueFd& fd) {
-  SocketAddress local;
-  local.length = sizeof local.storage;
-  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length);
-  return local.port();
-}
-
 /// Failed attempts that were collected for a backend.
 std::int32_t Failures(const EngineHarness& engine, std::int32_t backend) {
   std::int32_t sum = 0;
