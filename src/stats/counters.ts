@@ -16,7 +16,7 @@ export const Counter = {
   opened: 0,
   /** Sessions alive now. */
   open: 1,
-  /** Listener: sessions that found no backend. Backend: connection attempts that failed. */
+  /** Listener: sessions that found no backend. Backend: clients that it failed, at all of its addresses. */
   failed: 2,
   bytesUpstream: 3,
   bytesDownstream: 4,

@@ -35,7 +35,7 @@ Harness::Harness(const Options& options)
                          .transfer = options.transfer,
                          .now_ms = 0},
                .owner = *this,
-               .postponed = postponed_,
+               .shortage = shortage_,
                .counters = counters_,
                .writer = 0,
                .first_ephemeral_port = sys::FirstEphemeralPort()} {}
@@ -47,6 +47,7 @@ Harness::~Harness() {
 }
 
 Session& Harness::Start(UniqueFd client, const std::string& prefix) {
+  loop_->RefreshNow();  // As a loop does when a command comes.
   const auto slot = static_cast<std::uint32_t>(sessions_.size());
   sessions_.push_back(std::make_unique<Session>());
   sessions_.back()->Begin({.slot = slot,

@@ -66,7 +66,7 @@ class Harness final : public SessionOwner, private Timer {
 
   Options options_;
   Counters counters_{1, 1, 1, 16};
-  std::atomic<std::size_t> postponed_{0};
+  Shortage shortage_;
   std::unique_ptr<EventLoop> loop_;
   PipePool pipes_;
   std::vector<std::byte> scratch_;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -70,6 +71,34 @@ TEST("event loop: a ready entry runs once a turn, and again only when it asks") 
   loop->RunOnce();
   loop->RunOnce();
   CHECK_EQUAL(chore.runs, 3);
+}
+
+TEST("event loop: a turn begins no entry beyond its cost, and those without a turn come first") {
+  struct Stream final : ReadyEntry {
+    EventLoop* loop = nullptr;
+    std::vector<int>* order = nullptr;
+    int name = 0;
+    std::size_t OnReady() override {
+      order->push_back(name);
+      loop->Enqueue(*this);
+      return 3 << 20;
+    }
+  };
+  const std::unique_ptr<EventLoop> loop = MakeLoop();
+  std::vector<int> order;
+  std::array<Stream, 5> streams;
+  for (int name = 0; name < 5; ++name) {
+    Stream& stream = streams[static_cast<std::size_t>(name)];
+    stream.loop = loop.get();
+    stream.order = &order;
+    stream.name = name;
+    loop->Enqueue(stream);
+  }
+  for (std::size_t turn = 1; turn <= 5; ++turn) {
+    loop->RunOnce();
+    CHECK_EQUAL(order.size(), 2 * turn);  // Of three mebibytes each, with four allowed.
+  }
+  CHECK(order == (std::vector<int>{0, 1, 2, 3, 4, 0, 1, 2, 3, 4}));
 }
 
 TEST("event loop: events of a registration that was forgotten are dropped, also those in hand") {

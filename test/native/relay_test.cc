@@ -228,6 +228,34 @@ TEST("rule 8: messages go before streams") {
   CHECK_EQUAL(order.empty() ? 0 : order[0], 1);
 }
 
+TEST("rule 8: what has streamed and ended is no stream any more") {
+  Harness harness({.transfer = ::spliceway::Transfer::kAuto});
+  Pair client = TcpPair({.near_receive_buffer = 4 << 20});
+  Pair backend = TcpPair({.peer_receive_buffer = 4 << 20, .near_send_buffer = 4 << 20});
+  Pair other_client = TcpPair();
+  Pair other_backend = TcpPair();
+  const int uploader = client.near.get();
+  const int other = other_backend.near.get();
+  harness.Join(std::move(client.near), std::move(backend.near));
+  const std::string text = Pattern(1 << 20);
+  CHECK(Transfer(harness, client.peer, backend.peer, text, text.size(), "the upload") == text);
+  EndStream(client.peer);
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, backend.peer, got), 0);
+  harness.Join(std::move(other_client.near), std::move(other_backend.near));
+  harness.RunFor(20);
+  std::vector<int> answered;
+  const HookScope hooks({.send = [&](int fd) {
+    if (fd == uploader || fd == other) answered.push_back(fd);
+    return 0;
+  }});
+  // Ready in this order, in one turn.
+  WriteSome(backend.peer.get(), "stored");
+  WriteSome(other_client.peer.get(), "hello");
+  harness.RunUntil([&] { return answered.size() == 2; }, "both");
+  CHECK_EQUAL(answered.empty() ? -1 : answered[0], uploader);
+}
+
 EVERY_TRANSFER_TEST("rule 8: a source that gives next to nothing at each read has turns, too") {
   Harness harness({.transfer = transfer});
   Pair client = UnixPair();
@@ -254,10 +282,17 @@ TEST("relay: a kernel that has no memory for the sink is asked again") {
   Pair backend = TcpPair();
   const int sink = backend.near.get();
   harness.Join(std::move(client.near), std::move(backend.near));
+  harness.RunFor(20);
   int sends = 0;
   const HookScope hooks({.send = [&](int fd) { return fd == sink && ++sends <= 2 ? ENOBUFS : 0; }});
-  CHECK_EQUAL(Transfer(harness, client.peer, backend.peer, "hello", 5, "the bytes"), "hello");
-  CHECK_EQUAL(sends, 3);
+  WriteSome(client.peer.get(), "hello");
+  harness.RunUntil([&] { return sends == 1; }, "the first refusal");
+  // What happens meanwhile must not make it forget to ask again.
+  CHECK_EQUAL(Transfer(harness, backend.peer, client.peer, "other way", 9, "an answer"),
+              "other way");
+  CHECK_EQUAL(Transfer(harness, client.peer, backend.peer, " again", 11, "the bytes"),
+              "hello again");
+  CHECK(sends >= 3);
   CHECK_EQUAL(harness.closed, 0);
 }
 

@@ -269,7 +269,7 @@ TEST("route: addresses that are published during an attempt neither take its bla
   engine.Stop();
 }
 
-TEST("route: a new table is used for the clients that come once the loop has it") {
+TEST("route: a new table is used for the clients that come after it") {
   const Listener a = ListenTcp();
   const Listener b = ListenTcp();
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});

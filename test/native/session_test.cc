@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "every_transfer.h"
 #include "faults.h"
 #include "harness.h"
 #include "sys/sys.h"
@@ -247,6 +248,42 @@ TEST("idle time-out: a quiet session is closed cleanly, and activity puts that o
   CHECK(sys::NowMs() - start >= 4 * 60 + 150 - 10);
   CHECK_EQUAL(got, "xxxx");
   CHECK(harness.reason == CloseReason::kIdleTimeout);
+}
+
+EVERY_TRANSFER_TEST("idle time-out: what comes in the turn in which it is due counts") {
+  std::uint64_t now_us = 1'000'000'000;
+  const HookScope hooks({.now_us = [&] { return now_us; }});
+  Harness harness({.timeouts = {.idle_ms = 150}, .transfer = transfer});
+  const Joined joined(harness);
+  for (int turn = 0; turn < 10; ++turn) {
+    WriteSome(joined.client.get(), "x");
+    now_us += 400'000;
+    harness.RunOnce();
+  }
+  CHECK_EQUAL(harness.closed, 0);
+  CHECK_EQUAL(harness.session_counters().bytes_upstream.value(), 10U);
+}
+
+TEST("idle time-out: those of many sessions share a wake-up") {
+  std::uint64_t now_us = 1'000'000'000;
+  int sleeps = 0;
+  const HookScope hooks({.now_us = [&] { return now_us; },
+                         .wait =
+                             [&](int timeout_ms) {
+                               if (timeout_ms <= 0) return;
+                               ++sleeps;
+                               now_us += static_cast<std::uint64_t>(timeout_ms) * 1000;
+                             }});
+  Harness harness(WithTimeouts({.idle_ms = 150}));
+  std::vector<Joined> joined;
+  for (int index = 0; index < 16; ++index) {
+    joined.emplace_back(harness);
+    now_us += 1000;
+  }
+  harness.RunUntil([&] { return harness.closed > 0; }, "the first");
+  const int before = sleeps;
+  harness.RunUntil([&] { return harness.closed == 16; }, "the last");
+  CHECK(sleeps - before <= 4);
 }
 
 TEST(

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -91,6 +92,8 @@ TEST("shortage: at the limit of sessions accepting pauses without spinning; no c
 TEST("shortage: sessions that end make accepting go on at once, before the next retry") {
   Small small(1);
   EngineHarness& engine = *small.engine;
+  // Of the fastest round: the machine may be busy in one, but a retry would be late in all of them.
+  std::uint64_t took = 1000;
   for (int round = 0; round < 5; ++round) {
     std::vector<UniqueFd> clients;
     std::vector<UniqueFd> served;
@@ -104,9 +107,10 @@ TEST("shortage: sessions that end make accepting go on at once, before the next 
     clients.clear();
     served.clear();
     const UniqueFd backend = AwaitClient(small.backend);
-    CHECK(sys::NowMs() - start < 60);
+    took = std::min(took, sys::NowMs() - start);
     engine.WaitFor(Kind::kResumed, static_cast<std::size_t>(round) + 1);
   }
+  CHECK(took < 60);
 }
 
 TEST("shortage: one slot that is free is given to a client, with all others held for ever") {
@@ -287,6 +291,7 @@ TEST(
   Listener socket = ListenTcp();
   listener = socket.fd.get();
   engine->Listen(std::move(socket.fd), {});
+  engine.WaitFor(Kind::kPaused, 1);
   const UniqueFd client = ConnectTo(socket.address);
   CHECK(AwaitClient(backend).valid());
   const UniqueFd another = ConnectTo(socket.address);

@@ -66,7 +66,7 @@ TEST("rule 7: nothing is corked: no SPLICE_F_MORE, and TCP_NODELAY on both sides
 }
 
 TEST("rule 10: a relay whose splice is refused goes on by copying") {
-  for (const int error : {EINVAL, ENOSYS, EPERM, ENOMEM}) {
+  for (const int error : {EINVAL, ENOSYS, EPERM}) {
     Harness harness;
     const HookScope hooks({.splice = [&](int, int, unsigned) { return error; }});
     const Joined joined(harness);
@@ -76,6 +76,23 @@ TEST("rule 10: a relay whose splice is refused goes on by copying") {
     CHECK(Transfer(harness, joined.backend, joined.client, text, text.size(), "the answer") ==
           text);
     CHECK_EQUAL(harness.closed, 0);
+  }
+}
+
+TEST("rule 10: a kernel that has no memory for a splice is asked again, and splices then") {
+  for (const bool from_pipe : {false, true}) {
+    for (const int error : {ENOMEM, ENOBUFS}) {
+      Harness harness;
+      int calls = 0;
+      const HookScope hooks({.splice = [&](int from, int, unsigned) {
+        return IsPipe(from) == from_pipe && ++calls <= 2 ? error : 0;
+      }});
+      const Joined joined(harness);
+      const std::string text = Pattern(500'000);
+      CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "all") == text);
+      CHECK(calls > 2);
+      CHECK_EQUAL(harness.closed, 0);
+    }
   }
 }
 

@@ -83,7 +83,7 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                          .transfer = options.transfer,
                          .now_ms = loop_->now_ms()},
                .owner = *this,
-               .postponed = crew.postponed,
+               .shortage = crew.shortage,
                .counters = *crew.counters,
                .writer = options.index,
                .first_ephemeral_port = sys::FirstEphemeralPort()},
@@ -230,8 +230,8 @@ void Worker::Handle(SlotsFreeCommand& /*command*/) {
 // ── Clients ──
 
 std::optional<std::uint32_t> Worker::TakeSlot(int& error) {
-  if (crew_.postponed.load() > 0) {
-    error = EMFILE;
+  if (crew_.shortage.sessions.load() > 0) {
+    error = crew_.shortage.error.load();
     return std::nullopt;
   }
   const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);

@@ -95,8 +95,7 @@ struct Crew {
   std::atomic<bool> observed{true};
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> open_listeners{0};
-  /// Sessions that wait for a descriptor for their backend: before them nobody gets one.
-  std::atomic<std::size_t> postponed{0};
+  Shortage shortage;                      ///< While there is one, no client is taken.
   std::atomic<bool> slots_wanted{false};  ///< By some worker; see `Worker::TellOfSlots`.
 };
 

@@ -11,8 +11,8 @@ namespace spliceway {
 /// Work handed to a loop by other threads. An eventfd wakes the loop; one wake-up may bring many
 /// messages.
 ///
-/// Its length is bounded by what is posted: every message but the last belongs to a session, and
-/// sessions are bounded by the limit of descriptors.
+/// Its length is bounded by what is posted: a message belongs to a session or a listener, which the
+/// limit of descriptors bounds, or is posted again only once it was taken.
 template <typename Message>
 class Mailbox {
  public:

@@ -37,6 +37,7 @@ void LowWaterMark::FinishWindow(int socket, bool enough) {
 
 void LowWaterMark::NoteAnswer(int socket) {
   proof_ = 0;
+  kib_ = 0;
   Set(socket, false);
 }
 

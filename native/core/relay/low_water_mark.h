@@ -14,7 +14,7 @@ namespace spliceway {
 /// is reported in any case.) Only a source that brought `kBytesPerWindow` in each of
 /// `kProofWindows` in a row, while nothing went the other way, gets a mark. It loses it after two
 /// windows in a row without, and at once when something goes the other way: whoever waits for an
-/// answer has asked for it, so no request, answer or short transfer meets one.
+/// answer has asked for it, so nothing meets one that takes less than `kProofWindows`.
 class LowWaterMark {
  public:
   static constexpr std::uint16_t kWindowMs = 8;

@@ -1,8 +1,8 @@
 #include "relay/relay.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
-#include <vector>
 
 #include "sys/sys.h"
 
@@ -34,7 +34,7 @@ Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows
   Progress progress;
   int reads = 0;
   while (state_ == State::kOpen && !progress.starved) {
-    if (held() > 0 && sink.writable) Drain(sink, progress);
+    if (held() > 0 && sink.writable) Drain(sink, context, progress);
     if (sink.failed) {
       Abandon(context.pipes);
     } else if (source_ended_ && held() == 0) {
@@ -65,10 +65,17 @@ void Relay::NoteTurn(const Endpoint& source, const Progress& progress, std::uint
 }
 
 /// Writes what is held until nothing is left, the sink is full, or the sink fails.
-void Relay::Drain(Endpoint& sink, Progress& progress) {
-  if (pending_.size() > 0) DrainPending(sink, progress);
-  if (pending_.size() > 0) return;
-  if (pipe_ != nullptr && pipe_->held > 0) DrainPipe(sink, progress);
+void Relay::Drain(Endpoint& sink, RelayContext& context, Progress& progress) {
+  DrainPending(sink, progress);
+  while (pending_.size() == 0 && held() > 0 && sink.writable && !sink.failed) {
+    if (splice_refused_) {
+      // A piece at a time, so that no more memory is needed than for any copy.
+      TakeOutOfPipe(sink, context);
+      DrainPending(sink, progress);
+    } else {
+      DrainPipe(sink, progress);
+    }
+  }
 }
 
 void Relay::DrainPending(Endpoint& sink, Progress& progress) {
@@ -86,7 +93,7 @@ void Relay::DrainPending(Endpoint& sink, Progress& progress) {
 void Relay::NoteFailedSend(Endpoint& sink, const sys::Result& sent, Progress& progress) {
   if (sent.status == Status::kAgain || sent.status == Status::kExhausted) {
     sink.writable = false;
-    progress.starved = sent.status == Status::kExhausted;
+    if (sent.status == Status::kExhausted) progress.starved = true;
   } else {
     sink.Fail(sent.error);
   }
@@ -102,31 +109,26 @@ void Relay::DrainPipe(Endpoint& sink, Progress& progress) {
         pipe_->held -= moved.bytes;
         progress.bytes += moved.bytes;
         break;
-      case Status::kAgain:
-        sink.writable = false;
-        return;
-      case Status::kUnsupported: {
-        // This sink takes no splice. What is in the pipe already is read out and goes on by
-        // copying.
-        std::vector<std::byte> held(pipe_->held);
-        const sys::Result read = sys::ReadPipe(pipe_->read_end.get(), held);
-        pending_ = PendingBytes(std::span(held).first(read.bytes));
-        pipe_->held -= read.bytes;
+      case Status::kUnsupported:
+        // This sink takes no splice. What is in the pipe already goes on by copying, too.
         splice_refused_ = true;
-        if (read.status != Status::kOk) {
-          sink.Fail(moved.error);
-          return;
-        }
-        DrainPending(sink, progress);
         return;
-      }
+      case Status::kAgain:
       case Status::kEnd:
       case Status::kExhausted:
       case Status::kFailed:
-        sink.Fail(moved.error);
-        return;
+        return NoteFailedSend(sink, moved, progress);
     }
   }
+}
+
+void Relay::TakeOutOfPipe(Endpoint& sink, RelayContext& context) {
+  const std::size_t most = std::min(pipe_->held, context.scratch.size());
+  const sys::Result read = sys::ReadPipe(pipe_->read_end.get(), context.scratch.first(most));
+  // The pipe is ours, and holds them.
+  if (read.status != Status::kOk) return sink.Fail(EIO);
+  pipe_->held -= read.bytes;
+  pending_ = PendingBytes(context.scratch.first(read.bytes));
 }
 
 /// Reads from the source, with nothing held.
@@ -165,6 +167,9 @@ void Relay::Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Prog
       Copy(source, sink, context, progress);
       break;
     case Status::kExhausted:
+      source.readable = false;
+      progress.starved = true;
+      break;
     case Status::kFailed:
       NoteEndOfSource(source, moved.error);
       break;

@@ -88,9 +88,10 @@ class Relay {
   }
 
  private:
-  void Drain(Endpoint& sink, Progress& progress);
+  void Drain(Endpoint& sink, RelayContext& context, Progress& progress);
   void DrainPending(Endpoint& sink, Progress& progress);
   void DrainPipe(Endpoint& sink, Progress& progress);
+  void TakeOutOfPipe(Endpoint& sink, RelayContext& context);
   void Fill(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
   void Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);
   void Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress);

@@ -25,6 +25,8 @@ constexpr std::uint64_t kDeliveryCheckMs = 10;
 constexpr std::uint64_t kSlowestDeliveryCheckMs = 1000;
 /// How long a survivor may take for that where no half-close time-out says otherwise.
 constexpr std::uint64_t kDeliveryLimitMs = 60'000;
+/// Time-outs of open sessions are as coarse as this.
+constexpr std::uint64_t kTimeoutStepMs = 16;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
@@ -97,8 +99,10 @@ void Session::TryConnect() {
   };
   sys::Opened opened = sys::OpenSocket(to.family());
   // Not this backend's fault, and no other backend would help: wait until descriptors come back.
-  if (opened.status == Status::kExhausted && now < deadline)
+  if (opened.status == Status::kExhausted && now < deadline) {
+    context_->shortage.error.store(opened.error);
     return postpone(Postponed::kForDescriptor);
+  }
   if (opened.status != Status::kOk) return FailAttempt(opened.error);
 
   backend_ = Endpoint{};
@@ -127,9 +131,10 @@ void Session::TryConnect() {
 
 /// Those that wait for a descriptor are counted, so that no new client takes it.
 void Session::Postpone(Postponed why) {
-  if (postponed_ == Postponed::kForDescriptor) context_->postponed.fetch_sub(1);
+  if (why == postponed_) return;
+  if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_sub(1);
   postponed_ = why;
-  if (postponed_ == Postponed::kForDescriptor) context_->postponed.fetch_add(1);
+  if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_add(1);
 }
 
 void Session::FinishConnect() {
@@ -159,6 +164,7 @@ void Session::FailAttempt(int error) {
 void Session::Join(UniqueFd backend, PendingBytes prefix) {
   if (state_ != State::kIdle) return;
   backend_row_ = kNoRow;
+  backend_ = Endpoint{};
   backend_.socket = std::move(backend);
   backend_.is_tcp = sys::SetNoDelay(backend_.socket.get());
   downstream_ = Relay(std::move(prefix));
@@ -237,6 +243,9 @@ void Session::OnTimer() {
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
+      // What came in this very turn counts: a stream may not have had its part of it yet.
+      if (now >= RelayDeadline()) Advance();
+      if (state_ != State::kRelaying) return;
       if (now >= RelayDeadline()) return GiveUpRelaying();
       if (starved_ || looks_again_) return LookAgain();
       return ArmRelayTimer();
@@ -250,9 +259,12 @@ void Session::OnTimer() {
 
 // ── Relaying ──
 
+/// A relay that has ended streams no more: what follows a long upload may be a short answer.
 bool Session::streams() const {
-  const Transfer transfer = context_->relay.transfer;
-  return upstream_.streams(transfer) || downstream_.streams(transfer);
+  const auto streams = [&](const Relay& relay) {
+    return relay.state() == Relay::State::kOpen && relay.streams(context_->relay.transfer);
+  };
+  return streams(upstream_) || streams(downstream_);
 }
 
 std::size_t Session::Advance() {
@@ -271,6 +283,14 @@ std::size_t Session::Advance() {
   if (up.bytes > 0) downstream_.NoteAnswer(backend_);
   if (down.bytes > 0) upstream_.NoteAnswer(client_);
 
+  const bool starved = up.starved || down.starved;
+  const bool marked = upstream_.marked() || downstream_.marked();
+  // Only the look itself ends the wait for it: whatever else happens meanwhile tries nothing again.
+  if ((starved && !starved_) || (marked && !looks_again_)) {
+    starved_ = starved_ || starved;
+    looks_again_ = looks_again_ || marked;
+    ArmRelayTimer();
+  }
   if (half_closed() && !half_close_noted_) {
     // The half-close time-out begins now, however long the session had been idle before.
     half_close_noted_ = true;
@@ -288,12 +308,6 @@ std::size_t Session::Advance() {
     return moved;
   }
   if (up.more || down.more) context_->loop.Enqueue(*this);
-  const bool marked = upstream_.marked() || downstream_.marked();
-  if ((up.starved || down.starved) != starved_ || (marked && !looks_again_)) {
-    starved_ = up.starved || down.starved;
-    looks_again_ = marked;
-    ArmRelayTimer();
-  }
   return moved;
 }
 
@@ -371,6 +385,9 @@ std::uint64_t Session::RelayDeadline() const {
 
 void Session::ArmRelayTimer() {
   std::uint64_t deadline = RelayDeadline();
+  // Up to a multiple, so that the time-outs of many idle sessions share their wake-ups.
+  if (deadline != kNever)
+    deadline = (deadline + kTimeoutStepMs - 1) / kTimeoutStepMs * kTimeoutStepMs;
   if (starved_) deadline = std::min(deadline, context_->loop.now_ms() + kExhaustedRetryMs);
   if (looks_again_) deadline = std::min(deadline, context_->loop.now_ms() + 1);
   if (deadline == kNever) {

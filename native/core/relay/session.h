@@ -29,7 +29,7 @@ enum class CloseReason : std::uint8_t {
 class SessionOwner {
  public:
   /// The backend refused, timed out or could not be reached; `error` is errno's number. The session
-  /// waits for another `Connect`, or for `End`.
+  /// waits for another `TryNextAddress`, `Approach` or `Join`, or for `End`.
   virtual void OnAttemptFailed(Session& session, int error) = 0;
   /// Client and backend are joined.
   virtual void OnOpened(Session& session) = 0;
@@ -48,13 +48,18 @@ enum class Ending : std::uint8_t {
                ///< reset where the client had sent something that nobody read.
 };
 
+/// What keeps accepting back: sessions, on whatever loop, come first.
+struct Shortage {
+  std::atomic<std::size_t> sessions{0};  ///< That wait for a descriptor for their backend.
+  std::atomic<int> error{0};             ///< What the last of them was told; errno's number.
+};
+
 /// What the sessions of one loop share.
 struct SessionContext {
   EventLoop& loop;
   RelayContext relay;
   SessionOwner& owner;
-  /// Sessions, on whatever loop, that wait for a descriptor for their backend.
-  std::atomic<std::size_t>& postponed;
+  Shortage& shortage;
   Counters& counters;
   std::size_t writer;  ///< Whose rows of the counters.
   /// Backend ports from here on could be the source port of a connect to themselves.
@@ -93,7 +98,7 @@ struct SessionStart {
 /// One client connection joined to one backend connection: two endpoints, two relays, and the rules
 /// of closing.
 ///
-///     kIdle ──Connect──▶ kConnecting ──▶ kRelaying ──▶ kClosed
+///     kIdle ──Attempt──▶ kConnecting ──▶ kRelaying ──▶ kClosed
 ///       ▲                     │              │            ▲
 ///       └───attempt failed────┘              └─ kResetting┘
 ///
@@ -134,7 +139,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Ends the session from outside.
   void End(Ending ending);
 
-  /// False before a backend answered, and after the end.
+  /// Nothing is under way: no attempt was made, or the last one failed.
   [[nodiscard]] bool waits_for_backend() const { return state_ == State::kIdle; }
   [[nodiscard]] bool alive() const { return state_ != State::kClosed; }
   [[nodiscard]] std::uint32_t slot() const { return slot_; }

@@ -30,7 +30,8 @@ static_assert(sizeof(Counter) == 8 && std::atomic<std::uint64_t>::is_always_lock
 struct alignas(64) CounterRow {
   Counter opened;  ///< Sessions that began here.
   Counter open;    ///< Sessions alive.
-  Counter failed;  ///< Listener: sessions that found no backend. Backend: attempts that failed.
+  Counter failed;  ///< Listener: sessions that found no backend. Backend: clients that it failed,
+                   ///< at all of its addresses.
   Counter bytes_upstream;    ///< Client to backend, written to the backend's socket.
   Counter bytes_downstream;  ///< Backend to client, written to the client's socket.
 };

@@ -21,8 +21,7 @@ enum class Status : std::uint8_t {
   kOk,
   kAgain,        ///< Nothing can be done until the descriptor is ready again.
   kEnd,          ///< The peer ended its stream; all that it sent has been read.
-  kUnsupported,  ///< EINVAL, ENOSYS, EPERM, ENOMEM, ENOBUFS: not this way, or not now; copying may
-                 ///< still work.
+  kUnsupported,  ///< EINVAL, ENOSYS, EPERM from a splice: not this way; copying may still work.
   kExhausted,    ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
   kFailed,       ///< Anything else; see `error`. The connection is lost.
 };

@@ -109,8 +109,7 @@ Result Splice(int from, int to, std::size_t length) {
   // here.
   const ssize_t count =
       Retry([&] { return ::splice(from, nullptr, to, nullptr, length, SPLICE_F_NONBLOCK); });
-  if (count < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ENOMEM ||
-                    errno == ENOBUFS)) {
+  if (count < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM)) {
     return {.status = Status::kUnsupported, .error = errno};
   }
   return Moved(count);
