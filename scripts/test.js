@@ -10,6 +10,7 @@ import { biome } from './checks/biome.js';
 import { clangTidy } from './checks/clang-tidy.js';
 import { cppFormat } from './checks/cpp-format.js';
 import { cppSanitize, cppTests } from './checks/cpp-tests.js';
+import { knownFaults, simulation } from './checks/simulation.js';
 import { types } from './checks/types.js';
 import { endToEnd, unit } from './checks/vitest.js';
 import { openFileLimit } from './lib/limits.js';
@@ -20,7 +21,18 @@ import { setUpOrExit } from './setup.js';
 /** @typedef {StepResult & { step: Step, seconds: number }} Finished */
 
 /** Quick ones first: the sooner a mistake shows, the better. */
-const steps = [biome, cppFormat, types, clangTidy, cppTests, cppSanitize, unit, endToEnd];
+const steps = [
+  biome,
+  cppFormat,
+  types,
+  clangTidy,
+  cppTests,
+  cppSanitize,
+  simulation,
+  knownFaults,
+  unit,
+  endToEnd,
+];
 
 /** The sessions of the largest tests, each with two sockets, and their pipes. */
 const openFilesWanted = 20_000;

@@ -1,10 +1,11 @@
 /** The whole run: what can be measured, measuring it, and telling. */
+
+import { startProgress } from '../lib/progress.js';
 import { peers } from './catalogue.js';
 import { choose } from './choose.js';
 import { describeMachine } from './measure/machine.js';
 import { judge } from './report/criteria.js';
 import { formatNumber } from './report/numbers.js';
-import { startProgress } from './report/progress.js';
 import { renderTable, renderText } from './report/table.js';
 import { readResult, writePage, writeResult } from './report/write.js';
 import { runWorkload } from './run-workload.js';

@@ -135,10 +135,12 @@ void Worker::RunTurns() {
   std::snprintf(name.data(), name.size(), "spliceway-%zu", index_);
   pthread_setname_np(pthread_self(), name.data());
 
-  while (!stopping_.load(std::memory_order_acquire)) {
-    loop_->RunOnce();
-    FinishTurn();
-  }
+  while (!stopping_.load(std::memory_order_acquire)) RunTurn();
+}
+
+void Worker::RunTurn() {
+  loop_->RunOnce();
+  FinishTurn();
 }
 
 void Worker::FinishTurn() {

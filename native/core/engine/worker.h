@@ -118,6 +118,8 @@ class Worker final : private EventHandler,
   /// The thread must have been joined.
   ~Worker() = default;
 
+  /// One turn of the loop, in the calling thread, which stands for the worker's own.
+  void RunTurn();
   /// Starts the thread: 0, or errno's number.
   int Run();
   /// Tells the thread to end after this turn of the loop. Its sessions stay as they are.

@@ -6,8 +6,12 @@ import cliProgress from 'cli-progress';
  * @property {(text: string) => void} doing what runs now
  * @property {(text: string) => void} done one more run, and what it gave
  * @property {(text: string) => void} failed something that will be missing
+ * @property {(count: number, text: string) => void} reached how many are done by now
  * @property {() => void} stop
  */
+
+/** Milliseconds between two lines that only say how far it is. */
+const lineEvery = 10_000;
 
 /**
  * @param {number} total how many runs there will be
@@ -18,6 +22,7 @@ export function startProgress(total) {
   const out = process.stderr;
   if (!out.isTTY) {
     let count = 0;
+    let nextLine = performance.now() + lineEvery;
     return {
       doing: () => {},
       done: (text) => {
@@ -25,6 +30,11 @@ export function startProgress(total) {
         out.write(`${String(count).padStart(String(total).length)}/${total}  ${text}\n`);
       },
       failed: (text) => void out.write(`${text}\n`),
+      reached: (now, text) => {
+        if (performance.now() < nextLine) return;
+        nextLine = performance.now() + lineEvery;
+        out.write(`${now}/${total}  ${text}\n`);
+      },
       stop: () => {},
     };
   }
@@ -42,6 +52,7 @@ export function startProgress(total) {
     doing: (text) => bar.update({ text }),
     done: (text) => bar.increment({ text }),
     failed: (text) => bar.update({ text }),
+    reached: (now, text) => bar.update(now, { text }),
     stop: () => bar.stop(),
   };
 }

@@ -1,0 +1,58 @@
+/** The simulator: schedules that must pass, and known faults that must be found. */
+
+import { tally } from '../lib/tally.js';
+import { buildFaulty, buildSimulator } from '../simulate/build.js';
+import { faults } from '../simulate/faults.js';
+import { runSeeds } from '../simulate/seeds.js';
+
+/** @import { Step } from './step.js' */
+
+/** Seeds of each kind: some 20 seconds. */
+const seeds = { plain: 40_000, sanitize: 2_000 };
+/** Each fault is found within so many; see docs/simulation.md for where. */
+const seedsForFault = 20_000;
+
+/** @type {Step} */
+export const simulation = {
+  name: 'simulate',
+  title: 'Schedules on a simulated kernel',
+
+  async run() {
+    let passed = 0;
+    let failed = 0;
+    for (const kind of /** @type {const} */ (['plain', 'sanitize'])) {
+      const program = await buildSimulator({ sanitize: kind === 'sanitize' });
+      const { totals, failure } = await runSeeds(program, { from: 0, count: seeds[kind] });
+      passed += totals.schedules;
+      if (failure === undefined) continue;
+      failed += 1;
+      process.stdout.write(
+        `seed ${failure.seed}: ${failure.what}\nnpm run simulate -- --from ${failure.seed} --seeds 1 shrinks it\n`,
+      );
+    }
+    return { tally: tally(failed === 0 ? 1 : 0, failed), note: `${passed} schedules` };
+  },
+};
+
+/** @type {Step} */
+export const knownFaults = {
+  name: 'faults',
+  title: 'Known faults, each found by the simulator',
+
+  async run() {
+    await buildSimulator();
+    const counted = tally();
+    for (const fault of faults) {
+      const program = await buildFaulty(fault);
+      const { failure } = await runSeeds(program, { from: 0, count: seedsForFault });
+      if (failure === undefined) {
+        counted.failed += 1;
+        process.stdout.write(`not found in ${seedsForFault} seeds: ${fault.name}\n`);
+      } else {
+        counted.passed += 1;
+        process.stdout.write(`seed ${failure.seed}: ${fault.name}: ${failure.what}\n`);
+      }
+    }
+    return { tally: counted };
+  },
+};

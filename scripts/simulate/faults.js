@@ -1,0 +1,188 @@
+/**
+ * Known faults of layer-4 proxies, each written into a copy of the core: the simulator must find every
+ * one. A fault is what somebody might really write; where the core changes so that its text is gone, it
+ * has to be thought about again, and the test says so.
+ */
+import { readFileSync } from 'node:fs';
+import { inRoot } from '../lib/root.js';
+
+/**
+ * @typedef {object} Edit
+ * @property {string} file below `native/core/`
+ * @property {string} before found there exactly once
+ * @property {string} after
+ */
+
+/**
+ * @typedef {object} Fault
+ * @property {string} name
+ * @property {string} why what it did to whom
+ * @property {readonly Edit[]} edits
+ */
+
+/** @type {(file: string, before: string, after: string) => Edit} */
+const edit = (file, before, after) => ({ file, before, after });
+
+/** @type {readonly Fault[]} */
+export const faults = [
+  {
+    name: 'EAGAIN taken for empty',
+    why: 'A full pipe says EAGAIN, too: segments fill its slots long before its bytes, and the session hangs.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'else if (held() > 0 || !source.readable) {',
+        'else if (pending_.size() > 0 || !source.readable) {',
+      ),
+    ],
+  },
+  {
+    name: 'FIN before drain',
+    why: 'The end overtakes bytes that are held for a slow reader, and cuts them off.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'else if (source_ended_ && held() == 0) {',
+        'else if (source_ended_) {',
+      ),
+    ],
+  },
+  {
+    name: 'RDHUP as EOF',
+    why: 'The event comes with the FIN, while bytes before it are still to be read.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'while (state_ == State::kOpen && !progress.starved) {',
+        'while (state_ == State::kOpen && !progress.starved) {\n' +
+          '    if (source.end_near && !source.failed) NoteEndOfSource(source, 0);',
+      ),
+    ],
+  },
+  {
+    name: 'dirty pipe pooled',
+    why: "What one session left in a pipe goes to another session's peer.",
+    edits: [
+      edit(
+        'relay/pipe_pool.cc',
+        'if (pipe->held > 0 || idle_.size() >= limits_.idle) {',
+        'pipe->held = 0;\n  if (idle_.size() >= limits_.idle) {',
+      ),
+    ],
+  },
+  {
+    name: 'budget stop without re-queue',
+    why: 'A relay that stopped because its turn was over waits for an edge that was reported already.',
+    edits: [
+      edit('relay/session.cc', 'if (up.more || down.more) context_->loop.Enqueue(*this);\n', ''),
+    ],
+  },
+  {
+    name: 'URG ignored',
+    why: 'At an urgent mark splice says EAGAIN for ever, and what is behind it never arrives.',
+    edits: [edit('relay/relay.cc', 'if (source.urgent) {', 'if (false) {')],
+  },
+  {
+    name: 'end at an urgent mark believed',
+    why: 'With the FIN there as well, splice says 0 at the mark: what is behind it was lost.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        '      // with bytes behind the mark. Only a plain read tells the end.\n      Copy(source, sink, context, progress);',
+        '      NoteEndOfSource(source, 0);',
+      ),
+    ],
+  },
+  {
+    name: 'short read taken for empty at the end',
+    why: 'The edge of an end that was reported before does not come again.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'if (source.is_tcp && !source.urgent && !source.end_near) source.readable = false;',
+        'source.readable = false;',
+      ),
+    ],
+  },
+  {
+    name: 'error forgotten',
+    why: 'The kernel tells a reset once; the read after that looks like a clean end.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (error != 0) endpoint.Fail(error);',
+        'static_cast<void>(error);',
+      ),
+    ],
+  },
+  {
+    name: 'survivor reset before it has everything',
+    why: 'A reset takes back what the kernel has not delivered yet.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        '!survivor.is_tcp || sys::UnacknowledgedBytes(survivor.socket.get()) == 0',
+        '!survivor.is_tcp || survivor.socket.valid()',
+      ),
+    ],
+  },
+  {
+    name: 'want of memory forgotten',
+    why: 'No event tells that memory has come back.',
+    edits: [edit('relay/session.cc', 'starved_ = starved_ || starved;', 'starved_ = false;')],
+  },
+  {
+    name: 'low-water mark not looked at',
+    why: 'What stays below the mark is never reported.',
+    edits: [
+      edit('relay/session.cc', 'looks_again_ = looks_again_ || marked;', 'looks_again_ = false;'),
+    ],
+  },
+  {
+    name: 'time-out that hides a loss',
+    why: 'A clean close after a time-out, with bytes held, passes for an end.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0;',
+        'const bool bytes_lost = false;',
+      ),
+    ],
+  },
+  {
+    name: 'pipe leaked with its session',
+    why: 'Each session that ends with bytes under way costs two descriptors.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'if (pipe_ != nullptr) pipes.Return(std::exchange(pipe_, nullptr));\n}\n\n/// A pipe is borrowed',
+        'static_cast<void>(pipes);\n  static_cast<void>(pipe_.release());\n}\n\n/// A pipe is borrowed',
+      ),
+    ],
+  },
+  {
+    name: 'listener that stays shut',
+    why: 'Accepting paused for want of a descriptor, and nobody tries again.',
+    edits: [
+      edit(
+        'listen/acceptor.cc',
+        'void Acceptor::OnTimer() { TryToResume(); }',
+        'void Acceptor::OnTimer() {}',
+      ),
+    ],
+  },
+];
+
+/**
+ * @param {Edit} change
+ * @returns {string} the file's text with the change in it
+ */
+export function applied(change) {
+  const text = readFileSync(inRoot('native', 'core', change.file), 'utf8');
+  if (text.split(change.before).length !== 2) {
+    throw new Error(
+      `native/core/${change.file} does not hold, once, what a fault would change:\n${change.before}`,
+    );
+  }
+  return text.replace(change.before, () => change.after);
+}

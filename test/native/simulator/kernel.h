@@ -1,0 +1,247 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "byte_queue.h"
+#include "choices.h"
+#include "sys/sys.h"
+
+namespace spliceway::simulator {
+
+/// One end of a connection, as the kernel keeps it.
+struct Socket {
+  enum class Phase : std::uint8_t {
+    kFresh,       ///< Not connected yet.
+    kConnecting,  ///< SYN sent.
+    kOpen,
+    kDead,  ///< Reset, or refused.
+  };
+
+  Socket* peer = nullptr;
+  std::uint16_t port = 0;  ///< That the connection was made to: names a listener or a backend.
+  bool is_tcp = true;
+  bool is_core = false;  ///< Ours; else its owner is simulated, too.
+  int fd = -1;
+  Phase phase = Phase::kFresh;
+
+  ByteQueue in;   ///< Arrived and not read.
+  ByteQueue out;  ///< Written, and not taken over by the peer's kernel.
+  std::size_t in_limit = 65536;
+  std::size_t out_limit = 65536;
+  std::size_t low_water = 1;
+  std::uint64_t arrived = 0;  ///< Bytes of the stream so far.
+  std::uint64_t read = 0;     ///< By its owner.
+  std::uint64_t written = 0;
+
+  int error = 0;            ///< Is told once.
+  bool fin_out = false;     ///< The owner ended its stream.
+  bool fin_passed = false;  ///< The peer's kernel knows.
+  bool fin_in = false;
+  bool fin_read = false;  ///< The owner was told.
+  bool reset_out = false;
+  bool lost_by_reset = false;  ///< A reset came before the peer's FIN.
+  bool closed = false;         ///< By its owner.
+  bool reset_on_close = false;
+  bool out_of_space = false;  ///< A write found the buffer full: room will be reported.
+  bool refuses_splice = false;
+  bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
+  bool accepted = false;
+  std::uint64_t moved_us = 0;   ///< When its owner last wrote a byte, or connected.
+  std::uint64_t ended_us = 0;   ///< When its owner ended its stream.
+  std::uint64_t closed_us = 0;  ///< When its owner closed it.
+};
+
+/// What a schedule lets the kernel do.
+struct Conditions {
+  std::size_t descriptors = 1000;
+  std::size_t segment = 65536;  ///< Bytes of the largest piece in which bytes arrive.
+  std::size_t pipe_slots = 16;
+  std::size_t bytes_per_us = 4096;  ///< That the network takes.
+  std::size_t smallest_buffer = 1;  ///< Bytes that a socket holds, each way.
+  std::size_t largest_buffer = 400'000;
+  bool signals = false;         ///< Splices come back short.
+  bool refuses_splice = false;  ///< Of some sockets.
+  int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
+};
+
+/// How a backend answers.
+enum class Backend : std::uint8_t { kAccepts, kRefuses, kUnreachable, kSilent };
+
+/// The kernel, as far as the core can tell the difference: descriptors, TCP and Unix sockets with
+/// finite buffers, pipes limited by slots, edge-triggered epoll, a clock. One thread. Nothing
+/// happens in it by itself: `Pass` moves what is under way on a connection, `Tell` answers a SYN.
+class Kernel {
+ public:
+  explicit Kernel(Choices& choices) : choices_(choices) {}
+
+  /// The one that the core talks to now.
+  static Kernel*& Current();
+
+  // For the core, by way of sys_simulated.cc.
+
+  sys::Result Splice(int from, int to, std::size_t length);
+  sys::Result Receive(int fd, std::span<std::byte> into);
+  sys::Result Send(int fd, std::span<const std::byte> from);
+  sys::Result ReadPipe(int fd, std::span<std::byte> into);
+  sys::Opened OpenSocket(bool is_tcp);
+  sys::Opened Accept(int fd, std::uint16_t& port);
+  sys::Result Connect(int fd, std::uint16_t port);
+  sys::OpenedPipe OpenPipe();
+  std::size_t ResizePipe(int fd, std::size_t bytes);
+  std::size_t PipeSize(int fd);
+  sys::Opened OpenEpoll();
+  sys::Opened OpenWakeUp();
+  sys::Status Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data);
+  void Unwatch(int epoll, int fd);
+  std::size_t Wait(int epoll, std::span<epoll_event> into, int timeout_ms);
+  void RaiseWakeUp(int fd);
+  void Close(int fd);
+  /// The socket behind `fd`.
+  Socket& At(int fd);
+  [[nodiscard]] bool IsTcp(int fd) const;
+  void ShutdownWrite(Socket& socket);
+  int TakeError(Socket& socket);
+  void SetLowWater(Socket& socket, std::size_t bytes);
+  std::uint64_t NowUs();
+
+  // For those at the other ends.
+
+  /// A listening socket for the core.
+  int Listen(std::uint16_t port, bool is_tcp);
+  /// A client connects to a listener: its own end, or null when nobody listens.
+  Socket* ConnectTo(std::uint16_t port, std::uint16_t client_port);
+  /// A connection that is open at once: the core's descriptor and the other end.
+  std::pair<int, Socket*> OpenPair(std::uint16_t port, bool is_tcp);
+  std::size_t Write(Socket& socket, const char* bytes, std::size_t count);
+  void WriteUrgent(Socket& socket);
+  /// Bytes read; 0 where there are none, or none any more.
+  std::size_t Read(Socket& socket, std::size_t most, std::string& into);
+  /// A write would take something.
+  [[nodiscard]] static bool HasSpace(const Socket& socket) { return Room(socket) > 0; }
+  void CloseSocket(Socket& socket);
+  void Reset(Socket& socket);
+
+  // For who runs the schedule.
+
+  [[nodiscard]] bool CanPass(const Socket& from) const;
+  /// Takes to the other end what this one has under way, or some of it.
+  void Pass(Socket& from);
+  [[nodiscard]] bool CanTell(const Socket& socket) const {
+    if (socket.phase == Socket::Phase::kConnecting) {
+      return !socket.closed && backends[socket.port] != Backend::kSilent;
+    }
+    return socket.connects_at_once && !socket.accepted;
+  }
+  /// Answers a SYN; returns the backend's end if it accepts.
+  Socket* Tell(Socket& socket);
+  [[nodiscard]] bool is_ready(int epoll) const { return !files_[At_(epoll)].ready.empty(); }
+  /// When a loop that found nothing wants to be woken.
+  [[nodiscard]] std::uint64_t sleeps_until_us(int epoll) const {
+    return files_[At_(epoll)].sleeps_until_us;
+  }
+  /// Clients that no loop has accepted yet.
+  [[nodiscard]] std::size_t clients_waiting() const;
+  [[nodiscard]] const std::vector<std::unique_ptr<Socket>>& sockets() const { return sockets_; }
+  [[nodiscard]] std::size_t open_descriptors() const { return open_; }
+  [[nodiscard]] std::size_t pipes() const { return pipes_; }
+  /// Calls of the core, but for waits.
+  [[nodiscard]] std::uint64_t calls() const { return calls_; }
+  [[nodiscard]] std::uint64_t bytes_moved() const { return bytes_moved_; }
+  [[nodiscard]] std::uint64_t now_us() const { return now_us_; }
+  void AdvanceTo(std::uint64_t us) { now_us_ = std::max(now_us_, us); }
+  /// A write would be told of room.
+  [[nodiscard]] static bool HasRoom(const Socket& socket) {
+    return Used(socket) <= socket.out_limit * 2 / 3;
+  }
+  [[nodiscard]] bool shortage_was_met() const { return shortages_met_ > 0; }
+
+  /// Something that may not happen; the first is kept.
+  void Fail(std::string what);
+  [[nodiscard]] const std::string& failure() const { return failure_; }
+  /// Prints what happens, where someone asked for it.
+  [[gnu::format(printf, 2, 3)]] void Trace(const char* format, ...) const;
+
+  Conditions conditions;
+  std::array<Backend, 64> backends{};  ///< By port.
+  bool traces = false;
+
+ private:
+  struct PipeBuffer {
+    ByteQueue held;
+    std::size_t slots = 16;
+  };
+  struct Registration {
+    int epoll;
+    std::uint32_t events;
+    std::uint64_t data;
+  };
+  struct File {
+    enum class Kind : std::uint8_t {
+      kFree,
+      kSocket,
+      kListener,
+      kReadEnd,
+      kWriteEnd,
+      kEpoll,
+      kWakeUp
+    };
+    Kind kind = Kind::kFree;
+    Socket* socket = nullptr;
+    std::shared_ptr<PipeBuffer> pipe;
+    std::vector<Socket*> waiting;  // of a listener
+    std::uint16_t port = 0;
+    bool is_tcp = true;
+    bool raised = false;
+    std::optional<Registration> registration;
+    std::vector<int> ready;  // of an epoll instance
+    std::uint64_t sleeps_until_us = 0;
+  };
+
+  File& Get(int fd, File::Kind kind);
+  [[nodiscard]] static std::size_t At_(int fd) { return static_cast<std::size_t>(fd); }
+  int NewFile(File::Kind kind);
+  Socket& NewSocket(std::uint16_t port, bool is_tcp);
+  std::pair<Socket*, Socket*> NewPair(std::uint16_t port, bool is_tcp);
+  [[nodiscard]] bool Shortage();
+  [[nodiscard]] static std::uint32_t Poll(const Socket& socket);
+  [[nodiscard]] std::uint32_t Poll(const File& file) const;
+  static bool IsReadable(const Socket& socket);
+  void Wake(int fd, std::uint32_t events);
+  void Wake(const Socket& socket, std::uint32_t events);
+  void Flush(Socket& socket);
+  void TakeReset(Socket& socket);
+  static int WriteError(Socket& socket);
+  sys::Result SpliceIn(Socket& socket, PipeBuffer& pipe, std::size_t length);
+  sys::Result SpliceOut(PipeBuffer& pipe, Socket& socket, std::size_t length);
+  void AfterRead(Socket& socket, std::size_t count);
+  /// Bytes in the buffer that is written to: a Unix socket's is where the peer reads.
+  static std::size_t Used(const Socket& socket) {
+    return socket.is_tcp || socket.peer == nullptr ? socket.out.bytes() : socket.peer->in.bytes();
+  }
+  static std::size_t Room(const Socket& socket) {
+    const std::size_t used = Used(socket);
+    return used < socket.out_limit ? socket.out_limit - used : 0;
+  }
+
+  Choices& choices_;
+  std::vector<File> files_;
+  std::vector<std::unique_ptr<Socket>> sockets_;
+  std::size_t open_ = 0;
+  std::size_t pipes_ = 0;
+  std::uint64_t calls_ = 0;
+  std::uint64_t bytes_moved_ = 0;
+  std::uint64_t now_us_ = 1'000'000'000;
+  int shortages_met_ = 0;
+  std::string failure_;
+};
+
+}  // namespace spliceway::simulator
