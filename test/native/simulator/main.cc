@@ -23,7 +23,7 @@ int RunSeeds(std::uint64_t first, std::uint64_t count) {
   Outcome total;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     Choices choices(seed);
-    const Outcome outcome = World(choices, false).Run();
+    const Outcome outcome = World(choices, {}).Run();
     if (!outcome.failure.empty()) {
       std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
                   outcome.failure.c_str());
@@ -43,7 +43,7 @@ int RunSeeds(std::uint64_t first, std::uint64_t count) {
 
 int ShrinkSeed(std::uint64_t seed) {
   Choices choices(seed);
-  const Outcome outcome = World(choices, false).Run();
+  const Outcome outcome = World(choices, {}).Run();
   if (outcome.failure.empty()) {
     std::printf("seed %llu passes\n", static_cast<unsigned long long>(seed));
     return 0;
@@ -54,12 +54,12 @@ int ShrinkSeed(std::uint64_t seed) {
   for (const std::uint32_t choice : record) std::printf(" %u", choice);
   std::printf(" | npm run -s simulate -- --replay -\n");
   Choices replayed(record);
-  World(replayed, true).Run();
+  World(replayed, {.traces = true}).Run();
   return 1;
 }
 
 int Replay(Choices choices) {
-  const Outcome outcome = World(choices, true).Run();
+  const Outcome outcome = World(choices, {.traces = true}).Run();
   std::printf("%s\n", outcome.failure.empty() ? "passed" : outcome.failure.c_str());
   return outcome.failure.empty() ? 0 : 1;
 }

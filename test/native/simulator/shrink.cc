@@ -58,7 +58,7 @@ class Shrinker {
   bool Keep(std::vector<std::uint32_t> record) {
     if (steps_ > kMostSteps) return false;
     Choices choices(record);
-    const Outcome outcome = World(choices, false).Run();
+    const Outcome outcome = World(choices, {}).Run();
     steps_ += outcome.steps + 1;
     if (Kind(outcome.failure) != kind_) return false;
     record.resize(std::min(record.size(), choices.used()));

@@ -26,8 +26,9 @@ std::string Name(const Peer& peer) { return "stream " + std::to_string(peer.stre
 
 }  // namespace
 
-World::World(Choices& choices, bool traces) : choices_(choices), kernel_(choices) {
-  kernel_.traces = traces;
+World::World(Choices& choices, const Options& options)
+    : choices_(choices), options_(options), kernel_(choices) {
+  kernel_.traces = options.traces;
   Kernel::Current() = &kernel_;
   SetUp();
   gives_up_at_us_ = kernel_.now_us() + kPatienceUs;
@@ -96,7 +97,8 @@ void World::MakeWorkers(std::size_t count, Transfer transfer) {
 
 void World::MakePairs() {
   const bool much = choices_.OneIn(64);
-  const std::size_t most = much ? 6U << 20 : choices_.OneIn(4) ? 400'000 : 20'000;
+  const std::size_t wanted = much ? 6U << 20 : choices_.OneIn(4) ? 400'000 : 20'000;
+  const std::size_t most = std::min(wanted, options_.most_bytes);
   // Slowly enough for a stream to last, and fast enough to count as one.
   if (much) kernel_.conditions.bytes_per_us = 100;
   kernel_.conditions.largest_buffer = much ? 4U << 20 : 400'000;

@@ -29,7 +29,11 @@ struct Outcome {
 /// happen.
 class World {
  public:
-  World(Choices& choices, bool traces);
+  struct Options {
+    bool traces = false;                ///< Prints all that happens.
+    std::size_t most_bytes = SIZE_MAX;  ///< That one end sends.
+  };
+  World(Choices& choices, const Options& options);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -90,6 +94,7 @@ class World {
   void CheckCosts();
 
   Choices& choices_;
+  Options options_;
   Kernel kernel_;
   std::unique_ptr<Crew> crew_;
   SessionTimeouts timeouts_;

@@ -1,0 +1,141 @@
+/**
+ * Configuration files, addresses and durations: texts that are nearly right. What is refused must be
+ * refused in our own words, whatever it is.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inRoot } from '../lib/root.js';
+
+/** @import { Finding } from './fuzz.js' */
+
+/** What means something to one of the parsers. */
+const words = [
+  ...['listen', 'backends', 'address', 'weight', 'policy', 'round-robin', 'idleTimeout', 'threads'],
+  ...[
+    ':',
+    ',',
+    '-',
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    "'",
+    '#',
+    '&a',
+    '*a',
+    '<<',
+    '!!',
+    '|',
+    '>',
+    '---',
+    '\n',
+    '\t',
+    '  ',
+  ],
+  ...[
+    'unix:',
+    '[::1]:1',
+    '127.0.0.1:',
+    '0',
+    '65536',
+    '-1',
+    '1e999',
+    '0x10',
+    '5s',
+    '1h',
+    'ms',
+    'null',
+    'true',
+    'NaN',
+  ],
+  ...['__proto__', 'constructor', '\u0000', '\uFEFF', '\uD800', '🚀'],
+];
+
+/** Milliseconds within which any text must be judged. */
+const longestMs = 2000;
+
+/** @param {number} below */
+const any = (below) => Math.floor(Math.random() * below);
+
+/**
+ * @param {string} text
+ * @param {readonly string[]} corpus
+ * @returns {string}
+ */
+function mutate(text, corpus) {
+  let result = text;
+  for (let change = any(6); change >= 0; change -= 1) {
+    const from = any(result.length + 1);
+    const to = Math.min(result.length, from + any(12));
+    const other = corpus[any(corpus.length)] ?? '';
+    const start = any(other.length + 1);
+    const piece = [
+      '',
+      words[any(words.length)] ?? '',
+      result.slice(from, to).repeat(any(4)),
+      other.slice(start, start + any(60)),
+      String.fromCharCode(any(256)),
+    ][any(5)];
+    result = `${result.slice(0, from)}${piece}${result.slice(any(2) === 0 ? from : to)}`;
+  }
+  return result.slice(0, 4096);
+}
+
+/**
+ * @param {number} seconds
+ * @returns {Promise<Finding>}
+ */
+export async function fuzzConfig(seconds) {
+  /** @param {...string} parts */
+  const load = (...parts) => import(pathToFileURL(inRoot('dist', ...parts)).href);
+  const { loadConfigFile } = await load('config', 'file.js');
+  const { parseAddress } = await load('config', 'address.js');
+  const { parseDuration } = await load('config', 'duration.js');
+  const { SplicewayError } = await load('errors.js');
+
+  const kept = inRoot('test', 'fuzz', 'config');
+  const corpus = readdirSync(kept).map((file) => readFileSync(path.join(kept, file), 'utf8'));
+  const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-fuzz-'));
+  const targets = [
+    ...['yaml', 'json'].map((extension) => (/** @type {string} */ text) => {
+      const file = path.join(folder, `config.${extension}`);
+      writeFileSync(file, text);
+      loadConfigFile(file);
+    }),
+    (/** @type {string} */ text) => parseAddress(text.slice(0, 200)),
+    (/** @type {string} */ text) => parseDuration(text.slice(0, 50)),
+  ];
+  const until = performance.now() + seconds * 1000;
+  let executions = 0;
+  try {
+    while (performance.now() < until) {
+      const text = mutate(corpus[any(corpus.length)] ?? '', corpus);
+      const start = performance.now();
+      const index = any(targets.length);
+      try {
+        targets[index]?.(text);
+      } catch (thrown) {
+        const error = /** @type {Error & { code?: string }} */ (thrown);
+        const isOurs =
+          error instanceof SplicewayError && /^ERR_SPLICEWAY_/.test(String(error.code));
+        if (!isOurs) {
+          const input = `target ${index}, ${JSON.stringify(text)}`;
+          return { executions, failure: `${input}:\n${error.stack}` };
+        }
+      }
+      executions += 1;
+      if (performance.now() - start > longestMs) {
+        return {
+          executions,
+          failure: `target ${index} took too long over ${JSON.stringify(text)}`,
+        };
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return { executions };
+}

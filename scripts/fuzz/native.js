@@ -1,0 +1,44 @@
+/** The fuzzers in C++, under libFuzzer. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { inRoot } from '../lib/root.js';
+import { run } from '../lib/run.js';
+
+/** @import { Finding } from './fuzz.js' */
+
+/** Bytes of an input at most: addresses are short, and schedules have some hundreds of choices. */
+const longest = { schedule: 2048, address: 256 };
+
+/**
+ * @param {keyof typeof longest} target
+ * @param {number} seconds
+ * @returns {Promise<Finding>}
+ */
+export async function fuzzNative(target, seconds) {
+  const jobs = `--jobs=${availableParallelism()}`;
+  const built = await run('make', ['--silent', jobs, '-C', 'test/native/fuzz']);
+  if (built.status !== 0) {
+    const hint = 'The fuzzers need clang (Debian: apt-get install clang).';
+    return { executions: 0, failure: `${built.output}${hint}` };
+  }
+  const corpus = inRoot('build', 'fuzz', 'corpus', target);
+  mkdirSync(corpus, { recursive: true });
+  const kept = inRoot('test', 'native', 'fuzz', 'corpus', target);
+  const { status, output } = await run(
+    inRoot('build', 'fuzz', target),
+    [
+      `-max_total_time=${Math.ceil(seconds)}`,
+      `-max_len=${longest[target]}`,
+      '-len_control=0',
+      '-timeout=20',
+      '-print_final_stats=1',
+      `-artifact_prefix=${inRoot('build', 'fuzz', 'found-')}`,
+      corpus,
+      ...(existsSync(kept) ? [kept] : []),
+    ],
+    // What was freed is remembered for errors: a little of it is enough, and faster.
+    { env: { ASAN_OPTIONS: 'quarantine_size_mb=16' } },
+  );
+  const executions = Number(output.match(/number_of_executed_units: (\d+)/)?.[1] ?? 0);
+  return status === 0 ? { executions } : { executions, failure: output };
+}
