@@ -88,7 +88,7 @@ export const faults = [
     edits: [
       edit(
         'relay/relay.cc',
-        '      // with bytes behind the mark. Only a plain read tells the end.\n      Copy(source, sink, context, progress);',
+        '      // its reset, with bytes behind the mark. Only a plain read tells the end.\n      Copy(source, sink, context, progress);',
         '      NoteEndOfSource(source, 0);',
       ),
     ],

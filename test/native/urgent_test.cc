@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <string>
 
 #include "every_transfer.h"
@@ -77,6 +78,25 @@ EVERY_TRANSFER_TEST(
     CHECK_EQUAL(ReadToTheEnd(harness, backend.peer, got), 0);
     CHECK(got == Pattern(1000, 1) + Pattern(1000, 2));
   }
+}
+
+EVERY_TRANSFER_TEST(
+    "rule 9: what is behind an urgent mark arrives although a reset is there already") {
+  // Standing at the mark, a splice then reports the reset, which is told only once.
+  Harness harness({.transfer = transfer});
+  Pair client = TcpPair();
+  Pair backend = TcpPair();
+  WriteSome(client.peer.get(), Pattern(1000, 1));
+  CHECK_EQUAL(send(client.peer.get(), "!", 1, MSG_OOB), 1);
+  WriteSome(client.peer.get(), Pattern(1000, 2));
+  Session& session = harness.Start(std::move(client.near));
+  harness.RunFor(20);
+  // Before its event is fetched.
+  ResetPeer(client.peer);
+  session.Join(std::move(backend.near), {});
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, backend.peer, got), -ECONNRESET);
+  CHECK(got == Pattern(1000, 1) + Pattern(1000, 2));
 }
 
 EVERY_TRANSFER_TEST(

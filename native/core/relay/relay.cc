@@ -161,17 +161,18 @@ void Relay::Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Prog
     case Status::kUnsupported:
       splice_refused_ = true;
       break;
+    case Status::kFailed:
+      // Told once; the plain read below finds the end.
+      source.Fail(moved.error);
+      [[fallthrough]];
     case Status::kEnd:
-      // Standing at an urgent mark, a splice also says 0 once the peer's FIN or reset is there,
-      // with bytes behind the mark. Only a plain read tells the end.
+      // Standing at an urgent mark, a splice also says 0 once the peer's FIN is there, or reports
+      // its reset, with bytes behind the mark. Only a plain read tells the end.
       Copy(source, sink, context, progress);
       break;
     case Status::kExhausted:
       source.readable = false;
       progress.starved = true;
-      break;
-    case Status::kFailed:
-      NoteEndOfSource(source, moved.error);
       break;
   }
 }
