@@ -30,6 +30,7 @@ describe('parseOptions', () => {
       connectTimeoutMs: 5000,
       idleTimeoutMs: 3_600_000,
       halfCloseTimeoutMs: 300_000,
+      handshakeTimeoutMs: 60_000,
     });
   });
 
@@ -51,6 +52,7 @@ describe('parseOptions', () => {
       connectTimeout: 250,
       idleTimeout: '0',
       halfCloseTimeout: '10s',
+      handshakeTimeout: '30s',
     };
     const config = parseOptions(options);
     expect(config).toMatchObject({
@@ -62,6 +64,7 @@ describe('parseOptions', () => {
       connectTimeoutMs: 250,
       idleTimeoutMs: 0,
       halfCloseTimeoutMs: 10_000,
+      handshakeTimeoutMs: 30_000,
     });
     expect(config.listen).toHaveLength(3);
     expect(config.backends.map(({ name, weight }) => [name, weight])).toEqual([

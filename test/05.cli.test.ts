@@ -108,7 +108,7 @@ describe('spliceway check', () => {
         '  policy    round-robin',
         '  engine    auto, threads 2, accept auto',
         '  transfer  auto, busy poll 0',
-        '  timeouts  connect 5s, idle 1h, half-close 5m',
+        '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m',
         '',
       ].join('\n'),
     });

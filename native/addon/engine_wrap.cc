@@ -48,8 +48,11 @@ SocketAddress Address(const Napi::Value& value) {
 SessionTimeouts Timeouts(const Napi::Value& value) {
   assert(value.IsTypedArray());
   const auto array = value.As<Napi::Uint32Array>();
-  assert(array.ElementLength() == 3);
-  return {.connect_ms = array[0], .idle_ms = array[1], .half_close_ms = array[2]};
+  assert(array.ElementLength() == 4);
+  return {.connect_ms = array[0],
+          .idle_ms = array[1],
+          .half_close_ms = array[2],
+          .handshake_ms = array[3]};
 }
 
 /// An ArrayBuffer over counters. It keeps them alive, so it may be read after the engine is gone.

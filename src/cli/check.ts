@@ -14,6 +14,7 @@ export function check(file: string): void {
     `connect ${formatDuration(config.connectTimeoutMs)}`,
     `idle ${formatDuration(config.idleTimeoutMs)}`,
     `half-close ${formatDuration(config.halfCloseTimeoutMs)}`,
+    `handshake ${formatDuration(config.handshakeTimeoutMs)}`,
   ];
   const lines = [
     `${file}: ok`,

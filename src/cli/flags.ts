@@ -22,6 +22,7 @@ export interface ServeFlags {
   readonly connectTimeout?: string;
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
+  readonly handshakeTimeout?: string;
   readonly drainTimeout: string;
   readonly logLevel: LogLevel;
   readonly logFormat?: LogFormat;
@@ -63,6 +64,7 @@ export function addServeOptions(command: Command): Command {
     .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
     .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
     .option('--half-close-timeout <duration>', 'the same, after one side ended (default: 5m)')
+    .option('--handshake-timeout <duration>', 'the same, before the first byte (default: 1m)')
     .addOption(drain.default('30s', '30s'))
     .optionsGroup('Logs, on standard error:')
     .addOption(levels.choices(LOG_LEVELS).default('info' satisfies LogLevel, 'info'))
@@ -114,7 +116,7 @@ export function drainFromFlags({ drainTimeout }: ServeFlags): number {
 
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
   const { policy, engine, accept, threads, transfer, busyPoll } = flags;
-  const { connectTimeout, idleTimeout, halfCloseTimeout } = flags;
+  const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
   return {
     policy,
     engine,
@@ -126,6 +128,7 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
     connectTimeout,
     idleTimeout,
     halfCloseTimeout,
+    handshakeTimeout,
   };
 }
 

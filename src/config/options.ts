@@ -48,6 +48,12 @@ export interface ProxySettings {
   idleTimeout?: Duration | undefined;
   /** How long a session may live, with no byte moving, after one side ended its stream. `0`: for ever. Default `5m`. */
   halfCloseTimeout?: Duration | undefined;
+  /**
+   * How long a session may live, once its backend has answered, before either side sends its first byte. Where the
+   * server speaks first, as MySQL does, a client that stays silent after that is the server's to time out. `0`: for
+   * ever. Default `1m`.
+   */
+  handshakeTimeout?: Duration | undefined;
 }
 
 /**

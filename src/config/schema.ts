@@ -32,6 +32,7 @@ const defaults = {
   connectTimeoutMs: parseDuration('5s'),
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
+  handshakeTimeoutMs: parseDuration('1m'),
 } as const satisfies Omit<Settings, 'threads'>;
 
 /** The outcome of validation: a configuration, or every issue that was found. */
@@ -193,6 +194,7 @@ const settingsShape = {
   connectTimeout: duration.optional(),
   idleTimeout: duration.optional(),
   halfCloseTimeout: duration.optional(),
+  handshakeTimeout: duration.optional(),
 };
 const proxyShape = { listen: listen.optional(), backends, ...settingsShape };
 
@@ -266,13 +268,15 @@ export function parseSettings(
 
 /** From the names that users write to those of the validated form, leaving out what was not given. */
 function rename(settings: z.output<typeof settingsSchema>): Partial<Settings> {
-  const { busyPoll, connectTimeout, idleTimeout, halfCloseTimeout, ...others } = settings;
+  const { busyPoll, connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout, ...others } =
+    settings;
   const renamed = {
     ...others,
     busyPollUs: busyPoll,
     connectTimeoutMs: connectTimeout,
     idleTimeoutMs: idleTimeout,
     halfCloseTimeoutMs: halfCloseTimeout,
+    handshakeTimeoutMs: handshakeTimeout,
   };
   const given = Object.entries(renamed).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as Partial<Settings>;

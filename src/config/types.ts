@@ -34,4 +34,5 @@ export interface ProxyConfig {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
 }

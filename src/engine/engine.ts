@@ -32,6 +32,8 @@ export interface SessionTimeouts {
   readonly connectMs: number;
   readonly idleMs: number;
   readonly halfCloseMs: number;
+  /** For the first byte, from either side, after the backend has answered. */
+  readonly handshakeMs: number;
 }
 
 /** Why a session ended. */
@@ -40,6 +42,7 @@ export type CloseReason =
   | 'reset' // one side reset its connection (the other was reset as well), or the client left early
   | 'idle-timeout'
   | 'half-close-timeout'
+  | 'handshake-timeout' // neither side had sent a byte since the backend answered
   | 'no-backend' // the route ran out before a backend answered
   | 'destroyed'; // EngineSession.destroy()
 

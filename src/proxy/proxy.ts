@@ -80,6 +80,7 @@ export class Proxy extends SessionEmitter {
       connectMs: config.connectTimeoutMs,
       idleMs: config.idleTimeoutMs,
       halfCloseMs: config.halfCloseTimeoutMs,
+      handshakeMs: config.handshakeTimeoutMs,
     };
     this.#sessions = new Sessions({
       emitter: this,

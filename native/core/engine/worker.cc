@@ -362,9 +362,10 @@ bool Worker::PickNext(Session& session) const {
   tried[session.backend()] = true;
   // Once round: another cycle may have been published, in which its own place is another row's.
   for (std::size_t step = 1; step <= cycle->size(); ++step) {
-    const std::uint16_t row = cycle->RowAt(route.position + static_cast<std::uint32_t>(step));
+    const std::uint16_t position = cycle->After(route.position, step);
+    const std::uint16_t row = cycle->RowAt(position);
     if (tried[row]) continue;
-    route.position += static_cast<std::uint32_t>(step);
+    route.position = position;
     session.Approach(crew_.table.AddressesOf(row), row);
     return true;
   }

@@ -16,16 +16,18 @@ namespace spliceway {
 /// backends take their turns exactly, whatever loop a client came to.
 class Cycle {
  public:
-  /// `rows` must not be empty.
+  /// `rows` must not be empty, nor longer than 65,536.
   explicit Cycle(std::vector<std::uint16_t> rows) : rows_(std::move(rows)) {}
 
   /// The position of the next first pick. Any thread.
-  std::uint32_t Next() {
-    return static_cast<std::uint32_t>(next_.fetch_add(1, std::memory_order_relaxed) % rows_.size());
+  std::uint16_t Next() {
+    return static_cast<std::uint16_t>(next_.fetch_add(1, std::memory_order_relaxed) % rows_.size());
   }
-  [[nodiscard]] std::uint16_t RowAt(std::uint32_t position) const {
-    return rows_[position % rows_.size()];
+  /// The position so many `steps` after another, of this cycle or of one that was published before.
+  [[nodiscard]] std::uint16_t After(std::uint16_t position, std::size_t steps) const {
+    return static_cast<std::uint16_t>((position + steps) % rows_.size());
   }
+  [[nodiscard]] std::uint16_t RowAt(std::uint16_t position) const { return rows_[position]; }
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
 
  private:

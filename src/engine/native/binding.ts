@@ -32,7 +32,7 @@ export interface NativeEngineBinding {
    * @param listener row of the counters
    * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only when no backend
    *   of it answered; `Picks.ask`: JavaScript picks for every client
-   * @param timeouts of its sessions: connect, idle and half-close, in milliseconds
+   * @param timeouts of its sessions: connect, idle, half-close and handshake, in milliseconds
    */
   listen(listener: number, fd: number, picks: number, timeouts: Uint32Array): void;
   /**
@@ -170,5 +170,6 @@ export const closeReasons = [
   'reset',
   'idle-timeout',
   'half-close-timeout',
+  'handshake-timeout',
   'ended',
 ] as const;

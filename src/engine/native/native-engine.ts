@@ -308,7 +308,8 @@ export class NativeEngine implements AcceptingEngine {
 }
 
 function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
-  return Uint32Array.of(timeouts.connectMs, timeouts.idleMs, timeouts.halfCloseMs);
+  const { connectMs, idleMs, halfCloseMs, handshakeMs } = timeouts;
+  return Uint32Array.of(connectMs, idleMs, halfCloseMs, handshakeMs);
 }
 
 function resourceLimit(why: string): SplicewayError {
