@@ -58,6 +58,7 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [[...serve, '--busy-poll', '2s'], duration, 'the longest here is 1s'],
     [[...serve, '--threads', '0'], option, '--threads: 0 is not a whole number from 1 to 256'],
     [[...serve, '--threads', 'many'], option, '--threads: "many" is not a whole number'],
+    [[...serve, '--max-sessions', '-1'], option, '--max-sessions: -1 is not a whole number from 1'],
     [[...serve, '--connect-timeout', '5'], duration, '--connect-timeout: "5" is not a duration'],
     [[...serve, '--idle-timeout', 'x'], duration, '--idle-timeout: "x" is not a duration'],
     [[...serve, '--half-close-timeout', '-1s'], duration, '--half-close-timeout: "-1s" is not'],

@@ -105,7 +105,8 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
        .listeners = Unsigned(options.Get("listeners")),
        .backends = Unsigned(options.Get("backends")),
        .transfer = static_cast<Transfer>(Unsigned(options.Get("transfer"))),
-       .busy_poll_us = Unsigned(options.Get("busyPollUs"))},
+       .busy_poll_us = Unsigned(options.Get("busyPollUs")),
+       .max_sessions = Unsigned(options.Get("maxSessions"))},
       // Fails only when the environment is being torn down; nobody is left to hear it then.
       [this] { static_cast<void>(doorbell_.NonBlockingCall()); }, error);
   if (engine_ == nullptr) {

@@ -19,6 +19,7 @@ export interface ServeFlags {
   readonly threads?: string;
   readonly transfer?: string;
   readonly busyPoll?: string;
+  readonly maxSessions?: string;
   readonly connectTimeout?: string;
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
@@ -60,6 +61,11 @@ export function addServeOptions(command: Command): Command {
     .option(
       '--busy-poll <duration>',
       'how long its idle threads poll before they sleep, as in 50us (default: 0, off)',
+    )
+    .optionsGroup('Limits:')
+    .option(
+      '--max-sessions <number>',
+      'at once; others wait in the kernel (default: what the file descriptors allow)',
     )
     .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
     .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
@@ -115,21 +121,26 @@ export function drainFromFlags({ drainTimeout }: ServeFlags): number {
 }
 
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
-  const { policy, engine, accept, threads, transfer, busyPoll } = flags;
+  const { policy, engine, accept, threads, transfer, busyPoll, maxSessions } = flags;
   const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
   return {
     policy,
     engine,
     accept,
-    // What is not a number goes on as text, for the schema to refuse.
-    threads: threads !== undefined && /^-?\d+$/.test(threads) ? Number(threads) : threads,
+    threads: numberOr(threads),
     transfer,
     busyPoll,
+    maxSessions: numberOr(maxSessions),
     connectTimeout,
     idleTimeout,
     halfCloseTimeout,
     handshakeTimeout,
   };
+}
+
+/** What is not a number goes on as text, for the schema to refuse. */
+function numberOr(text: string | undefined): number | string | undefined {
+  return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
 /** `connectTimeout` is `--connect-timeout`; `backends[1].weight` is `--backend b:3306,weight=0: weight`. */

@@ -42,6 +42,13 @@ export interface ProxySettings {
    * a busy core. Takes microseconds as well, `50us`; at most `1s`. The stream engine ignores it. Default `0`, off.
    */
   busyPoll?: Duration | undefined;
+  /**
+   * Sessions at once at most, over all listeners and `handoff()`: 1 to 1048576. When they are all open, listeners
+   * pause, and clients wait in the kernel's queue until some end; the stream engine where no addon loads lets 256
+   * of them wait and disconnects the others. `handoff()` throws then. Default, and upper bound with the native
+   * engine: what the file descriptors allow, two a session.
+   */
+  maxSessions?: number | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */

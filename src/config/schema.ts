@@ -17,6 +17,8 @@ export type { BackendOptions, ProxyOptions } from './options.js';
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
 const WEIGHT_MAX = 1000;
+/** More than this need more than one process; `kMostSessions` in native/core/engine/engine.cc. */
+const SESSIONS_MAX = 1 << 20;
 /** A loop that has been idle for longer gains nothing by staying awake. */
 const BUSY_POLL_MAX_MS = 1000;
 
@@ -33,7 +35,7 @@ const defaults = {
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
-} as const satisfies Omit<Settings, 'threads'>;
+} as const satisfies Omit<Settings, 'threads' | 'maxSessions'>;
 
 /** The outcome of validation: a configuration, or every issue that was found. */
 export type Validation<Config> =
@@ -191,6 +193,7 @@ const settingsShape = {
   threads: wholeNumber(1, THREADS_MAX).optional(),
   transfer: oneOf('a way to move bytes', ['auto', 'splice', 'copy']).optional(),
   busyPoll: microseconds.optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
   connectTimeout: duration.optional(),
   idleTimeout: duration.optional(),
   halfCloseTimeout: duration.optional(),

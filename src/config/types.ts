@@ -31,6 +31,8 @@ export interface ProxyConfig {
   readonly transfer: TransferChoice;
   /** In microseconds; 0 is off. */
   readonly busyPollUs: number;
+  /** Sessions at once; without it, as many as the descriptors allow. */
+  readonly maxSessions?: number | undefined;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { SplicewayError } from '../errors.js';
 import type { CounterReader } from '../stats/counters.js';
+import type { SessionLimit } from './session-limit.js';
 
 /** A socket address that needs no further resolution: an IP literal with a port, or a path. */
 export type ResolvedAddress =
@@ -114,8 +115,8 @@ export interface Engine {
   readonly name: 'native' | 'stream';
   /** Live counters by listener and backend. */
   readonly counters: CounterReader;
-  /** Sessions that this engine can hold at once before it runs out of file descriptors. */
-  readonly maxSessions: number;
+  /** Sessions that this engine holds at once. */
+  readonly limit: SessionLimit;
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
    * of which nothing was said has none.
@@ -124,7 +125,7 @@ export interface Engine {
   /**
    * Connects the client to the first backend of the route that answers, and relays. What was already
    * read from the client's socket (and is still in its read buffer) travels first.
-   * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left);
+   * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left, too many sessions);
    *   the socket is then untouched and still the caller's.
    */
   connect(request: ConnectRequest): EngineSession;
@@ -161,4 +162,6 @@ export interface EngineOptions {
   readonly transfer: 'auto' | 'splice' | 'copy';
   /** How long its loops poll before they sleep, in microseconds; 0 is off. */
   readonly busyPollUs: number;
+  /** Sessions at once at most, of both engines; without it, as many as the descriptors allow. */
+  readonly maxSessions?: number | undefined;
 }

@@ -54,11 +54,6 @@ export function nodeAcceptsFor(path: string): string {
   );
 }
 
-/** Why a listener pauses when no descriptor can be had for another session. */
-export function allTaken(maxSessions: number): string {
-  return `${maxSessions} sessions are open, as many as the file descriptors allow`;
-}
-
 /** Why a listener pauses when the system refuses. */
 export function cannotAccept(listener: string, code: string): string {
   return `${listener} cannot accept (${code})`;

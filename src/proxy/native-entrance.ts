@@ -10,7 +10,7 @@ import type {
 } from '../engine/engine.js';
 import { CycleRoute } from './cycle-route.js';
 import { emitSafely } from './emit.js';
-import { allTaken, cannotAccept, type Entrance, type EntranceHost } from './entrance.js';
+import { cannotAccept, type Entrance, type EntranceHost } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
 import type { Pool } from './pool.js';
 
@@ -96,9 +96,7 @@ export class NativeEntrance implements Entrance, AcceptHost {
   onPaused(row: number, code: string | undefined): void {
     if (this.#isClosed) return;
     const reason =
-      code === undefined
-        ? allTaken(this.#engine.maxSessions)
-        : cannotAccept(this.names[row] ?? '', code);
+      code === undefined ? this.#engine.limit.reached : cannotAccept(this.names[row] ?? '', code);
     const openSessions = this.#host.openSessions();
     emitSafely(this.#host.emitter, 'listenerPaused', { reason, openSessions });
   }

@@ -27,7 +27,7 @@ export class NodeEntrance implements Entrance {
         ),
     );
     const { emitter, sessions, warnings } = host;
-    this.#admission = new Admission(this.#listeners, engine.maxSessions, {
+    this.#admission = new Admission(this.#listeners, engine.limit, {
       openSessions: () => sessions.open,
       start: (socket, row) => {
         const listener = this.names[row] ?? '';

@@ -20,7 +20,7 @@ import { lacksHardLinks } from './listen-error.js';
 import type { ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
-import { attemptError, resolveError, slowLookup } from './observe.js';
+import { attemptError, resolveError, slowLookup, tooManyAsked } from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
 import { type ClientRoute, type Pick, PoolRoute } from './route.js';
 import type { Session } from './session.js';
@@ -111,6 +111,10 @@ export class Proxy extends SessionEmitter {
       this.#entrance = this.#makeNodeEntrance();
     }
     if (chosen.warning !== undefined) this.#warnings.say(chosen.warning);
+    const { maxSessions = 0 } = config;
+    if (maxSessions > engine.limit.most) {
+      this.#warnings.say(tooManyAsked(maxSessions, engine.limit.most));
+    }
   }
 
   /** @internal Resolves the names of the pool and opens the listeners; closes everything when that fails. */
@@ -305,7 +309,7 @@ export async function createProxyFromConfig(
   config: ProxyConfig,
   internals: ProxyInternals = {},
 ): Promise<Proxy> {
-  const { engine, accept, listen, backends, threads, transfer, busyPollUs } = config;
+  const { engine, accept, listen, backends, threads, transfer, busyPollUs, maxSessions } = config;
   if (engine === 'stream' && accept === 'native') {
     throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE);
   }
@@ -316,6 +320,7 @@ export async function createProxyFromConfig(
     threads,
     transfer,
     busyPollUs,
+    maxSessions,
   });
   const proxy = new Proxy(config, chosen, internals);
   await proxy.start();

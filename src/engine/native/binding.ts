@@ -82,6 +82,8 @@ export interface NativeEngineOptions {
   readonly transfer: number;
   /** How long a loop that has nothing to do polls before it sleeps, in microseconds; 0 sleeps at once. */
   readonly busyPollUs: number;
+  /** Fewer sessions than the descriptors allow; 0 is as many as those do. */
+  readonly maxSessions: number;
 }
 
 export interface NativeBinding {

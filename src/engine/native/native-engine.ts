@@ -13,6 +13,7 @@ import type {
   ResolvedAddress,
   SessionTimeouts,
 } from '../engine.js';
+import { SessionLimit } from '../session-limit.js';
 import {
   EventKind,
   type NativeBinding,
@@ -38,7 +39,7 @@ const NOWHERE = { address: '', port: 0 };
 export class NativeEngine implements AcceptingEngine {
   readonly name = 'native';
   readonly counters: CounterReader;
-  readonly maxSessions: number;
+  readonly limit: SessionLimit;
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
@@ -65,12 +66,12 @@ export class NativeEngine implements AcceptingEngine {
    * @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT` when the system has no descriptor or thread to give
    */
   constructor(module: NativeBinding, options: EngineOptions) {
-    const { threads, listeners, backends, busyPollUs } = options;
+    const { threads, listeners, backends, busyPollUs, maxSessions = 0 } = options;
     const transfer = Transfer[options.transfer];
     this.#module = module;
     try {
       this.#binding = new module.Engine(
-        { threads, listeners, backends, transfer, busyPollUs },
+        { threads, listeners, backends, transfer, busyPollUs, maxSessions },
         () => this.#onDoorbell(),
       );
     } catch (error) {
@@ -83,7 +84,7 @@ export class NativeEngine implements AcceptingEngine {
     }
     const binding = this.#binding;
     this.counters = new CounterReader(new BigUint64Array(binding.counters()), listeners, backends);
-    this.maxSessions = binding.maxSessions();
+    this.limit = new SessionLimit(binding.maxSessions(), options.maxSessions);
     this.#events = new EventRing(binding);
     this.#sessionHost = {
       binding,
@@ -175,11 +176,11 @@ export class NativeEngine implements AcceptingEngine {
     give: (slot: number, taken: { [Index in keyof Sockets]: TakenSocket }) => void,
   ): void {
     const slot = this.#binding.takeSlot();
-    if (slot === NONE) throw resourceLimit('all session slots are in use');
+    if (slot === NONE) throw this.limit.error();
     const taken = takeSockets(this.#module, sockets);
     if (typeof taken === 'number') {
       this.#binding.releaseSlot(slot);
-      throw resourceLimit(`the system said ${nameOfError(taken)}`);
+      throw shortage(nameOfError(taken));
     }
     give(slot, taken);
     this.#add(session, slot);
@@ -312,9 +313,9 @@ function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
   return Uint32Array.of(connectMs, idleMs, halfCloseMs, handshakeMs);
 }
 
-function resourceLimit(why: string): SplicewayError {
+function shortage(code: string): SplicewayError {
   return new SplicewayError(
     'ERR_SPLICEWAY_RESOURCE_LIMIT',
-    `the session could not be taken over: ${why}; raise the limit of open files (ulimit -n)`,
+    `the session could not be taken over: the system said ${code}; raise the limit of open files (ulimit -n)`,
   );
 }

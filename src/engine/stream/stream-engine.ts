@@ -10,16 +10,17 @@ import type {
   JoinRequest,
   ResolvedAddress,
 } from '../engine.js';
+import { SessionLimit } from '../session-limit.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
 /** Relays with `pipe()`: every byte passes through this process and its one JavaScript thread. */
 export class StreamEngine implements Engine {
   readonly name = 'stream';
   /**
-   * Node shares its descriptors with the whole program, so there is no honest figure. Past the limit a
-   * connect fails with EMFILE, which counts as a backend that did not answer.
+   * As many as it was told. Node shares its descriptors with the whole program, so there is no honest figure of those.
+   * Past their limit a connect fails with EMFILE, which counts as a backend that did not answer.
    */
-  readonly maxSessions = Number.POSITIVE_INFINITY;
+  readonly limit: SessionLimit;
   readonly counters: CounterReader;
   readonly #sessions = new Set<StreamSession>();
   /** By row. */
@@ -29,7 +30,8 @@ export class StreamEngine implements Engine {
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
-    const { listeners, backends } = options;
+    const { listeners, backends, maxSessions } = options;
+    this.limit = new SessionLimit(Number.POSITIVE_INFINITY, maxSessions);
     const words = createCounterWords(1, listeners, backends);
     this.counters = new CounterReader(words, listeners, backends);
     this.#host = {
@@ -50,6 +52,7 @@ export class StreamEngine implements Engine {
   connect(request: ConnectRequest): EngineSession {
     this.#checkOpen();
     checkSocket(request.client);
+    if (this.#sessions.size >= this.limit.most) throw this.limit.error();
     return this.#add(StreamSession.connect(this.#host, request));
   }
 
