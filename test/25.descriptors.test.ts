@@ -75,6 +75,6 @@ describe.each(ways.filter((way) => way !== 'stream'))('few descriptors with %s',
     expect(mostOpen).toBeLessThan(CLIENTS);
     await untilBackTo(before);
     expect(resumed).toBe(paused);
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: CLIENTS, failed: 0 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: CLIENTS, failed: 0, rejected: 0 });
   });
 });

@@ -1,11 +1,14 @@
 /** Limits of sessions: of the whole proxy, of a backend, of one client's address. */
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { ClientCounter, clientLimits } from '../src/proxy/client-limit.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho } from './helpers/servers.js';
-import { connect, readAll, readExactly, socketPair } from './helpers/sockets.js';
+import { connect, readAll, readExactly, readToEnding, socketPair } from './helpers/sockets.js';
+import { tempPath } from './helpers/temp.js';
 
 describe.each(ways)('maxSessions with %s', (way) => {
   it('holds clients back who come when all sessions are open, and serves them in their turn', async () => {
@@ -21,8 +24,8 @@ describe.each(ways)('maxSessions with %s', (way) => {
       client.write(`${index}`);
       clients.push(client);
     }
-    expect(await within('the pause', paused)).toEqual([
-      { reason: '2 sessions are open, as many as maxSessions allows', openSessions: 2 },
+    expect(await within('the pause', paused)).toMatchObject([
+      { reason: '2 sessions are open, as many as maxSessions allows' },
     ]);
     for (const [index, client] of clients.entries()) {
       expect(String(await readExactly(client, 1))).toBe(`${index}`);
@@ -64,6 +67,138 @@ describe.each(ways)('maxSessions with %s', (way) => {
       }
     });
     expect(String(await readExactly(second.far, 1))).toBe('x');
+  });
+});
+
+/** A client whose session is open. */
+async function openClient(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const client = await connect({ port, host: '127.0.0.1', localAddress });
+  client.write('x');
+  await readExactly(client, 1);
+  return client;
+}
+
+/** How connections end that are refused: Node's connect may come after the reset. */
+async function refused(port: number): Promise<string> {
+  try {
+    return (await readToEnding(await connect(port))).how;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+describe.each(ways)('maxSessionsPerClient with %s', (way) => {
+  it('refuses one more from an address, and nobody else, until one of its sessions ends', async () => {
+    const proxy = await startProxy(way, {
+      backends: [(await startEcho()).address],
+      maxSessionsPerClient: 2,
+    });
+    const port = portOf(proxy);
+    const clients = [await openClient(port), await openClient(port)];
+    expect(await refused(port)).toBe('ECONNRESET');
+    await openClient(port, '127.0.0.2');
+    clients[0]?.end();
+    await until('the end of the session', () => proxy.stats().sessions.open === 2);
+    await openClient(port);
+    expect(await refused(port)).toBe('ECONNRESET');
+    expect(proxy.stats().sessions).toEqual({ open: 3, opened: 4, failed: 0, rejected: 2 });
+    expect(proxy.stats().listeners).toMatchObject([{ rejected: 2 }]);
+  });
+
+  it('counts an address over all listeners', async () => {
+    const proxy = await startProxy(way, {
+      listen: ['127.0.0.1:0', '127.0.0.1:0'],
+      backends: [(await startEcho()).address],
+      maxSessionsPerClient: 1,
+    });
+    const [first = 0, second = 0] = proxy.addresses().map(({ port }) => port);
+    await openClient(first);
+    expect(await refused(second)).toBe('ECONNRESET');
+    expect(proxy.stats().listeners).toMatchObject([{ rejected: 0 }, { rejected: 1 }]);
+  });
+
+  it('survives a flood from one address: one line says so, and others are served', async () => {
+    const proxy = await startProxy(way, {
+      backends: [(await startEcho()).address],
+      maxSessionsPerClient: 1,
+    });
+    const port = portOf(proxy);
+    const warned = once(proxy, 'warning');
+    const warnings: string[] = [];
+    proxy.on('warning', (message) => warnings.push(message));
+    await openClient(port);
+    const started = performance.now();
+    const endings = await Promise.all(Array.from({ length: 300 }, () => refused(port)));
+    const took = performance.now() - started;
+    expect(new Set(endings)).toEqual(new Set(['ECONNRESET']));
+    await openClient(port, '127.0.0.2');
+    const [message] = await within('the warning', warned);
+    expect(message).toMatch(
+      /^\d+ clients were refused, one from 127\.0\.0\.1: .* as maxSessionsPerClient allows \(1\); raise it/,
+    );
+    expect(proxy.stats().sessions).toMatchObject({ open: 2, rejected: 300 });
+    // A line a second.
+    expect(warnings.length).toBeLessThanOrEqual(2 + took / 1000);
+  });
+
+  it('has no limit for loopback and unix sockets where none was given', async () => {
+    const path = tempPath('clients.sock');
+    const proxy = await startProxy(way, {
+      listen: ['127.0.0.1:0', `unix:${path}`],
+      backends: [(await startEcho()).address],
+      maxSessions: 4,
+    });
+    for (const where of [portOf(proxy), path, portOf(proxy), path]) {
+      const client = await connect(where);
+      client.write('x');
+      expect(String(await readExactly(client, 1))).toBe('x');
+    }
+  });
+
+  it('has none for unix sockets in any case', async () => {
+    const path = tempPath('clients.sock');
+    await startProxy(way, {
+      listen: `unix:${path}`,
+      backends: [(await startEcho()).address],
+      maxSessionsPerClient: 1,
+    });
+    for (let index = 0; index < 3; index++) {
+      const client = await connect(path);
+      client.write('x');
+      expect(String(await readExactly(client, 1))).toBe('x');
+    }
+  });
+});
+
+describe('what one client may have', () => {
+  it('is what was asked for, also on loopback, or half of all for those that are remote', () => {
+    expect(clientLimits({ maxSessionsPerClient: 5 }, 1000)).toEqual({ remote: 5, loopback: 5 });
+    expect(clientLimits({}, 1000)).toEqual({ remote: 500, loopback: 0 });
+    expect(clientLimits({}, 1)).toEqual({ remote: 1, loopback: 0 });
+    expect(clientLimits({}, Number.POSITIVE_INFINITY)).toEqual({ remote: 0, loopback: 0 });
+  });
+
+  it('is counted by the /64 of an IPv6 address', () => {
+    const counter = new ClientCounter({ remote: 1, loopback: 0 });
+    const leave = counter.enter('2001:db8:1:2::1');
+    for (const neighbour of ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2:ffff::', '2001:db8:1:2::9:9']) {
+      expect(counter.enter(neighbour)).toBeUndefined();
+    }
+    for (const stranger of ['2001:db8:1:3::1', '2001:db8::1', '::2', '64:ff9b::1', '1::2:3:4:5']) {
+      expect(counter.enter(stranger)).toBeTypeOf('function');
+    }
+    expect(counter.enter('2001:db8:0:0:5::')).toBeUndefined();
+    leave?.();
+    expect(counter.enter('2001:db8:1:2::8')).toBeTypeOf('function');
+  });
+
+  it('is counted apart for loopback', () => {
+    const counter = new ClientCounter({ remote: 1, loopback: 0 });
+    for (const address of ['127.0.0.1', '127.0.0.1', '::1', '::1', '', '']) {
+      expect(counter.enter(address)).toBeTypeOf('function');
+    }
+    expect(counter.enter('203.0.113.7')).toBeTypeOf('function');
+    expect(counter.enter('203.0.113.7')).toBeUndefined();
   });
 });
 

@@ -55,6 +55,13 @@ SessionTimeouts Timeouts(const Napi::Value& value) {
           .handshake_ms = array[3]};
 }
 
+ClientLimits Limits(const Napi::Value& value) {
+  assert(value.IsTypedArray());
+  const auto array = value.As<Napi::Uint32Array>();
+  assert(array.ElementLength() == 2);
+  return {.remote = array[0], .loopback = array[1]};
+}
+
 /// An ArrayBuffer over counters. It keeps them alive, so it may be read after the engine is gone.
 template <typename Row>
 Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std::span<Row> rows) {
@@ -161,11 +168,12 @@ void EngineWrap::SetCycle(const Napi::CallbackInfo& info) {
   engine_->SetCycle({rows.Data(), rows.Data() + rows.ElementLength()});
 }
 
-// listen(listener, fd, picks, timeouts). Owns `fd` from here on.
+// listen(listener, fd, picks, timeouts, clientLimits). Owns `fd` from here on.
 void EngineWrap::Listen(const Napi::CallbackInfo& info) {
   engine_->Listen(UniqueFd(Signed(info[1])), {.listener = Row(info[0]),
                                               .picks = static_cast<Picks>(Unsigned(info[2])),
-                                              .timeouts = Timeouts(info[3])});
+                                              .timeouts = Timeouts(info[3]),
+                                              .clients = Limits(info[4])});
 }
 
 void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }

@@ -20,6 +20,7 @@ export interface ServeFlags {
   readonly transfer?: string;
   readonly busyPoll?: string;
   readonly maxSessions?: string;
+  readonly maxSessionsPerClient?: string;
   readonly connectTimeout?: string;
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
@@ -66,6 +67,10 @@ export function addServeOptions(command: Command): Command {
     .option(
       '--max-sessions <number>',
       'at once; others wait in the kernel (default: what the file descriptors allow)',
+    )
+    .option(
+      '--max-sessions-per-client <number>',
+      'at once from one address (default: half of all, but any number from loopback)',
     )
     .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
     .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
@@ -121,7 +126,8 @@ export function drainFromFlags({ drainTimeout }: ServeFlags): number {
 }
 
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
-  const { policy, engine, accept, threads, transfer, busyPoll, maxSessions } = flags;
+  const { policy, engine, accept, threads, transfer, busyPoll } = flags;
+  const { maxSessions, maxSessionsPerClient } = flags;
   const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
   return {
     policy,
@@ -131,6 +137,7 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
     transfer,
     busyPoll,
     maxSessions: numberOr(maxSessions),
+    maxSessionsPerClient: numberOr(maxSessionsPerClient),
     connectTimeout,
     idleTimeout,
     halfCloseTimeout,

@@ -49,6 +49,13 @@ export interface ProxySettings {
    * engine: what the file descriptors allow, two a session.
    */
   maxSessions?: number | undefined;
+  /**
+   * Sessions at once from one client's address at most, over all listeners: 1 to 1048576. One more is refused with a
+   * reset, counted as `rejected`, and a warning says so, once a second. Addresses of IPv6 count by their /64, in which
+   * every host has as many as it likes. Default: half of `maxSessions` for addresses that are not loopback, where the
+   * engine knows a figure. Raise it where many clients share one address, as behind a NAT or another proxy.
+   */
+  maxSessionsPerClient?: number | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */

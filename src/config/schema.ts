@@ -35,7 +35,7 @@ const defaults = {
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
-} as const satisfies Omit<Settings, 'threads' | 'maxSessions'>;
+} as const satisfies Omit<Settings, 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
 
 /** The outcome of validation: a configuration, or every issue that was found. */
 export type Validation<Config> =
@@ -194,6 +194,7 @@ const settingsShape = {
   transfer: oneOf('a way to move bytes', ['auto', 'splice', 'copy']).optional(),
   busyPoll: microseconds.optional(),
   maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
+  maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).optional(),
   connectTimeout: duration.optional(),
   idleTimeout: duration.optional(),
   halfCloseTimeout: duration.optional(),

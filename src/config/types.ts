@@ -33,6 +33,8 @@ export interface ProxyConfig {
   readonly busyPollUs: number;
   /** Sessions at once; without it, as many as the descriptors allow. */
   readonly maxSessions?: number | undefined;
+  /** Sessions at once from one client's address; without it, half of all for each that is not loopback. */
+  readonly maxSessionsPerClient?: number | undefined;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;

@@ -89,6 +89,15 @@ export interface AcceptHost {
   /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
   onPaused(listener: number, code: string | undefined): void;
   onResumed(listener: number): void;
+  /** So many clients were refused, the last of them from this address: it has as many sessions as one client may. */
+  onRefused(listener: number, address: string, count: number): void;
+}
+
+/** Sessions that one client may have at once, over all listeners; 0 is any number. Unix clients have no limit. */
+export interface ClientLimits {
+  readonly remote: number;
+  /** For 127.0.0.0/8 and ::1. */
+  readonly loopback: number;
 }
 
 export interface AcceptRequest {
@@ -100,6 +109,7 @@ export interface AcceptRequest {
    */
   readonly cycle: Uint16Array | undefined;
   readonly timeouts: SessionTimeouts;
+  readonly clientLimits: ClientLimits;
   readonly host: AcceptHost;
 }
 
@@ -117,6 +127,8 @@ export interface Engine {
   readonly counters: CounterReader;
   /** Sessions that this engine holds at once. */
   readonly limit: SessionLimit;
+  /** Counts a client of a listener that the engine does not accept on: it was refused, and is no session. */
+  countRejected(listener: number): void;
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
    * of which nothing was said has none.

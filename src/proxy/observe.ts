@@ -52,6 +52,18 @@ export function droppedClients(count: number): string {
   return `${who} disconnected while waiting for others to end; raise maxSessions, or the limit of open files (ulimit -n)`;
 }
 
+/** Clients whose address has as many sessions as one may have. */
+export function refusedClients(count: number, address: string, most: number): string {
+  const who =
+    count === 1
+      ? `1 client was refused, from ${address}`
+      : `${count} clients were refused, one from ${address}`;
+  return (
+    `${who}: as many sessions are open from there as maxSessionsPerClient allows (${most}); ` +
+    'raise it if many share that address, as behind a NAT or another proxy'
+  );
+}
+
 /** `maxSessions` is more than can be; said once, at the start. */
 export function tooManyAsked(maxSessions: number, possible: number): string {
   return (

@@ -14,6 +14,7 @@ import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { checkOptions } from './check-options.js';
+import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';
 import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
 import { lacksHardLinks } from './listen-error.js';
@@ -94,6 +95,7 @@ export class Proxy extends SessionEmitter {
       emitter: this,
       sessions: this.#sessions,
       warnings: this.#warnings,
+      clientLimits: clientLimits(config, engine.limit.most),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
     };

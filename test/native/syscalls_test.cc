@@ -168,10 +168,10 @@ TEST("system calls: 4 for each further exchange, two to read and two to write") 
 }
 
 TEST("system calls: none for a session that is idle, and no wake-up; time-outs cost none") {
-  Measured measured(
-      ListenLow(),
-      {.timeouts = {
-           .connect_ms = 5000, .idle_ms = 3'600'000, .half_close_ms = 60'000, .handshake_ms = 100}});
+  Measured measured(ListenLow(), {.timeouts = {.connect_ms = 5000,
+                                               .idle_ms = 3'600'000,
+                                               .half_close_ms = 60'000,
+                                               .handshake_ms = 100}});
   const std::uint64_t before = CallsSoFar()[Call::kEpollWait];
   CHECK_CALLS("a session", measured.Session(1, true, 300), kOneExchange);
   CHECK(CallsSoFar()[Call::kEpollWait] - before <= 20);

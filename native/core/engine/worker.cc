@@ -247,27 +247,39 @@ void Worker::TellOfSlots() {
   if (wants_slots_.exchange(false)) Post(SlotsFreeCommand{});
 }
 
-bool Worker::WantsAddress(const ListenerOptions& options) const {
-  return options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
-}
-
 void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                         const ListenerOptions& options, bool is_tcp) {
-  StartCommand command{.start = {.slot = slot,
-                                 .client = std::move(client),
-                                 .client_prefix = {},
-                                 .timeouts = options.timeouts,
-                                 .listener = options.listener,
-                                 .accepted_tcp = is_tcp,
-                                 .route = {.by_cycle = options.picks == Picks::kByCycle,
-                                           .reported = address.length > 0}},
-                       .picks = options.picks,
-                       .address = address};
+  if (!crew_.clients.Enter(slot, address, options.clients)) {
+    return Refuse(slot, client, address, options, is_tcp);
+  }
+  const bool reported =
+      options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
+  StartCommand command{
+      .start = {.slot = slot,
+                .client = std::move(client),
+                .client_prefix = {},
+                .timeouts = options.timeouts,
+                .listener = options.listener,
+                .accepted_tcp = is_tcp,
+                .route = {.by_cycle = options.picks == Picks::kByCycle, .reported = reported}},
+      .picks = options.picks,
+      .address = address};
   Worker& worker = LessLoaded();
   crew_.worker_of_slot[slot] = static_cast<std::uint16_t>(worker.index_);
   if (&worker != this) return worker.Start(std::move(command));
   sessions_alive_.fetch_add(1, std::memory_order_relaxed);
   Begin(command);
+}
+
+/// With a reset, which leaves nothing behind in the kernel, however many there are.
+void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, const SocketAddress& address,
+                    const ListenerOptions& options, bool is_tcp) {
+  if (is_tcp) sys::SetResetOnClose(client.get());
+  GiveSlotBack(slot);
+  crew_.counters->Listener(index_, options.listener).rejected.Add(1);
+  SessionEvent event{.kind = SessionEvent::Kind::kRefused, .listener = options.listener};
+  event.SetAddress(address);
+  crew_.events.PushRefusal(event);
 }
 
 /// The least loaded of this loop and two others, picked at random: "the power of two choices"
@@ -404,6 +416,7 @@ void Worker::OnOpened(Session& session) {
 
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
+  crew_.clients.Leave(session.slot());
   closed_.push_back({.slot = session.slot(),
                      .reported = session.route.reported,
                      .reason = reason,

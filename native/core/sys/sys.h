@@ -129,6 +129,8 @@ std::size_t PipePagesSoftLimit();
 /// True when this process is exempt from the limits on pipes (CAP_SYS_RESOURCE or CAP_SYS_ADMIN in
 /// the initial user namespace; in another one, a rootless container's, they do not count).
 bool IsExemptFromPipeLimits();
+/// A number that nobody outside can guess, for hashes.
+std::uint64_t RandomSeed();
 /// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
 std::uint16_t FirstEphemeralPort();
 

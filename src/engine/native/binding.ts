@@ -33,8 +33,15 @@ export interface NativeEngineBinding {
    * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only when no backend
    *   of it answered; `Picks.ask`: JavaScript picks for every client
    * @param timeouts of its sessions: connect, idle, half-close and handshake, in milliseconds
+   * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
-  listen(listener: number, fd: number, picks: number, timeouts: Uint32Array): void;
+  listen(
+    listener: number,
+    fd: number,
+    picks: number,
+    timeouts: Uint32Array,
+    clientLimits: Uint32Array,
+  ): void;
   /**
    * Closes every listener: clients that come later are refused. Pushes `drained` once, when no listener is open and
    * no slot is taken any more, which may be at once.
@@ -132,7 +139,8 @@ export const NONE = -1;
 
 /**
  * What happened. Failures of sessions that JavaScript has not heard of have no slot; those of one backend that come
- * before they are taken are one event, with their `count`, and errno and address of the last.
+ * before they are taken are one event, with their `count`, and errno and address of the last. So are the refusals of
+ * one listener.
  */
 export const EventKind = {
   /** One address of a backend failed: backend, errno, the address; slot or count. */
@@ -155,6 +163,8 @@ export const EventKind = {
   resumed: 6,
   /** See `drain()`. */
   drained: 7,
+  /** Clients had as many sessions as one may: listener, count, the address of the last one. */
+  refused: 8,
 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */

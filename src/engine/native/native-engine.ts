@@ -1,7 +1,7 @@
 /** The engine that moves bytes in the kernel: loops in C++, which also accept and pick if they are told to. */
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
-import { CounterReader } from '../../stats/counters.js';
+import { CounterReader, CounterWriter } from '../../stats/counters.js';
 import type {
   AcceptHost,
   AcceptingEngine,
@@ -40,6 +40,8 @@ export class NativeEngine implements AcceptingEngine {
   readonly name = 'native';
   readonly counters: CounterReader;
   readonly limit: SessionLimit;
+  /** For a word in them that the loop itself does not write. */
+  readonly #firstLoopsCounters: CounterWriter;
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
@@ -83,7 +85,9 @@ export class NativeEngine implements AcceptingEngine {
       );
     }
     const binding = this.#binding;
-    this.counters = new CounterReader(new BigUint64Array(binding.counters()), listeners, backends);
+    const words = new BigUint64Array(binding.counters());
+    this.counters = new CounterReader(words, listeners, backends);
+    this.#firstLoopsCounters = new CounterWriter(words, listeners);
     this.limit = new SessionLimit(binding.maxSessions(), options.maxSessions);
     this.#events = new EventRing(binding);
     this.#sessionHost = {
@@ -91,6 +95,10 @@ export class NativeEngine implements AcceptingEngine {
       picks: new PickBatch(binding),
       sessionWords: new BigUint64Array(binding.sessionCounters()),
     };
+  }
+
+  countRejected(listener: number): void {
+    this.#firstLoopsCounters.addToListener(listener, 'rejected', 1);
   }
 
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
@@ -104,12 +112,13 @@ export class NativeEngine implements AcceptingEngine {
     );
   }
 
-  accept({ listeners, cycle, timeouts, host }: AcceptRequest): void {
+  accept({ listeners, cycle, timeouts, clientLimits, host }: AcceptRequest): void {
     this.#acceptHost = host;
     if (cycle !== undefined) this.#binding.setCycle(cycle);
     const picks = cycle === undefined ? Picks.ask : Picks.cycle;
+    const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
     for (const { row, descriptor } of listeners) {
-      this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts));
+      this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts), limits);
     }
     if (listeners.length > 0) this.#hold();
   }
@@ -261,6 +270,11 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.resumed:
         this.#acceptHost?.onResumed(event.get('listener'));
         break;
+      case EventKind.refused: {
+        const { ip = '' } = event.endpoint ?? {};
+        this.#acceptHost?.onRefused(event.get('listener'), ip, event.get('count'));
+        break;
+      }
       case EventKind.drained:
         this.#loopsAreDrained = true;
         break;

@@ -45,6 +45,10 @@ export class StreamEngine implements Engine {
     };
   }
 
+  countRejected(listener: number): void {
+    this.#host.counters.addToListener(listener, 'rejected', 1);
+  }
+
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
     this.#backends[row] = addresses;
   }
