@@ -39,8 +39,8 @@ describe('parseOptions', () => {
       listen: [':5555', '[::1]:5556', 'unix:/run/spliceway.sock'],
       backends: [
         'DB1:3306',
-        'db2:3306,weight=3',
-        { address: '[::1]:3306' },
+        'db2:3306,weight=3,max-sessions=50',
+        { address: '[::1]:3306', maxSessions: 7 },
         { address: 'unix:/run/db.sock', weight: 1000 },
       ],
       policy: 'round-robin',
@@ -71,6 +71,12 @@ describe('parseOptions', () => {
       handshakeTimeoutMs: 30_000,
     });
     expect(config.listen).toHaveLength(3);
+    expect(config.backends.map(({ maxSessions }) => maxSessions)).toEqual([
+      undefined,
+      50,
+      7,
+      undefined,
+    ]);
     expect(config.backends.map(({ name, weight }) => [name, weight])).toEqual([
       ['db1:3306', 1],
       ['db2:3306', 3],

@@ -6,8 +6,15 @@ import { ClientCounter, clientLimits } from '../src/proxy/client-limit.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
-import { startEcho } from './helpers/servers.js';
-import { connect, readAll, readExactly, readToEnding, socketPair } from './helpers/sockets.js';
+import { refusedAddress, startBlackhole, startEcho, startServer } from './helpers/servers.js';
+import {
+  connect,
+  readAll,
+  readExactly,
+  readToEnding,
+  reset,
+  socketPair,
+} from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
 
 describe.each(ways)('maxSessions with %s', (way) => {
@@ -86,6 +93,123 @@ async function refused(port: number): Promise<string> {
     return (error as NodeJS.ErrnoException).code ?? String(error);
   }
 }
+
+describe.each(ways)('maxSessions of a backend with %s', (way) => {
+  const greeted = async (port: number) => {
+    const client = await connect(port);
+    return String(await readExactly(client, 1));
+  };
+  const startGreeter = (name: string) => startServer((socket) => socket.resume().write(name));
+
+  it('is passed over when it is full, which is no failure, until a session ends', async () => {
+    const [a, b] = [await startGreeter('a'), await startGreeter('b')];
+    const proxy = await startProxy(way, {
+      backends: [`${a.address},max-sessions=1`, b.address],
+    });
+    const port = portOf(proxy);
+    const first = await connect(port);
+    expect(String(await readExactly(first, 1))).toBe('a');
+    let answers = '';
+    for (let index = 0; index < 4; index++) answers += await greeted(port);
+    expect(answers).toBe('bbbb');
+    expect(proxy.stats().backends).toMatchObject([
+      { open: 1, failed: 0, rejected: 2 },
+      { open: 4, failed: 0, rejected: 0 },
+    ]);
+    reset(first);
+    await until('the end of the session', () => proxy.stats().backends[0]?.open === 0);
+    expect((await greeted(port)) + (await greeted(port))).toContain('a');
+    expect(proxy.stats().sessions).toMatchObject({ failed: 0, rejected: 0 });
+  });
+
+  it('disconnects clients when every backend is full, and counts them', async () => {
+    const [a, b] = [await startGreeter('a'), await startGreeter('b')];
+    const backends = [a, b].map(({ address }) => ({ address, maxSessions: 1 }));
+    const proxy = await startProxy(way, { backends });
+    const port = portOf(proxy);
+    expect((await greeted(port)) + (await greeted(port))).toBe('ab');
+    const noBackend = once(proxy, 'noBackend');
+    expect(await readToEnding(await connect(port))).toEqual({ data: Buffer.of(), how: 'end' });
+    const [{ error }] = await within('noBackend', noBackend);
+    expect(error.code).toBe('ERR_SPLICEWAY_NO_BACKEND');
+    expect(proxy.stats()).toMatchObject({
+      sessions: { open: 2, opened: 3, failed: 1 },
+      backends: [
+        { failed: 0, rejected: 1 },
+        { failed: 0, rejected: 1 },
+      ],
+    });
+  });
+
+  it('is exact with clients who all come at once', async () => {
+    const echoes = [await startEcho(), await startEcho()];
+    const backends = echoes.map(({ address }) => ({ address, maxSessions: 20 }));
+    const proxy = await startProxy(way, { backends, threads: 4 });
+    const served = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const client = await connect(portOf(proxy));
+        client.write('x');
+        return readExactly(client, 1).then(
+          () => true,
+          () => false,
+        );
+      }),
+    );
+    expect(served.filter(Boolean)).toHaveLength(40);
+    expect(proxy.stats().backends).toMatchObject([{ opened: 20 }, { opened: 20 }]);
+    expect(proxy.stats().sessions).toMatchObject({ opened: 100, failed: 60 });
+  });
+
+  it('gives back the place of an attempt that failed', async () => {
+    const up = await startGreeter('u');
+    const proxy = await startProxy(way, {
+      backends: [`${await refusedAddress()},max-sessions=1`, up.address],
+    });
+    for (let index = 0; index < 6; index++) expect(await greeted(portOf(proxy))).toBe('u');
+    expect(proxy.stats().backends).toMatchObject([
+      { failed: 3, rejected: 0 },
+      { opened: 6, rejected: 0 },
+    ]);
+  });
+
+  it('gives back the place of a client that left before the backend answered', async () => {
+    const proxy = await startProxy(way, {
+      backends: [`${await startBlackhole()},max-sessions=1`],
+      connectTimeout: '30s',
+    });
+    for (let index = 1; index <= 3; index++) {
+      const client = await connect(portOf(proxy));
+      await until('the session', () => proxy.stats().sessions.opened === index);
+      reset(client);
+      await until('its end', () => proxy.stats().sessions.open === 0);
+    }
+    expect(proxy.stats().backends).toMatchObject([{ failed: 0, rejected: 0 }]);
+    expect(proxy.stats().sessions.failed).toBe(0);
+  });
+
+  it('has a policy of the user asked again', async () => {
+    const [a, b] = [await startGreeter('a'), await startGreeter('b')];
+    const proxy = await startProxy(way, {
+      backends: [`${a.address},max-sessions=1`, b.address],
+      policy: ({ tried }) => [0, 1].find((index) => !tried.has(index)),
+    });
+    expect(await greeted(portOf(proxy))).toBe('a');
+    expect(await greeted(portOf(proxy))).toBe('b');
+    expect(proxy.stats().backends).toMatchObject([{ rejected: 1 }, { rejected: 0 }]);
+  });
+
+  it('holds for handoff() as well', async () => {
+    const a = await startGreeter('a');
+    const proxy = await startProxy(way, {
+      backends: [`${a.address},max-sessions=1`, (await startGreeter('b')).address],
+    });
+    expect(await greeted(portOf(proxy))).toBe('a');
+    const { near, far } = await socketPair();
+    const session = proxy.handoff(near, { backend: a.address });
+    expect((await within('the end', session.closed)).reason).toBe('no-backend');
+    expect((await readToEnding(far)).how).toBe('end');
+  });
+});
 
 describe.each(ways)('maxSessionsPerClient with %s', (way) => {
   it('refuses one more from an address, and nobody else, until one of its sessions ends', async () => {

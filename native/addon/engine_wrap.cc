@@ -82,6 +82,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
            InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
            InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
            InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+           InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
            InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
            InstanceMethod<&EngineWrap::Listen>("listen"),
            InstanceMethod<&EngineWrap::Drain>("drain"),
@@ -159,6 +160,11 @@ void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
     addresses.push_back(Address(list.Get(index)));
   }
   engine_->SetBackend(Row(info[0]), std::move(addresses));
+}
+
+// limitBackend(row, maxSessions)
+void EngineWrap::LimitBackend(const Napi::CallbackInfo& info) {
+  engine_->LimitBackend(Row(info[0]), Unsigned(info[1]));
 }
 
 // setCycle(rows)

@@ -44,13 +44,13 @@ export function addServeOptions(command: Command): Command {
     .optionsGroup('Where:')
     .option('-l, --listen <address>', 'accept clients here; repeatable', collect)
     .option(
-      '-b, --backend <address[,weight=N]>',
-      'a server to balance over, with its share (1 to 1000); repeatable',
+      '-b, --backend <address[,option=N]>',
+      'a server to balance over; its options are weight, its share (1 to 1000), and max-sessions, at once; repeatable',
       collect,
     )
     .option(
       '-c, --config <file>',
-      'read all this from YAML or JSON instead; the flags under "How" override the file, ' +
+      'read all this from YAML or JSON instead; the flags under "How" and "Limits" override the file, ' +
         '--listen and --backend cannot be mixed with it',
     )
     .optionsGroup('How:')

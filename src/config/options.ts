@@ -3,12 +3,17 @@ import type { PickFunction } from '../policy/pick-function.js';
 import type { Duration } from './duration.js';
 import type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './types.js';
 
-/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N]`. */
+/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N]`. */
 export interface BackendOptions {
   /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, and again when connecting fails. */
   address: string;
   /** Share of new sessions, against the weights of the others: a whole number, 1 to 1000. Default 1. */
   weight?: number | undefined;
+  /**
+   * Sessions that it may have at once, those included that are on their way to it: 1 to 1048576. Clients pass over
+   * a backend that is full, as they would one that is down; when all are, they are disconnected. Default: any number.
+   */
+  maxSessions?: number | undefined;
 }
 
 /** Everything about a proxy but where it listens and what it connects to. Every field has a default. */

@@ -138,18 +138,19 @@ const listen = z.preprocess(
     ),
 );
 
-/** `ADDRESS[,weight=N]` taken apart into the object form, so that one schema checks both. */
+/** `ADDRESS[,weight=N][,max-sessions=N]` taken apart into the object form, so that one schema checks both. */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return input;
   const [addressText, ...options] = input.split(',');
   const backend = new Map<string, unknown>([['address', addressText]]);
   for (const option of options) {
-    const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
+    const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (key === '' || backend.has(key)) {
       const message =
         key === ''
-          ? `${show(option)} is not an option; write ADDRESS,weight=N`
-          : `${key} is given twice`;
+          ? `${show(option)} is not an option; write ADDRESS,weight=N,max-sessions=N`
+          : `${name} is given twice`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
     }
@@ -158,19 +159,24 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   return Object.fromEntries(backend);
 }
 
-const backendShape = { address: address('backend'), weight: wholeNumber(1, WEIGHT_MAX).optional() };
+const backendShape = {
+  address: address('backend'),
+  weight: wholeNumber(1, WEIGHT_MAX).optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
+};
 
 const backend = z.preprocess(
   splitBackend,
   z
     .strictObject(backendShape, {
       error: ({ input }) =>
-        `${show(input)} is not a backend; write "host:port" or { address, weight }`,
+        `${show(input)} is not a backend; write "host:port" or { address, weight, maxSessions }`,
     })
-    .transform((fields) => ({
-      name: formatAddress(fields.address),
-      address: fields.address,
-      weight: fields.weight ?? 1,
+    .transform(({ address, weight = 1, maxSessions }) => ({
+      name: formatAddress(address),
+      address,
+      weight,
+      ...(maxSessions === undefined ? {} : { maxSessions }),
     })),
 );
 

@@ -13,6 +13,8 @@ export interface BackendConfig {
   readonly address: Address;
   /** 1 to 1000; shares of new sessions. */
   readonly weight: number;
+  /** Sessions at once; without it, any number. */
+  readonly maxSessions?: number | undefined;
 }
 
 export type EngineChoice = 'auto' | 'native' | 'stream';

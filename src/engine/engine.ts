@@ -135,6 +135,12 @@ export interface Engine {
    */
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void;
   /**
+   * Says how many sessions a backend may have at once, those included that are on their way to it. To be said before
+   * the first one; without it, any number. Sessions pass over a backend that is full, which has not failed: it counts
+   * as `rejected`, and the route is asked for another.
+   */
+  limitBackend(row: number, maxSessions: number): void;
+  /**
    * Connects the client to the first backend of the route that answers, and relays. What was already
    * read from the client's socket (and is still in its read buffer) travels first.
    * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left, too many sessions);

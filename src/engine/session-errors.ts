@@ -23,7 +23,8 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
   ],
   'no-backend': [
     'ERR_SPLICEWAY_NO_BACKEND',
-    'no backend answered, so the client was disconnected; check that the backends run and can be reached',
+    'no backend answered and had room, so the client was disconnected; check that the backends run and can be ' +
+      'reached, and raise their maxSessions where they are full',
   ],
   destroyed: [
     'ERR_SPLICEWAY_SESSION_DESTROYED',

@@ -76,6 +76,9 @@ export class Proxy extends SessionEmitter {
       internals,
     );
     for (const { row, addresses } of this.#pool.backends) engine.setBackend(row, addresses);
+    for (const [row, { maxSessions }] of config.backends.entries()) {
+      if (maxSessions !== undefined) engine.limitBackend(row, maxSessions);
+    }
     this.#policy = createPolicy(config.policy, this.#pool.shown());
     const timeouts = {
       connectMs: config.connectTimeoutMs,

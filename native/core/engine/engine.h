@@ -45,6 +45,11 @@ class Engine {
 
   /// Publishes the addresses of a backend, of which the first 255 are tried.
   void SetBackend(std::uint16_t row, Addresses addresses);
+  /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
+  /// passed over. To be said before the first session sets out for it.
+  void LimitBackend(std::uint16_t row, std::uint32_t most) {
+    crew_.table.PlacesOf(row).Limit(most);
+  }
   /// Publishes the policy: first picks walk `rows` round and round. Not empty.
   void SetCycle(std::vector<std::uint16_t> rows) { crew_.table.SetCycle(std::move(rows)); }
 

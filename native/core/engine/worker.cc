@@ -189,7 +189,7 @@ void Worker::Handle(ConnectCommand& command) {
   Session& session = crew_.slab.At(command.slot);
   if (!session.waits_for_backend()) return;
   session.route.by_cycle = false;
-  session.Approach(crew_.table.AddressesOf(command.backend), command.backend);
+  Approach(session, command.backend);
   TryBackends(session);
 }
 
@@ -335,9 +335,23 @@ void Worker::PickFirst(Session& session) {
   const std::shared_ptr<Cycle> cycle = crew_.table.cycle();
   if (!cycle) return AskOwner(session);
   session.route.position = cycle->Next();
-  const std::uint16_t row = cycle->RowAt(session.route.position);
-  session.Approach(crew_.table.AddressesOf(row), row);
+  Approach(session, cycle->RowAt(session.route.position));
   TryBackends(session);
+}
+
+/// Sets out for a backend, or passes it over where it is full.
+void Worker::Approach(Session& session, std::uint16_t backend) {
+  const Places::Answer place = crew_.table.PlacesOf(backend).Take();
+  if (place == Places::Answer::kNone) return session.PassOver(backend);
+  session.route.has_place = place == Places::Answer::kTaken;
+  session.Approach(crew_.table.AddressesOf(backend), backend);
+}
+
+/// The session will not be at its backend any more.
+void Worker::GiveUpPlace(Session& session) {
+  if (!session.route.has_place) return;
+  session.route.has_place = false;
+  crew_.table.PlacesOf(session.backend()).GiveBack();
 }
 
 /// Tries addresses, and backends where the loop picks them, until an attempt is under way or none
@@ -358,6 +372,7 @@ void Worker::TryBackends(Session& session) {
 /// Starts the next attempt; false when nothing is left to try.
 bool Worker::TryBackend(Session& session) {
   while (!session.TryNextAddress()) {
+    GiveUpPlace(session);
     if (!PickNext(session)) return false;
   }
   return true;
@@ -365,7 +380,7 @@ bool Worker::TryBackend(Session& session) {
 
 /// The next row of the cycle that this session has not tried; so the sessions of a backend that is
 /// down are spread over the others as the cycle spreads them.
-bool Worker::PickNext(Session& session) const {
+bool Worker::PickNext(Session& session) {
   Route& route = session.route;
   const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;
@@ -378,7 +393,7 @@ bool Worker::PickNext(Session& session) const {
     const std::uint16_t row = cycle->RowAt(position);
     if (tried[row]) continue;
     route.position = position;
-    session.Approach(crew_.table.AddressesOf(row), row);
+    Approach(session, row);
     return true;
   }
   return false;
@@ -417,6 +432,7 @@ void Worker::OnOpened(Session& session) {
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
   crew_.clients.Leave(session.slot());
+  GiveUpPlace(session);
   closed_.push_back({.slot = session.slot(),
                      .reported = session.route.reported,
                      .reason = reason,

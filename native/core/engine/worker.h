@@ -167,9 +167,11 @@ class Worker final : private EventHandler,
 
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
+  void Approach(Session& session, std::uint16_t backend);
+  void GiveUpPlace(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
-  [[nodiscard]] bool PickNext(Session& session) const;
+  [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
 
   void OnAttemptFailed(Session& session, int error) override;

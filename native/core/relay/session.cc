@@ -79,8 +79,14 @@ void Session::Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t
   if (addresses_->empty()) backend_counters()->failed.Add(1);
 }
 
+void Session::PassOver(std::uint16_t backend) {
+  addresses_.reset();
+  backend_row_ = backend;
+  backend_counters()->rejected.Add(1);
+}
+
 bool Session::TryNextAddress() {
-  if (state_ != State::kIdle || next_address_ == addresses_->size()) return false;
+  if (state_ != State::kIdle || !addresses_ || next_address_ == addresses_->size()) return false;
   ++next_address_;
   state_ = State::kConnecting;
   since_ms_ = context_->loop.now_ms();

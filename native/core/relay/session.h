@@ -83,6 +83,7 @@ struct Route {
   std::uint16_t position = 0;  ///< In the cycle of the policy.
   bool by_cycle : 1 = false;   ///< The loop picks.
   bool reported : 1 = false;   ///< The engine's owner knows the session.
+  bool has_place : 1 = false;  ///< At its backend, which may have so many sessions.
 };
 
 /// How a session begins.
@@ -133,6 +134,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// what they are now, whatever is published meanwhile. `backend` is its row in the counters,
   /// which counts a failure when the last address has failed, or when there is none.
   void Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend);
+  /// Notes that a backend has no room: it has no address to try, and has not failed either.
+  void PassOver(std::uint16_t backend);
   /// Tries the next address; answers through `SessionOwner`. False when none is left: nothing was
   /// done.
   bool TryNextAddress();

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "select/places.h"
 #include "sys/socket_address.h"
 
 namespace spliceway {
@@ -44,7 +45,8 @@ class Cycle {
 /// costs the loops nothing before somebody picks it.
 class BackendTable {
  public:
-  explicit BackendTable(std::size_t rows) : addresses_(rows, std::make_shared<const Addresses>()) {}
+  explicit BackendTable(std::size_t rows)
+      : addresses_(rows, std::make_shared<const Addresses>()), places_(rows) {}
 
   [[nodiscard]] std::size_t rows() const { return addresses_.size(); }
 
@@ -59,6 +61,9 @@ class BackendTable {
     const std::lock_guard lock(mutex_);
     addresses_[row].swap(published);
   }
+
+  /// Of the backend in this row, without the lock.
+  [[nodiscard]] Places& PlacesOf(std::uint16_t row) { return places_[row]; }
 
   /// Null before one is published.
   [[nodiscard]] std::shared_ptr<Cycle> cycle() const {
@@ -75,6 +80,7 @@ class BackendTable {
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<const Addresses>> addresses_;
   std::shared_ptr<Cycle> cycle_;
+  std::vector<Places> places_;
 };
 
 }  // namespace spliceway

@@ -21,6 +21,8 @@ export interface NativeEngineBinding {
    * @param addresses `ip` with its port, or the path of a Unix socket with port -1
    */
   setBackend(row: number, addresses: readonly (readonly [ipOrPath: string, port: number])[]): void;
+  /** How many sessions a backend may have at once; before the first one. A backend that is full is passed over. */
+  limitBackend(row: number, maxSessions: number): void;
   /**
    * Publishes the policy for first picks, as a cycle of backend rows that all loops walk together. A session whose
    * backend fails goes on with the other rows of the cycle, each once.

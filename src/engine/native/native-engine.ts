@@ -112,6 +112,10 @@ export class NativeEngine implements AcceptingEngine {
     );
   }
 
+  limitBackend(row: number, maxSessions: number): void {
+    this.#binding.limitBackend(row, maxSessions);
+  }
+
   accept({ listeners, cycle, timeouts, clientLimits, host }: AcceptRequest): void {
     this.#acceptHost = host;
     if (cycle !== undefined) this.#binding.setCycle(cycle);

@@ -11,6 +11,7 @@ import type {
   ResolvedAddress,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
+import { Places } from './places.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
 /** Relays with `pipe()`: every byte passes through this process and its one JavaScript thread. */
@@ -25,6 +26,7 @@ export class StreamEngine implements Engine {
   readonly #sessions = new Set<StreamSession>();
   /** By row. */
   readonly #backends: (readonly ResolvedAddress[])[] = [];
+  readonly #places = new Places();
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
@@ -37,6 +39,7 @@ export class StreamEngine implements Engine {
     this.#host = {
       counters: new CounterWriter(words, listeners),
       addressesOf: (backend) => this.#backends[backend] ?? [],
+      places: this.#places,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
         if (this.#sessions.size > 0) return;
@@ -51,6 +54,10 @@ export class StreamEngine implements Engine {
 
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
     this.#backends[row] = addresses;
+  }
+
+  limitBackend(row: number, maxSessions: number): void {
+    this.#places.limit(row, maxSessions);
   }
 
   connect(request: ConnectRequest): EngineSession {
