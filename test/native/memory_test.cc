@@ -28,7 +28,10 @@ struct Service {
     engine->Observe(observed);
     engine->SetBackend(0, {backend.address});
     engine->SetCycle({0});
-    address = engine.Listen({.timeouts = {.connect_ms = 5000, .idle_ms = 60'000}});
+    // With limits, which are as dear as anything else or cheaper.
+    engine->LimitBackend(0, 1000);
+    address = engine.Listen({.timeouts = {.connect_ms = 5000, .idle_ms = 60'000},
+                             .clients = {.remote = 0, .loopback = 1000}});
   }
 
   void Exchange(const UniqueFd& client, const UniqueFd& served) {
