@@ -52,9 +52,9 @@ Result ReadPipe(int pipe, std::span<std::byte> into);
 // Sockets.
 
 Opened OpenSocket(int family);
-/// Takes a connection that waits at a listening socket; `peer`, where not null, gets its address.
+/// Takes a connection that waits at a listening socket; `peer` gets its address.
 /// Connections that failed before they were taken are skipped. kAgain: none waits.
-Opened Accept(int listener, SocketAddress* peer);
+Opened Accept(int listener, SocketAddress& peer);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. kExhausted:
 /// not now; EAGAIN says that the queue of a Unix socket's listener is full. Else failed.
 Result Connect(int socket, const SocketAddress& address);

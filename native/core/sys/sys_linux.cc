@@ -133,16 +133,11 @@ Opened OpenSocket(int family) {
   return Open(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-Opened Accept(int listener, SocketAddress* peer) {
+Opened Accept(int listener, SocketAddress& peer) {
   for (;;) {
-    sockaddr* address = nullptr;
-    socklen_t* length = nullptr;
-    if (peer != nullptr) {
-      peer->length = sizeof peer->storage;
-      address = reinterpret_cast<sockaddr*>(&peer->storage);
-      length = &peer->length;
-    }
-    const int fd = ::accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    peer.length = sizeof peer.storage;
+    const int fd = ::accept4(listener, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) return {.fd = UniqueFd(fd)};
     switch (errno) {
       case EINTR:
