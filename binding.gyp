@@ -10,6 +10,7 @@
         "native/core/engine/session_slab.cc",
         "native/core/engine/worker.cc",
         "native/core/listen/acceptor.cc",
+        "native/core/listen/client_table.cc",
         "native/core/loop/event_loop.cc",
         "native/core/loop/timer_wheel.cc",
         "native/core/relay/low_water_mark.cc",

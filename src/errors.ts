@@ -20,7 +20,7 @@ const catalogue = {
 
   // Backends: the proxy goes on.
   ERR_SPLICEWAY_BACKEND_FAILED: 'one backend refused, timed out or could not be resolved',
-  ERR_SPLICEWAY_NO_BACKEND: 'no backend answered; the client was disconnected',
+  ERR_SPLICEWAY_NO_BACKEND: 'no backend answered and had room; the client was disconnected',
   ERR_SPLICEWAY_INVALID_PICK: 'a policy written as a function picked what is not a backend to try',
 
   // Sockets given to handoff() and join().

@@ -30,6 +30,7 @@ describe('parseOptions', () => {
       connectTimeoutMs: 5000,
       idleTimeoutMs: 3_600_000,
       halfCloseTimeoutMs: 300_000,
+      handshakeTimeoutMs: 60_000,
     });
   });
 
@@ -38,8 +39,8 @@ describe('parseOptions', () => {
       listen: [':5555', '[::1]:5556', 'unix:/run/spliceway.sock'],
       backends: [
         'DB1:3306',
-        'db2:3306,weight=3',
-        { address: '[::1]:3306' },
+        'db2:3306,weight=3,max-sessions=50',
+        { address: '[::1]:3306', maxSessions: 7 },
         { address: 'unix:/run/db.sock', weight: 1000 },
       ],
       policy: 'round-robin',
@@ -48,9 +49,12 @@ describe('parseOptions', () => {
       threads: 256,
       transfer: 'copy',
       busyPoll: '50us',
+      maxSessions: 1000,
+      maxSessionsPerClient: 10,
       connectTimeout: 250,
       idleTimeout: '0',
       halfCloseTimeout: '10s',
+      handshakeTimeout: '30s',
     };
     const config = parseOptions(options);
     expect(config).toMatchObject({
@@ -59,11 +63,20 @@ describe('parseOptions', () => {
       threads: 256,
       transfer: 'copy',
       busyPollUs: 50,
+      maxSessions: 1000,
+      maxSessionsPerClient: 10,
       connectTimeoutMs: 250,
       idleTimeoutMs: 0,
       halfCloseTimeoutMs: 10_000,
+      handshakeTimeoutMs: 30_000,
     });
     expect(config.listen).toHaveLength(3);
+    expect(config.backends.map(({ maxSessions }) => maxSessions)).toEqual([
+      undefined,
+      50,
+      7,
+      undefined,
+    ]);
     expect(config.backends.map(({ name, weight }) => [name, weight])).toEqual([
       ['db1:3306', 1],
       ['db2:3306', 3],
@@ -143,6 +156,7 @@ describe('parseOptions', () => {
     ['an unknown accept', { ...minimal, accept: 'kernel' }, option, 'accept: "kernel" is not'],
     ['0 threads', { ...minimal, threads: 0 }, option, 'threads: 0 is not a whole number'],
     ['257 threads', { ...minimal, threads: 257 }, option, 'from 1 to 256'],
+    ['no sessions', { ...minimal, maxSessions: 0 }, option, 'maxSessions: 0 is not a whole number'],
     ['1.5 threads', { ...minimal, threads: 1.5 }, option, 'threads: 1.5 is not a whole number'],
     ['NaN threads', { ...minimal, threads: Number.NaN }, option, 'threads: NaN is not a whole'],
     ['a bad duration', { ...minimal, idleTimeout: '5' }, duration, 'idleTimeout: "5" is not a'],

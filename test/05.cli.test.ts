@@ -16,7 +16,7 @@ describe('spliceway, asked about itself', () => {
     const result = await runCommand(...args);
     expect(result.status).toBe(0);
     expect(result.stderr).toBe('');
-    expect(result.stdout).toContain('--backend <address[,weight=N]>');
+    expect(result.stdout).toContain('--backend <address[,option=N]>');
     expect(result.stdout).toContain('$ spliceway --listen :5555 --backend 127.0.0.1:3306');
   });
 
@@ -58,6 +58,13 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [[...serve, '--busy-poll', '2s'], duration, 'the longest here is 1s'],
     [[...serve, '--threads', '0'], option, '--threads: 0 is not a whole number from 1 to 256'],
     [[...serve, '--threads', 'many'], option, '--threads: "many" is not a whole number'],
+    [
+      [...serve, '--backend', 'b:1,max-sessions=0'],
+      option,
+      'max-sessions=0: maxSessions: 0 is not',
+    ],
+    [[...serve, '--max-sessions-per-client', 'x'], option, '--max-sessions-per-client: "x" is not'],
+    [[...serve, '--max-sessions', '-1'], option, '--max-sessions: -1 is not a whole number from 1'],
     [[...serve, '--connect-timeout', '5'], duration, '--connect-timeout: "5" is not a duration'],
     [[...serve, '--idle-timeout', 'x'], duration, '--idle-timeout: "x" is not a duration'],
     [[...serve, '--half-close-timeout', '-1s'], duration, '--half-close-timeout: "-1s" is not'],
@@ -108,7 +115,8 @@ describe('spliceway check', () => {
         '  policy    round-robin',
         '  engine    auto, threads 2, accept auto',
         '  transfer  auto, busy poll 0',
-        '  timeouts  connect 5s, idle 1h, half-close 5m',
+        '  limits    sessions as descriptors allow, per client half of them',
+        '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m',
         '',
       ].join('\n'),
     });

@@ -11,6 +11,12 @@ function read(document: string): string {
   return readFileSync(new URL(`../docs/${document}`, import.meta.url), 'utf8');
 }
 
+/** A test of this name, in either language. */
+function declarationOf(title: string): RegExp {
+  const name = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`(\\bit\\('${name}'|TEST\\(\\s*"${name}")`);
+}
+
 describe('the documents', () => {
   it('list every error code with its meaning, and no other', () => {
     const rows = [...read('errors.md').matchAll(/^\| `(ERR_SPLICEWAY_\w+)` \| (.*) \|$/gm)];
@@ -28,6 +34,26 @@ describe('the documents', () => {
     const { backends, connectTimeoutMs } = loadConfigFile(file);
     expect(backends.map(({ weight }) => weight)).toEqual([1, 2]);
     expect(connectTimeoutMs).toBe(2000);
+  });
+
+  it('name tests of each threat, and what is not defended, that exist', () => {
+    const [table = '', rest = ''] = read('THREATS.md').split('## What is not defended');
+    const rows = table.split('\n').filter((line) => /^\| [A-Z]/.test(line));
+    expect(rows.length).toBeGreaterThan(10);
+    for (const text of [...rows, rest]) {
+      // A file, and the titles that follow it, up to the next file.
+      const named = [...text.matchAll(/`(test\/[\w./-]+)`([^`]*)/g)].map(
+        ([, file = '', titles = '']) => ({
+          source: readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'),
+          titles: [...titles.matchAll(/“([^”]+)”/g)].map(([, title]) => title),
+        }),
+      );
+      expect(named, text).not.toHaveLength(0);
+      for (const { source, titles } of named) {
+        expect(titles, text).not.toHaveLength(0);
+        for (const title of titles) expect(source).toMatch(declarationOf(title ?? ''));
+      }
+    }
   });
 
   it('name the flags that the command has', async () => {

@@ -116,7 +116,7 @@ describe.each(ways)('backends with %s', (way) => {
     }
     expect(noBackend).toEqual([1, 2, 3].map((id) => `${id} ERR_SPLICEWAY_NO_BACKEND`));
     expect(codes).toEqual(Array(3).fill('ERR_SPLICEWAY_NO_BACKEND'));
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 3, failed: 3 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 3, failed: 3, rejected: 0 });
     expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([3, 3]);
   });
 

@@ -1,4 +1,4 @@
-/** Idle and half-close timeouts. Bytes that move keep a session alive. */
+/** Idle, half-close and handshake timeouts. Bytes that move keep a session alive. */
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
@@ -95,11 +95,48 @@ describe.each(ways)('timeouts with %s', (way) => {
     expect((await readToEnding(sink)).how).toBe('ECONNRESET');
   });
 
+  it('closes a session in which neither side has said anything, long before it is idle', async () => {
+    const backend = await startServer();
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      handshakeTimeout: '100ms',
+    });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    expect((await readToEnding(client)).how).toBe('end');
+    const { reason, error, durationMs } = await summary;
+    expect(reason).toBe('handshake-timeout');
+    expect(error?.code).toBe('ERR_SPLICEWAY_SESSION_TIMEOUT');
+    expect(durationMs).toBeGreaterThanOrEqual(95);
+  });
+
+  it.each(['client', 'backend'])(
+    'has the handshake done by the first byte of the %s',
+    async (who) => {
+      const backend = await startServer((socket) => {
+        if (who === 'backend') socket.write('x');
+      });
+      const proxy = await startProxy(way, {
+        backends: [backend.address],
+        handshakeTimeout: '300ms',
+        idleTimeout: '900ms',
+      });
+      const summary = nextSummary(proxy);
+      const client = await connect(portOf(proxy));
+      if (who === 'client') client.write('x');
+      client.resume();
+      const { reason, durationMs } = await summary;
+      expect(reason).toBe('idle-timeout');
+      expect(durationMs).toBeGreaterThanOrEqual(895);
+    },
+  );
+
   it('has no timeouts with 0', async () => {
     const proxy = await startProxy(way, {
       backends: [(await startEcho()).address],
       idleTimeout: 0,
       halfCloseTimeout: 0,
+      handshakeTimeout: 0,
       connectTimeout: 0,
     });
     const client = await connect(portOf(proxy));

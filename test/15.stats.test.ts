@@ -22,7 +22,7 @@ describe.each(ways)('stats with %s', (way) => {
       const moved = round * block.length;
       await until('the figures to follow', () => session.bytesUpstream === moved);
       const { sessions, bytes, listeners, backends } = proxy.stats();
-      expect(sessions).toEqual({ open: 1, opened: 1, failed: 0 });
+      expect(sessions).toEqual({ open: 1, opened: 1, failed: 0, rejected: 0 });
       expect(bytes).toEqual({ upstream: moved, downstream: 0 });
       expect(listeners[0]).toMatchObject({ open: 1, opened: 1, bytesUpstream: moved });
       expect(backends[0]).toMatchObject({ open: 1, opened: 1, bytesUpstream: moved });
@@ -68,11 +68,25 @@ describe.each(ways)('stats with %s', (way) => {
     }
     const addresses = proxy.addresses();
     await proxy.close();
-    const row = { open: 0, opened: 2, failed: 0, bytesUpstream: 2000, bytesDownstream: 2000 };
-    const none = { open: 0, opened: 0, failed: 0, bytesUpstream: 0, bytesDownstream: 0 };
+    const row = {
+      open: 0,
+      opened: 2,
+      failed: 0,
+      rejected: 0,
+      bytesUpstream: 2000,
+      bytesDownstream: 2000,
+    };
+    const none = {
+      open: 0,
+      opened: 0,
+      failed: 0,
+      rejected: 0,
+      bytesUpstream: 0,
+      bytesDownstream: 0,
+    };
     expect(proxy.stats()).toEqual({
       engine: engineOf(way),
-      sessions: { open: 0, opened: 4, failed: 0 },
+      sessions: { open: 0, opened: 4, failed: 0, rejected: 0 },
       bytes: { upstream: 4000, downstream: 4000 },
       listeners: addresses.map(({ port }) => ({ address: `127.0.0.1:${port}`, ...row })),
       handoff: none,

@@ -18,7 +18,7 @@ describe.each(ways)('crowds with %s', (way) => {
     const endings = await Promise.all(clients.map(async (client) => readToEnding(await client)));
     expect(endings.every(({ data }) => data.length === 0)).toBe(true);
     await until('all sessions to end', () => proxy.stats().sessions.open === 0);
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1000, failed: 1000 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1000, failed: 1000, rejected: 0 });
     expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([1000, 1000, 1000]);
     for (const client of clients) (await client).destroy();
     await untilBackTo(before);
@@ -89,7 +89,7 @@ describe.each(ways)('crowds with %s', (way) => {
     client.write('waiting');
     reset(client);
     expect(await summary).toMatchObject({ reason: 'reset', backend: undefined });
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0, rejected: 0 });
     await untilBackTo(before);
   });
 

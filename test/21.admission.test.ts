@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../src/engine/native/addon.js';
 import { type Descriptors, nativeDescriptors } from '../src/engine/native/descriptors.js';
+import { SessionLimit } from '../src/engine/session-limit.js';
 import { SplicewayError } from '../src/errors.js';
 import { Admission } from '../src/proxy/admission.js';
 import { Listener } from '../src/proxy/listener.js';
@@ -29,7 +30,7 @@ function admission(maxSessions: number, listeners: Listener[] = []) {
     started: [] as Socket[],
     onStart: (_: Socket) => {},
   };
-  const gate = new Admission(listeners, maxSessions, {
+  const gate = new Admission(listeners, new SessionLimit(maxSessions), {
     openSessions: () => state.open,
     start: (socket) => {
       if (state.shortage) {

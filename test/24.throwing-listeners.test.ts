@@ -40,7 +40,7 @@ describe.each(ways)('a listener that throws, with %s', (way) => {
     );
     expect(await Promise.all(summaries)).toMatchObject(Array(2).fill({ reason: 'finished' }));
     await within('closing', proxy.close());
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 2, failed: 0 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 2, failed: 0, rejected: 0 });
   });
 
   it('in backendError, noBackend, error or close does not keep a session from ending', async () => {
@@ -62,7 +62,7 @@ describe.each(ways)('a listener that throws, with %s', (way) => {
       [...each, ...each].map((what) => `thrown in ${what}`),
     );
     await within('closing', proxy.close());
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 2, failed: 2 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 2, failed: 2, rejected: 0 });
   });
 
   it('in session does not make handoff() throw after it took the socket', async () => {

@@ -1,11 +1,14 @@
 /** With too few descriptors for all clients at once, each is served in its turn and none is refused. */
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { within } from './helpers/deadline.js';
+import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
+import { startEcho } from './helpers/servers.js';
+import { connect, readExactly } from './helpers/sockets.js';
 
 const CLIENTS = 400;
 
@@ -33,6 +36,32 @@ const program = `
     }
   });`;
 
+async function startPeers(): Promise<{ peers: ChildProcess; backendPort: number }> {
+  const peers = spawn(process.execPath, ['-e', program], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  onTestFinished(() => {
+    peers.kill();
+  });
+  const [backendPort] = (await within('the peers', once(peers, 'message'))) as [number];
+  return { peers, backendPort };
+}
+
+/** Opens files until there is no descriptor left. The result closes them. */
+function exhaustDescriptors(): () => void {
+  const files: number[] = [];
+  const close = () => {
+    for (const file of files.splice(0)) closeSync(file);
+  };
+  onTestFinished(close);
+  try {
+    for (;;) files.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('EMFILE');
+  }
+  return close;
+}
+
 /** The soft limit of open files of this process, for the rest of the test. */
 function limitOpenFiles(limit: number): void {
   const prlimit = (value: string) => execFileSync('prlimit', ['--pid', `${process.pid}`, value]);
@@ -46,13 +75,7 @@ function limitOpenFiles(limit: number): void {
 // The stream engine does not know when descriptors run out; see its maxSessions.
 describe.each(ways.filter((way) => way !== 'stream'))('few descriptors with %s', (way) => {
   it('pauses listeners, lets clients queue in the kernel, and serves every one', async () => {
-    const peers = spawn(process.execPath, ['-e', program], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    onTestFinished(() => {
-      peers.kill();
-    });
-    const [backendPort] = (await within('the peers', once(peers, 'message'))) as [number];
+    const { peers, backendPort } = await startPeers();
     const begin = openDescriptors();
     limitOpenFiles(begin.total + 100);
     const proxy = await startProxy(way, { backends: [`127.0.0.1:${backendPort}`] });
@@ -75,6 +98,50 @@ describe.each(ways.filter((way) => way !== 'stream'))('few descriptors with %s',
     expect(mostOpen).toBeLessThan(CLIENTS);
     await untilBackTo(before);
     expect(resumed).toBe(paused);
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: CLIENTS, failed: 0 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: CLIENTS, failed: 0, rejected: 0 });
+  });
+});
+
+describe.each(ways.filter((way) => way === 'native'))('no descriptors with %s', (way) => {
+  it('waits while the program has none left, says so once, and then serves who came', async () => {
+    const { peers, backendPort } = await startPeers();
+    limitOpenFiles(openDescriptors().total + 100);
+    const proxy = await startProxy(way, { backends: [`127.0.0.1:${backendPort}`] });
+    const reasons: string[] = [];
+    proxy.on('listenerPaused', ({ reason }) => reasons.push(reason));
+    const resumed = once(proxy, 'listenerResumed');
+    const giveBack = exhaustDescriptors();
+    peers.send({ port: portOf(proxy), count: 30 });
+    const answers = within('all answers', once(peers, 'message'), 20_000);
+    await until('the pause', () => reasons.length > 0);
+    const pausedAt = performance.now();
+    // Long enough to ask several times whether there is one.
+    await until('a few retries', () => performance.now() - pausedAt > 500);
+    giveBack();
+    const [answered] = await answers;
+    expect(answered).toEqual({ question: 30 });
+    await within('the listener', resumed);
+    expect(reasons).toEqual([expect.stringMatching(/cannot accept \(EMFILE\)$/)]);
+  });
+});
+
+// Node accepts, in libuv, which disconnects clients by itself then and tells nobody.
+describe.each(ways.filter((way) => way !== 'native'))('no descriptors with %s', (way) => {
+  it('serves who comes after the program had none left', async () => {
+    const { peers, backendPort } = await startPeers();
+    limitOpenFiles(openDescriptors().total + 100);
+    const echo = await startEcho();
+    const proxy = await startProxy(way, { backends: [`127.0.0.1:${backendPort}`, echo.address] });
+    const ended = once(peers, 'exit');
+    const giveBack = exhaustDescriptors();
+    peers.send({ port: portOf(proxy), count: 30 });
+    const [answered] = await within('an end for each', once(peers, 'message'), 20_000);
+    expect(answered).not.toHaveProperty('question');
+    // Its backend goes with it, so that the next client comes to the other one.
+    await within('the end of the peers', ended);
+    giveBack();
+    const client = await connect(portOf(proxy));
+    client.write('x');
+    expect(String(await readExactly(client, 1))).toBe('x');
   });
 });

@@ -78,7 +78,12 @@ describe.each(ways)('endurance with %s', (way) => {
     await quiet();
 
     expect(right).toBe(CONNECTIONS);
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: CONNECTIONS, failed: 0 });
+    expect(proxy.stats().sessions).toEqual({
+      open: 0,
+      opened: CONNECTIONS,
+      failed: 0,
+      rejected: 0,
+    });
     expect(proxy.stats().bytes).toEqual({
       upstream: 8 * CONNECTIONS,
       downstream: 8 * CONNECTIONS,

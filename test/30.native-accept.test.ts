@@ -186,7 +186,7 @@ describe.runIf(ways.includes('native'))('native accept', () => {
     expect((await readAll(client)).length).toBe(0);
     await until('the event', () => lost.length === 1);
     expect(lost).toEqual([`127.0.0.1:${portOf(proxy)} ${client.localPort}`]);
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 1 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 1, rejected: 0 });
   });
 
   it('lets sessions finish that nobody knows while it drains, and waits for them', async () => {
@@ -203,7 +203,7 @@ describe.runIf(ways.includes('native'))('native accept', () => {
     client.end();
     await readAll(client);
     await within('the drain to end with its last session', closed, 5000);
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0, rejected: 0 });
   });
 
   it('resets sessions that nobody knows when it closes, or when the time to drain is over', async () => {
@@ -212,7 +212,7 @@ describe.runIf(ways.includes('native'))('native accept', () => {
       const ending = readToEnding(await openClient(proxy));
       await within('closing', proxy.close({ drain }));
       expect((await ending).how).toBe('ECONNRESET');
-      expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0 });
+      expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 0, rejected: 0 });
       await expect(connect(portOf(proxy))).rejects.toThrow('ECONNREFUSED');
     }
   });

@@ -92,7 +92,7 @@ describe.each(ways)('a policy written as a function, with %s', (way) => {
     const summary = nextSummary(proxy);
     expect((await readAll(await connect(portOf(proxy)))).length).toBe(0);
     expect((await summary).reason).toBe('no-backend');
-    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 1 });
+    expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 1, rejected: 0 });
   });
 
   it.each([

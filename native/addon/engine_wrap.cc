@@ -48,8 +48,18 @@ SocketAddress Address(const Napi::Value& value) {
 SessionTimeouts Timeouts(const Napi::Value& value) {
   assert(value.IsTypedArray());
   const auto array = value.As<Napi::Uint32Array>();
-  assert(array.ElementLength() == 3);
-  return {.connect_ms = array[0], .idle_ms = array[1], .half_close_ms = array[2]};
+  assert(array.ElementLength() == 4);
+  return {.connect_ms = array[0],
+          .idle_ms = array[1],
+          .half_close_ms = array[2],
+          .handshake_ms = array[3]};
+}
+
+ClientLimits Limits(const Napi::Value& value) {
+  assert(value.IsTypedArray());
+  const auto array = value.As<Napi::Uint32Array>();
+  assert(array.ElementLength() == 2);
+  return {.remote = array[0], .loopback = array[1]};
 }
 
 /// An ArrayBuffer over counters. It keeps them alive, so it may be read after the engine is gone.
@@ -72,6 +82,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
            InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
            InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
            InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+           InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
            InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
            InstanceMethod<&EngineWrap::Listen>("listen"),
            InstanceMethod<&EngineWrap::Drain>("drain"),
@@ -102,7 +113,8 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
        .listeners = Unsigned(options.Get("listeners")),
        .backends = Unsigned(options.Get("backends")),
        .transfer = static_cast<Transfer>(Unsigned(options.Get("transfer"))),
-       .busy_poll_us = Unsigned(options.Get("busyPollUs"))},
+       .busy_poll_us = Unsigned(options.Get("busyPollUs")),
+       .max_sessions = Unsigned(options.Get("maxSessions"))},
       // Fails only when the environment is being torn down; nobody is left to hear it then.
       [this] { static_cast<void>(doorbell_.NonBlockingCall()); }, error);
   if (engine_ == nullptr) {
@@ -150,6 +162,11 @@ void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   engine_->SetBackend(Row(info[0]), std::move(addresses));
 }
 
+// limitBackend(row, maxSessions)
+void EngineWrap::LimitBackend(const Napi::CallbackInfo& info) {
+  engine_->LimitBackend(Row(info[0]), Unsigned(info[1]));
+}
+
 // setCycle(rows)
 void EngineWrap::SetCycle(const Napi::CallbackInfo& info) {
   const auto rows = info[0].As<Napi::Uint16Array>();
@@ -157,11 +174,12 @@ void EngineWrap::SetCycle(const Napi::CallbackInfo& info) {
   engine_->SetCycle({rows.Data(), rows.Data() + rows.ElementLength()});
 }
 
-// listen(listener, fd, picks, timeouts). Owns `fd` from here on.
+// listen(listener, fd, picks, timeouts, clientLimits). Owns `fd` from here on.
 void EngineWrap::Listen(const Napi::CallbackInfo& info) {
   engine_->Listen(UniqueFd(Signed(info[1])), {.listener = Row(info[0]),
                                               .picks = static_cast<Picks>(Unsigned(info[2])),
-                                              .timeouts = Timeouts(info[3])});
+                                              .timeouts = Timeouts(info[3]),
+                                              .clients = Limits(info[4])});
 }
 
 void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }

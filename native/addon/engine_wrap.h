@@ -22,6 +22,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value SessionCounters(const Napi::CallbackInfo& info);
   Napi::Value MaxSessions(const Napi::CallbackInfo& info);
   void SetBackend(const Napi::CallbackInfo& info);
+  void LimitBackend(const Napi::CallbackInfo& info);
   void SetCycle(const Napi::CallbackInfo& info);
   void Listen(const Napi::CallbackInfo& info);
   void Drain(const Napi::CallbackInfo& info);

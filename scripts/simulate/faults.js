@@ -161,6 +161,17 @@ export const faults = [
     ],
   },
   {
+    name: "backend's place kept",
+    why: 'A backend with a limit of sessions fills up with those that have ended.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'crew_.clients.Leave(session.slot());\n  GiveUpPlace(session);',
+        'crew_.clients.Leave(session.slot());',
+      ),
+    ],
+  },
+  {
     name: 'listener that stays shut',
     why: 'Accepting paused for want of a descriptor, and nobody tries again.',
     edits: [

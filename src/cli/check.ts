@@ -2,6 +2,7 @@
 import { formatAddress } from '../config/address.js';
 import { formatDuration, formatMicroseconds } from '../config/duration.js';
 import { loadConfigFile } from '../config/file.js';
+import type { BackendConfig } from '../config/types.js';
 
 /**
  * Prints `FILE: ok` and a summary.
@@ -10,19 +11,27 @@ import { loadConfigFile } from '../config/file.js';
  */
 export function check(file: string): void {
   const config = loadConfigFile(file);
+  const { maxSessions = 'as descriptors allow', maxSessionsPerClient = 'half of them' } = config;
   const timeouts = [
     `connect ${formatDuration(config.connectTimeoutMs)}`,
     `idle ${formatDuration(config.idleTimeoutMs)}`,
     `half-close ${formatDuration(config.halfCloseTimeoutMs)}`,
+    `handshake ${formatDuration(config.handshakeTimeoutMs)}`,
   ];
   const lines = [
     `${file}: ok`,
     `  listen    ${config.listen.map(formatAddress).join(', ')}`,
-    ...config.backends.map(({ name, weight }) => `  backend   ${name}, weight ${weight}`),
+    ...config.backends.map((backend) => `  backend   ${describe(backend)}`),
     `  policy    ${config.policy}`,
     `  engine    ${config.engine}, threads ${config.threads}, accept ${config.accept}`,
     `  transfer  ${config.transfer}, busy poll ${formatMicroseconds(config.busyPollUs)}`,
+    `  limits    sessions ${maxSessions}, per client ${maxSessionsPerClient}`,
     `  timeouts  ${timeouts.join(', ')}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function describe({ name, weight, maxSessions }: BackendConfig): string {
+  const limit = maxSessions === undefined ? '' : `, max sessions ${maxSessions}`;
+  return `${name}, weight ${weight}${limit}`;
 }

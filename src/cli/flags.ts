@@ -19,9 +19,12 @@ export interface ServeFlags {
   readonly threads?: string;
   readonly transfer?: string;
   readonly busyPoll?: string;
+  readonly maxSessions?: string;
+  readonly maxSessionsPerClient?: string;
   readonly connectTimeout?: string;
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
+  readonly handshakeTimeout?: string;
   readonly drainTimeout: string;
   readonly logLevel: LogLevel;
   readonly logFormat?: LogFormat;
@@ -41,13 +44,13 @@ export function addServeOptions(command: Command): Command {
     .optionsGroup('Where:')
     .option('-l, --listen <address>', 'accept clients here; repeatable', collect)
     .option(
-      '-b, --backend <address[,weight=N]>',
-      'a server to balance over, with its share (1 to 1000); repeatable',
+      '-b, --backend <address[,option=N]>',
+      'a server to balance over; its options are weight, its share (1 to 1000), and max-sessions, at once; repeatable',
       collect,
     )
     .option(
       '-c, --config <file>',
-      'read all this from YAML or JSON instead; the flags under "How" override the file, ' +
+      'read all this from YAML or JSON instead; the flags under "How" and "Limits" override the file, ' +
         '--listen and --backend cannot be mixed with it',
     )
     .optionsGroup('How:')
@@ -60,9 +63,19 @@ export function addServeOptions(command: Command): Command {
       '--busy-poll <duration>',
       'how long its idle threads poll before they sleep, as in 50us (default: 0, off)',
     )
+    .optionsGroup('Limits:')
+    .option(
+      '--max-sessions <number>',
+      'at once; others wait in the kernel (default: what the file descriptors allow)',
+    )
+    .option(
+      '--max-sessions-per-client <number>',
+      'at once from one address (default: half of all, but any number from loopback)',
+    )
     .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
     .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
     .option('--half-close-timeout <duration>', 'the same, after one side ended (default: 5m)')
+    .option('--handshake-timeout <duration>', 'the same, before the first byte (default: 1m)')
     .addOption(drain.default('30s', '30s'))
     .optionsGroup('Logs, on standard error:')
     .addOption(levels.choices(LOG_LEVELS).default('info' satisfies LogLevel, 'info'))
@@ -114,19 +127,27 @@ export function drainFromFlags({ drainTimeout }: ServeFlags): number {
 
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
   const { policy, engine, accept, threads, transfer, busyPoll } = flags;
-  const { connectTimeout, idleTimeout, halfCloseTimeout } = flags;
+  const { maxSessions, maxSessionsPerClient } = flags;
+  const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
   return {
     policy,
     engine,
     accept,
-    // What is not a number goes on as text, for the schema to refuse.
-    threads: threads !== undefined && /^-?\d+$/.test(threads) ? Number(threads) : threads,
+    threads: numberOr(threads),
     transfer,
     busyPoll,
+    maxSessions: numberOr(maxSessions),
+    maxSessionsPerClient: numberOr(maxSessionsPerClient),
     connectTimeout,
     idleTimeout,
     halfCloseTimeout,
+    handshakeTimeout,
   };
+}
+
+/** What is not a number goes on as text, for the schema to refuse. */
+function numberOr(text: string | undefined): number | string | undefined {
+  return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
 /** `connectTimeout` is `--connect-timeout`; `backends[1].weight` is `--backend b:3306,weight=0: weight`. */

@@ -1,7 +1,7 @@
 /** The life of a proxy under the command: start, announce, stop on a signal. */
 import { formatAddress } from '../config/address.js';
 import { formatDuration } from '../config/duration.js';
-import type { ProxyConfig } from '../config/types.js';
+import type { BackendConfig, ProxyConfig } from '../config/types.js';
 import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
 import { withOverlapHint } from './overlap.js';
@@ -22,11 +22,17 @@ export async function startProxy(config: ProxyConfig, log: Logger): Promise<Runn
       threads: engine === 'native' ? config.threads : undefined,
       accept: proxy.accept,
       policy: config.policy,
-      backends: config.backends.map(({ name, weight }) => `${name},weight=${weight}`),
+      backends: config.backends.map(flagOf),
     },
     `engine ${engine}: ${reason}`,
   );
   return proxy;
+}
+
+/** As `--backend` takes it. */
+function flagOf({ name, weight, maxSessions }: BackendConfig): string {
+  const limit = maxSessions === undefined ? '' : `,max-sessions=${maxSessions}`;
+  return `${name},weight=${weight}${limit}`;
 }
 
 /** One line a listener on standard output: what scripts wait for. */

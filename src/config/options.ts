@@ -3,12 +3,17 @@ import type { PickFunction } from '../policy/pick-function.js';
 import type { Duration } from './duration.js';
 import type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './types.js';
 
-/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N]`. */
+/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N]`. */
 export interface BackendOptions {
   /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, and again when connecting fails. */
   address: string;
   /** Share of new sessions, against the weights of the others: a whole number, 1 to 1000. Default 1. */
   weight?: number | undefined;
+  /**
+   * Sessions that it may have at once, those included that are on their way to it: 1 to 1048576. Clients pass over
+   * a backend that is full, as they would one that is down; when all are, they are disconnected. Default: any number.
+   */
+  maxSessions?: number | undefined;
 }
 
 /** Everything about a proxy but where it listens and what it connects to. Every field has a default. */
@@ -42,12 +47,32 @@ export interface ProxySettings {
    * a busy core. Takes microseconds as well, `50us`; at most `1s`. The stream engine ignores it. Default `0`, off.
    */
   busyPoll?: Duration | undefined;
+  /**
+   * Sessions at once at most, over all listeners and `handoff()`: 1 to 1048576. When they are all open, listeners
+   * pause, and clients wait in the kernel's queue until some end; the stream engine where no addon loads lets 256
+   * of them wait and disconnects the others. `handoff()` throws then. Default, and upper bound with the native
+   * engine: what the file descriptors allow, two a session.
+   */
+  maxSessions?: number | undefined;
+  /**
+   * Sessions at once from one client's address at most, over all listeners: 1 to 1048576. One more is refused with a
+   * reset, counted as `rejected`, and a warning says so, once a second. Addresses of IPv6 count by their /64, in which
+   * every host has as many as it likes. Default: half of `maxSessions` for addresses that are not loopback, where the
+   * engine knows a figure. Raise it where many clients share one address, as behind a NAT or another proxy.
+   */
+  maxSessionsPerClient?: number | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */
   idleTimeout?: Duration | undefined;
   /** How long a session may live, with no byte moving, after one side ended its stream. `0`: for ever. Default `5m`. */
   halfCloseTimeout?: Duration | undefined;
+  /**
+   * How long a session may live, once its backend has answered, before either side sends its first byte. Where the
+   * server speaks first, as MySQL does, a client that stays silent after that is the server's to time out. `0`: for
+   * ever. Default `1m`.
+   */
+  handshakeTimeout?: Duration | undefined;
 }
 
 /**

@@ -17,6 +17,8 @@ export type { BackendOptions, ProxyOptions } from './options.js';
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
 const WEIGHT_MAX = 1000;
+/** More than this need more than one process; `kMostSessions` in native/core/engine/engine.cc. */
+const SESSIONS_MAX = 1 << 20;
 /** A loop that has been idle for longer gains nothing by staying awake. */
 const BUSY_POLL_MAX_MS = 1000;
 
@@ -32,7 +34,8 @@ const defaults = {
   connectTimeoutMs: parseDuration('5s'),
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
-} as const satisfies Omit<Settings, 'threads'>;
+  handshakeTimeoutMs: parseDuration('1m'),
+} as const satisfies Omit<Settings, 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
 
 /** The outcome of validation: a configuration, or every issue that was found. */
 export type Validation<Config> =
@@ -135,18 +138,19 @@ const listen = z.preprocess(
     ),
 );
 
-/** `ADDRESS[,weight=N]` taken apart into the object form, so that one schema checks both. */
+/** `ADDRESS[,weight=N][,max-sessions=N]` taken apart into the object form, so that one schema checks both. */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return input;
   const [addressText, ...options] = input.split(',');
   const backend = new Map<string, unknown>([['address', addressText]]);
   for (const option of options) {
-    const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
+    const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (key === '' || backend.has(key)) {
       const message =
         key === ''
-          ? `${show(option)} is not an option; write ADDRESS,weight=N`
-          : `${key} is given twice`;
+          ? `${show(option)} is not an option; write ADDRESS,weight=N,max-sessions=N`
+          : `${name} is given twice`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
     }
@@ -155,19 +159,24 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   return Object.fromEntries(backend);
 }
 
-const backendShape = { address: address('backend'), weight: wholeNumber(1, WEIGHT_MAX).optional() };
+const backendShape = {
+  address: address('backend'),
+  weight: wholeNumber(1, WEIGHT_MAX).optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
+};
 
 const backend = z.preprocess(
   splitBackend,
   z
     .strictObject(backendShape, {
       error: ({ input }) =>
-        `${show(input)} is not a backend; write "host:port" or { address, weight }`,
+        `${show(input)} is not a backend; write "host:port" or { address, weight, maxSessions }`,
     })
-    .transform((fields) => ({
-      name: formatAddress(fields.address),
-      address: fields.address,
-      weight: fields.weight ?? 1,
+    .transform(({ address, weight = 1, maxSessions }) => ({
+      name: formatAddress(address),
+      address,
+      weight,
+      ...(maxSessions === undefined ? {} : { maxSessions }),
     })),
 );
 
@@ -190,9 +199,12 @@ const settingsShape = {
   threads: wholeNumber(1, THREADS_MAX).optional(),
   transfer: oneOf('a way to move bytes', ['auto', 'splice', 'copy']).optional(),
   busyPoll: microseconds.optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
+  maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).optional(),
   connectTimeout: duration.optional(),
   idleTimeout: duration.optional(),
   halfCloseTimeout: duration.optional(),
+  handshakeTimeout: duration.optional(),
 };
 const proxyShape = { listen: listen.optional(), backends, ...settingsShape };
 
@@ -266,13 +278,15 @@ export function parseSettings(
 
 /** From the names that users write to those of the validated form, leaving out what was not given. */
 function rename(settings: z.output<typeof settingsSchema>): Partial<Settings> {
-  const { busyPoll, connectTimeout, idleTimeout, halfCloseTimeout, ...others } = settings;
+  const { busyPoll, connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout, ...others } =
+    settings;
   const renamed = {
     ...others,
     busyPollUs: busyPoll,
     connectTimeoutMs: connectTimeout,
     idleTimeoutMs: idleTimeout,
     halfCloseTimeoutMs: halfCloseTimeout,
+    handshakeTimeoutMs: handshakeTimeout,
   };
   const given = Object.entries(renamed).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as Partial<Settings>;

@@ -13,6 +13,8 @@ export interface BackendConfig {
   readonly address: Address;
   /** 1 to 1000; shares of new sessions. */
   readonly weight: number;
+  /** Sessions at once; without it, any number. */
+  readonly maxSessions?: number | undefined;
 }
 
 export type EngineChoice = 'auto' | 'native' | 'stream';
@@ -31,7 +33,12 @@ export interface ProxyConfig {
   readonly transfer: TransferChoice;
   /** In microseconds; 0 is off. */
   readonly busyPollUs: number;
+  /** Sessions at once; without it, as many as the descriptors allow. */
+  readonly maxSessions?: number | undefined;
+  /** Sessions at once from one client's address; without it, half of all for each that is not loopback. */
+  readonly maxSessionsPerClient?: number | undefined;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
 }

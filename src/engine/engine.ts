@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { SplicewayError } from '../errors.js';
 import type { CounterReader } from '../stats/counters.js';
+import type { SessionLimit } from './session-limit.js';
 
 /** A socket address that needs no further resolution: an IP literal with a port, or a path. */
 export type ResolvedAddress =
@@ -32,6 +33,8 @@ export interface SessionTimeouts {
   readonly connectMs: number;
   readonly idleMs: number;
   readonly halfCloseMs: number;
+  /** For the first byte, from either side, after the backend has answered. */
+  readonly handshakeMs: number;
 }
 
 /** Why a session ended. */
@@ -40,6 +43,7 @@ export type CloseReason =
   | 'reset' // one side reset its connection (the other was reset as well), or the client left early
   | 'idle-timeout'
   | 'half-close-timeout'
+  | 'handshake-timeout' // neither side had sent a byte since the backend answered
   | 'no-backend' // the route ran out before a backend answered
   | 'destroyed'; // EngineSession.destroy()
 
@@ -85,6 +89,15 @@ export interface AcceptHost {
   /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
   onPaused(listener: number, code: string | undefined): void;
   onResumed(listener: number): void;
+  /** So many clients were refused, the last of them from this address: it has as many sessions as one client may. */
+  onRefused(listener: number, address: string, count: number): void;
+}
+
+/** Sessions that one client may have at once, over all listeners; 0 is any number. Unix clients have no limit. */
+export interface ClientLimits {
+  readonly remote: number;
+  /** For 127.0.0.0/8 and ::1. */
+  readonly loopback: number;
 }
 
 export interface AcceptRequest {
@@ -96,6 +109,7 @@ export interface AcceptRequest {
    */
   readonly cycle: Uint16Array | undefined;
   readonly timeouts: SessionTimeouts;
+  readonly clientLimits: ClientLimits;
   readonly host: AcceptHost;
 }
 
@@ -111,17 +125,25 @@ export interface Engine {
   readonly name: 'native' | 'stream';
   /** Live counters by listener and backend. */
   readonly counters: CounterReader;
-  /** Sessions that this engine can hold at once before it runs out of file descriptors. */
-  readonly maxSessions: number;
+  /** Sessions that this engine holds at once. */
+  readonly limit: SessionLimit;
+  /** Counts a client of a listener that the engine does not accept on: it was refused, and is no session. */
+  countRejected(listener: number): void;
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
    * of which nothing was said has none.
    */
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void;
   /**
+   * Says how many sessions a backend may have at once, those included that are on their way to it. To be said before
+   * the first one; without it, any number. Sessions pass over a backend that is full, which has not failed: it counts
+   * as `rejected`, and the route is asked for another.
+   */
+  limitBackend(row: number, maxSessions: number): void;
+  /**
    * Connects the client to the first backend of the route that answers, and relays. What was already
    * read from the client's socket (and is still in its read buffer) travels first.
-   * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left);
+   * @throws SplicewayError when the socket cannot be taken (TLS, destroyed, ended, no descriptor left, too many sessions);
    *   the socket is then untouched and still the caller's.
    */
   connect(request: ConnectRequest): EngineSession;
@@ -158,4 +180,6 @@ export interface EngineOptions {
   readonly transfer: 'auto' | 'splice' | 'copy';
   /** How long its loops poll before they sleep, in microseconds; 0 is off. */
   readonly busyPollUs: number;
+  /** Sessions at once at most, of both engines; without it, as many as the descriptors allow. */
+  readonly maxSessions?: number | undefined;
 }

@@ -16,9 +16,15 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
     'one side had ended its stream and nothing more came from the other for the half-close timeout; ' +
       'raise halfCloseTimeout if answers take that long',
   ],
+  'handshake-timeout': [
+    'ERR_SPLICEWAY_SESSION_TIMEOUT',
+    'neither side sent a byte for the handshake timeout; raise handshakeTimeout if clients may wait that long ' +
+      'before they begin',
+  ],
   'no-backend': [
     'ERR_SPLICEWAY_NO_BACKEND',
-    'no backend answered, so the client was disconnected; check that the backends run and can be reached',
+    'no backend answered and had room, so the client was disconnected; check that the backends run and can be ' +
+      'reached, and raise their maxSessions where they are full',
   ],
   destroyed: [
     'ERR_SPLICEWAY_SESSION_DESTROYED',

@@ -1,8 +1,8 @@
 /** Lets clients in while there are descriptors for them, and holds them back while there are none. */
 import type { Socket } from 'node:net';
+import type { SessionLimit } from '../engine/session-limit.js';
 import { SplicewayError } from '../errors.js';
 import { throwLater } from './emit.js';
-import { allTaken } from './entrance.js';
 import type { Listener } from './listener.js';
 
 /** How long listeners stay paused when no session ends meanwhile: the shortage may be someone else's. */
@@ -35,7 +35,7 @@ interface Client {
  */
 export class Admission {
   readonly #listeners: readonly Listener[];
-  readonly #maxSessions: number;
+  readonly #limit: SessionLimit;
   readonly #host: AdmissionHost;
   readonly #waiting: Client[] = [];
   #paused = false;
@@ -43,9 +43,9 @@ export class Admission {
   #resumeScheduled: NodeJS.Immediate | undefined;
   #closed = false;
 
-  constructor(listeners: readonly Listener[], maxSessions: number, host: AdmissionHost) {
+  constructor(listeners: readonly Listener[], limit: SessionLimit, host: AdmissionHost) {
     this.#listeners = listeners;
-    this.#maxSessions = maxSessions;
+    this.#limit = limit;
     this.#host = host;
   }
 
@@ -56,7 +56,7 @@ export class Admission {
     else if (this.#paused) this.#wait(client);
     else if (this.#isFull) {
       this.#wait(client);
-      this.pause(allTaken(this.#maxSessions));
+      this.pause(this.#limit.reached);
     } else {
       const shortage = this.#start(client);
       if (shortage === undefined) return;
@@ -68,7 +68,7 @@ export class Admission {
   /** Call it when a session has ended. */
   sessionEnded(): void {
     if (!this.#paused || this.#resumeScheduled !== undefined) return;
-    if (this.#host.openSessions() > this.#maxSessions * RESUME_SHARE) return;
+    if (this.#host.openSessions() > this.#limit.most * RESUME_SHARE) return;
     // Sessions often end many at a time.
     this.#resumeScheduled = setImmediate(() => this.#tryToResume());
   }
@@ -101,7 +101,7 @@ export class Admission {
   }
 
   get #isFull(): boolean {
-    return this.#host.openSessions() >= this.#maxSessions;
+    return this.#host.openSessions() >= this.#limit.most;
   }
 
   /** Returns why the client has to wait; its socket is untouched then. */

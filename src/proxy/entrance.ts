@@ -3,9 +3,10 @@ import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
 import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { ClientAddress } from '../engine/engine.js';
+import type { ClientAddress, ClientLimits } from '../engine/engine.js';
 import type { ProxyEvents } from './events.js';
 import type { ListenerAddress } from './listener.js';
+import { refusedClients } from './observe.js';
 import type { ClientRoute } from './route.js';
 import type { Sessions } from './sessions.js';
 import type { Warnings } from './warnings.js';
@@ -30,6 +31,7 @@ export interface EntranceHost {
   readonly emitter: EventEmitter<ProxyEvents>;
   readonly sessions: Sessions;
   readonly warnings: Warnings;
+  readonly clientLimits: ClientLimits;
   /** Sessions alive now, also those that only the engine knows. */
   openSessions(): number;
   /** The policy, for one client. */
@@ -54,12 +56,17 @@ export function nodeAcceptsFor(path: string): string {
   );
 }
 
-/** Why a listener pauses when no descriptor can be had for another session. */
-export function allTaken(maxSessions: number): string {
-  return `${maxSessions} sessions are open, as many as the file descriptors allow`;
-}
-
 /** Why a listener pauses when the system refuses. */
 export function cannotAccept(listener: string, code: string): string {
   return `${listener} cannot accept (${code})`;
+}
+
+/** Counted as one kind of warning: a flood is to be heard of, and not to flood the log. */
+export function warnOfRefused(
+  { warnings, clientLimits }: Pick<EntranceHost, 'warnings' | 'clientLimits'>,
+  address: string,
+  count: number,
+): void {
+  const { remote } = clientLimits;
+  warnings.count('refused', count, (clients) => refusedClients(clients, address, remote));
 }

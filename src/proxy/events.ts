@@ -18,7 +18,7 @@ export interface NoBackendEvent {
 }
 
 export interface PauseEvent {
-  /** What ran out. */
+  /** What ran out, or what limit was reached. */
   readonly reason: string;
   readonly openSessions: number;
 }
@@ -39,7 +39,7 @@ export interface ProxyEvents {
   noBackend: [event: NoBackendEvent];
   /** One line for a person. Goes to `process.emitWarning` when nobody listens. */
   warning: [message: string];
-  /** A listener stopped accepting, for want of descriptors; clients queue in the kernel. */
+  /** A listener stopped accepting, for want of descriptors or at `maxSessions`; clients queue in the kernel. */
   listenerPaused: [event: PauseEvent];
   listenerResumed: [event: ResumeEvent];
 }

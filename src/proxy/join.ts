@@ -59,7 +59,12 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
   const engineSession = engineFor(engine).join({
     client: a,
     backend: b,
-    timeouts: { connectMs: 0, idleMs: idleTimeoutMs, halfCloseMs: halfCloseTimeoutMs },
+    timeouts: {
+      connectMs: 0,
+      idleMs: idleTimeoutMs,
+      halfCloseMs: halfCloseTimeoutMs,
+      handshakeMs: 0,
+    },
     observer: {
       // A join connects to nothing, so there is nothing that fails or opens.
       onAttemptFailed: () => {},

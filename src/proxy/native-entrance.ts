@@ -10,7 +10,7 @@ import type {
 } from '../engine/engine.js';
 import { CycleRoute } from './cycle-route.js';
 import { emitSafely } from './emit.js';
-import { allTaken, cannotAccept, type Entrance, type EntranceHost } from './entrance.js';
+import { cannotAccept, type Entrance, type EntranceHost, warnOfRefused } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
 import type { Pool } from './pool.js';
 
@@ -54,12 +54,13 @@ export class NativeEntrance implements Entrance, AcceptHost {
       await listener.openPaused();
       this.names.push(listener.name);
     }
-    const { pool, timeouts } = this.#host;
+    const { pool, timeouts, clientLimits } = this.#host;
     this.#openedAt = pool.now();
     this.#engine.accept({
       listeners: this.#listeners.map((listener, row) => ({ row, descriptor: listener.take() })),
       cycle: this.#cycle,
       timeouts,
+      clientLimits,
       host: this,
     });
     if (this.#cycle !== undefined) pool.searchMissing();
@@ -96,9 +97,7 @@ export class NativeEntrance implements Entrance, AcceptHost {
   onPaused(row: number, code: string | undefined): void {
     if (this.#isClosed) return;
     const reason =
-      code === undefined
-        ? allTaken(this.#engine.maxSessions)
-        : cannotAccept(this.names[row] ?? '', code);
+      code === undefined ? this.#engine.limit.reached : cannotAccept(this.names[row] ?? '', code);
     const openSessions = this.#host.openSessions();
     emitSafely(this.#host.emitter, 'listenerPaused', { reason, openSessions });
   }
@@ -107,5 +106,9 @@ export class NativeEntrance implements Entrance, AcceptHost {
     if (this.#isClosed) return;
     const openSessions = this.#host.openSessions();
     emitSafely(this.#host.emitter, 'listenerResumed', { openSessions });
+  }
+
+  onRefused(_row: number, address: string, count: number): void {
+    warnOfRefused(this.#host, address, count);
   }
 }

@@ -1,10 +1,14 @@
+import type { Socket } from 'node:net';
 import type { Address } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
+import type { ClientAddress, Engine } from '../engine/engine.js';
+import { resetSocket } from '../engine/reset-socket.js';
 import { Admission } from './admission.js';
+import { ClientCounter } from './client-limit.js';
 import { emitSafely } from './emit.js';
-import { cannotAccept, type Entrance, type EntranceHost } from './entrance.js';
+import { cannotAccept, type Entrance, type EntranceHost, warnOfRefused } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
-import { droppedClients } from './observe.js';
+import { clientOf, droppedClients } from './observe.js';
 
 /** Node accepts, and each client passes through JavaScript once. */
 export class NodeEntrance implements Entrance {
@@ -12,9 +16,13 @@ export class NodeEntrance implements Entrance {
   readonly #host: EntranceHost;
   readonly #listeners: readonly Listener[];
   readonly #admission: Admission;
+  readonly #engine: Engine;
+  readonly #clients: ClientCounter;
 
   constructor(listen: readonly Address[], { engine, native }: ChosenEngine, host: EntranceHost) {
     this.#host = host;
+    this.#engine = engine;
+    this.#clients = new ClientCounter(host.clientLimits);
     this.#listeners = listen.map(
       (address, row) =>
         new Listener(
@@ -27,12 +35,9 @@ export class NodeEntrance implements Entrance {
         ),
     );
     const { emitter, sessions, warnings } = host;
-    this.#admission = new Admission(this.#listeners, engine.maxSessions, {
+    this.#admission = new Admission(this.#listeners, engine.limit, {
       openSessions: () => sessions.open,
-      start: (socket, row) => {
-        const listener = this.names[row] ?? '';
-        sessions.start(socket, { row, listener }, (client) => host.route(client, listener));
-      },
+      start: (socket, row) => this.#start(socket, row),
       onPaused: (reason) =>
         emitSafely(emitter, 'listenerPaused', { reason, openSessions: sessions.open }),
       onResumed: () => emitSafely(emitter, 'listenerResumed', { openSessions: sessions.open }),
@@ -62,6 +67,25 @@ export class NodeEntrance implements Entrance {
 
   /** All sessions pass through JavaScript in any case. */
   observe(): void {}
+
+  #start(socket: Socket, row: number): void {
+    const { address } = clientOf(socket);
+    const leave = this.#clients.enter(address);
+    if (leave === undefined) {
+      resetSocket(socket);
+      this.#engine.countRejected(row);
+      warnOfRefused(this.#host, address, 1);
+      return;
+    }
+    const listener = this.names[row] ?? '';
+    const route = (client: ClientAddress) => this.#host.route(client, listener);
+    try {
+      this.#host.sessions.start(socket, { row, listener }, route, leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
 
   #acceptFailed(row: number, error: Error): void {
     const { code = error.message } = error as NodeJS.ErrnoException;

@@ -46,10 +46,30 @@ export function slowLookup(backend: string, waitedMs: number): string {
   );
 }
 
-/** Clients that waited for a descriptor in vain. */
+/** Clients that waited in vain for a place among the sessions. */
 export function droppedClients(count: number): string {
   const who = count === 1 ? '1 client was' : `${count} clients were`;
-  return `${who} disconnected while waiting for a file descriptor; raise the limit of open files (ulimit -n)`;
+  return `${who} disconnected while waiting for others to end; raise maxSessions, or the limit of open files (ulimit -n)`;
+}
+
+/** Clients whose address has as many sessions as one may have. */
+export function refusedClients(count: number, address: string, most: number): string {
+  const who =
+    count === 1
+      ? `1 client was refused, from ${address}`
+      : `${count} clients were refused, one from ${address}`;
+  return (
+    `${who}: as many sessions are open from there as maxSessionsPerClient allows (${most}); ` +
+    'raise it if many share that address, as behind a NAT or another proxy'
+  );
+}
+
+/** `maxSessions` is more than can be; said once, at the start. */
+export function tooManyAsked(maxSessions: number, possible: number): string {
+  return (
+    `maxSessions is ${maxSessions}, but the file descriptors allow ${possible} sessions; ` +
+    'raise the limit of open files (ulimit -n), or lower maxSessions'
+  );
 }
 
 function because(code: string): string {

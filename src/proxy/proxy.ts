@@ -14,13 +14,14 @@ import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { checkOptions } from './check-options.js';
+import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';
 import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
 import { lacksHardLinks } from './listen-error.js';
 import type { ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
-import { attemptError, resolveError, slowLookup } from './observe.js';
+import { attemptError, resolveError, slowLookup, tooManyAsked } from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
 import { type ClientRoute, type Pick, PoolRoute } from './route.js';
 import type { Session } from './session.js';
@@ -75,11 +76,15 @@ export class Proxy extends SessionEmitter {
       internals,
     );
     for (const { row, addresses } of this.#pool.backends) engine.setBackend(row, addresses);
+    for (const [row, { maxSessions }] of config.backends.entries()) {
+      if (maxSessions !== undefined) engine.limitBackend(row, maxSessions);
+    }
     this.#policy = createPolicy(config.policy, this.#pool.shown());
     const timeouts = {
       connectMs: config.connectTimeoutMs,
       idleMs: config.idleTimeoutMs,
       halfCloseMs: config.halfCloseTimeoutMs,
+      handshakeMs: config.handshakeTimeoutMs,
     };
     this.#sessions = new Sessions({
       emitter: this,
@@ -93,6 +98,7 @@ export class Proxy extends SessionEmitter {
       emitter: this,
       sessions: this.#sessions,
       warnings: this.#warnings,
+      clientLimits: clientLimits(config, engine.limit.most),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
     };
@@ -110,6 +116,10 @@ export class Proxy extends SessionEmitter {
       this.#entrance = this.#makeNodeEntrance();
     }
     if (chosen.warning !== undefined) this.#warnings.say(chosen.warning);
+    const { maxSessions = 0 } = config;
+    if (maxSessions > engine.limit.most) {
+      this.#warnings.say(tooManyAsked(maxSessions, engine.limit.most));
+    }
   }
 
   /** @internal Resolves the names of the pool and opens the listeners; closes everything when that fails. */
@@ -304,7 +314,7 @@ export async function createProxyFromConfig(
   config: ProxyConfig,
   internals: ProxyInternals = {},
 ): Promise<Proxy> {
-  const { engine, accept, listen, backends, threads, transfer, busyPollUs } = config;
+  const { engine, accept, listen, backends, threads, transfer, busyPollUs, maxSessions } = config;
   if (engine === 'stream' && accept === 'native') {
     throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE);
   }
@@ -315,6 +325,7 @@ export async function createProxyFromConfig(
     threads,
     transfer,
     busyPollUs,
+    maxSessions,
   });
   const proxy = new Proxy(config, chosen, internals);
   await proxy.start();

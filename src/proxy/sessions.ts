@@ -49,11 +49,16 @@ export class Sessions {
     return this.#open;
   }
 
-  /** Gives a client's socket to the engine. Errors as `Engine.connect`. */
+  /**
+   * Gives a client's socket to the engine. Errors as `Engine.connect`.
+   *
+   * @param onEnded called at the end of the session
+   */
   start(
     socket: Socket,
     { row, listener }: Origin,
     makeRoute: (client: ClientAddress) => ClientRoute,
+    onEnded?: () => void,
   ): Session {
     const client = clientOf(socket);
     const session = this.#make(client, listener);
@@ -63,7 +68,7 @@ export class Sessions {
       listener: row,
       route,
       timeouts: this.#host.timeouts,
-      observer: this.#observe(session, route),
+      observer: this.#observe(session, route, onEnded),
     });
     this.#begin(session, engineSession);
     return session;
@@ -93,13 +98,14 @@ export class Sessions {
     emitSafely(this.#host.emitter, 'session', session);
   }
 
-  #observe(session: Session, route: ClientRoute): SessionObserver {
+  #observe(session: Session, route: ClientRoute, onEnded?: () => void): SessionObserver {
     return {
       onAttemptFailed: (backend, address, code) =>
         this.#host.onAttemptFailed(backend, address, code),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
       onClose: (reason, error) => {
         route.end();
+        onEnded?.();
         this.#closed(session, reason, error);
       },
     };

@@ -11,6 +11,11 @@ export interface RowStats {
   readonly opened: number;
   /** Listener: sessions that found no backend. Backend: sessions that could not reach it. */
   readonly failed: number;
+  /**
+   * Listener: clients that were refused, and are no sessions, because their address had as many as one may. Backend:
+   * sessions that passed it over because it had as many as it may.
+   */
+  readonly rejected: number;
   readonly bytesUpstream: number;
   readonly bytesDownstream: number;
 }
@@ -27,7 +32,7 @@ export interface BackendStats extends RowStats {
 export interface ProxyStats {
   readonly engine: 'native' | 'stream';
   /** Over all listeners, and handoffs. */
-  readonly sessions: { readonly open: number; readonly opened: number; readonly failed: number };
+  readonly sessions: Pick<RowStats, 'open' | 'opened' | 'failed' | 'rejected'>;
   readonly bytes: { readonly upstream: number; readonly downstream: number };
   readonly listeners: readonly ListenerStats[];
   /** Sessions that came in through `handoff()`. */
@@ -54,7 +59,12 @@ export function readStats(
   const total = [...listenerRows, handoff].reduce<RowStats>(add, none);
   return {
     engine: engine.name,
-    sessions: { open: total.open, opened: total.opened, failed: total.failed },
+    sessions: {
+      open: total.open,
+      opened: total.opened,
+      failed: total.failed,
+      rejected: total.rejected,
+    },
     bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
     listeners: listenerRows,
     handoff,
@@ -66,11 +76,18 @@ export function readStats(
   };
 }
 
-const none: RowStats = { open: 0, opened: 0, failed: 0, bytesUpstream: 0, bytesDownstream: 0 };
+const none: RowStats = {
+  open: 0,
+  opened: 0,
+  failed: 0,
+  rejected: 0,
+  bytesUpstream: 0,
+  bytesDownstream: 0,
+};
 
 function figures(row: CounterRow): RowStats {
-  const { open, opened, failed, bytesUpstream, bytesDownstream } = row;
-  return { open, opened, failed, bytesUpstream, bytesDownstream };
+  const { open, opened, failed, rejected, bytesUpstream, bytesDownstream } = row;
+  return { open, opened, failed, rejected, bytesUpstream, bytesDownstream };
 }
 
 function add(sum: RowStats, row: RowStats): RowStats {
@@ -78,6 +95,7 @@ function add(sum: RowStats, row: RowStats): RowStats {
     open: sum.open + row.open,
     opened: sum.opened + row.opened,
     failed: sum.failed + row.failed,
+    rejected: sum.rejected + row.rejected,
     bytesUpstream: sum.bytesUpstream + row.bytesUpstream,
     bytesDownstream: sum.bytesDownstream + row.bytesDownstream,
   };

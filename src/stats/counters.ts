@@ -4,7 +4,7 @@
  *
  * Layout (the native side has the same constants in native/core/stats/counters.h): one block a writer (a
  * native loop, or the one JavaScript thread), in it one row a listener and then one row a backend, in
- * it the five counters below, padded to a cache line.
+ * it the six counters below, padded to a cache line.
  */
 
 /** 64 bytes a row: rows of two writers never share a cache line. */
@@ -20,6 +20,8 @@ export const Counter = {
   failed: 2,
   bytesUpstream: 3,
   bytesDownstream: 4,
+  /** Listener: clients that had as many sessions as one may. Backend: clients that it had no room for. */
+  rejected: 5,
 } as const;
 
 export type CounterName = keyof typeof Counter;
@@ -55,6 +57,7 @@ export class CounterReader {
       failed: this.#sum(row, Counter.failed),
       bytesUpstream: this.#sum(row, Counter.bytesUpstream),
       bytesDownstream: this.#sum(row, Counter.bytesDownstream),
+      rejected: this.#sum(row, Counter.rejected),
     };
   }
 

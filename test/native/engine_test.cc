@@ -175,6 +175,15 @@ TEST("engine: what a child still holds of a session that ended does not disturb 
   waitpid(child, nullptr, 0);
 }
 
+TEST("engine: holds as many sessions as it is told to, and no more than descriptors allow") {
+  EngineHarness few({.threads = 1, .listeners = 1, .backends = 1, .max_sessions = 3});
+  CHECK_EQUAL(few->max_sessions(), 3U);
+  CHECK_EQUAL(few.FreeSlots(), 3U);
+  EngineHarness any(1);
+  EngineHarness many({.threads = 1, .listeners = 1, .backends = 1, .max_sessions = 1 << 20});
+  CHECK_EQUAL(many->max_sessions(), any->max_sessions());
+}
+
 TEST("engine: loops that poll busily relay, and stop when they are told to") {
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1, .busy_poll_us = 2000});
   const Listener backend = ListenTcp();

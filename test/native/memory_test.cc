@@ -15,9 +15,11 @@ namespace {
 using Kind = SessionEvent::Kind;
 
 /// What an engine keeps for a session whose sockets are idle: the object, its counters, the loop
-/// that it is on, and its place in the list of free slots.
-constexpr std::size_t kSessionBytes =
-    sizeof(Session) + sizeof(SessionCounters) + sizeof(std::uint16_t) + sizeof(std::uint32_t);
+/// that it is on, its place in the list of free slots, and where clients are counted, who it is and
+/// the entry of its address.
+constexpr std::size_t kSessionBytes = sizeof(Session) + sizeof(SessionCounters) +
+                                      sizeof(std::uint16_t) + sizeof(std::uint32_t) +
+                                      sizeof(std::uint64_t) + 16;
 static_assert(kSessionBytes <= 256);
 
 /// One loop that accepts for a backend; its sessions are short.
@@ -26,7 +28,10 @@ struct Service {
     engine->Observe(observed);
     engine->SetBackend(0, {backend.address});
     engine->SetCycle({0});
-    address = engine.Listen({.timeouts = {.connect_ms = 5000, .idle_ms = 60'000}});
+    // With limits, which are as dear as anything else or cheaper.
+    engine->LimitBackend(0, 1000);
+    address = engine.Listen({.timeouts = {.connect_ms = 5000, .idle_ms = 60'000},
+                             .clients = {.remote = 0, .loopback = 1000}});
   }
 
   void Exchange(const UniqueFd& client, const UniqueFd& served) {

@@ -118,6 +118,64 @@ TEST("route: all addresses of a backend are tried, then those of the next rows, 
   CHECK_EQUAL(FailedSessions(engine, 1, 2), 0U);
 }
 
+TEST("route: a backend that is full is passed over, exactly, and is not counted as failed") {
+  for (const std::size_t threads : {1U, 3U}) {
+    const Listener small = ListenTcp(512);
+    const Listener large = ListenTcp(512);
+    EngineHarness engine({.threads = threads, .listeners = 1, .backends = 2});
+    engine->Observe(false);
+    engine->SetBackend(0, {small.address});
+    engine->SetBackend(1, {large.address});
+    engine->LimitBackend(0, 10);
+    engine->SetCycle({0, 1});
+    const SocketAddress address = engine.Listen();
+    for (int round = 0; round < 3; ++round) {
+      std::vector<UniqueFd> held;
+      for (int index = 0; index < 60; ++index) held.push_back(ConnectTo(address));
+      for (int index = 0; index < 10; ++index) held.push_back(AwaitClient(small));
+      for (int index = 0; index < 50; ++index) held.push_back(AwaitClient(large));
+      CHECK(!ClientWaits(small, 0));
+      held.clear();
+      AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slots");
+    }
+    engine.TakeEvents();
+    CHECK(engine.events.empty());
+    CHECK_EQUAL(FailedSessions(engine, threads, 0), 0U);
+    std::uint64_t rejected = 0;
+    for (std::size_t loop = 0; loop < threads; ++loop)
+      rejected += engine->counters()->Backend(loop, 0).rejected.value();
+    CHECK_EQUAL(rejected, 3U * 20U);
+  }
+}
+
+TEST("route: where every backend is full, the owner is asked, and places come back") {
+  const Refusing down;
+  const Listener up = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
+  engine->SetBackend(0, {down.address, down.address});
+  engine->SetBackend(1, {up.address});
+  engine->LimitBackend(0, 1);
+  engine->LimitBackend(1, 1);
+  engine->SetCycle({0, 1});
+  const SocketAddress address = engine.Listen();
+  UniqueFd first = ConnectTo(address);
+  UniqueFd served = AwaitClient(up);
+  engine.WaitFor(Kind::kOpened, 1);
+  const UniqueFd second = ConnectTo(address);
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
+  // The owner may name one that is full as well.
+  engine->Connect({.slot = slot, .backend = 1});
+  engine.WaitFor(Kind::kNeedBackend, 2);
+  first.Reset();
+  served.Reset();
+  engine.WaitFor(Kind::kClosed, 1);
+  engine->Connect({.slot = slot, .backend = 1});
+  engine.WaitFor(Kind::kOpened, 2);
+  CHECK(AwaitClient(up).valid());
+  CHECK_EQUAL(FailedSessions(engine, 2, 1), 0U);
+}
+
 TEST("route: the owner is asked when all rows have failed, and told of the client first") {
   const Refusing down;
   const Listener spare = ListenTcp();

@@ -305,6 +305,27 @@ TEST(
   CHECK(got.size() < text.size());
 }
 
+TEST("handshake time-out: ends a session in which neither side says anything") {
+  Harness harness(WithTimeouts({.idle_ms = 60'000, .handshake_ms = 100}));
+  Joined joined(harness);
+  const std::uint64_t start = sys::NowMs();
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, joined.client, got), 0);
+  CHECK_EQUAL(ReadToTheEnd(harness, joined.backend, got), 0);
+  CHECK(sys::NowMs() - start >= 100 - 10);
+  CHECK(harness.reason == CloseReason::kHandshakeTimeout);
+}
+
+EVERY_TRANSFER_TEST("handshake time-out: the first byte, of either side, ends it") {
+  for (const bool client_first : {true, false}) {
+    Harness harness({.timeouts = {.idle_ms = 250, .handshake_ms = 100}, .transfer = transfer});
+    const Joined joined(harness);
+    WriteSome((client_first ? joined.client : joined.backend).get(), "x");
+    harness.RunUntil([&] { return harness.closed == 1; }, "the idle time-out");
+    CHECK(harness.reason == CloseReason::kIdleTimeout);
+  }
+}
+
 TEST("half-close time-out: starts with the half-close, not with the last byte before it") {
   Harness harness(WithTimeouts({.idle_ms = 60'000, .half_close_ms = 200}));
   Joined joined(harness);

@@ -134,9 +134,6 @@ TEST("shortage: a slot that another listener gives back at once is waited for wi
       return asked++ == 0 ? std::nullopt : std::optional(0U);
     }
     void GiveSlotBack(std::uint32_t /*slot*/) override {}
-    [[nodiscard]] bool WantsAddress(const ListenerOptions& /*options*/) const override {
-      return false;
-    }
     void OnAccepted(std::uint32_t /*slot*/, UniqueFd client, const SocketAddress& /*address*/,
                     const ListenerOptions& /*options*/, bool /*is_tcp*/) override {
       accepted = std::move(client);

@@ -104,7 +104,7 @@ TEST("slab: no slot is ever given to two threads at once") {
         if (!slot) continue;
         if (holders[*slot].fetch_add(1, std::memory_order_relaxed) != 0) ++collisions;
         // A plain write, for the thread sanitizer to see that the slot was handed over properly.
-        slab.At(*slot).route.position = seed;
+        slab.At(*slot).route.position = static_cast<std::uint16_t>(seed);
         held.push_back(*slot);
       } else {
         const std::uint32_t slot = held.back();

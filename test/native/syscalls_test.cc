@@ -168,9 +168,10 @@ TEST("system calls: 4 for each further exchange, two to read and two to write") 
 }
 
 TEST("system calls: none for a session that is idle, and no wake-up; time-outs cost none") {
-  Measured measured(
-      ListenLow(),
-      {.timeouts = {.connect_ms = 5000, .idle_ms = 3'600'000, .half_close_ms = 60'000}});
+  Measured measured(ListenLow(), {.timeouts = {.connect_ms = 5000,
+                                               .idle_ms = 3'600'000,
+                                               .half_close_ms = 60'000,
+                                               .handshake_ms = 100}});
   const std::uint64_t before = CallsSoFar()[Call::kEpollWait];
   CHECK_CALLS("a session", measured.Session(1, true, 300), kOneExchange);
   CHECK(CallsSoFar()[Call::kEpollWait] - before <= 20);
@@ -180,6 +181,33 @@ TEST("system calls: one more where the backend's port could be given to a client
   Measured measured(ListenTcp());
   CHECK_CALLS("a session", measured.Session(1, true),
               kOneExchange + Calls({{Call::kGetsockname, 1}}));
+}
+
+TEST("system calls: none more where sessions of a client and of a backend are limited") {
+  Measured measured(ListenLow(), {.timeouts = {}, .clients = {.remote = 0, .loopback = 10}});
+  measured.engine()->LimitBackend(0, 10);
+  CHECK_CALLS("a session", measured.Session(1, true), kOneExchange);
+}
+
+TEST("system calls: 3 for a client that is refused") {
+  const Listener backend = ListenLow();
+  EngineHarness engine(1);
+  engine->Observe(false);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address =
+      engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 1}});
+  const UniqueFd holds = ConnectTo(address);
+  const UniqueFd served = AwaitClient(backend);
+  CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+  const CallCounts before = CallsSoFar();
+  CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+  CallCounts made = CallsSoFar() - before;
+  // Whoever comes right after another may be followed by a look at whether one more waits.
+  CHECK(made[Call::kAccept] <= 2);
+  made[Call::kAccept] = 1;
+  CHECK_CALLS("a refusal", made,
+              Calls({{Call::kAccept, 1}, {Call::kSetsockopt, 1}, {Call::kClose, 1}}));
 }
 
 TEST("system calls: a session that is observed costs none more") {

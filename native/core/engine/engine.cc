@@ -25,7 +25,9 @@ std::size_t Engine::MaxSessions(const Options& options) {
   const std::size_t pipes = PipeLimits::ForThisMachine(options.threads).pipes;
   const std::size_t taken =
       kReservedDescriptors + options.listeners + options.threads * (kLoopDescriptors + 2 * pipes);
-  return std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
+  const std::size_t possible =
+      std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
+  return options.max_sessions == 0 ? possible : std::min(possible, options.max_sessions);
 }
 
 Engine::Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell)

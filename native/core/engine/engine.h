@@ -28,10 +28,12 @@ class Engine {
     Transfer transfer = Transfer::kAuto;
     /// How long a loop that has nothing to do polls before it sleeps; 0 sleeps at once.
     std::uint32_t busy_poll_us = 0;
+    /// Fewer sessions than the descriptors allow; 0 is as many as those do.
+    std::size_t max_sessions = 0;
   };
 
-  /// Sessions that the limit of descriptors allows: two a session, after what the engine itself
-  /// holds, its pipes included, and the program around it.
+  /// Sessions that the options and the limit of descriptors allow: two a session, after what the
+  /// engine itself holds, its pipes included, and the program around it.
   static std::size_t MaxSessions(const Options& options);
 
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `doorbell` is
@@ -43,6 +45,11 @@ class Engine {
 
   /// Publishes the addresses of a backend, of which the first 255 are tried.
   void SetBackend(std::uint16_t row, Addresses addresses);
+  /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
+  /// passed over. To be said before the first session sets out for it.
+  void LimitBackend(std::uint16_t row, std::uint32_t most) {
+    crew_.table.PlacesOf(row).Limit(most);
+  }
   /// Publishes the policy: first picks walk `rows` round and round. Not empty.
   void SetCycle(std::vector<std::uint16_t> rows) { crew_.table.SetCycle(std::move(rows)); }
 

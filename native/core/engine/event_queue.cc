@@ -34,11 +34,10 @@ void EventQueue::Push(const SessionEvent& event) {
   if (rings) doorbell_();
 }
 
-void EventQueue::PushFailure(const SessionEvent& event) {
+void EventQueue::PushJoined(const SessionEvent& event, std::size_t& at) {
   bool rings = false;
   {
     const std::lock_guard lock(mutex_);
-    std::size_t& at = failure_at_[static_cast<std::size_t>(event.backend)];
     if (at != kNowhere) {
       const std::int32_t count = waiting_[at].count;
       waiting_[at] = event;
@@ -68,6 +67,7 @@ bool EventQueue::Refill() {
   const std::lock_guard lock(mutex_);
   reading_.swap(waiting_);
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
+  std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
   for (ListenerState& listener : listeners_) {
     if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
     reading_.push_back(listener.latest);

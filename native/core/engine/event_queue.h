@@ -25,6 +25,7 @@ struct SessionEvent {
     kPaused = 5,
     kResumed = 6,
     kDrained = 7,
+    kRefused = 8,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -51,20 +52,30 @@ static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
 /// Bounded without a cap of its own: a session that is reported has at most one event of each kind,
 /// and one for each address that failed, in the queue before its owner acts, and such sessions are
 /// bounded by the engine's slots; what sessions do that are not reported is joined into one event a
-/// backend; and of a listener only what the reader does not know yet is told. A reader that is
+/// backend, and what clients meet who are refused into one a listener; and of a listener only what
+/// the reader does not know yet is told. A reader that is
 /// always a little behind costs no more than one that is not: its side is used again as soon as it
 /// has read that.
 class EventQueue {
  public:
   /// `doorbell` is called on the loops' threads, outside the lock.
   EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell)
-      : doorbell_(std::move(doorbell)), failure_at_(backends, kNowhere), listeners_(listeners) {}
+      : doorbell_(std::move(doorbell)),
+        failure_at_(backends, kNowhere),
+        refusal_at_(listeners, kNowhere),
+        listeners_(listeners) {}
 
   /// Any thread.
   void Push(const SessionEvent& event);
   /// The same for a failed attempt of a session that is not reported: joined with an earlier one of
   /// the same backend that nobody has begun to read.
-  void PushFailure(const SessionEvent& event);
+  void PushFailure(const SessionEvent& event) {
+    PushJoined(event, failure_at_[static_cast<std::size_t>(event.backend)]);
+  }
+  /// The same for a client that was refused: joined with an earlier one of the same listener.
+  void PushRefusal(const SessionEvent& event) {
+    PushJoined(event, refusal_at_[static_cast<std::size_t>(event.listener)]);
+  }
   /// A listener paused or resumed: its state, not a history. The reader is told when it differs
   /// from what was told last, so that pauses and resumptions come in turns.
   void PushListener(const SessionEvent& event);
@@ -81,6 +92,8 @@ class EventQueue {
     SessionEvent::Kind told = SessionEvent::Kind::kResumed;
   };
 
+  /// `at`: where in `waiting_` the one is that it may be joined with, guarded by the lock.
+  void PushJoined(const SessionEvent& event, std::size_t& at);
   /// Gets the reader what waits; false where nothing does, and then the doorbell will ring.
   bool Refill();
   /// For whoever pushes, with the lock: whether the doorbell is to be rung after it.
@@ -91,6 +104,7 @@ class EventQueue {
   // With the lock:
   std::vector<SessionEvent> waiting_;
   std::vector<std::size_t> failure_at_;  // by backend: where in `waiting_` its joined failure is
+  std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
   std::vector<ListenerState> listeners_;
   bool announced_ = false;
   // The reader's:

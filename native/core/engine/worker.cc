@@ -191,7 +191,7 @@ void Worker::Handle(ConnectCommand& command) {
   Session& session = crew_.slab.At(command.slot);
   if (!session.waits_for_backend()) return;
   session.route.by_cycle = false;
-  session.Approach(crew_.table.AddressesOf(command.backend), command.backend);
+  Approach(session, command.backend);
   TryBackends(session);
 }
 
@@ -249,27 +249,39 @@ void Worker::TellOfSlots() {
   if (wants_slots_.exchange(false)) Post(SlotsFreeCommand{});
 }
 
-bool Worker::WantsAddress(const ListenerOptions& options) const {
-  return options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
-}
-
 void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                         const ListenerOptions& options, bool is_tcp) {
-  StartCommand command{.start = {.slot = slot,
-                                 .client = std::move(client),
-                                 .client_prefix = {},
-                                 .timeouts = options.timeouts,
-                                 .listener = options.listener,
-                                 .accepted_tcp = is_tcp,
-                                 .route = {.by_cycle = options.picks == Picks::kByCycle,
-                                           .reported = address.length > 0}},
-                       .picks = options.picks,
-                       .address = address};
+  if (!crew_.clients.Enter(slot, address, options.clients)) {
+    return Refuse(slot, client, address, options, is_tcp);
+  }
+  const bool reported =
+      options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
+  StartCommand command{
+      .start = {.slot = slot,
+                .client = std::move(client),
+                .client_prefix = {},
+                .timeouts = options.timeouts,
+                .listener = options.listener,
+                .accepted_tcp = is_tcp,
+                .route = {.by_cycle = options.picks == Picks::kByCycle, .reported = reported}},
+      .picks = options.picks,
+      .address = address};
   Worker& worker = LessLoaded();
   crew_.worker_of_slot[slot] = static_cast<std::uint16_t>(worker.index_);
   if (&worker != this) return worker.Start(std::move(command));
   sessions_alive_.fetch_add(1, std::memory_order_relaxed);
   Begin(command);
+}
+
+/// With a reset, which leaves nothing behind in the kernel, however many there are.
+void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, const SocketAddress& address,
+                    const ListenerOptions& options, bool is_tcp) {
+  if (is_tcp) sys::SetResetOnClose(client.get());
+  GiveSlotBack(slot);
+  crew_.counters->Listener(index_, options.listener).rejected.Add(1);
+  SessionEvent event{.kind = SessionEvent::Kind::kRefused, .listener = options.listener};
+  event.SetAddress(address);
+  crew_.events.PushRefusal(event);
 }
 
 /// The least loaded of this loop and two others, picked at random: "the power of two choices"
@@ -325,9 +337,23 @@ void Worker::PickFirst(Session& session) {
   const std::shared_ptr<Cycle> cycle = crew_.table.cycle();
   if (!cycle) return AskOwner(session);
   session.route.position = cycle->Next();
-  const std::uint16_t row = cycle->RowAt(session.route.position);
-  session.Approach(crew_.table.AddressesOf(row), row);
+  Approach(session, cycle->RowAt(session.route.position));
   TryBackends(session);
+}
+
+/// Sets out for a backend, or passes it over where it is full.
+void Worker::Approach(Session& session, std::uint16_t backend) {
+  const Places::Answer place = crew_.table.PlacesOf(backend).Take();
+  if (place == Places::Answer::kNone) return session.PassOver(backend);
+  session.route.has_place = place == Places::Answer::kTaken;
+  session.Approach(crew_.table.AddressesOf(backend), backend);
+}
+
+/// The session will not be at its backend any more.
+void Worker::GiveUpPlace(Session& session) {
+  if (!session.route.has_place) return;
+  session.route.has_place = false;
+  crew_.table.PlacesOf(session.backend()).GiveBack();
 }
 
 /// Tries addresses, and backends where the loop picks them, until an attempt is under way or none
@@ -348,6 +374,7 @@ void Worker::TryBackends(Session& session) {
 /// Starts the next attempt; false when nothing is left to try.
 bool Worker::TryBackend(Session& session) {
   while (!session.TryNextAddress()) {
+    GiveUpPlace(session);
     if (!PickNext(session)) return false;
   }
   return true;
@@ -355,7 +382,7 @@ bool Worker::TryBackend(Session& session) {
 
 /// The next row of the cycle that this session has not tried; so the sessions of a backend that is
 /// down are spread over the others as the cycle spreads them.
-bool Worker::PickNext(Session& session) const {
+bool Worker::PickNext(Session& session) {
   Route& route = session.route;
   const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;
@@ -364,10 +391,11 @@ bool Worker::PickNext(Session& session) const {
   tried[session.backend()] = true;
   // Once round: another cycle may have been published, in which its own place is another row's.
   for (std::size_t step = 1; step <= cycle->size(); ++step) {
-    const std::uint16_t row = cycle->RowAt(route.position + static_cast<std::uint32_t>(step));
+    const std::uint16_t position = cycle->After(route.position, step);
+    const std::uint16_t row = cycle->RowAt(position);
     if (tried[row]) continue;
-    route.position += static_cast<std::uint32_t>(step);
-    session.Approach(crew_.table.AddressesOf(row), row);
+    route.position = position;
+    Approach(session, row);
     return true;
   }
   return false;
@@ -405,6 +433,8 @@ void Worker::OnOpened(Session& session) {
 
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
+  crew_.clients.Leave(session.slot());
+  GiveUpPlace(session);
   closed_.push_back({.slot = session.slot(),
                      .reported = session.route.reported,
                      .reason = reason,

@@ -75,6 +75,7 @@ struct Crew {
       : counters(std::move(shared_counters)),
         table(backends),
         slab(sessions),
+        clients(sessions),
         events(backends, listeners, std::move(doorbell)),
         worker_of_slot(sessions) {}
 
@@ -88,6 +89,7 @@ struct Crew {
   std::shared_ptr<Counters> counters;
   BackendTable table;
   SessionSlab slab;
+  ClientTable clients;
   EventQueue events;
   /// Written by whoever took the slot, before anyone else hears of it.
   std::vector<std::uint16_t> worker_of_slot;
@@ -167,9 +169,11 @@ class Worker final : private EventHandler,
 
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
+  void Approach(Session& session, std::uint16_t backend);
+  void GiveUpPlace(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
-  [[nodiscard]] bool PickNext(Session& session) const;
+  [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
 
   void OnAttemptFailed(Session& session, int error) override;
@@ -179,11 +183,12 @@ class Worker final : private EventHandler,
   std::optional<std::uint32_t> TakeSlot(int& error) override;
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
-  [[nodiscard]] bool WantsAddress(const ListenerOptions& options) const override;
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                   const ListenerOptions& options, bool is_tcp) override;
   void OnPaused(const ListenerOptions& options, int error) override;
   void OnResumed(const ListenerOptions& options) override;
+  void Refuse(std::uint32_t slot, const UniqueFd& client, const SocketAddress& address,
+              const ListenerOptions& options, bool is_tcp);
   Worker& LessLoaded();
 
   std::size_t index_;

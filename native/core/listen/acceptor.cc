@@ -54,7 +54,7 @@ Acceptor::Taken Acceptor::TakeClient() {
   const std::optional<std::uint32_t> slot = owner_.TakeSlot(shortage_);
   if (!slot) return Taken::kShortage;
   SocketAddress address;
-  sys::Opened client = sys::Accept(fd_.get(), owner_.WantsAddress(options_) ? &address : nullptr);
+  sys::Opened client = sys::Accept(fd_.get(), address);
   if (client.status == sys::Status::kOk) {
     owner_.OnAccepted(*slot, std::move(client.fd), address, options_, is_tcp_);
     return Taken::kClient;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "listen/client_table.h"
 #include "loop/event_loop.h"
 #include "relay/session.h"
 #include "sys/unique_fd.h"
@@ -22,6 +23,7 @@ struct ListenerOptions {
   std::uint16_t listener = 0;  ///< Row of the counters.
   Picks picks = Picks::kByCycle;
   SessionTimeouts timeouts;
+  ClientLimits clients = {};
 };
 
 /// Who gets the clients. Called on the loop's thread.
@@ -31,9 +33,7 @@ class AcceptorOwner {
   /// taken.
   virtual std::optional<std::uint32_t> TakeSlot(int& error) = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
-  /// Whether `OnAccepted` wants to be told the client's address.
-  [[nodiscard]] virtual bool WantsAddress(const ListenerOptions& options) const = 0;
-  /// A client. `address` is its own, where it was asked for.
+  /// A client, and its address.
   virtual void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                           const ListenerOptions& options, bool is_tcp) = 0;
   /// Accepting stopped; `error` is errno's number, 0 when all slots are taken.

@@ -79,8 +79,14 @@ void Session::Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t
   if (addresses_->empty()) backend_counters()->failed.Add(1);
 }
 
+void Session::PassOver(std::uint16_t backend) {
+  addresses_.reset();
+  backend_row_ = backend;
+  backend_counters()->rejected.Add(1);
+}
+
 bool Session::TryNextAddress() {
-  if (state_ != State::kIdle || next_address_ == addresses_->size()) return false;
+  if (state_ != State::kIdle || !addresses_ || next_address_ == addresses_->size()) return false;
   ++next_address_;
   state_ = State::kConnecting;
   since_ms_ = context_->loop.now_ms();
@@ -373,11 +379,28 @@ bool Session::half_closed() const {
          backend_.failed;
 }
 
-std::uint64_t Session::RelayDeadline() const {
-  std::uint64_t limit = timeouts_.idle_ms == 0 ? kNever : timeouts_.idle_ms;
-  if (half_closed() && timeouts_.half_close_ms != 0) {
-    limit = std::min<std::uint64_t>(limit, timeouts_.half_close_ms);
+/// Nothing has moved either way since the session began.
+bool Session::silent() const {
+  const SessionCounters& moved = context_->counters.Session(slot_);
+  return moved.bytes_upstream.value() == 0 && moved.bytes_downstream.value() == 0;
+}
+
+/// The shortest of those that apply now.
+Session::Patience Session::patience() const {
+  Patience shortest{.ms = kNever, .reason = CloseReason::kIdleTimeout};
+  const auto apply = [&](std::uint32_t ms, CloseReason reason) {
+    if (ms != 0 && ms <= shortest.ms) shortest = {.ms = ms, .reason = reason};
+  };
+  apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);
+  if (timeouts_.handshake_ms != 0 && silent()) {
+    apply(timeouts_.handshake_ms, CloseReason::kHandshakeTimeout);
   }
+  if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);
+  return shortest;
+}
+
+std::uint64_t Session::RelayDeadline() const {
+  std::uint64_t limit = patience().ms;
   // The survivor of a reset may not hold the session for ever, whatever else it may do.
   if (limit == kNever && (client_.failed || backend_.failed)) limit = kDeliveryLimitMs;
   return limit == kNever ? kNever : since_ms_ + limit;
@@ -401,14 +424,10 @@ void Session::GiveUpRelaying() {
   // The survivor does not read what it is still owed.
   if (client_.failed) return Close(CloseReason::kReset, client_.error, true);
   if (backend_.failed) return Close(CloseReason::kReset, backend_.error, true);
-  const bool by_half_close =
-      half_closed() && timeouts_.half_close_ms != 0 &&
-      (timeouts_.idle_ms == 0 || timeouts_.half_close_ms <= timeouts_.idle_ms);
   // A close that looks clean must not hide that bytes did not arrive. Those that the kernel has
   // been given do arrive after a plain close, and a reset would take them back.
   const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0;
-  Close(by_half_close ? CloseReason::kHalfCloseTimeout : CloseReason::kIdleTimeout, ETIMEDOUT,
-        bytes_lost);
+  Close(patience().reason, ETIMEDOUT, bytes_lost);
 }
 
 // ── The end ──

@@ -22,7 +22,8 @@ enum class CloseReason : std::uint8_t {
   kReset = 1,     ///< One side was reset or lost; the other was reset, after what had come before.
   kIdleTimeout = 2,       ///< No byte moved for too long.
   kHalfCloseTimeout = 3,  ///< One side had ended its stream and the other was silent for too long.
-  kEnded = 4,             ///< Ended from outside.
+  kHandshakeTimeout = 4,  ///< Neither side had said anything since they were joined.
+  kEnded = 5,             ///< Ended from outside.
 };
 
 /// Who keeps sessions. Called on the loop's thread.
@@ -71,6 +72,7 @@ struct SessionTimeouts {
   std::uint32_t connect_ms = 0;
   std::uint32_t idle_ms = 0;
   std::uint32_t half_close_ms = 0;
+  std::uint32_t handshake_ms = 0;
 };
 
 /// A row of the counters that stands for none.
@@ -78,9 +80,10 @@ inline constexpr std::uint16_t kNoRow = 0xFFFF;
 
 /// How a session comes to its backend: its owner's notes, which it does not read itself.
 struct Route {
-  std::uint32_t position = 0;  ///< In the cycle of the policy.
+  std::uint16_t position = 0;  ///< In the cycle of the policy.
   bool by_cycle : 1 = false;   ///< The loop picks.
   bool reported : 1 = false;   ///< The engine's owner knows the session.
+  bool has_place : 1 = false;  ///< At its backend, which may have so many sessions.
 };
 
 /// How a session begins.
@@ -131,6 +134,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// what they are now, whatever is published meanwhile. `backend` is its row in the counters,
   /// which counts a failure when the last address has failed, or when there is none.
   void Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend);
+  /// Notes that a backend has no room: it has no address to try, and has not failed either.
+  void PassOver(std::uint16_t backend);
   /// Tries the next address; answers through `SessionOwner`. False when none is left: nothing was
   /// done.
   bool TryNextAddress();
@@ -155,9 +160,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// The address that was tried last; before the session opened only.
   [[nodiscard]] const SocketAddress& address() const { return (*addresses_)[next_address_ - 1U]; }
 
-  Route route;
-  /// The owner's, too: rows that failed; null before one did.
+  /// The owner's, as `route` is: rows that failed; null before one did.
   std::unique_ptr<std::vector<bool>> tried;
+  Route route;
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
@@ -182,7 +187,14 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void AnswerFailure(bool more);
   void ArmRelayTimer();
   void LookAgain();
+  /// For how long no byte may move, and what it is called when none has.
+  struct Patience {
+    std::uint64_t ms;
+    CloseReason reason;
+  };
   [[nodiscard]] bool half_closed() const;
+  [[nodiscard]] bool silent() const;
+  [[nodiscard]] Patience patience() const;
   [[nodiscard]] std::uint64_t RelayDeadline() const;
   void GiveUpRelaying();
   void ResetWhenDelivered(Endpoint& survivor);
@@ -191,6 +203,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] CounterRow* listener_counters() const;
   [[nodiscard]] CounterRow* backend_counters() const;
 
+  // In this order, which leaves no gap.
+  SessionTimeouts timeouts_;
+  std::uint32_t slot_ = 0;
   SessionContext* context_ = nullptr;
   Relay upstream_;
   Relay downstream_;
@@ -198,8 +213,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Endpoint backend_;
   std::shared_ptr<const Addresses> addresses_;  // of the backend that is being tried
   std::uint64_t since_ms_ = 0;                  // last byte moved, or start of the state
-  SessionTimeouts timeouts_;
-  std::uint32_t slot_ = 0;
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;
   std::uint8_t next_address_ = 0;  // index

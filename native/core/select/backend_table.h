@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "select/places.h"
 #include "sys/socket_address.h"
 
 namespace spliceway {
@@ -16,16 +17,18 @@ namespace spliceway {
 /// backends take their turns exactly, whatever loop a client came to.
 class Cycle {
  public:
-  /// `rows` must not be empty.
+  /// `rows` must not be empty, nor longer than 65,536.
   explicit Cycle(std::vector<std::uint16_t> rows) : rows_(std::move(rows)) {}
 
   /// The position of the next first pick. Any thread.
-  std::uint32_t Next() {
-    return static_cast<std::uint32_t>(next_.fetch_add(1, std::memory_order_relaxed) % rows_.size());
+  std::uint16_t Next() {
+    return static_cast<std::uint16_t>(next_.fetch_add(1, std::memory_order_relaxed) % rows_.size());
   }
-  [[nodiscard]] std::uint16_t RowAt(std::uint32_t position) const {
-    return rows_[position % rows_.size()];
+  /// The position so many `steps` after another, of this cycle or of one that was published before.
+  [[nodiscard]] std::uint16_t After(std::uint16_t position, std::size_t steps) const {
+    return static_cast<std::uint16_t>((position + steps) % rows_.size());
   }
+  [[nodiscard]] std::uint16_t RowAt(std::uint16_t position) const { return rows_[position]; }
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
 
  private:
@@ -42,7 +45,8 @@ class Cycle {
 /// costs the loops nothing before somebody picks it.
 class BackendTable {
  public:
-  explicit BackendTable(std::size_t rows) : addresses_(rows, std::make_shared<const Addresses>()) {}
+  explicit BackendTable(std::size_t rows)
+      : addresses_(rows, std::make_shared<const Addresses>()), places_(rows) {}
 
   [[nodiscard]] std::size_t rows() const { return addresses_.size(); }
 
@@ -57,6 +61,9 @@ class BackendTable {
     const std::lock_guard lock(mutex_);
     addresses_[row].swap(published);
   }
+
+  /// Of the backend in this row, without the lock.
+  [[nodiscard]] Places& PlacesOf(std::uint16_t row) { return places_[row]; }
 
   /// Null before one is published.
   [[nodiscard]] std::shared_ptr<Cycle> cycle() const {
@@ -73,6 +80,7 @@ class BackendTable {
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<const Addresses>> addresses_;
   std::shared_ptr<Cycle> cycle_;
+  std::vector<Places> places_;
 };
 
 }  // namespace spliceway

@@ -34,6 +34,8 @@ struct alignas(64) CounterRow {
                    ///< at all of its addresses.
   Counter bytes_upstream;    ///< Client to backend, written to the backend's socket.
   Counter bytes_downstream;  ///< Backend to client, written to the client's socket.
+  Counter rejected;  ///< Listener: clients that had as many sessions as one may. Backend: clients
+                     ///< that it had no room for.
 };
 static_assert(sizeof(CounterRow) == 64);
 
@@ -43,7 +45,7 @@ struct SessionCounters {
   Counter bytes_downstream;
 };
 
-/// A block of zeroed counters in which pages that are never touched cost nothing.
+/// A block of zeroed numbers in which pages that are never touched cost nothing.
 template <typename T>
 class CounterBlock {
  public:

@@ -52,9 +52,9 @@ Result ReadPipe(int pipe, std::span<std::byte> into);
 // Sockets.
 
 Opened OpenSocket(int family);
-/// Takes a connection that waits at a listening socket; `peer`, where not null, gets its address.
+/// Takes a connection that waits at a listening socket; `peer` gets its address.
 /// Connections that failed before they were taken are skipped. kAgain: none waits.
-Opened Accept(int listener, SocketAddress* peer);
+Opened Accept(int listener, SocketAddress& peer);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. kExhausted:
 /// not now; EAGAIN says that the queue of a Unix socket's listener is full. Else failed.
 Result Connect(int socket, const SocketAddress& address);
@@ -129,6 +129,8 @@ std::size_t PipePagesSoftLimit();
 /// True when this process is exempt from the limits on pipes (CAP_SYS_RESOURCE or CAP_SYS_ADMIN in
 /// the initial user namespace; in another one, a rootless container's, they do not count).
 bool IsExemptFromPipeLimits();
+/// A number that nobody outside can guess, for hashes.
+std::uint64_t RandomSeed();
 /// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
 std::uint16_t FirstEphemeralPort();
 

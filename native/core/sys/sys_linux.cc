@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -132,16 +133,11 @@ Opened OpenSocket(int family) {
   return Open(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-Opened Accept(int listener, SocketAddress* peer) {
+Opened Accept(int listener, SocketAddress& peer) {
   for (;;) {
-    sockaddr* address = nullptr;
-    socklen_t* length = nullptr;
-    if (peer != nullptr) {
-      peer->length = sizeof peer->storage;
-      address = reinterpret_cast<sockaddr*>(&peer->storage);
-      length = &peer->length;
-    }
-    const int fd = ::accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    peer.length = sizeof peer.storage;
+    const int fd = ::accept4(listener, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) return {.fd = UniqueFd(fd)};
     switch (errno) {
       case EINTR:
@@ -315,6 +311,13 @@ bool IsExemptFromPipeLimits() {
   if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
   constexpr std::uint32_t kExempting = (1U << CAP_SYS_RESOURCE) | (1U << CAP_SYS_ADMIN);
   return (data[0].effective & kExempting) != 0;
+}
+
+std::uint64_t RandomSeed() {
+  std::uint64_t seed = 0;
+  // Fails early in the boot of a machine only: then the clock, of which nobody knows the last bits.
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed) seed = NowUs();
+  return seed;
 }
 
 std::uint16_t FirstEphemeralPort() {

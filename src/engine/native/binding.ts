@@ -21,6 +21,8 @@ export interface NativeEngineBinding {
    * @param addresses `ip` with its port, or the path of a Unix socket with port -1
    */
   setBackend(row: number, addresses: readonly (readonly [ipOrPath: string, port: number])[]): void;
+  /** How many sessions a backend may have at once; before the first one. A backend that is full is passed over. */
+  limitBackend(row: number, maxSessions: number): void;
   /**
    * Publishes the policy for first picks, as a cycle of backend rows that all loops walk together. A session whose
    * backend fails goes on with the other rows of the cycle, each once.
@@ -32,9 +34,16 @@ export interface NativeEngineBinding {
    * @param listener row of the counters
    * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only when no backend
    *   of it answered; `Picks.ask`: JavaScript picks for every client
-   * @param timeouts of its sessions: connect, idle and half-close, in milliseconds
+   * @param timeouts of its sessions: connect, idle, half-close and handshake, in milliseconds
+   * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
-  listen(listener: number, fd: number, picks: number, timeouts: Uint32Array): void;
+  listen(
+    listener: number,
+    fd: number,
+    picks: number,
+    timeouts: Uint32Array,
+    clientLimits: Uint32Array,
+  ): void;
   /**
    * Closes every listener: clients that come later are refused. Pushes `drained` once, when no listener is open and
    * no slot is taken any more, which may be at once.
@@ -82,6 +91,8 @@ export interface NativeEngineOptions {
   readonly transfer: number;
   /** How long a loop that has nothing to do polls before it sleeps, in microseconds; 0 sleeps at once. */
   readonly busyPollUs: number;
+  /** Fewer sessions than the descriptors allow; 0 is as many as those do. */
+  readonly maxSessions: number;
 }
 
 export interface NativeBinding {
@@ -130,7 +141,8 @@ export const NONE = -1;
 
 /**
  * What happened. Failures of sessions that JavaScript has not heard of have no slot; those of one backend that come
- * before they are taken are one event, with their `count`, and errno and address of the last.
+ * before they are taken are one event, with their `count`, and errno and address of the last. So are the refusals of
+ * one listener.
  */
 export const EventKind = {
   /** One address of a backend failed: backend, errno, the address; slot or count. */
@@ -153,6 +165,8 @@ export const EventKind = {
   resumed: 6,
   /** See `drain()`. */
   drained: 7,
+  /** Clients had as many sessions as one may: listener, count, the address of the last one. */
+  refused: 8,
 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */
@@ -170,5 +184,6 @@ export const closeReasons = [
   'reset',
   'idle-timeout',
   'half-close-timeout',
+  'handshake-timeout',
   'ended',
 ] as const;

@@ -1,7 +1,7 @@
 /** The engine that moves bytes in the kernel: loops in C++, which also accept and pick if they are told to. */
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
-import { CounterReader } from '../../stats/counters.js';
+import { CounterReader, CounterWriter } from '../../stats/counters.js';
 import type {
   AcceptHost,
   AcceptingEngine,
@@ -13,6 +13,7 @@ import type {
   ResolvedAddress,
   SessionTimeouts,
 } from '../engine.js';
+import { SessionLimit } from '../session-limit.js';
 import {
   EventKind,
   type NativeBinding,
@@ -38,7 +39,9 @@ const NOWHERE = { address: '', port: 0 };
 export class NativeEngine implements AcceptingEngine {
   readonly name = 'native';
   readonly counters: CounterReader;
-  readonly maxSessions: number;
+  readonly limit: SessionLimit;
+  /** For a word in them that the loop itself does not write. */
+  readonly #firstLoopsCounters: CounterWriter;
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
@@ -65,12 +68,12 @@ export class NativeEngine implements AcceptingEngine {
    * @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT` when the system has no descriptor or thread to give
    */
   constructor(module: NativeBinding, options: EngineOptions) {
-    const { threads, listeners, backends, busyPollUs } = options;
+    const { threads, listeners, backends, busyPollUs, maxSessions = 0 } = options;
     const transfer = Transfer[options.transfer];
     this.#module = module;
     try {
       this.#binding = new module.Engine(
-        { threads, listeners, backends, transfer, busyPollUs },
+        { threads, listeners, backends, transfer, busyPollUs, maxSessions },
         () => this.#onDoorbell(),
       );
     } catch (error) {
@@ -82,14 +85,20 @@ export class NativeEngine implements AcceptingEngine {
       );
     }
     const binding = this.#binding;
-    this.counters = new CounterReader(new BigUint64Array(binding.counters()), listeners, backends);
-    this.maxSessions = binding.maxSessions();
+    const words = new BigUint64Array(binding.counters());
+    this.counters = new CounterReader(words, listeners, backends);
+    this.#firstLoopsCounters = new CounterWriter(words, listeners);
+    this.limit = new SessionLimit(binding.maxSessions(), options.maxSessions);
     this.#events = new EventRing(binding);
     this.#sessionHost = {
       binding,
       picks: new PickBatch(binding),
       sessionWords: new BigUint64Array(binding.sessionCounters()),
     };
+  }
+
+  countRejected(listener: number): void {
+    this.#firstLoopsCounters.addToListener(listener, 'rejected', 1);
   }
 
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
@@ -103,12 +112,17 @@ export class NativeEngine implements AcceptingEngine {
     );
   }
 
-  accept({ listeners, cycle, timeouts, host }: AcceptRequest): void {
+  limitBackend(row: number, maxSessions: number): void {
+    this.#binding.limitBackend(row, maxSessions);
+  }
+
+  accept({ listeners, cycle, timeouts, clientLimits, host }: AcceptRequest): void {
     this.#acceptHost = host;
     if (cycle !== undefined) this.#binding.setCycle(cycle);
     const picks = cycle === undefined ? Picks.ask : Picks.cycle;
+    const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
     for (const { row, descriptor } of listeners) {
-      this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts));
+      this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts), limits);
     }
     if (listeners.length > 0) this.#hold();
   }
@@ -175,11 +189,11 @@ export class NativeEngine implements AcceptingEngine {
     give: (slot: number, taken: { [Index in keyof Sockets]: TakenSocket }) => void,
   ): void {
     const slot = this.#binding.takeSlot();
-    if (slot === NONE) throw resourceLimit('all session slots are in use');
+    if (slot === NONE) throw this.limit.error();
     const taken = takeSockets(this.#module, sockets);
     if (typeof taken === 'number') {
       this.#binding.releaseSlot(slot);
-      throw resourceLimit(`the system said ${nameOfError(taken)}`);
+      throw shortage(nameOfError(taken));
     }
     give(slot, taken);
     this.#add(session, slot);
@@ -260,6 +274,11 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.resumed:
         this.#acceptHost?.onResumed(event.get('listener'));
         break;
+      case EventKind.refused: {
+        const { ip = '' } = event.endpoint ?? {};
+        this.#acceptHost?.onRefused(event.get('listener'), ip, event.get('count'));
+        break;
+      }
       case EventKind.drained:
         this.#loopsAreDrained = true;
         break;
@@ -308,12 +327,13 @@ export class NativeEngine implements AcceptingEngine {
 }
 
 function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
-  return Uint32Array.of(timeouts.connectMs, timeouts.idleMs, timeouts.halfCloseMs);
+  const { connectMs, idleMs, halfCloseMs, handshakeMs } = timeouts;
+  return Uint32Array.of(connectMs, idleMs, halfCloseMs, handshakeMs);
 }
 
-function resourceLimit(why: string): SplicewayError {
+function shortage(code: string): SplicewayError {
   return new SplicewayError(
     'ERR_SPLICEWAY_RESOURCE_LIMIT',
-    `the session could not be taken over: ${why}; raise the limit of open files (ulimit -n)`,
+    `the session could not be taken over: the system said ${code}; raise the limit of open files (ulimit -n)`,
   );
 }

@@ -7,6 +7,8 @@ import { connectSocket, errorCode } from './sockets.js';
 export interface ConnectorEvents {
   /** Where a backend is. */
   addressesOf(backend: number): readonly ResolvedAddress[];
+  /** Whether a backend has room for a session; asked before any of its addresses is tried. */
+  takePlace(backend: number): boolean;
   /** One address of a backend failed; the next one is tried. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** Every address of a backend failed, or it has none; the route is asked for another. */
@@ -50,7 +52,9 @@ export class Connector {
   #tryBackend(backend: number | undefined): void {
     if (this.#aborted) return;
     if (backend === undefined) this.#events.onExhausted();
-    else this.#tryAddress(backend, this.#events.addressesOf(backend));
+    else if (this.#events.takePlace(backend)) {
+      this.#tryAddress(backend, this.#events.addressesOf(backend));
+    } else this.#nextBackend();
   }
 
   #tryAddress(backend: number, addresses: readonly ResolvedAddress[]): void {

@@ -31,6 +31,8 @@ export class RelayPair {
   #timer: NodeJS.Timeout | undefined;
   #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
   #socketsOpen = 2;
+  /** No byte has come from either side. */
+  #isSilent = true;
 
   constructor(client: Socket, backend: Socket, timeouts: SessionTimeouts, events: RelayPairEvents) {
     this.#timeouts = timeouts;
@@ -44,7 +46,7 @@ export class RelayPair {
         source,
         sink,
         (bytes) => {
-          this.#timer?.refresh();
+          this.#moved();
           events.onBytes(direction, bytes);
         },
         () => this.#armTimer(),
@@ -102,16 +104,38 @@ export class RelayPair {
     });
   }
 
+  #moved(): void {
+    if (!this.#isSilent) {
+      this.#timer?.refresh();
+      return;
+    }
+    this.#isSilent = false;
+    this.#armTimer();
+  }
+
   #armTimer(): void {
     clearTimeout(this.#timer);
-    const { idleMs, halfCloseMs } = this.#timeouts;
-    const halfClosed = this.#upstream.ended || this.#downstream.ended;
-    const useHalfClose = halfClosed && halfCloseMs > 0 && (idleMs === 0 || halfCloseMs <= idleMs);
-    const limitMs = useHalfClose ? halfCloseMs : idleMs;
-    if (limitMs === 0 || this.#socketsOpen === 0) return;
-    const reason = useHalfClose ? 'half-close-timeout' : 'idle-timeout';
-    this.#timer = setTimeout(() => this.#timedOut(reason), limitMs);
+    const { ms, reason } = this.#patience();
+    if (ms === Number.POSITIVE_INFINITY || this.#socketsOpen === 0) return;
+    this.#timer = setTimeout(() => this.#timedOut(reason), ms);
     this.#timer.unref();
+  }
+
+  /** For how long no byte may move: the shortest of what applies now. */
+  #patience(): { readonly ms: number; readonly reason: CloseReason } {
+    const { idleMs, halfCloseMs, handshakeMs } = this.#timeouts;
+    const isHalfClosed = this.#upstream.ended || this.#downstream.ended;
+    let shortest: { ms: number; reason: CloseReason } = {
+      ms: Number.POSITIVE_INFINITY,
+      reason: 'idle-timeout',
+    };
+    const apply = (ms: number, reason: CloseReason) => {
+      if (ms > 0 && ms <= shortest.ms) shortest = { ms, reason };
+    };
+    apply(idleMs, 'idle-timeout');
+    if (this.#isSilent) apply(handshakeMs, 'handshake-timeout');
+    if (isHalfClosed) apply(halfCloseMs, 'half-close-timeout');
+    return shortest;
   }
 
   #timedOut(reason: CloseReason): void {

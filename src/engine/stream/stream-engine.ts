@@ -10,31 +10,36 @@ import type {
   JoinRequest,
   ResolvedAddress,
 } from '../engine.js';
+import { SessionLimit } from '../session-limit.js';
+import { Places } from './places.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
 /** Relays with `pipe()`: every byte passes through this process and its one JavaScript thread. */
 export class StreamEngine implements Engine {
   readonly name = 'stream';
   /**
-   * Node shares its descriptors with the whole program, so there is no honest figure. Past the limit a
-   * connect fails with EMFILE, which counts as a backend that did not answer.
+   * As many as it was told. Node shares its descriptors with the whole program, so there is no honest figure of those.
+   * Past their limit a connect fails with EMFILE, which counts as a backend that did not answer.
    */
-  readonly maxSessions = Number.POSITIVE_INFINITY;
+  readonly limit: SessionLimit;
   readonly counters: CounterReader;
   readonly #sessions = new Set<StreamSession>();
   /** By row. */
   readonly #backends: (readonly ResolvedAddress[])[] = [];
+  readonly #places = new Places();
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
-    const { listeners, backends } = options;
+    const { listeners, backends, maxSessions } = options;
+    this.limit = new SessionLimit(Number.POSITIVE_INFINITY, maxSessions);
     const words = createCounterWords(1, listeners, backends);
     this.counters = new CounterReader(words, listeners, backends);
     this.#host = {
       counters: new CounterWriter(words, listeners),
       addressesOf: (backend) => this.#backends[backend] ?? [],
+      places: this.#places,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
         if (this.#sessions.size > 0) return;
@@ -43,13 +48,22 @@ export class StreamEngine implements Engine {
     };
   }
 
+  countRejected(listener: number): void {
+    this.#host.counters.addToListener(listener, 'rejected', 1);
+  }
+
   setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
     this.#backends[row] = addresses;
+  }
+
+  limitBackend(row: number, maxSessions: number): void {
+    this.#places.limit(row, maxSessions);
   }
 
   connect(request: ConnectRequest): EngineSession {
     this.#checkOpen();
     checkSocket(request.client);
+    if (this.#sessions.size >= this.limit.most) throw this.limit.error();
     return this.#add(StreamSession.connect(this.#host, request));
   }
 

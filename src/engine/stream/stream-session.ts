@@ -11,6 +11,7 @@ import type {
 import { resetSocket } from '../reset-socket.js';
 import { sessionError } from '../session-errors.js';
 import { Connector } from './connector.js';
+import type { Places } from './places.js';
 import { RelayPair } from './relay-pair.js';
 import { proveAlive, takeSocket } from './sockets.js';
 
@@ -18,6 +19,7 @@ import { proveAlive, takeSocket } from './sockets.js';
 export interface StreamSessionHost {
   readonly counters: CounterWriter;
   addressesOf(backend: number): readonly ResolvedAddress[];
+  readonly places: Places;
   onSessionClosed(session: StreamSession): void;
 }
 
@@ -28,6 +30,8 @@ export class StreamSession implements EngineSession {
   readonly #request: Observed;
   /** Row of the listener; `undefined` for a join, which no listener accepted. */
   #listener: number | undefined;
+  /** Row of the backend at which it has a place: it is connected to it, or on its way. */
+  #place: number | undefined;
   /** Row of the backend once it answered. */
   #backend: number | undefined;
   #connector: Connector | undefined;
@@ -78,7 +82,11 @@ export class StreamSession implements EngineSession {
     this.#connector = new Connector(request.route, request.timeouts.connectMs, {
       onAttemptFailed: (backend, address, code) => observer.onAttemptFailed(backend, address, code),
       addressesOf: (backend) => this.#host.addressesOf(backend),
-      onBackendFailed: (backend) => this.#host.counters.addToBackend(backend, 'failed', 1),
+      takePlace: (backend) => this.#takePlace(backend),
+      onBackendFailed: (backend) => {
+        this.#giveUpPlace();
+        this.#host.counters.addToBackend(backend, 'failed', 1);
+      },
       onConnected: (backend, socket) => {
         this.#backend = backend;
         this.#host.counters.addToBackend(backend, 'opened', 1);
@@ -146,7 +154,21 @@ export class StreamSession implements EngineSession {
     this.#pair.start();
   }
 
+  #takePlace(backend: number): boolean {
+    const { places, counters } = this.#host;
+    const hasRoom = places.take(backend);
+    if (hasRoom) this.#place = backend;
+    else counters.addToBackend(backend, 'rejected', 1);
+    return hasRoom;
+  }
+
+  #giveUpPlace(): void {
+    if (this.#place !== undefined) this.#host.places.giveBack(this.#place);
+    this.#place = undefined;
+  }
+
   #closed(reason: CloseReason, cause?: Error): void {
+    this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
     this.#request.observer.onClose(reason, sessionError(reason, cause));

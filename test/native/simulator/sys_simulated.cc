@@ -27,10 +27,10 @@ Result ReadPipe(int pipe, std::span<std::byte> into) { return Now().ReadPipe(pip
 
 Opened OpenSocket(int family) { return Now().OpenSocket(family != AF_UNIX); }
 
-Opened Accept(int listener, SocketAddress* peer) {
+Opened Accept(int listener, SocketAddress& peer) {
   std::uint16_t port = 0;
   Opened opened = Now().Accept(listener, port);
-  if (peer != nullptr && opened.fd.valid()) *peer = *SocketAddress::FromIp("192.0.2.1", port);
+  if (opened.fd.valid()) peer = *SocketAddress::FromIp("192.0.2.1", port);
   return opened;
 }
 
@@ -97,6 +97,7 @@ std::size_t DescriptorLimit() { return Now().conditions.descriptors; }
 std::size_t PageSize() { return 4096; }
 std::size_t PipePagesSoftLimit() { return 16'384; }
 bool IsExemptFromPipeLimits() { return false; }
+std::uint64_t RandomSeed() { return 0; }
 std::uint16_t FirstEphemeralPort() { return std::numeric_limits<std::uint16_t>::max(); }
 int TrySplice() { return 0; }
 

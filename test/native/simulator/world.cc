@@ -54,6 +54,7 @@ void World::SetUp() {
   const bool few_descriptors = choices_.OneIn(6);
   // Without it, sessions may wait for descriptors that others like them hold.
   timeouts_.connect_ms = few_descriptors || choices_.OneIn(2) ? 1000 : 0;
+  timeouts_.handshake_ms = choices_.OneIn(6) ? 2000 : 0;
   timeouts_.idle_ms = choices_.OneIn(3) ? 3000 : 0;
   timeouts_.half_close_ms = choices_.OneIn(4) ? 1500 : 0;
   may_stay_ = choices_.OneIn(4);
@@ -64,11 +65,12 @@ void World::SetUp() {
   MakeBackends();
   const int listener = kernel_.Listen(kListenerPort, !choices_.OneIn(6));
   crew_->open_listeners.fetch_add(1);
-  crew_->workers.front()->Post(
-      ListenCommand{.fd = UniqueFd(listener),
-                    .options = {.listener = 0,
-                                .picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle,
-                                .timeouts = timeouts_}});
+  crew_->workers.front()->Post(ListenCommand{
+      .fd = UniqueFd(listener),
+      .options = {.listener = 0,
+                  .picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle,
+                  .timeouts = timeouts_,
+                  .clients = {.remote = choices_.OneIn(8) ? 1 + choices_.Below(2) : 0}}});
   base_descriptors_ = kernel_.open_descriptors();
   if (few_descriptors) conditions.descriptors = base_descriptors_ + 2 + choices_.Below(8);
   if (choices_.OneIn(6)) drains_at_us_ = kernel_.now_us() + choices_.Below(100'000);
@@ -131,6 +133,7 @@ void World::MakeBackends() {
     const SocketAddress address = choices_.OneIn(6) ? *SocketAddress::FromPath(std::to_string(port))
                                                     : *SocketAddress::FromIp("192.0.2.2", port);
     crew_->table.SetAddresses(port, {address});
+    if (choices_.OneIn(8)) crew_->table.PlacesOf(port).Limit(1);
     cycle.push_back(port);
     rows_.push_back(port);
   }
@@ -502,8 +505,10 @@ void World::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
   }
   const Socket& near_from = *from.socket().peer;
   const Socket& near_to = *to.socket().peer;
-  const bool by_time = timeouts_.idle_ms > 0 || timeouts_.half_close_ms > 0;
-  const bool timed_out = pair.reason ? *pair.reason == CloseReason::kIdleTimeout ||
+  const bool by_time =
+      timeouts_.handshake_ms > 0 || timeouts_.idle_ms > 0 || timeouts_.half_close_ms > 0;
+  const bool timed_out = pair.reason ? *pair.reason == CloseReason::kHandshakeTimeout ||
+                                           *pair.reason == CloseReason::kIdleTimeout ||
                                            *pair.reason == CloseReason::kHalfCloseTimeout
                                      : by_time;
   const bool was_disturbed = pair.ended_by_owner || gave_up_ || kernel_.shortage_was_met();
@@ -565,6 +570,11 @@ void World::CheckCounters() {
   std::uint64_t written = 0;
   for (const auto& socket : kernel_.sockets()) {
     if (socket->is_core) written += socket->written;
+  }
+  for (const std::uint16_t row : rows_) {
+    if (crew_->table.PlacesOf(row).Take() == Places::Answer::kNone) {
+      kernel_.Fail("a backend's place was not given back");
+    }
   }
   if (open != 0) kernel_.Fail("a counter says that sessions are open");
   if (bytes != written) kernel_.Fail("the counters' bytes are not those that were written");

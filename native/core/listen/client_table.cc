@@ -1,0 +1,107 @@
+#include "listen/client_table.h"
+
+#include <netinet/in.h>
+
+#include <bit>
+#include <cstring>
+
+#include "sys/sys.h"
+
+namespace spliceway {
+namespace {
+
+/// Who a client is, as a number: an IPv4 address below a prefix that is IPv6's multicast, which is
+/// nobody's source; else the /64. 0 for whom nobody counts.
+struct Identity {
+  std::uint64_t client = 0;
+  bool is_loopback = false;
+};
+
+Identity OfIPv4(const void* bytes) {
+  std::uint32_t address = 0;
+  std::memcpy(&address, bytes, sizeof address);
+  address = ntohl(address);
+  return {.client = 0xFFFF'0000'0000'0000U | address,
+          .is_loopback = address >> 24 == IN_LOOPBACKNET};
+}
+
+Identity OfIPv6(const in6_addr& address) {
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return OfIPv4(&address.s6_addr[12]);
+  std::uint64_t prefix = 0;
+  std::memcpy(&prefix, &address, sizeof prefix);
+  // ::/64 holds ::1 and nobody from elsewhere, as does the number next to it.
+  return {.client = prefix == 0 ? 1 : prefix, .is_loopback = IN6_IS_ADDR_LOOPBACK(&address) != 0};
+}
+
+Identity Of(const SocketAddress& address) {
+  if (address.family() == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address.storage, sizeof v4);
+    return OfIPv4(&v4.sin_addr);
+  }
+  if (address.family() == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address.storage, sizeof v6);
+    return OfIPv6(v6.sin6_addr);
+  }
+  return {};
+}
+
+}  // namespace
+
+// At most half full: a look takes one or two steps.
+ClientTable::ClientTable(std::size_t sessions)
+    : mask_(std::bit_ceil(2 * sessions) - 1),
+      seed_(sys::RandomSeed()),
+      entries_(mask_ + 1),
+      client_of_slot_(sessions) {}
+
+bool ClientTable::Enter(std::uint32_t slot, const SocketAddress& address,
+                        const ClientLimits& limits) {
+  const Identity who = Of(address);
+  const std::uint32_t most = who.is_loopback ? limits.loopback : limits.remote;
+  if (who.client == 0 || most == 0) return true;
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[Find(who.client)];
+  if (entry.sessions >= most) return false;
+  entry = {.client = who.client, .sessions = entry.sessions + 1};
+  client_of_slot_[slot] = who.client;
+  return true;
+}
+
+void ClientTable::Leave(std::uint32_t slot) {
+  const std::uint64_t client = client_of_slot_[slot];
+  if (client == 0) return;
+  client_of_slot_[slot] = 0;
+  const std::lock_guard lock(mutex_);
+  const std::size_t at = Find(client);
+  if (--entries_[at].sessions == 0) Remove(at);
+}
+
+/// The finaliser of MurmurHash3 (A. Appleby), which spreads each bit over all.
+std::size_t ClientTable::HomeOf(std::uint64_t client) const {
+  std::uint64_t hash = client ^ seed_;
+  hash = (hash ^ (hash >> 33)) * 0xFF51'AFD7'ED55'8CCDU;
+  hash = (hash ^ (hash >> 33)) * 0xC4CE'B9FE'1A85'EC53U;
+  return (hash ^ (hash >> 33)) & mask_;
+}
+
+std::size_t ClientTable::Find(std::uint64_t client) {
+  std::size_t at = HomeOf(client);
+  while (entries_[at].client != client && entries_[at].client != 0) at = Next(at);
+  return at;
+}
+
+/// Closes the gap with entries from further on that may stand there (D. Knuth, The Art of Computer
+/// Programming 6.4, algorithm R).
+void ClientTable::Remove(std::size_t at) {
+  for (std::size_t other = Next(at); entries_[other].client != 0; other = Next(other)) {
+    const std::size_t steps = (other - HomeOf(entries_[other].client)) & mask_;
+    if (steps < ((other - at) & mask_)) continue;
+    entries_[at] = entries_[other];
+    at = other;
+  }
+  entries_[at] = {};
+}
+
+}  // namespace spliceway
