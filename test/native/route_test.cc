@@ -173,6 +173,8 @@ TEST("route: where every backend is full, the owner is asked, and places come ba
   engine->Connect({.slot = slot, .backend = 1});
   engine.WaitFor(Kind::kOpened, 2);
   CHECK(AwaitClient(up).valid());
+  // Both clients tried it, so the place that the first one had there came back.
+  CHECK_EQUAL(FailedSessions(engine, 2, 0), 2U);
   CHECK_EQUAL(FailedSessions(engine, 2, 1), 0U);
 }
 
