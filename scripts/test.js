@@ -6,10 +6,11 @@
  *   npm test -- --no-skips    what cannot run here has failed (also: SPLICEWAY_NO_SKIPS=1)
  */
 import { parseArgs } from 'node:util';
+import { addonSanitize } from './checks/addon-sanitize.js';
 import { biome } from './checks/biome.js';
 import { clangTidy } from './checks/clang-tidy.js';
 import { cppFormat } from './checks/cpp-format.js';
-import { cppSanitize, cppTests } from './checks/cpp-tests.js';
+import { cppSanitize, cppTests, cppThreads } from './checks/cpp-tests.js';
 import { knownFaults, simulation } from './checks/simulation.js';
 import { types } from './checks/types.js';
 import { endToEnd, unit } from './checks/vitest.js';
@@ -28,9 +29,11 @@ const steps = [
   clangTidy,
   cppTests,
   cppSanitize,
+  cppThreads,
   simulation,
   knownFaults,
   unit,
+  addonSanitize,
   endToEnd,
 ];
 

@@ -1,4 +1,4 @@
-/** The C++ tests, which need no Node: once as built for users, once under ASAN and UBSAN. */
+/** The C++ tests, which need no Node: as built for users, under ASAN and UBSAN, and under TSAN. */
 import { availableParallelism } from 'node:os';
 import { run } from '../lib/run.js';
 import { tally, tallyFromOutput } from '../lib/tally.js';
@@ -24,6 +24,13 @@ export const cppTests = {
   name: 'cpp',
   title: 'C++ tests',
   run: () => make('check'),
+};
+
+/** @type {Step} */
+export const cppThreads = {
+  name: 'threads',
+  title: 'C++ tests under ThreadSanitizer',
+  run: () => make('threads'),
 };
 
 /** @type {Step} */

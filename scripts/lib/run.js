@@ -15,6 +15,7 @@ import { root } from './root.js';
 
 /**
  * @typedef {object} RunOptions
+ * @property {string} [cwd] where to run it; the checkout's folder when not given
  * @property {NodeJS.ProcessEnv} [env] added to this process's environment
  * @property {boolean} [show] also pass the output on to this process's standard output, as it comes
  */
@@ -41,7 +42,7 @@ const signalNumbers = new Map([
 export function run(command, args, options = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      cwd: root,
+      cwd: options.cwd ?? root,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
