@@ -77,6 +77,9 @@ function printSummary(finished) {
       `${verdict.padEnd(5)}${step.name.padEnd(12)}${seconds.toFixed(1).padStart(6)} s  ${counts}${remark}`,
     );
   }
+  for (const { step, failures = [] } of finished) {
+    for (const failure of failures) print(`FAIL ${step.name}: ${failure}`);
+  }
 }
 
 const options = readArguments();

@@ -6,7 +6,8 @@ import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
-import { tally, tallyFromVitest } from '../lib/tally.js';
+import { tally } from '../lib/tally.js';
+import { vitest } from './vitest.js';
 
 /** @import { Step } from './step.js' */
 
@@ -47,17 +48,10 @@ export const addonSanitize = {
       process.stdout.write(built.output);
       return { tally: tally(0, 1) };
     }
-    const report = path.join(cwd, 'report.json');
-    const result = await run(
-      inRoot('node_modules', '.bin', 'vitest'),
-      [
-        'run',
-        ...topics.map((topic) => `test/${topic}.`),
-        ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-      ],
+    return vitest(
+      topics.map((topic) => `test/${topic}.`),
       {
         cwd,
-        show: true,
         env: {
           LD_PRELOAD: `${await libraryPath('libasan.so')}:${await libraryPath('libubsan.so')}`,
           // Node itself leaves much behind when it exits.
@@ -65,8 +59,5 @@ export const addonSanitize = {
         },
       },
     );
-    const counted = tallyFromVitest(report) ?? tally();
-    if (result.status !== 0 && counted.failed === 0) counted.failed = 1;
-    return { tally: counted };
   },
 };

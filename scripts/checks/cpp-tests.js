@@ -1,7 +1,7 @@
 /** The C++ tests, which need no Node: as built for users, under ASAN and UBSAN, and under TSAN. */
 import { availableParallelism } from 'node:os';
 import { run } from '../lib/run.js';
-import { tally, tallyFromOutput } from '../lib/tally.js';
+import { failuresFromOutput, tally, tallyFromOutput } from '../lib/tally.js';
 
 /** @import { Step, StepResult } from './step.js' */
 
@@ -16,7 +16,7 @@ async function make(target) {
   const counted = tallyFromOutput(result.output) ?? tally(result.status === 0 ? 1 : 0);
   // A sanitizer, or the compiler, can fail where no test did.
   if (result.status !== 0 && counted.failed === 0) counted.failed = 1;
-  return { tally: counted };
+  return { tally: counted, failures: failuresFromOutput(result.output) };
 }
 
 /** @type {Step} */

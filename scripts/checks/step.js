@@ -15,6 +15,7 @@ import { tally } from '../lib/tally.js';
 /**
  * @typedef {object} StepResult
  * @property {Tally} tally a check without tests of its own counts as one
+ * @property {readonly string[]} [failures] the names of the tests that failed, where it has tests of its own
  * @property {string} [note] why it was skipped, or anything else for the summary
  */
 
