@@ -89,6 +89,43 @@ describe.each(ways)('resets with %s', (way) => {
     expect((await readToEnding(sink)).how).toBe('ECONNRESET');
   });
 
+  it.each(['client', 'backend'])(
+    'resets a side that does not read what the %s left before its reset, and not for idling',
+    async (who) => {
+      const backend = await startSink();
+      const proxy = await startProxy(way, {
+        backends: [backend.address],
+        idleTimeout: 0,
+        halfCloseTimeout: '100ms',
+      });
+      const summary = nextSummary(proxy);
+      const started = nextSession(proxy);
+      const client = await connect(portOf(proxy));
+      const server = await backend.socket(0);
+      const [lost, survivor] = who === 'client' ? [client, server] : [server, client];
+      survivor.pause();
+      const session = await started;
+      const passed = () => session.bytesUpstream + session.bytesDownstream;
+      // Piece by piece, until the kernel's buffers are full and a little of the last one is left over.
+      const piece = randomBytes(8192, 5);
+      let sent = 0;
+      while (passed() === sent) {
+        await write(lost, piece);
+        sent += piece.length;
+        let before = -1;
+        let looksAtRest = 0;
+        await until('the piece to pass, or to be held', () => {
+          looksAtRest = passed() === before ? looksAtRest + 1 : 0;
+          before = passed();
+          return before === sent || looksAtRest > 10;
+        });
+      }
+      reset(lost);
+      expect((await summary).reason).toBe('reset');
+      expect((await readToEnding(survivor)).how).toBe('ECONNRESET');
+    },
+  );
+
   it('cuts both sides when the session is destroyed', async () => {
     const backend = await startEcho();
     const proxy = await startProxy(way, { backends: [backend.address] });
