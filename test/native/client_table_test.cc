@@ -43,6 +43,16 @@ TEST("client table: IPv6 counts by the /64, and IPv4 is IPv4 however it is writt
   CHECK(!table.Enter(5, At("::1"), limits));
 }
 
+TEST("client table: no IPv6 client shares the count of an IPv4 address") {
+  ClientTable table(10);
+  const ClientLimits limits{.remote = 1};
+  CHECK(table.Enter(0, At("2001:db8:0:ffff::1"), limits));
+  CHECK(table.Enter(1, At("184.13.1.32"), limits));  // b8.0d.01.20
+  CHECK(table.Enter(2, At("32.1.13.184"), limits));  // 20.01.0d.b8
+  CHECK(table.Enter(3, At("2001:db8:ffff:0::1"), limits));
+  CHECK(table.Enter(4, At("0:0:0:ffff::1"), limits));
+}
+
 TEST("client table: loopback has a limit of its own, and Unix clients have none") {
   ClientTable table(10);
   const ClientLimits limits{.remote = 1, .loopback = 0};

@@ -2,34 +2,40 @@
 
 #include <netinet/in.h>
 
+#include <array>
 #include <bit>
 #include <cstring>
+#include <span>
 
 #include "sys/sys.h"
 
 namespace spliceway {
 namespace {
 
-/// Who a client is, as a number: an IPv4 address below a prefix that is IPv6's multicast, which is
-/// nobody's source; else the /64. 0 for whom nobody counts.
+/// Who a client is, as a number: the first eight bytes of its IPv6 address, or eight that begin as
+/// IPv6's multicast does, which is nobody's source. 0 for whom nobody counts.
 struct Identity {
   std::uint64_t client = 0;
   bool is_loopback = false;
 };
 
-Identity OfIPv4(const void* bytes) {
-  std::uint32_t address = 0;
-  std::memcpy(&address, bytes, sizeof address);
-  address = ntohl(address);
-  return {.client = 0xFFFF'0000'0000'0000U | address,
-          .is_loopback = address >> 24 == IN_LOOPBACKNET};
+/// The same number for the same bytes, whatever the machine's byte order.
+std::uint64_t Number(std::span<const std::uint8_t, 8> bytes) {
+  std::uint64_t number = 0;
+  for (const std::uint8_t byte : bytes) number = number << 8 | byte;
+  return number;
+}
+
+Identity OfIPv4(const void* address) {
+  std::array<std::uint8_t, 8> bytes = {0xFF, 0xFF};
+  std::memcpy(&bytes[4], address, 4);
+  return {.client = Number(bytes), .is_loopback = bytes[4] == IN_LOOPBACKNET};
 }
 
 Identity OfIPv6(const in6_addr& address) {
   if (IN6_IS_ADDR_V4MAPPED(&address)) return OfIPv4(&address.s6_addr[12]);
-  std::uint64_t prefix = 0;
-  std::memcpy(&prefix, &address, sizeof prefix);
-  // ::/64 holds ::1 and nobody from elsewhere, as does the number next to it.
+  const std::uint64_t prefix = Number(std::span(address.s6_addr).first<8>());
+  // ::/64 holds ::1 and nobody from elsewhere, as does 0:0:0:1::/64.
   return {.client = prefix == 0 ? 1 : prefix, .is_loopback = IN6_IS_ADDR_LOOPBACK(&address) != 0};
 }
 
