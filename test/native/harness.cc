@@ -108,6 +108,7 @@ void Harness::OnClosed(Session& /*session*/, CloseReason why, int code) {
   ++closed;
   reason = why;
   error = code;
+  open_at_close = listener_row().open.value();
 }
 
 Joined::Joined(Harness& harness, const PairOptions& client_options,

@@ -57,6 +57,8 @@ class Harness final : public SessionOwner, private Timer {
   std::vector<int> failed_attempts;
   CloseReason reason{};
   int error = 0;
+  /// What the listener counted while the last session told that it had closed.
+  std::uint64_t open_at_close = 0;
 
  private:
   void OnAttemptFailed(Session& session, int why) override;

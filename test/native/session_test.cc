@@ -379,5 +379,14 @@ TEST("half-close: the write side may stay open for as long as bytes move") {
   CHECK_EQUAL(harness.closed, 0);
 }
 
+TEST("a session is counted as open until its owner has heard of its end") {
+  Harness harness;
+  Joined joined(harness);
+  ResetPeer(joined.client);
+  harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+  CHECK_EQUAL(harness.open_at_close, 1U);
+  CHECK_EQUAL(harness.listener_row().open.value(), 0U);
+}
+
 }  // namespace
 }  // namespace spliceway::testing

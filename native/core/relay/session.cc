@@ -457,9 +457,10 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   Postpone(Postponed::kNo);
   addresses_.reset();
   tried.reset();
+  context_->owner.OnClosed(*this, reason, error);
+  // Whoever sees it counted out finds its place free.
   if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);
   if (CounterRow* row = listener_counters()) row->open.Subtract(1);
-  context_->owner.OnClosed(*this, reason, error);
 }
 
 }  // namespace spliceway
