@@ -122,6 +122,15 @@ describe('spliceway check', () => {
     });
   });
 
+  it.each([
+    ['', 'sessions any number, per client any number'],
+    ['maxSessions: 10', 'sessions 10, per client half of them'],
+  ])('says that the stream engine has the limits it is given: "%s"', async (limit, said) => {
+    const text = `listen: :5555\nbackends: [a:1]\nengine: stream\n${limit}\n`;
+    const { stdout } = await runCommand('check', '--config', files.write('stream.yaml', text));
+    expect(stdout).toContain(`  limits    ${said}\n`);
+  });
+
   it('exits with 2 and one line for each error of a bad file', async () => {
     const path = files.write('bad.json', '{\n"listen": "x",\n"backends": ["a:1,weight=0"]\n}');
     const { status, stdout, stderr } = await runCommand('check', '--config', path);

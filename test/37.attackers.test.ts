@@ -52,7 +52,8 @@ const network = `
 
 async function faresFrom(task: object): Promise<string[]> {
   const node = [process.execPath, '--input-type=module', '-e', program, JSON.stringify(task)];
-  const args = ['--net', 'sh', '-ec', network, 'sh', ...node];
+  // With a user namespace, nobody needs to be root for it.
+  const args = ['--user', '--map-root-user', '--net', 'sh', '-ec', network, 'sh', ...node];
   const { stdout } = await promisify(execFile)('unshare', args, { timeout: 10_000 });
   return JSON.parse(stdout) as string[];
 }
@@ -66,7 +67,7 @@ describe.each(ways)('attackers with %s', (way) => {
     });
     const silent = [];
     for (let index = 0; index < 5; index++) silent.push(await connect(portOf(proxy)));
-    await until('all sessions', () => proxy.stats().sessions.open === 5);
+    await until('all sessions', () => proxy.stats().sessions.opened === 5);
     const client = await connect(portOf(proxy));
     client.write('x');
     expect(String(await readExactly(client, 1))).toBe('x');
@@ -82,8 +83,10 @@ describe.each(ways)('attackers with %s', (way) => {
     for (let index = 0; index < 10; index++) await connect(portOf(proxy));
     await until('their ends', () => reasons.length === 10);
     expect(new Set(reasons)).toEqual(new Set(['idle-timeout']));
-    // Those that loopback's sockets grow to, on both sides of the proxy.
-    expect(proxy.stats().bytes.downstream).toBeLessThan(10 * 32 * 1024 * 1024);
+    // What loopback's sockets grow to, on both sides of the proxy: nothing that it hoards in between.
+    const sent = backend.sockets.map((socket) => socket.bytesWritten - socket.writableLength);
+    expect(Math.min(...sent)).toBeGreaterThan(0);
+    expect(Math.max(...sent)).toBeLessThan(32 * 1024 * 1024);
     // The clients themselves stay: they have not read that it is over.
     await untilBackTo({ total: before.total + 10, pipes: before.pipes });
   });

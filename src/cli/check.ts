@@ -11,7 +11,12 @@ import type { BackendConfig } from '../config/types.js';
  */
 export function check(file: string): void {
   const config = loadConfigFile(file);
-  const { maxSessions = 'as descriptors allow', maxSessionsPerClient = 'half of them' } = config;
+  // The stream engine does not know what the descriptors allow.
+  const isLimited = config.engine !== 'stream' || config.maxSessions !== undefined;
+  const {
+    maxSessions = isLimited ? 'as descriptors allow' : 'any number',
+    maxSessionsPerClient = isLimited ? 'half of them' : 'any number',
+  } = config;
   const timeouts = [
     `connect ${formatDuration(config.connectTimeoutMs)}`,
     `idle ${formatDuration(config.idleTimeoutMs)}`,
