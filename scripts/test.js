@@ -6,7 +6,7 @@
  *   npm test -- --no-skips    what cannot run here has failed (also: SPLICEWAY_NO_SKIPS=1)
  */
 import { parseArgs } from 'node:util';
-import { addonSanitize } from './checks/addon-sanitize.js';
+import { addonSanitize, addonThreads } from './checks/addon-sanitize.js';
 import { biome } from './checks/biome.js';
 import { clangTidy } from './checks/clang-tidy.js';
 import { cppFormat } from './checks/cpp-format.js';
@@ -34,6 +34,7 @@ const steps = [
   knownFaults,
   unit,
   addonSanitize,
+  addonThreads,
   endToEnd,
 ];
 
