@@ -1,8 +1,11 @@
-/** Proxies in worker threads that are terminated under load. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** Proxies in worker threads: terminated under load, and many of them in one process. */
+import { cpSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { within } from './helpers/deadline.js';
+import { packageUrl, startProgram } from './helpers/program.js';
+import { tempPath } from './helpers/temp.js';
 
 const ROUNDS = 8;
 const CLIENTS = 20;
@@ -29,8 +32,7 @@ const program = `
     });
     parentPort.postMessage(proxy.addresses()[0].port);\`;
   const workerData = {
-    accept: process.argv.at(-1),
-    index: '${new URL('../dist/index.js', import.meta.url)}',
+    ...JSON.parse(process.argv.at(-1)),
     backend: '127.0.0.1:' + backend.address().port,
   };
   const descriptors = () => readdirSync('/proc/self/fd').length;
@@ -61,25 +63,91 @@ const program = `
   process.exit(0);
 `;
 
+/**
+ * Proxies of the main thread and of several workers, which all have the one addon, and of a copy of the package, which
+ * has its own. Each serves clients while the others close.
+ */
+const everywhere = `
+  import { once } from 'node:events';
+  import net from 'node:net';
+  import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+
+  const start = async ({ index, backend }) => {
+    const { createProxy } = await import(index);
+    const proxy = await createProxy({ listen: '127.0.0.1:0', backends: [backend], engine: 'native', threads: 2 });
+    return { port: proxy.addresses()[0].port, close: () => proxy.close() };
+  };
+  const startInWorker = async (task) => {
+    const worker = new Worker(task.program, { eval: true, workerData: task });
+    const [port] = await once(worker, 'message');
+    return { port, close: () => (worker.postMessage('close'), once(worker, 'exit')) };
+  };
+  const ask = (port) => new Promise((resolve, reject) => {
+    const client = net.connect({ port, host: '127.0.0.1' });
+    let answer = '';
+    client.on('data', (data) => { answer += data; }).on('end', () => resolve(answer)).on('error', reject);
+    client.end('hello');
+  });
+
+  if (!isMainThread) {
+    const proxy = await start(workerData);
+    parentPort.postMessage(proxy.port);
+    await once(parentPort, 'message');
+    await proxy.close();
+    parentPort.close();
+  } else {
+    const { copy, ...task } = JSON.parse(process.argv.at(-1));
+    const backend = net.createServer((socket) => socket.pipe(socket));
+    await once(backend.listen(0, '127.0.0.1'), 'listening');
+    task.backend = '127.0.0.1:' + backend.address().port;
+    const proxies = await Promise.all([
+      start(task), start({ ...task, index: copy }), startInWorker(task), startInWorker(task), startInWorker({ ...task, index: copy }),
+    ]);
+    let served = 0;
+    while (proxies.length > 0) {
+      for (const { port } of proxies) {
+        const answers = await Promise.all(Array.from({ length: 20 }, () => ask(port)));
+        served += answers.filter((answer) => answer === 'hello').length;
+      }
+      await proxies.shift().close();
+    }
+    backend.close();
+    process.disconnect();
+    console.log('served: ' + served);
+  }`;
+
 describe('worker threads', () => {
   it.each(['native', 'node'])(
     'can be terminated with sessions alive, %s accept: no crash, no descriptor and no open port is left',
     async (accept) => {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', program, accept]);
-      let output = '';
-      child.stdout.on('data', (chunk) => {
-        output += chunk;
+      const { ended } = startProgram(program, { index: packageUrl, accept });
+      expect(await within('the rounds', ended, 25_000)).toEqual({
+        code: 0,
+        signal: null,
+        output: 'left over: 0\n',
       });
-      child.stderr.on('data', (chunk) => {
-        output += chunk;
-      });
-      const [code, signal] = await within('the rounds', once(child, 'close'), 25_000).finally(
-        () => {
-          child.kill('SIGKILL');
-        },
-      );
-      expect(output).toBe('left over: 0\n');
-      expect({ code, signal }).toEqual({ code: 0, signal: null });
     },
   );
+
+  it('and the main thread have proxies at the same time, of the same addon and of a copy', async () => {
+    const copy = copyOfPackage();
+    const { ended } = startProgram(everywhere, { index: packageUrl, copy, program: everywhere });
+    const served = 20 * (5 + 4 + 3 + 2 + 1);
+    expect(await within('the end', ended, 25_000)).toEqual({
+      code: 0,
+      signal: null,
+      output: `served: ${served}\n`,
+    });
+  });
 });
+
+/** The built package and its addon once more, at another path: for the loader, another addon. */
+function copyOfPackage(): string {
+  const folder = tempPath('package');
+  const root = new URL('..', import.meta.url);
+  for (const part of ['package.json', 'dist', 'build/Release/spliceway.node']) {
+    cpSync(new URL(part, root), path.join(folder, part), { recursive: true });
+  }
+  symlinkSync(new URL('node_modules', root), path.join(folder, 'node_modules'));
+  return pathToFileURL(path.join(folder, 'dist/index.js')).href;
+}

@@ -1,7 +1,6 @@
 /** An address that accepts client connections, through `net.Server`. */
 
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
 import { type ListenOptions, Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { formatAddress } from '../config/address.js';
@@ -138,7 +137,7 @@ export class Listener {
       this.#file?.remove();
     }
     const reserve = this.#takeReserve();
-    if (reserve >= 0) closeSync(reserve);
+    if (reserve >= 0) this.#descriptors?.close(reserve);
   }
 
   /** Closes the server and keeps its descriptor. Returns why that cannot be; nothing was closed then. */

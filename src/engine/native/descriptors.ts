@@ -9,6 +9,8 @@ export interface Descriptors {
   duplicate(descriptor: number): number;
   /** Leaves a duplicate to the caller, who must close it or give it away. */
   release(descriptor: number): void;
+  /** Closes a duplicate that was released. Not `fs.close()`: in a worker, that warns of descriptors not opened by `fs`. */
+  close(descriptor: number): void;
 }
 
 export function nativeDescriptors(binding: NativeBinding): Descriptors {
@@ -19,5 +21,6 @@ export function nativeDescriptors(binding: NativeBinding): Descriptors {
       return duplicate;
     },
     release: (descriptor) => binding.unguardDescriptor(descriptor),
+    close: (descriptor) => binding.closeDescriptor(descriptor),
   };
 }
