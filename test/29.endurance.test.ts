@@ -1,41 +1,16 @@
 /** 20,000 connections in a row leave nothing behind. The slow one, so it has a file to itself. */
-import { connect as netConnect } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { until } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
+import { memoryInUse } from './helpers/memory.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startServer } from './helpers/servers.js';
+import { ask } from './helpers/sockets.js';
 
 const CONNECTIONS = 20_000;
 const AT_ONCE = 100;
 const MIB = 1024 * 1024;
-
-/** Connects, asks, reads the answer to its end; true when it was the right one. */
-function ask(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    let answer = '';
-    const client = netConnect({ port, host: '127.0.0.1' });
-    client.on('data', (chunk) => {
-      answer += String(chunk);
-    });
-    client.on('error', () => {});
-    client.on('close', () => resolve(answer === 'question'));
-    client.end('question');
-  });
-}
-
-/** Bytes of the heap of JavaScript that are really in use, and those outside it: the loops, buffers, stacks. */
-function memoryInUse(): { heap: number; outside: number } {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  collect();
-  const { heapUsed, heapTotal, rss } = process.memoryUsage();
-  // What V8 keeps in reserve for its young objects grows and shrinks by tens of MiB as it likes.
-  return { heap: heapUsed, outside: rss - heapTotal };
-}
 
 /** Milliseconds of processor time, of all threads, that this process takes over a while of doing nothing. */
 async function idleCpuMs(windowMs: number): Promise<number> {
@@ -62,8 +37,10 @@ describe.each(ways)('endurance with %s', (way) => {
     const proxy = await startProxy(way, { backends: [server.address] });
     let right = 0;
     const batch = async () => {
-      const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => ask(portOf(proxy))));
-      right += answers.filter(Boolean).length;
+      const answers = await Promise.all(
+        Array.from({ length: AT_ONCE }, () => ask(portOf(proxy), 'question')),
+      );
+      right += answers.filter((answer) => answer === 'question').length;
     };
     const quiet = () =>
       until('all to be closed', () => open === 0 && proxy.stats().sessions.open === 0);

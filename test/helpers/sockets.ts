@@ -18,6 +18,21 @@ export async function connect(where: number | string | NetConnectOpts): Promise<
   return socket;
 }
 
+/** Connects, asks, reads the answer to its end, and is gone: for thousands of clients in one test. */
+export function ask(port: number, question: string): Promise<string> {
+  const answer = new Promise<string>((resolve, reject) => {
+    let text = '';
+    const client = netConnect({ port, host: '127.0.0.1' });
+    client.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    client.on('error', reject);
+    client.on('close', () => resolve(text));
+    client.end(question);
+  });
+  return within('an answer', answer);
+}
+
 /** An error of the socket must not end the test program; it is closed when the test ends. */
 export function guarded(socket: Socket): Socket {
   socket.on('error', () => {});
