@@ -4,6 +4,9 @@ import type { CloseReason, SessionTimeouts } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { Relay } from './relay.js';
 
+/** How long the survivor of a reset may take to read what is left, where no timeout says otherwise. */
+const SURVIVOR_LIMIT_MS = 60_000;
+
 export interface RelayPairEvents {
   /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
   onBytes(direction: 'bytesUpstream' | 'bytesDownstream', bytes: number): void;
@@ -19,6 +22,7 @@ export interface RelayPairEvents {
  * | a source ends                   | its sink is ended after the last byte; the other way goes on      |
  * | both sources ended              | Node closes both sockets; `finished`                              |
  * | a socket fails (reset, EPIPE …) | the other writes what it was given, then is reset; `reset`        |
+ * | … and the other does not read   | it is reset after the half-close timeout, or a minute; `reset`    |
  * | timeout, nothing pending        | both are closed                                                   |
  * | timeout, bytes pending          | both are reset: a clean end would claim that all was passed on    |
  * | destroy()                       | both are reset                                                    |
@@ -102,6 +106,7 @@ export class RelayPair {
       this.#settle();
       resetSocket(relay.sink);
     });
+    this.#armTimer();
   }
 
   #moved(): void {
@@ -124,7 +129,8 @@ export class RelayPair {
   /** For how long no byte may move: the shortest of what applies now. */
   #patience(): { readonly ms: number; readonly reason: CloseReason } {
     const { idleMs, halfCloseMs, handshakeMs } = this.#timeouts;
-    const isHalfClosed = this.#upstream.ended || this.#downstream.ended;
+    const isOneSideLost = this.#ending !== undefined;
+    const isHalfClosed = this.#upstream.ended || this.#downstream.ended || isOneSideLost;
     let shortest: { ms: number; reason: CloseReason } = {
       ms: Number.POSITIVE_INFINITY,
       reason: 'idle-timeout',
@@ -135,6 +141,9 @@ export class RelayPair {
     apply(idleMs, 'idle-timeout');
     if (this.#isSilent) apply(handshakeMs, 'handshake-timeout');
     if (isHalfClosed) apply(halfCloseMs, 'half-close-timeout');
+    if (isOneSideLost && shortest.ms === Number.POSITIVE_INFINITY) {
+      apply(SURVIVOR_LIMIT_MS, 'half-close-timeout');
+    }
     return shortest;
   }
 
