@@ -1,7 +1,7 @@
 /** A reset of one side is a reset of the other, after what was received before it. */
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
-import { until } from './helpers/deadline.js';
+import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
@@ -87,6 +87,28 @@ describe.each(ways)('resets with %s', (way) => {
     reset(client);
     expect((await summary).reason).toBe('reset');
     expect((await readToEnding(sink)).how).toBe('ECONNRESET');
+  });
+
+  it('is not taken for an end when it comes with bytes and the client has not read', async () => {
+    const backend = await startSink();
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    const started = nextSession(proxy);
+    const client = await connect(portOf(proxy));
+    const sink = await backend.socket(0);
+    sink.write(randomBytes(32_000_000, 5));
+    const session = await started;
+    let before = -1;
+    await until('the client to be full', () => {
+      const isFull = before > 0 && session.bytesDownstream === before;
+      before = session.bytesDownstream;
+      return isFull;
+    });
+    client.write('last words');
+    reset(client);
+    const ending = readToEnding(sink);
+    expect((await within('the end of the session', session.closed)).reason).toBe('reset');
+    // EPIPE: the backend was writing when the reset came.
+    expect(['ECONNRESET', 'EPIPE']).toContain((await ending).how);
   });
 
   it('cuts both sides when the session is destroyed', async () => {
