@@ -1,11 +1,22 @@
 /** A reset of one side is a reset of the other, after what was received before it. */
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
-import { connect, readExactly, readToEnding, reset, write } from './helpers/sockets.js';
+import { connect, readExactly, readToEnding, reset, socketPair, write } from './helpers/sockets.js';
+
+it('closes a socket that is reset while its end is on its way', async () => {
+  const { near, far } = await socketPair();
+  const ending = readToEnding(far);
+  near.end();
+  reset(near);
+  await within('the close', once(near, 'close'));
+  // The end comes first, and the reset takes it back only from who has not looked yet.
+  expect(['end', 'ECONNRESET', 'EPIPE']).toContain((await ending).how);
+});
 
 describe.each(ways)('resets with %s', (way) => {
   it('passes on a reset of the client, its data first', async () => {
