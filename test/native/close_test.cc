@@ -171,6 +171,19 @@ EVERY_TRANSFER_TEST(
   CHECK((CallsSoFar() - before)[Call::kIoctl] <= 7);
 }
 
+EVERY_TRANSFER_TEST(
+    "an end behind bytes that the other side does not take begins the half-close time-out") {
+  Harness harness({.timeouts = {.half_close_ms = 100}, .transfer = transfer});
+  Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                {.peer_receive_buffer = 4096, .near_send_buffer = 4096});
+  WriteAcknowledged(harness, joined.client, Pattern(300'000));
+  EndStream(joined.client);
+  harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+  CHECK(harness.reason == CloseReason::kHalfCloseTimeout);
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, joined.backend, got), -ECONNRESET);
+}
+
 EVERY_TRANSFER_TEST("an end is told at once through a socket that somebody else holds, too") {
   Harness harness({.transfer = transfer});
   Pair client = TcpPair();

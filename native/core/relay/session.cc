@@ -374,9 +374,13 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
 
 // ── Time-outs ──
 
+/// One side has ended its stream, though bytes that the other does not take may keep that end from
+/// being read.
 bool Session::half_closed() const {
-  return upstream_.source_ended() || downstream_.source_ended() || client_.failed ||
-         backend_.failed;
+  const auto is_over = [](const Relay& relay, const Endpoint& source) {
+    return relay.source_ended() || source.end_near || source.failed;
+  };
+  return is_over(upstream_, client_) || is_over(downstream_, backend_);
 }
 
 /// Nothing has moved either way since the session began.

@@ -4,8 +4,8 @@ import type { CloseReason, SessionTimeouts } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { Relay } from './relay.js';
 
-/** For how long what a lost side left waits for a survivor that does not read, where no time-out says it. */
-const DELIVERY_LIMIT_MS = 60_000;
+/** How long the survivor of a reset may take to read what is left, where no timeout says otherwise. */
+const SURVIVOR_LIMIT_MS = 60_000;
 
 export interface RelayPairEvents {
   /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
@@ -21,8 +21,8 @@ export interface RelayPairEvents {
  * |---------------------------------|-------------------------------------------------------------------|
  * | a source ends                   | its sink is ended after the last byte; the other way goes on      |
  * | both sources ended              | Node closes both sockets; `finished`                              |
- * | a socket fails (reset, EPIPE …) | the other writes what it was given, within the half-close         |
- * |                                 | time-out, then is reset; `reset`                                  |
+ * | a socket fails (reset, EPIPE …) | the other writes what it was given, then is reset; `reset`        |
+ * | … and the other does not read   | it is reset after the half-close timeout, or a minute; `reset`    |
  * | timeout, nothing pending        | both are closed                                                   |
  * | timeout, bytes pending          | both are reset: a clean end would claim that all was passed on    |
  * | destroy()                       | both are reset                                                    |
@@ -102,11 +102,11 @@ export class RelayPair {
     this.#ending = cause === undefined ? { reason: 'reset' } : { reason: 'reset', cause };
     const reverse = relay === this.#upstream ? this.#downstream : this.#upstream;
     reverse.stop();
-    this.#armTimer();
     relay.flush(() => {
       this.#settle();
       resetSocket(relay.sink);
     });
+    this.#armTimer();
   }
 
   #moved(): void {
@@ -129,8 +129,8 @@ export class RelayPair {
   /** For how long no byte may move: the shortest of what applies now. */
   #patience(): { readonly ms: number; readonly reason: CloseReason } {
     const { idleMs, halfCloseMs, handshakeMs } = this.#timeouts;
-    const isLost = this.#ending?.reason === 'reset';
-    const isHalfClosed = isLost || this.#upstream.ended || this.#downstream.ended;
+    const isOneSideLost = this.#ending !== undefined;
+    const isHalfClosed = this.#upstream.ended || this.#downstream.ended || isOneSideLost;
     let shortest: { ms: number; reason: CloseReason } = {
       ms: Number.POSITIVE_INFINITY,
       reason: 'idle-timeout',
@@ -141,7 +141,9 @@ export class RelayPair {
     apply(idleMs, 'idle-timeout');
     if (this.#isSilent) apply(handshakeMs, 'handshake-timeout');
     if (isHalfClosed) apply(halfCloseMs, 'half-close-timeout');
-    if (isLost && shortest.ms === Number.POSITIVE_INFINITY) shortest.ms = DELIVERY_LIMIT_MS;
+    if (isOneSideLost && shortest.ms === Number.POSITIVE_INFINITY) {
+      apply(SURVIVOR_LIMIT_MS, 'half-close-timeout');
+    }
     return shortest;
   }
 

@@ -1,5 +1,7 @@
 /** What both phases of a session, connecting and relaying, do to Node's sockets. */
+import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { descriptorOf } from '../check-socket.js';
 import type { ResolvedAddress } from '../engine.js';
 import { takeOver } from '../take-over.js';
 
@@ -41,4 +43,20 @@ export function proveAlive(socket: Socket, alive: () => void): void {
   socket.write(NOTHING, (error) => {
     if (!error) alive();
   });
+}
+
+/**
+ * The same for a socket that was read to its end, at once, and also where it has ended its own stream or has much to
+ * write still: reading once more gives the error that libuv did not wait for, or the end again.
+ */
+export function proveEnded(socket: Socket, ended: () => void): void {
+  const fd = descriptorOf(socket);
+  try {
+    // Windows has no such descriptors, and no such ends either.
+    if (fd >= 0) readSync(fd, Buffer.alloc(1));
+  } catch (error) {
+    socket.destroy(error as Error);
+    return;
+  }
+  ended();
 }

@@ -559,7 +559,6 @@ Result Kernel::Splice(int from, int to, std::size_t length) {
 void Kernel::ShutdownWrite(Socket& socket) {
   Trace("shutdown %d", socket.fd);
   socket.fin_out = true;
-  socket.ended_us = now_us_;
   if (!socket.is_tcp) Flush(socket);
 }
 
@@ -680,6 +679,7 @@ void Kernel::Pass(Socket& from) {
   from.fin_passed = true;
   if (to.phase == Socket::Phase::kDead || to.closed) return;
   to.fin_in = true;
+  to.fin_in_us = now_us_;
   Wake(to, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
 }
 
@@ -697,6 +697,7 @@ void Kernel::Flush(Socket& socket) {
   if (socket.fin_out && !socket.fin_passed) {
     socket.fin_passed = true;
     to.fin_in = true;
+    to.fin_in_us = now_us_;
     Wake(to, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
   }
   if (socket.out_of_space && HasRoom(socket)) {

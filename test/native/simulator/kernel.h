@@ -56,7 +56,7 @@ struct Socket {
   bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
   bool accepted = false;
   std::uint64_t moved_us = 0;   ///< When its owner last wrote a byte, or connected.
-  std::uint64_t ended_us = 0;   ///< When its owner ended its stream.
+  std::uint64_t fin_in_us = 0;  ///< When the end of its peer's stream arrived.
   std::uint64_t closed_us = 0;  ///< When its owner closed it.
 };
 

@@ -549,7 +549,7 @@ void World::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
     const std::uint64_t idle_us = std::uint64_t{timeouts_.idle_ms} * 1000;
     if (near_from.closed_us + 2000 < last + idle_us) kernel_.Fail("an idle time-out came early");
     // A half-close begins it anew.
-    const std::uint64_t latest = std::max({last, near_from.ended_us, near_to.ended_us});
+    const std::uint64_t latest = std::max({last, near_from.fin_in_us, near_to.fin_in_us});
     if (near_from.closed_us > latest + idle_us + kLongestWaitUs) {
       kernel_.Fail("an idle time-out came late");
     }

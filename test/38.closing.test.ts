@@ -1,0 +1,224 @@
+/** docs/closing.md, row by row. */
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { randomBytes } from './helpers/bytes.js';
+import { within } from './helpers/deadline.js';
+import { type EngineName, engines } from './helpers/engines.js';
+import { kernelSocket, peerOf } from './helpers/kernel.js';
+import { nextSession, portOf, startProxy } from './helpers/proxies.js';
+import { startServer } from './helpers/servers.js';
+import {
+  connect,
+  type Ending,
+  readExactly,
+  readToEnding,
+  reset,
+  write,
+} from './helpers/sockets.js';
+
+// ── The rows ──
+
+interface Row {
+  /** Its first three cells, which tell it from all others. */
+  readonly title: string;
+  readonly event: string;
+  /** Whose bytes are on the way, `X` or `Y`, and where; both are empty for nothing. */
+  readonly owner: string;
+  readonly place: string;
+  readonly reader: string;
+  readonly outcome: { readonly x: string; readonly y: string; readonly reason: string };
+}
+
+const page = readFileSync(new URL('../docs/closing.md', import.meta.url), 'utf8');
+const [general = [], ofStream = []] = page.split('## Where `stream` differs').map(rowsOf);
+
+function rowsOf(text: string): Row[] {
+  return [...text.matchAll(/^\| (.*) \| (.*) \| (.*) \| (.*) \| (.*) \| `(.*)` \|$/gm)].map(
+    ([, event = '', way = '', reader = '', x = '', y = '', reason = '']) => {
+      const [, owner = '', place = ''] = /^([XY])'s, (\w+)$/.exec(way) ?? [];
+      const title = [event, way, reader].join(' | ');
+      return { title, event, owner, place, reader, outcome: { x, y, reason } };
+    },
+  );
+}
+
+function rowsFor(engine: EngineName): Row[] {
+  const differing = engine === 'stream' ? ofStream : [];
+  return general.map((row) => differing.find(({ title }) => title === row.title) ?? row);
+}
+
+// ── What they say ──
+
+type Event = (x: Socket, y: Socket, turn: () => Promise<void>) => unknown;
+
+const events: Record<string, Event> = {
+  'ends its stream': (x) => x.end(),
+  resets: reset,
+  "resets after Y's end": async (x, y, turn) => {
+    await new Promise<void>((resolve) => y.end(resolve));
+    await turn();
+    reset(x);
+  },
+  'is silent': () => {},
+};
+
+/** How far the bytes from a source to a sink have come. */
+interface Journey {
+  readonly source: Socket;
+  readonly sink: Socket;
+  /** Written by the source, but not by the proxy. */
+  readonly missing: number;
+}
+
+/** What a sender's kernel may wait to hear of though the receiver has room: acknowledgements may be late. */
+const LATE_ACKNOWLEDGEMENTS = 256 * 1024;
+
+const places: Record<string, (journey: Journey) => boolean> = {
+  unread: ({ source, missing }) => missing > 0 && peerOf(source).unread > 0,
+  held: ({ missing }) => missing > 0,
+  sent: ({ sink, missing }) => missing === 0 && peerOf(sink).unacknowledged > LATE_ACKNOWLEDGEMENTS,
+};
+
+/** What one write brings to the other end of loopback in one segment. */
+const PIECE = 60 * 1024;
+/** More than all buffers on the way take. */
+const data = randomBytes(1024 * PIECE, 1);
+
+/** An open session of X and Y, alone on its loop with a second one. */
+async function openSession(engine: EngineName, role: 'client' | 'backend', row: Row) {
+  const backend = await startServer((socket, index) => index > 0 && socket.pipe(socket), {
+    paused: true,
+  });
+  const proxy = await startProxy(engine, {
+    backends: [backend.address],
+    threads: 1,
+    idleTimeout: row.outcome.reason === 'idle-timeout' ? '1s' : '1h',
+    halfCloseTimeout: row.reader === 'does not' ? '100ms' : '1h',
+  });
+  const started = nextSession(proxy);
+  const client = await connect(portOf(proxy));
+  const server = await backend.socket(0);
+  const second = await connect(portOf(proxy));
+  const session = await started;
+  const [x, y] = role === 'client' ? [client, server] : [server, client];
+
+  /** Resolves when the loop has looked at everything that was there before. */
+  const turn = async () => {
+    second.write('x');
+    await readExactly(second, 1);
+  };
+  const missing = (source: Socket, sent: number) =>
+    sent - (source === client ? session.bytesUpstream : session.bytesDownstream);
+
+  /** Has the source send until some of it is where it should be, and returns all of it. */
+  const fill = async (source: Socket, sink: Socket, place: string): Promise<Buffer> => {
+    const isThere = places[place];
+    for (let sent = PIECE; sent <= data.length; sent += PIECE) {
+      await write(source, data.subarray(sent - PIECE, sent));
+      // What came in the middle of a turn is met in the next one.
+      for (let turns = 0; missing(source, sent) > 0 && turns < 2; turns++) await turn();
+      if (isThere?.({ source, sink, missing: missing(source, sent) })) {
+        return data.subarray(0, sent);
+      }
+    }
+    throw new Error(`${data.length} bytes are on their way, and none is ${place}`);
+  };
+  return { session, x, y, fill, turn };
+}
+
+/** Tells what one side got, in the words of the page. */
+class Witness {
+  readonly #socket: Socket;
+  readonly #ports: [number, number];
+  #ending: Promise<Ending> | undefined;
+  #hasAnswered = false;
+
+  /** @param socket connected */
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#ports = [socket.localPort ?? 0, socket.remotePort ?? 0];
+  }
+
+  /** Reads from now on; at the latest, `testimony` does. */
+  read(): Promise<Ending> {
+    this.#ending ??= readToEnding(this.#socket);
+    return this.#ending;
+  }
+
+  /** Reads, and ends its stream when it has got the other's end. */
+  async answer(): Promise<void> {
+    const { how } = await this.read();
+    if (how !== 'end' || this.#socket.writableEnded) return;
+    this.#hasAnswered = true;
+    this.#socket.end();
+  }
+
+  /** After the session. @param sent what was on its way to this side, if anything was */
+  async testimony(sent?: Buffer): Promise<string> {
+    const { data, how } = await this.read();
+    const end = this.#end(how);
+    if (sent === undefined) return end;
+    expect(data.equals(sent.subarray(0, data.length))).toBe(true);
+    const much = data.length === sent.length ? 'all' : data.length > 0 ? 'some' : 'none';
+    return `${much}, ${end}`;
+  }
+
+  #end(how: string): string {
+    if (how !== 'end') return 'RST';
+    if (this.#hasAnswered || kernelSocket(...this.#ports) !== undefined) return 'FIN';
+    // Who has ended its own stream cannot write to tell a reset right behind bytes from an end.
+    return this.#socket.writableEnded ? 'RST' : 'FIN, RST';
+  }
+}
+
+describe('the page on closing', () => {
+  it('has each row once, in words that the tests know', () => {
+    expect(general.length).toBeGreaterThan(30);
+    expect(new Set(general.map(({ title }) => title)).size).toBe(general.length);
+    for (const { title, event, place, reader } of general) {
+      expect(Object.keys(events), title).toContain(event);
+      expect([...Object.keys(places), ''], title).toContain(place);
+      expect(['reads', 'does not', 'is gone'], title).toContain(reader);
+    }
+  });
+
+  it('has rows of stream only where they differ', () => {
+    for (const { title, outcome } of ofStream) {
+      const row = general.find((other) => other.title === title);
+      expect(row, title).toBeDefined();
+      expect(row?.outcome, title).not.toEqual(outcome);
+    }
+  });
+});
+
+describe.each(engines)('closing with %s', (engine) => {
+  describe.each(['client', 'backend'] as const)('where X is the %s', (role) => {
+    for (const row of rowsFor(engine)) {
+      it(row.title, async () => {
+        const { event, owner, place, reader, outcome } = row;
+        const { session, x, y, fill, turn } = await openSession(engine, role, row);
+        const [source, sink] = owner === 'Y' ? [y, x] : [x, y];
+        const sent = owner === '' ? undefined : await fill(source, sink, place);
+        const [ofX, ofY] = [new Witness(x), new Witness(y)];
+
+        await events[event]?.(x, y, turn);
+        const isGone = event.startsWith('resets');
+        const deaf = reader === 'reads' ? undefined : sink;
+        if (deaf !== x && !isGone) void ofX.read();
+        if (deaf !== y) void (reader === 'reads' ? ofY.answer() : ofY.read());
+
+        const { reason } = await within('the end of the session', session.closed);
+        const got = {
+          x: isGone ? '–' : await ofX.testimony(owner === 'Y' ? sent : undefined),
+          y: await ofY.testimony(owner === 'X' ? sent : undefined),
+          reason,
+        };
+        // Where the page does not say how much it is, it depends on who is faster.
+        const isOpen = outcome.y.startsWith('all or some,');
+        if (isOpen) got.y = got.y.replace(/^(all|some),/, 'all or some,');
+        expect(got).toEqual(outcome);
+      });
+    }
+  });
+});

@@ -1,0 +1,33 @@
+/** Connections over IPv4 as the kernel sees them, at either end and in whatever process. */
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+
+export interface KernelSocket {
+  /** Bytes that came and were not read. */
+  readonly unread: number;
+  /** Bytes that were written and not acknowledged by the peer's kernel, or not even sent. */
+  readonly unacknowledged: number;
+}
+
+/** `undefined` when there is no such connection, or no more: a reset removes it at once, an end does not. */
+export function kernelSocket(localPort: number, peerPort: number): KernelSocket | undefined {
+  const [local, peer] = [localPort, peerPort].map(
+    (port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`,
+  ) as [string, string];
+  for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
+    // proc(5): a number, both addresses, a state, and the queues as tx_queue:rx_queue, in hex.
+    const [, localAddress = '', peerAddress = '', , queues = ''] = line.trim().split(/\s+/);
+    if (!localAddress.endsWith(local) || !peerAddress.endsWith(peer)) continue;
+    const [unacknowledged = 0, unread = 0] = queues.split(':').map((hex) => parseInt(hex, 16));
+    return { unread, unacknowledged };
+  }
+  return undefined;
+}
+
+/** The socket at the other end of this one's connection, which is open. */
+export function peerOf(socket: Socket): KernelSocket {
+  const { localPort = 0, remotePort = 0 } = socket;
+  const peer = kernelSocket(remotePort, localPort);
+  if (peer === undefined) throw new Error(`no peer of port ${localPort} at port ${remotePort}`);
+  return peer;
+}
