@@ -35,8 +35,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
  * @property {(listener: (line: string) => void) => void} onLine called with each line that it prints on
  *   standard output from now on
  * @property {() => string} output the last that it printed
- * @property {Promise<void>} ended when it has ended, for whatever reason
- * @property {() => Promise<void>} stop
+ * @property {(patienceMs?: number) => Promise<boolean>} stop asks it to end; false when it had to be killed
  */
 
 /**
@@ -67,13 +66,7 @@ export async function startProgram(command, args, ready, { env, namespace } = {}
     env: { ...process.env, ...env },
   });
   alive.add(child);
-  /** @type {Promise<void>} */
-  const ended = new Promise((resolve) => {
-    child.once('close', () => {
-      alive.delete(child);
-      resolve();
-    });
-  });
+  child.once('close', () => alive.delete(child));
   // A program that ended has no use for the line; whoever waits for the answer sees that it ended.
   child.stdin.on('error', () => {});
   let output = '';
@@ -98,8 +91,7 @@ export async function startProgram(command, args, ready, { env, namespace } = {}
         tell: (line) => void child.stdin.write(`${line}\n`),
         onLine: (listener) => void createInterface(child.stdout).on('line', listener),
         output: () => output,
-        ended,
-        stop: () => stopChild(child),
+        stop: (patienceMs = stopDeadlineMs) => stopChild(child, patienceMs),
       };
     }
     await delay(pollMs);
@@ -138,12 +130,20 @@ function ask(child, line) {
   });
 }
 
-/** @param {import('node:child_process').ChildProcess} child */
-async function stopChild(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {number} patienceMs
+ */
+async function stopChild(child, patienceMs) {
+  if (child.exitCode !== null || child.signalCode !== null) return true;
   const closed = once(child, 'close');
   child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
+  let killed = false;
+  const timer = setTimeout(() => {
+    killed = true;
+    child.kill('SIGKILL');
+  }, patienceMs);
   await closed;
   clearTimeout(timer);
+  return !killed;
 }

@@ -16,10 +16,12 @@ import { pinned } from './pinning.js';
  * @param {(output: string, pid: number) => T | undefined | Promise<T | undefined>} ready asked again and
  *   again with what the program has printed so far
  * @param {ProgramOptions} [options]
- * @returns {Promise<RunningProgram & { answer: T }>} with what `ready` gave
+ * @returns {Promise<Omit<RunningProgram, 'stop'> & { answer: T, stop: () => Promise<void> }>} with what
+ *   `ready` gave
  */
-export function startProgram(role, command, args, ready, options) {
-  return programs.startProgram(...pinned(role, command, args), ready, options);
+export async function startProgram(role, command, args, ready, options) {
+  const running = await programs.startProgram(...pinned(role, command, args), ready, options);
+  return { ...running, stop: async () => void (await running.stop()) };
 }
 
 /** Much longer than any run: a load that hangs must not hold up those after it. */
