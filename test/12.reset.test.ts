@@ -4,7 +4,7 @@ import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
-import { startEcho, startServer, startSink } from './helpers/servers.js';
+import { startEcho, startHasty, startServer, startSink } from './helpers/servers.js';
 import { connect, readExactly, readToEnding, reset, write } from './helpers/sockets.js';
 
 describe.each(ways)('resets with %s', (way) => {
@@ -87,6 +87,41 @@ describe.each(ways)('resets with %s', (way) => {
     reset(client);
     expect((await summary).reason).toBe('reset');
     expect((await readToEnding(sink)).how).toBe('ECONNRESET');
+  });
+
+  it('passes on a reset that comes with the last bytes to a client that had ended its stream', async () => {
+    const data = randomBytes(1000, 5);
+    const backend = await startServer((socket) => {
+      socket.resume();
+      socket.once('end', () => {
+        socket.write(data);
+        reset(socket);
+      });
+    });
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    client.end('question');
+    const ending = await readToEnding(client);
+    expect(ending.how).toBe('ECONNRESET');
+    expect(ending.data.equals(data)).toBe(true);
+    expect((await summary).reason).toBe('reset');
+  });
+
+  it('passes on a reset of a backend that has answered before the proxy looks', async () => {
+    const backend = await startHasty();
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      policy: () => {
+        // The connect is on its way when this runs, and its outcome is not looked at before it is over.
+        setImmediate(() => backend.waitForReset());
+        return 0;
+      },
+    });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    expect((await readToEnding(client)).how).toBe('ECONNRESET');
+    expect((await summary).reason).toBe('reset');
   });
 
   it('cuts both sides when the session is destroyed', async () => {

@@ -1,6 +1,6 @@
 /** One direction of a session. */
 import type { Socket } from 'node:net';
-import { proveAlive } from './sockets.js';
+import { wasReset } from './sockets.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -87,14 +87,9 @@ export class Relay {
     else sink.write(NOTHING, () => done());
   }
 
-  /** An end, or a reset that looks like one. While writes are queued, those meet the error. */
+  /** An end, or a reset that looks like one. */
   #sourceEnded(): void {
-    const { source } = this;
-    if (source.writableEnded || source.writableLength > 0) this.#end();
-    else proveAlive(source, () => this.#end());
-  }
-
-  #end(): void {
+    if (wasReset(this.source)) return;
     this.#ended = true;
     this.sink.end();
     this.#onEnd();
