@@ -5,7 +5,7 @@ import { randomBytes } from './helpers/bytes.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
-import { startEcho, startServer, startSink } from './helpers/servers.js';
+import { startEcho, startHasty, startServer, startSink } from './helpers/servers.js';
 import { connect, readExactly, readToEnding, reset, socketPair, write } from './helpers/sockets.js';
 
 it('closes a socket that is reset while its end is on its way', async () => {
@@ -100,6 +100,43 @@ describe.each(ways)('resets with %s', (way) => {
     expect((await readToEnding(sink)).how).toBe('ECONNRESET');
   });
 
+  it.each(['client', 'backend'])(
+    'resets a side that does not read what the %s left before its reset, and not for idling',
+    async (who) => {
+      const backend = await startSink();
+      const proxy = await startProxy(way, {
+        backends: [backend.address],
+        idleTimeout: 0,
+        halfCloseTimeout: '100ms',
+      });
+      const summary = nextSummary(proxy);
+      const started = nextSession(proxy);
+      const client = await connect(portOf(proxy));
+      const server = await backend.socket(0);
+      const [lost, survivor] = who === 'client' ? [client, server] : [server, client];
+      survivor.pause();
+      const session = await started;
+      const passed = () => session.bytesUpstream + session.bytesDownstream;
+      // Piece by piece, until the kernel's buffers are full and a little of the last one is left over.
+      const piece = randomBytes(8192, 5);
+      let sent = 0;
+      while (passed() === sent) {
+        await write(lost, piece);
+        sent += piece.length;
+        let before = -1;
+        let looksAtRest = 0;
+        await until('the piece to pass, or to be held', () => {
+          looksAtRest = passed() === before ? looksAtRest + 1 : 0;
+          before = passed();
+          return before === sent || looksAtRest > 10;
+        });
+      }
+      reset(lost);
+      expect((await summary).reason).toBe('reset');
+      expect((await readToEnding(survivor)).how).toBe('ECONNRESET');
+    },
+  );
+
   it('is not taken for an end when it comes with bytes and the client has not read', async () => {
     const backend = await startSink();
     const proxy = await startProxy(way, { backends: [backend.address] });
@@ -120,6 +157,41 @@ describe.each(ways)('resets with %s', (way) => {
     expect((await within('the end of the session', session.closed)).reason).toBe('reset');
     // EPIPE: the backend was writing when the reset came.
     expect(['ECONNRESET', 'EPIPE']).toContain((await ending).how);
+  });
+
+  it('passes on a reset that comes with the last bytes to a client that had ended its stream', async () => {
+    const data = randomBytes(1000, 5);
+    const backend = await startServer((socket) => {
+      socket.resume();
+      socket.once('end', () => {
+        socket.write(data);
+        reset(socket);
+      });
+    });
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    client.end('question');
+    const ending = await readToEnding(client);
+    expect(ending.how).toBe('ECONNRESET');
+    expect(ending.data.equals(data)).toBe(true);
+    expect((await summary).reason).toBe('reset');
+  });
+
+  it('passes on a reset of a backend that has answered before the proxy looks', async () => {
+    const backend = await startHasty();
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      policy: () => {
+        // The connect is on its way when this runs, and its outcome is not looked at before it is over.
+        setImmediate(() => backend.waitForReset());
+        return 0;
+      },
+    });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    expect((await readToEnding(client)).how).toBe('ECONNRESET');
+    expect((await summary).reason).toBe('reset');
   });
 
   it('cuts both sides when the session is destroyed', async () => {

@@ -30,7 +30,7 @@ export const cppFormat = {
   async run({ fix }) {
     const { format } = await import('@wasm-fmt/clang-format');
     const style = readFileSync(inRoot('.clang-format'), 'utf8');
-    const files = listFiles(['native', 'test/native', 'scripts/bench/load'], isCpp);
+    const files = listFiles(['native', 'test/native', 'scripts'], isCpp);
     let wrong = 0;
     for (const file of files) {
       const before = readFileSync(inRoot(file), 'utf8');

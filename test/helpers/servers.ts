@@ -105,6 +105,39 @@ export async function startBlackhole(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
+/** A server that answers each connection with a few bytes and a reset at once. */
+export interface Hasty {
+  readonly address: string;
+  /** Stops this thread until the first connection has been reset. */
+  waitForReset(): void;
+}
+
+/** In its own thread, so that it can be faster than whoever connects. */
+export async function startHasty(): Promise<Hasty> {
+  const wasReset = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(
+    `const { parentPort, workerData: wasReset } = require('node:worker_threads');
+     const server = require('node:net').createServer((socket) => {
+       socket.on('error', () => {});
+       socket.once('close', () => {
+         Atomics.store(wasReset, 0, 1);
+         Atomics.notify(wasReset, 0);
+       });
+       socket.write('too busy', () => socket.resetAndDestroy());
+     });
+     server.listen({ port: 0, host: '127.0.0.1' }, () => parentPort.postMessage(server.address().port));`,
+    { eval: true, workerData: wasReset },
+  );
+  onTestFinished(async () => {
+    await worker.terminate();
+  });
+  const [port] = (await within('the hasty server', once(worker, 'message'))) as [number];
+  return {
+    address: `127.0.0.1:${port}`,
+    waitForReset: () => void Atomics.wait(wasReset, 0, 0, 5000),
+  };
+}
+
 function showAddress(bound: AddressInfo | string): string {
   if (typeof bound === 'string') return `unix:${bound}`;
   return bound.family === 'IPv6'

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type NetConnectOpts, connect as netConnect, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { resetSocket } from '../../src/engine/reset-socket.js';
+import { wasReset } from '../../src/engine/stream/sockets.js';
 import { within } from './deadline.js';
 
 /** Opens a connection and waits for it. Half-open is allowed, as in most programs that are not Node's. */
@@ -108,8 +109,7 @@ export function readToEnding(socket: Socket): Promise<Ending> {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.once('error', failed);
     const ended = () => {
-      if (socket.writableEnded) done('end');
-      else socket.write('', (error) => (error ? failed(error) : done('end')));
+      if (!wasReset(socket)) done('end');
     };
     socket.once('end', ended);
     if (socket.errored !== null) failed(socket.errored);

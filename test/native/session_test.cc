@@ -54,6 +54,26 @@ TEST(
   harness.RunUntil([&] { return harness.opened == 1; }, "the connection");
 }
 
+TEST("connect: a backend that answers and resets before that is noticed has been reached") {
+  for (const bool ended : {false, true}) {
+    Harness harness;
+    const Listener listener = ListenTcp();
+    Pair client = TcpPair();
+    Connect(harness.Start(std::move(client.near)), {listener.address});
+    UniqueFd backend = Accept(listener);
+    WriteSome(backend.get(), "too busy");
+    if (ended) EndStream(backend);
+    ResetPeer(backend);
+    std::string got;
+    CHECK_EQUAL(ReadToTheEnd(harness, client.peer, got), -ECONNRESET);
+    CHECK_EQUAL(got, "too busy");
+    harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+    CHECK(harness.failed_attempts.empty());
+    CHECK(harness.reason == CloseReason::kReset);
+    CHECK_EQUAL(harness.backend_row().opened.value(), 1U);
+  }
+}
+
 TEST("connect: a backend that does not answer times out") {
   Harness harness(WithTimeouts({.connect_ms = 60}));
   // A queue of one that is full: the kernel answers no further SYN.

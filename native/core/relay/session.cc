@@ -146,10 +146,14 @@ void Session::Postpone(Postponed why) {
 void Session::FinishConnect() {
   // Where an error waits, it was reported.
   const int error = backend_.end_near ? sys::TakeSocketError(backend_.socket.get()) : 0;
-  if (error != 0) return FailAttempt(error);
+  // So the kernel calls a reset of a connection that had stood, before and after the peer's FIN;
+  // what came before it is the client's.
+  const bool was_connected = error == ECONNRESET || error == EPIPE;
+  if (error != 0 && !was_connected) return FailAttempt(error);
   if (port_like_ours_ != 0 && sys::IsConnectedToItself(backend_.socket.get(), port_like_ours_)) {
     return FailAttempt(ECONNREFUSED);
   }
+  if (was_connected) backend_.Fail(error);
   Open();
 }
 

@@ -1,7 +1,7 @@
 /** Peers that pick a port themselves and say which: `listening on HOST:PORT`. */
 import { startProgram } from '../measure/process.js';
 
-/** @import { ProgramOptions } from '../measure/process.js' */
+/** @import { ProgramOptions } from '../../lib/program.js' */
 /** @import { Route, RunningPeer } from './peer.js' */
 
 /**

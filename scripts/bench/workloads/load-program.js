@@ -1,9 +1,5 @@
 /** The load program of ../load/: built when its sources have changed, and run. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { contentHash, listFiles } from '../../lib/files.js';
-import { inRoot } from '../../lib/root.js';
-import { run } from '../../lib/run.js';
+import { compile } from '../../lib/compile.js';
 import { runLoad, startProgram } from '../measure/process.js';
 import { onLoopback } from './workload.js';
 
@@ -11,39 +7,10 @@ import { onLoopback } from './workload.js';
 
 export const needsLoadProgram = { 'g++': 'g++' };
 
-/** What the program shares with the data plane: the owner of a descriptor. */
-const core = path.join('native', 'core');
-const flags = [
-  ...['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti'],
-  ...['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Werror'],
-  `-I${inRoot(core)}`,
-];
-
-/** @returns {Promise<string>} the program */
-async function build() {
-  const folder = inRoot('build', 'bench');
-  const program = path.join(folder, 'load');
-  const stamp = `${program}.stamp`;
-  const sources = listFiles([path.join('scripts', 'bench', 'load'), path.join(core, 'sys')]);
-  const hash = contentHash(sources, flags);
-  if (existsSync(program) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) {
-    return program;
-  }
-  mkdirSync(folder, { recursive: true });
-  const units = sources.filter((file) => file.endsWith('.cc'));
-  // Under another name first: an old one may be running.
-  const draft = `${program}.${process.pid}`;
-  const { status, output } = await run('g++', [...flags, ...units, '-o', draft]);
-  if (status !== 0) throw new Error(`the load program does not compile\n${output}`);
-  renameSync(draft, program);
-  writeFileSync(stamp, hash);
-  return program;
-}
-
 /** @type {Promise<string> | undefined} */
 let built;
 const loadProgram = () => {
-  built ??= build();
+  built ??= compile('build/bench/load', 'scripts/bench/load');
   return built;
 };
 

@@ -1,5 +1,5 @@
 /** Transfers over three network namespaces, in segments of the size that a real network has. */
-import { startNetwork } from '../measure/network.js';
+import { startNetwork } from '../../lib/network.js';
 import { needsLoadProgram, runLoadProgram, startLoadServer } from './load-program.js';
 import { measureFlow } from './units.js';
 import { sideBySide } from './workload.js';

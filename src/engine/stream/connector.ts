@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { askRoute } from '../ask-route.js';
 import type { ResolvedAddress, Route } from '../engine.js';
-import { connectSocket, errorCode } from './sockets.js';
+import { connectSocket, errorCode, wasConnected } from './sockets.js';
 
 export interface ConnectorEvents {
   /** Where a backend is. */
@@ -15,6 +15,8 @@ export interface ConnectorEvents {
   onBackendFailed(backend: number): void;
   /** The end: connected. The socket has no error listener yet; add one before this returns. */
   onConnected(backend: number, socket: Socket): void;
+  /** The end: a backend accepted and has reset since. What it may have said is lost: Node gives no such socket. */
+  onReset(cause: Error): void;
   /** The end: the route ran out. */
   onExhausted(): void;
 }
@@ -71,7 +73,10 @@ export class Connector {
       this.#events.onAttemptFailed(backend, address, code);
       if (!this.#aborted) this.#tryAddress(backend, others);
     };
-    socket.once('error', (error) => fail(errorCode(error)));
+    socket.once('error', (error) => {
+      if (wasConnected(error)) this.#events.onReset(error);
+      else fail(errorCode(error));
+    });
     socket.once('connect', () => {
       clearTimeout(this.#timer);
       this.#socket = undefined;

@@ -1,6 +1,6 @@
 /** One direction of a session. */
 import type { Socket } from 'node:net';
-import { proveEnded } from './sockets.js';
+import { wasReset } from './sockets.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -89,10 +89,7 @@ export class Relay {
 
   /** An end, or a reset that looks like one. */
   #sourceEnded(): void {
-    proveEnded(this.source, () => this.#end());
-  }
-
-  #end(): void {
+    if (wasReset(this.source)) return;
     this.#ended = true;
     this.sink.end();
     this.#onEnd();

@@ -32,31 +32,39 @@ export function errorCode(error: Error): string {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Calls back if the peer has not reset the connection; if it has, the socket emits its 'error' and 'close'.
+ * Has a socket whose connection was reset emit its 'error' and 'close', also where libuv has not noticed.
  *
  * libuv reports a reset that comes together with the last bytes as a regular end of stream (`uv__stream_io`, on
  * a partial read with POLLHUP). Writing nothing tells: the kernel refuses it on a connection that was reset.
  *
- * @param socket open for writing
+ * @param socket open for writing, and with bytes that may still be read
  */
-export function proveAlive(socket: Socket, alive: () => void): void {
-  socket.write(NOTHING, (error) => {
-    if (!error) alive();
-  });
+export function provoke(socket: Socket): void {
+  socket.write(NOTHING);
 }
 
 /**
- * The same for a socket that was read to its end, at once, and also where it has ended its own stream or has much to
- * write still: reading once more gives the error that libuv did not wait for, or the end again.
+ * Tells whether a socket that Node calls ended has been reset instead: see `provoke`. One that was is
+ * destroyed with the error, which it emits.
+ *
+ * Reading once more tells, whatever this side has written or ended: libuv leaves the error in the kernel.
+ *
+ * @param socket read to its end
  */
-export function proveEnded(socket: Socket, ended: () => void): void {
+export function wasReset(socket: Socket): boolean {
   const fd = descriptorOf(socket);
+  // Without descriptors it is another libuv, which has no such end.
+  if (fd < 0) return false;
   try {
-    // Windows has no such descriptors, and no such ends either.
-    if (fd >= 0) readSync(fd, Buffer.alloc(1));
+    readSync(fd, Buffer.alloc(1));
+    return false;
   } catch (error) {
     socket.destroy(error as Error);
-    return;
+    return true;
   }
-  ended();
+}
+
+/** What connecting ends with when the backend had accepted and then reset, before or after its FIN. */
+export function wasConnected(error: Error): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes(errorCode(error));
 }

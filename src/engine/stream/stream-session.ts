@@ -13,7 +13,7 @@ import { sessionError } from '../session-errors.js';
 import { Connector } from './connector.js';
 import type { Places } from './places.js';
 import { RelayPair } from './relay-pair.js';
-import { proveAlive, takeSocket } from './sockets.js';
+import { provoke, takeSocket } from './sockets.js';
 
 /** What every session needs of its engine. */
 export interface StreamSessionHost {
@@ -21,6 +21,11 @@ export interface StreamSessionHost {
   addressesOf(backend: number): readonly ResolvedAddress[];
   readonly places: Places;
   onSessionClosed(session: StreamSession): void;
+}
+
+interface Ending {
+  readonly reason: CloseReason;
+  readonly cause?: Error;
 }
 
 type Observed = Pick<ConnectRequest, 'client' | 'timeouts' | 'observer'>;
@@ -36,7 +41,7 @@ export class StreamSession implements EngineSession {
   #backend: number | undefined;
   #connector: Connector | undefined;
   #pair: RelayPair | undefined;
-  #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
+  #ending: Ending | undefined;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -74,7 +79,7 @@ export class StreamSession implements EngineSession {
 
   destroy(): void {
     if (this.#pair !== undefined) this.#pair.destroy();
-    else this.#leave('destroyed', resetSocket);
+    else this.#leave({ reason: 'destroyed' }, resetSocket);
   }
 
   #connect(request: ConnectRequest): void {
@@ -94,9 +99,10 @@ export class StreamSession implements EngineSession {
         this.#relay(socket);
         observer.onOpen(backend);
       },
+      onReset: (cause) => this.#leave({ reason: 'reset', cause }, resetSocket),
       onExhausted: () => {
         this.#count('failed', 1);
-        this.#leave('no-backend', (client) => client.destroy());
+        this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
       },
     });
     this.#connector.start();
@@ -120,10 +126,10 @@ export class StreamSession implements EngineSession {
     client.off('error', this.#onClientError);
   }
 
-  /** Bytes or the end of the stream, and maybe a reset behind them: see `proveAlive`. */
+  /** Bytes or the end of the stream, and maybe a reset behind them: see `provoke`. */
   readonly #onClientReadable = (): void => {
     const { client } = this.#request;
-    if (client.writable) proveAlive(client, () => {});
+    if (client.writable) provoke(client);
   };
 
   readonly #onClientError = (cause: Error): void => {
@@ -137,9 +143,9 @@ export class StreamSession implements EngineSession {
   };
 
   /** Ends a session that has no backend. */
-  #leave(reason: CloseReason, how: (client: Socket) => void): void {
+  #leave(ending: Ending, how: (client: Socket) => void): void {
     this.#connector?.abort();
-    this.#ending ??= { reason };
+    this.#ending ??= ending;
     how(this.#request.client);
   }
 

@@ -1,7 +1,7 @@
 /** Three hosts in a row, client, proxy and server, each in a network namespace of this machine. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { findProgram, run } from '../../lib/run.js';
+import { findProgram, run } from './run.js';
 
 /**
  * @typedef {object} Network
@@ -10,10 +10,17 @@ import { findProgram, run } from '../../lib/run.js';
  * @property {string} server
  * @property {string} proxyHost where the client reaches the proxy
  * @property {string} serverHost where both reach the server
+ * @property {(mtu: Mtu) => Promise<void>} setMtu 1500 on both until then
+ * @property {(name: string, value: string) => Promise<void>} setSysctl in the proxy's namespace; `name`
+ *   is below net/ipv4
  * @property {() => void} remove
+ *
+ * @typedef {object} Mtu bytes, 68 to 65,535
+ * @property {number} client of the link between client and proxy
+ * @property {number} server of the link between proxy and server
  */
 
-const prefix = 'spliceway-bench';
+const prefix = 'spliceway';
 const ip = findProgram('ip') ?? 'ip';
 
 /** @param {string} namespace */
@@ -54,7 +61,11 @@ async function execute(commandLine) {
   if (status !== 0) throw new Error(`${commandLine}: ${output}`);
 }
 
-/** @returns {Promise<Network>} */
+/**
+ * Segments go over the links as they are: nothing splits or joins them on the way (GRO, GSO and TSO are off).
+ *
+ * @returns {Promise<Network>}
+ */
 export async function startNetwork() {
   removeLeftOvers();
   const [client, proxy, server] = /** @type {const} */ (['client', 'proxy', 'server']).map(
@@ -68,13 +79,25 @@ export async function startNetwork() {
   };
   process.on('exit', removeAll);
 
-  /** @type {[namespace: string, link: string, address: string][]} */
+  /** @type {[namespace: string, link: string, address: string, of: keyof Mtu][]} */
   const ends = [
-    [client, 'client0', '10.203.1.1/24'],
-    [proxy, 'proxy0', '10.203.1.2/24'],
-    [proxy, 'proxy1', '10.203.2.1/24'],
-    [server, 'server0', '10.203.2.2/24'],
+    [client, 'client0', '10.203.1.1/24', 'client'],
+    [proxy, 'proxy0', '10.203.1.2/24', 'client'],
+    [proxy, 'proxy1', '10.203.2.1/24', 'server'],
+    [server, 'server0', '10.203.2.2/24', 'server'],
   ];
+  /** @param {Mtu} mtu */
+  const setMtu = async (mtu) => {
+    for (const [namespace, link, , of] of ends) {
+      await execute(`ip -n ${namespace} link set ${link} mtu ${mtu[of]}`);
+    }
+  };
+  /** @param {string} name @param {string} value */
+  const setSysctl = async (name, value) => {
+    const write = `echo ${value} > /proc/sys/net/ipv4/${name}`;
+    const { status, output } = await run(ip, ['netns', 'exec', proxy, 'sh', '-c', write]);
+    if (status !== 0) throw new Error(`${name} cannot be set to ${value}: ${output}`);
+  };
   try {
     for (const namespace of [client, proxy, server]) {
       await execute(`ip netns add ${namespace}`);
@@ -86,13 +109,12 @@ export async function startNetwork() {
       const inside = `ip netns exec ${namespace} ${findProgram('ethtool')}`;
       await execute(`${inside} -K ${link} gro off gso off tso off`);
       await execute(`ip -n ${namespace} addr add ${address} dev ${link}`);
-      await execute(`ip -n ${namespace} link set ${link} mtu 1500 up`);
+      await execute(`ip -n ${namespace} link set ${link} up`);
     }
     // For "no proxy": the host in the middle is a router then.
     await execute(`ip -n ${client} route add default via 10.203.1.2`);
     await execute(`ip -n ${server} route add default via 10.203.2.1`);
-    const forward = 'echo 1 > /proc/sys/net/ipv4/ip_forward';
-    await run(ip, ['netns', 'exec', proxy, 'sh', '-c', forward]);
+    await setSysctl('ip_forward', '1');
   } catch (error) {
     removeAll();
     throw error;
@@ -101,6 +123,7 @@ export async function startNetwork() {
     ...{ client, proxy, server },
     proxyHost: '10.203.1.2',
     serverHost: '10.203.2.2',
+    ...{ setMtu, setSysctl },
     remove: removeAll,
   };
 }

@@ -18,7 +18,11 @@ std::optional<sockaddr_in> ParseAddress(const char* host, uint16_t port);
 UniqueFd Listen(sockaddr_in address);
 uint16_t LocalPort(int fd);
 
-/// Starts to connect without waiting; invalid when that fails at once.
+/// A socket for a connect, which does not block; invalid on failure, with errno set.
+UniqueFd ConnectingSocket();
+/// Starts to connect without waiting. False when that fails at once, with errno set.
+bool StartConnect(int fd, const sockaddr_in& address);
+/// Both.
 UniqueFd StartConnect(const sockaddr_in& address);
 /// Connects and waits for it. Every later call on the socket blocks for `timeout_seconds` at most.
 UniqueFd ConnectBlocking(const sockaddr_in& address, int timeout_seconds);

@@ -46,12 +46,15 @@ uint16_t LocalPort(int fd) {
   return ntohs(address.sin_port);
 }
 
+UniqueFd ConnectingSocket() { return Socket(SOCK_NONBLOCK); }
+
+bool StartConnect(int fd, const sockaddr_in& address) {
+  return connect(fd, Generic(address), sizeof(address)) == 0 || errno == EINPROGRESS;
+}
+
 UniqueFd StartConnect(const sockaddr_in& address) {
-  UniqueFd fd = Socket(SOCK_NONBLOCK);
-  if (!fd.valid()) return fd;
-  const bool started =
-      connect(fd.get(), Generic(address), sizeof(address)) == 0 || errno == EINPROGRESS;
-  return started ? std::move(fd) : UniqueFd();
+  UniqueFd fd = ConnectingSocket();
+  return fd.valid() && StartConnect(fd.get(), address) ? std::move(fd) : UniqueFd();
 }
 
 UniqueFd ConnectBlocking(const sockaddr_in& address, int timeout_seconds) {
