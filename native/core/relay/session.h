@@ -113,7 +113,8 @@ struct SessionStart {
 /// | resets, is lost  | what X had sent, acknowledged by Y's kernel, then a reset               |
 /// | is silent        | a FIN after the time-out, or a reset if bytes had not left this process |
 ///
-/// Unix sockets know no reset: their survivor reads the end of the stream.
+/// Unix sockets know no reset: their survivor reads the end of the stream. docs/closing.md has
+/// every case.
 ///
 /// The object is used for one session after the other, each beginning with `Begin`, and lives as
 /// long as the loops, so that an event that comes late finds an object that knows it for a
