@@ -1,7 +1,7 @@
 /** What a transfer does, told by the seed and its number. */
-import { randomFrom } from './random.js';
+import { randomFrom } from '../lib/random.js';
 
-/** @import { Random } from './random.js' */
+/** @import { Random } from '../lib/random.js' */
 
 /**
  * What one end does. The names and units are those of `Script` in ends/script.h.

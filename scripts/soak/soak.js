@@ -1,0 +1,190 @@
+/** A soak: load and disturbances, with a rest now and then in which everything must come back to nothing. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startProgram } from '../lib/program.js';
+import { randomFrom } from '../lib/random.js';
+import { inRoot } from '../lib/root.js';
+import { findProgram } from '../lib/run.js';
+import { disturb } from './chaos.js';
+import { judge } from './judge.js';
+import { Load } from './loads.js';
+import { holdingsOf } from './sample.js';
+import { services, startBackends } from './services.js';
+
+/** @import { Holdings } from './sample.js' */
+/** @import { RunningProgram } from '../lib/program.js' */
+
+/**
+ * @typedef {object} Figures what the program under test says of itself
+ * @property {number} open sessions alive
+ * @property {number} opened sessions since the start
+ * @property {number} failed
+ * @property {number} bytes passed on, both ways
+ * @property {number} heap bytes of V8's heap in use
+ * @property {number} outside resident bytes outside of V8's heap
+ * @property {number} rss
+ *
+ * @typedef {Figures & Holdings & { at: number }} Sample `at` in seconds since the start
+ *
+ * @typedef {object} Result
+ * @property {{ seed: string, engine: string, seconds: number, date: string }} run
+ * @property {readonly Sample[]} samples one a second
+ * @property {readonly Sample[]} rests at the end of each rest, garbage collected; the first before any load
+ * @property {readonly { at: number, what: string }[]} events
+ * @property {Readonly<Record<string, number>>} disturbances
+ * @property {readonly { name: string, well: number, failed: number, sessions: number, cut: number, bytes: number }[]} loads
+ * @property {readonly string[]} failures what must not be, in words
+ */
+
+/** Low enough that a crowd reaches it. */
+const openFiles = 1024;
+/** Each ends with a rest; the first of them warms up. */
+const rounds = 6;
+/** The longest of the proxy's time-outs ends what clients and servers left behind. */
+const restDeadlineMs = 25_000;
+
+/** @param {RunningProgram} proxy @param {number} since @returns {(figures: Figures) => Sample} */
+const sampler = (proxy, since) => (figures) => ({
+  at: (performance.now() - since) / 1000,
+  ...figures,
+  ...holdingsOf(proxy.pid),
+});
+
+/**
+ * @param {{ seconds: number, seed: string, engine: 'native' | 'stream' }} options
+ * @param {(elapsed: number, text: string) => void} [progress]
+ * @returns {Promise<Result>}
+ */
+export async function runSoak({ seconds, seed, engine }, progress = () => {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-soak-servers-'));
+  /** @type {(() => Promise<unknown>)[]} */
+  const cleanUps = [async () => rmSync(folder, { recursive: true, force: true })];
+  try {
+    const backends = await startBackends(folder);
+    cleanUps.push(() => Promise.all(backends.map((backend) => backend.kill())));
+    const addresses = Object.fromEntries(
+      services.map((service) => [
+        service.name,
+        backends.filter((each) => each.service === service).map(({ port }) => `127.0.0.1:${port}`),
+      ]),
+    );
+    const proxy = await startProgram(
+      findProgram('prlimit') ?? 'prlimit',
+      [
+        ...[`--nofile=${openFiles}`, process.execPath, '--expose-gc'],
+        ...[inRoot('scripts', 'soak', 'proxy.js'), JSON.stringify({ engine, backends: addresses })],
+      ],
+      (output) => output.match(/^\{"ports".*$/m)?.[0],
+    );
+    cleanUps.push(() => proxy.stop());
+    const { ports } = JSON.parse(proxy.answer);
+    const loads = services.map((service) => new Load(service, ports[service.name]));
+    cleanUps.push(() => Promise.all(loads.map((load) => load.stop())));
+    return await soak(
+      { backends, loads, proxy, random: randomFrom(seed) },
+      { seconds, seed, engine },
+      progress,
+    );
+  } finally {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp().catch(() => {});
+  }
+}
+
+/**
+ * @param {Omit<import('./chaos.js').Scene, 'told'>} scene
+ * @param {{ seconds: number, seed: string, engine: string }} run
+ * @param {(elapsed: number, text: string) => void} progress
+ * @returns {Promise<Result>}
+ */
+async function soak(scene, run, progress) {
+  const { backends, loads, proxy } = scene;
+  const start = performance.now();
+  const date = new Date().toISOString();
+  const elapsed = () => (performance.now() - start) / 1000;
+  const sample = sampler(proxy, start);
+  /** @type {Sample[]} */
+  const samples = [];
+  /** @type {Sample[]} */
+  const rests = [];
+  /** @type {Result['events'][number][]} */
+  const events = [];
+  /** @type {Record<string, number>} */
+  const disturbances = {};
+  /** @type {string[]} */
+  const failures = [];
+
+  /** @type {((sample: Sample) => void) | undefined} */
+  let collected;
+  proxy.onLine((line) => {
+    const { collected: isCollected, ...figures } = JSON.parse(line);
+    const now = sample(figures);
+    if (isCollected) return collected?.(now);
+    samples.push(now);
+    progress(
+      now.at,
+      `${now.open} sessions open, ${now.opened.toLocaleString('en')} so far; ${events.at(-1)?.what ?? 'warming up'}`,
+    );
+  });
+
+  const rest = async () => {
+    events.push({ at: elapsed(), what: 'rest' });
+    await Promise.all(loads.map((load) => load.stop()));
+    await Promise.all(backends.map((backend) => backend.heal()));
+    const deadline = performance.now() + restDeadlineMs;
+    const look = () =>
+      /** @type {Promise<Sample>} */ (
+        new Promise((resolve) => {
+          collected = resolve;
+          proxy.tell('collect');
+        })
+      );
+    const [base] = rests;
+    let now = await look();
+    // Pipes are kept for a second or two after the last session that needed one.
+    while (
+      (now.open > 0 || now.pipes > (base?.pipes ?? now.pipes)) &&
+      performance.now() < deadline
+    ) {
+      await delay(500);
+      now = await look();
+    }
+    if (now.open > 0) failures.push(`${now.open} sessions are stuck at ${Math.round(now.at)} s`);
+    rests.push(now);
+  };
+
+  /** @param {number} until seconds since the start */
+  const round = async (until) => {
+    for (const load of loads) load.start();
+    const told = (/** @type {string} */ what) => void events.push({ at: elapsed(), what });
+    await disturb({ ...scene, told }, (until - elapsed()) * 1000, disturbances);
+    await rest();
+  };
+
+  const step = run.seconds / rounds;
+  const died = new Promise((_, reject) => {
+    const timer = setInterval(() => {
+      try {
+        process.kill(proxy.pid, 0);
+      } catch {
+        clearInterval(timer);
+        reject(new Error('ended'));
+      }
+    }, 500);
+    timer.unref();
+  });
+  try {
+    await rest();
+    for (let index = 1; index <= rounds; index++) await Promise.race([round(step * index), died]);
+    if (!(await proxy.stop(15_000))) failures.push('the proxy did not end when it was asked to');
+  } catch (error) {
+    failures.push(`the proxy is gone (${/** @type {Error} */ (error).message}): ${proxy.output()}`);
+  }
+  return {
+    run: { ...run, date },
+    ...{ samples, rests, events, disturbances },
+    loads: loads.map(({ service, counts }) => ({ name: service.name, ...counts })),
+    failures: [...failures, ...judge(rests, loads)],
+  };
+}
