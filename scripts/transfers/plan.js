@@ -49,8 +49,8 @@ const mostWindows = 250;
 
 /** @param {Random} random @param {boolean} alone */
 function drawBytes(random, alone) {
-  if (alone || random.chance(0.8)) return random.logarithmic(0, 64 * 1024);
-  return random.logarithmic(0, random.chance(0.85) ? mebibyte : 64 * mebibyte);
+  if (alone || random.chance(0.75)) return random.logarithmic(0, 64 * 1024);
+  return random.logarithmic(0, random.chance(0.7) ? mebibyte : 64 * mebibyte);
 }
 
 /**
