@@ -49,8 +49,8 @@ const mostWindows = 250;
 
 /** @param {Random} random @param {boolean} alone */
 function drawBytes(random, alone) {
-  if (alone || random.chance(0.8)) return random.logarithmic(0, 64 * 1024);
-  return random.logarithmic(0, random.chance(0.85) ? mebibyte : 64 * mebibyte);
+  if (alone || random.chance(0.75)) return random.logarithmic(0, 64 * 1024);
+  return random.logarithmic(0, random.chance(0.7) ? mebibyte : 64 * mebibyte);
 }
 
 /**
@@ -82,10 +82,21 @@ function affordable(bytes, writeSize, buffers) {
   return Math.min(bytes, writeSize * mostWrites, smallest * mostWindows);
 }
 
-/** Which end leaves early; never the first to speak alone, of whom the server would learn nothing.
+/**
+ * Who is slow to read, into little room, has much under way to it when the other end leaves.
  *
  * @param {Random} random
  * @param {Script} end
+ */
+function drawHesitation(random, end) {
+  if (!random.chance(0.5)) return;
+  end.receive_buffer = random.pick(/** @type {const} */ ([2304, 16_384]));
+  end.first_read_ms = random.between(20, 300);
+}
+
+/**
+ * @param {Random} random
+ * @param {Script} end leaves early
  * @param {Script} other
  */
 function drawGivingUp(random, end, other) {
@@ -131,20 +142,23 @@ export function drawTransfer(seed, number) {
   });
   const transfer = { number, named, client: draw(), server: draw() };
   const { client, server } = transfer;
-  for (const [end, other] of /** @type {const} */ ([
+  const both = /** @type {const} */ ([
     [client, server],
     [server, client],
-  ])) {
+  ]);
+  /** @type {readonly (readonly [leaver: Script, other: Script])[]} */
+  const leaving = random.chance(0.25)
+    ? random.pick([[both[0]], [both[0]], [both[1]], [both[1]], both])
+    : [];
+  for (const [, other] of leaving) drawHesitation(random, other);
+  for (const [end, other] of both) {
     end.expect_key = other.send_key;
     const buffers = [end.send_buffer, other.receive_buffer];
     const callSize = Math.min(end.write_size, other.read_size);
     end.send_bytes = affordable(end.send_bytes, callSize, buffers);
   }
   if (named) client.send_bytes = Math.max(client.send_bytes, keyBytes);
-  for (const [end, other] of /** @type {const} */ ([
-    [client, server],
-    [server, client],
-  ])) {
+  for (const [end, other] of both) {
     const writing = drawPause(random, end.send_bytes, 0.15);
     const reading = drawPause(random, other.send_bytes, 0.25);
     Object.assign(end, { write_pause_every: writing.every, write_pause_ms: writing.ms });
@@ -156,11 +170,7 @@ export function drawTransfer(seed, number) {
     if (random.chance(0.5) && !(named && last === client)) last.sends_last = 1;
     else last.ends_last = 1;
   }
-  if (random.chance(0.25)) {
-    const who = random.between(0, 9);
-    if (who < 5 || who === 9) drawGivingUp(random, client, server);
-    if (who >= 5) drawGivingUp(random, server, client);
-  }
+  for (const [leaver, other] of leaving) drawGivingUp(random, leaver, other);
   avoidDeadlocks(transfer);
   return transfer;
 }
