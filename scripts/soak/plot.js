@@ -80,7 +80,10 @@ export async function renderPlot({ samples, events, run }) {
               field: 'line',
               type: 'nominal',
               scale: { domain: Object.keys(lines), range: colours },
-              legend: Object.keys(lines).length > 1 ? { title: null, orient: 'right', labelLimit: 0 } : null,
+              legend:
+                Object.keys(lines).length > 1
+                  ? { title: null, orient: 'right', labelLimit: 0 }
+                  : null,
             },
           },
         },

@@ -7,7 +7,9 @@ import { describeWhere } from './helpers/programs.js';
 const needed = missing();
 
 describeWhere(needed.length === 0, `apt-get install ${needed.join(' ')}`, 'a soak', () => {
-  test('of half a minute loses no byte, no session and no descriptor', { timeout: 240_000 }, async () => {
+  test('of half a minute loses no byte, no session and no descriptor', {
+    timeout: 240_000,
+  }, async () => {
     const result = await runSoak({ seconds: 30, seed: 'fixed', engine: 'native' });
     expect(result.failures).toEqual([]);
     expect(result.rests.map(({ open }) => open)).toEqual(result.rests.map(() => 0));
