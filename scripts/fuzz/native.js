@@ -40,5 +40,6 @@ export async function fuzzNative(target, seconds) {
     { env: { ASAN_OPTIONS: 'quarantine_size_mb=16' } },
   );
   const executions = Number(output.match(/number_of_executed_units: (\d+)/)?.[1] ?? 0);
-  return status === 0 ? { executions } : { executions, failure: output };
+  // A fuzzer that ran nothing has shown nothing.
+  return status === 0 && executions > 0 ? { executions } : { executions, failure: output };
 }
