@@ -13,7 +13,7 @@ const panels = [
   {
     title: 'memory, MiB',
     lines: {
-      resident: ({ rss }) => rss / 2 ** 20,
+      resident: ({ resident }) => resident / 2 ** 20,
       "without JavaScript's heap": ({ outside }) => outside / 2 ** 20,
     },
   },

@@ -4,6 +4,7 @@
  * `collect` frees garbage first and has a line of figures at once.
  */
 import { createInterface } from 'node:readline';
+import { getHeapStatistics } from 'node:v8';
 import { createProxy } from '../../dist/index.js';
 
 const { engine, backends } = JSON.parse(process.argv.at(-1) ?? '{}');
@@ -42,15 +43,15 @@ function figures() {
   const stats = proxies.map(([, proxy]) => proxy.stats());
   /** @param {(of: import('../../dist/index.js').ProxyStats) => number} of */
   const sum = (of) => stats.reduce((total, each) => total + of(each), 0);
-  const { heapUsed, heapTotal, rss } = process.memoryUsage();
+  // Not process.memoryUsage(), which opens a file, and there are moments without a descriptor.
+  const heap = getHeapStatistics();
   return {
     open: sum(({ sessions }) => sessions.open),
     opened: sum(({ sessions }) => sessions.opened),
     failed: sum(({ sessions }) => sessions.failed),
     bytes: sum(({ bytes }) => bytes.upstream + bytes.downstream),
-    heap: heapUsed,
-    outside: rss - heapTotal,
-    rss,
+    heap: heap.used_heap_size,
+    heapReserved: heap.total_heap_size,
   };
 }
 

@@ -23,10 +23,10 @@ import { services, startBackends } from './services.js';
  * @property {number} failed
  * @property {number} bytes passed on, both ways
  * @property {number} heap bytes of V8's heap in use
- * @property {number} outside resident bytes outside of V8's heap
- * @property {number} rss
+ * @property {number} heapReserved bytes of V8's heap
  *
- * @typedef {Figures & Holdings & { at: number }} Sample `at` in seconds since the start
+ * @typedef {Figures & Holdings & { at: number, outside: number }} Sample `at` in seconds since the start;
+ *   `outside` in bytes: what is resident and not V8's heap
  *
  * @typedef {object} Result
  * @property {{ seed: string, engine: string, seconds: number, date: string }} run
@@ -46,11 +46,15 @@ const rounds = 6;
 const restDeadlineMs = 25_000;
 
 /** @param {RunningProgram} proxy @param {number} since @returns {(figures: Figures) => Sample} */
-const sampler = (proxy, since) => (figures) => ({
-  at: (performance.now() - since) / 1000,
-  ...figures,
-  ...holdingsOf(proxy.pid),
-});
+const sampler = (proxy, since) => (figures) => {
+  const holdings = holdingsOf(proxy.pid);
+  return {
+    at: (performance.now() - since) / 1000,
+    ...figures,
+    ...holdings,
+    outside: holdings.resident - figures.heapReserved,
+  };
+};
 
 /**
  * @param {{ seconds: number, seed: string, engine: 'native' | 'stream' }} options
