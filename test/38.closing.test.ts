@@ -93,7 +93,7 @@ async function openSession(engine: EngineName, role: 'client' | 'backend', row: 
   const proxy = await startProxy(engine, {
     backends: [backend.address],
     threads: 1,
-    idleTimeout: row.outcome.reason === 'idle-timeout' ? '1s' : '1h',
+    idleTimeout: row.outcome.reason === 'idle-timeout' ? '2s' : '1h',
     halfCloseTimeout: row.reader === 'does not' ? '100ms' : '1h',
   });
   const started = nextSession(proxy);
