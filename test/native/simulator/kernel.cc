@@ -166,6 +166,7 @@ void Kernel::Wake(const Socket& socket, std::uint32_t events) {
 Status Kernel::Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
   Get(epoll, File::Kind::kEpoll);
   File& file = files_[At_(fd)];
+  if (file.kind == File::Kind::kSocket) file.socket->was_watched = true;
   if (file.kind == File::Kind::kSocket && Shortage()) return Status::kExhausted;
   if (file.registration) Fail("a descriptor was registered twice");
   file.registration = Registration{.epoll = epoll, .events = events, .data = data};
@@ -263,6 +264,8 @@ Opened Kernel::OpenSocket(bool is_tcp) {
 Result Kernel::Connect(int fd, std::uint16_t port) {
   Socket& socket = At(fd);
   socket.port = port;
+  socket.connect_us = now_us_;
+  socket.others = OthersOf(socket);
   Trace("connect %d to port %u", fd, port);
   if (backends[port] == Backend::kUnreachable) return Failed(ENETUNREACH);
   if (!socket.is_tcp) {
@@ -320,6 +323,16 @@ Socket* Kernel::ConnectTo(std::uint16_t port, std::uint16_t client_port) {
   return nullptr;
 }
 
+/// Sockets of the core that are open to the same backend, or accepted from the same client.
+std::size_t Kernel::OthersOf(const Socket& socket) const {
+  return static_cast<std::size_t>(
+      std::count_if(sockets_.begin(), sockets_.end(), [&](const auto& other) {
+        if (!other->is_core || other->fd < 0 || other.get() == &socket) return false;
+        if (!socket.was_accepted) return other->port == socket.port;
+        return other->was_accepted && HostOf(other->port) == HostOf(socket.port);
+      }));
+}
+
 std::size_t Kernel::clients_waiting() const {
   std::size_t count = 0;
   for (const File& file : files_) count += file.waiting.size();
@@ -339,6 +352,8 @@ Opened Kernel::Accept(int fd, std::uint16_t& port) {
   socket->fd = NewFile(File::Kind::kSocket);  // May move `listener`.
   files_[At_(socket->fd)].socket = socket;
   port = socket->port;
+  socket->was_accepted = true;
+  socket->others = OthersOf(*socket);
   Trace("accept %d, the client of port %u", socket->fd, port);
   return {.fd = UniqueFd(socket->fd)};
 }
@@ -381,6 +396,10 @@ Opened Kernel::OpenWakeUp() { return {.fd = UniqueFd(NewFile(File::Kind::kWakeUp
 
 // ── Reading ──
 
+void Kernel::NoteEndRead(Socket& socket) const {
+  socket.fin_read_us = std::min(socket.fin_read_us, now_us_);
+}
+
 void Kernel::AfterRead(Socket& socket, std::size_t count) {
   socket.read += count;
   if (socket.is_core) bytes_moved_ += count;
@@ -411,11 +430,11 @@ Result Kernel::Receive(int fd, std::span<std::byte> into) {
     return {.bytes = count};
   }
   if (socket.error != 0) {
-    socket.fin_read = true;
+    NoteEndRead(socket);
     return Failed(std::exchange(socket.error, 0));
   }
   if (socket.fin_in || socket.phase == Socket::Phase::kDead) {
-    socket.fin_read = true;
+    NoteEndRead(socket);
     return kEnd;
   }
   return kAgain;
@@ -436,11 +455,11 @@ Result Kernel::SpliceIn(Socket& socket, PipeBuffer& pipe, std::size_t length) {
     return {.bytes = count};
   }
   if (socket.error != 0) {
-    socket.fin_read = true;
+    NoteEndRead(socket);
     return Failed(std::exchange(socket.error, 0));
   }
   if (socket.fin_in || socket.phase == Socket::Phase::kDead) {
-    if (socket.in.empty()) socket.fin_read = true;
+    if (socket.in.empty()) NoteEndRead(socket);
     return kEnd;
   }
   return kAgain;
@@ -624,6 +643,7 @@ void Kernel::TakeReset(Socket& socket) {
     // tcp_reset
     socket.error = socket.fin_in ? EPIPE : ECONNRESET;
     socket.lost_by_reset = !socket.fin_in;
+    socket.reset_came_us = now_us_;
   }
   socket.phase = Socket::Phase::kDead;
   socket.out.Clear();

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,14 @@
 #include "sys/sys.h"
 
 namespace spliceway::simulator {
+
+/// A time that does not come.
+inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+/// Where the clients are, by their ports: there are two of them.
+inline const char* HostOf(std::uint16_t client_port) {
+  return client_port % 2 == 0 ? "192.0.2.1" : "192.0.2.3";
+}
 
 /// One end of a connection, as the kernel keeps it.
 struct Socket {
@@ -46,7 +55,6 @@ struct Socket {
   bool fin_out = false;     ///< The owner ended its stream.
   bool fin_passed = false;  ///< The peer's kernel knows.
   bool fin_in = false;
-  bool fin_read = false;  ///< The owner was told.
   bool reset_out = false;
   bool lost_by_reset = false;  ///< A reset came before the peer's FIN.
   bool closed = false;         ///< By its owner.
@@ -55,9 +63,19 @@ struct Socket {
   bool refuses_splice = false;
   bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
   bool accepted = false;
-  std::uint64_t moved_us = 0;   ///< When its owner last wrote a byte, or connected.
-  std::uint64_t ended_us = 0;   ///< When its owner ended its stream.
-  std::uint64_t closed_us = 0;  ///< When its owner closed it.
+  bool was_accepted = false;  ///< By a listener of the core.
+  bool was_watched = false;   ///< By the core, or it tried to.
+  /// Of the same client, or at the same backend, when it was accepted or set out.
+  std::size_t others = 0;
+  std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
+  std::uint64_t ended_us = 0;            ///< When its owner ended its stream.
+  std::uint64_t closed_us = 0;           ///< When its owner closed it.
+  std::uint64_t connect_us = 0;          ///< When its owner sent a SYN.
+  std::uint64_t fin_read_us = kNever;    ///< When its owner was told of the end.
+  std::uint64_t reset_came_us = kNever;  ///< When a reset came before its owner closed it.
+
+  [[nodiscard]] bool fin_read() const { return fin_read_us != kNever; }
+  [[nodiscard]] bool reset_came() const { return reset_came_us != kNever; }
 };
 
 /// What a schedule lets the kernel do.
@@ -211,6 +229,7 @@ class Kernel {
   int NewFile(File::Kind kind);
   Socket& NewSocket(std::uint16_t port, bool is_tcp);
   std::pair<Socket*, Socket*> NewPair(std::uint16_t port, bool is_tcp);
+  [[nodiscard]] std::size_t OthersOf(const Socket& socket) const;
   [[nodiscard]] bool Shortage();
   [[nodiscard]] static std::uint32_t Poll(const Socket& socket);
   [[nodiscard]] std::uint32_t Poll(const File& file) const;
@@ -223,6 +242,7 @@ class Kernel {
   sys::Result SpliceIn(Socket& socket, PipeBuffer& pipe, std::size_t length);
   sys::Result SpliceOut(PipeBuffer& pipe, Socket& socket, std::size_t length);
   void AfterRead(Socket& socket, std::size_t count);
+  void NoteEndRead(Socket& socket) const;
   /// Bytes in the buffer that is written to: a Unix socket's is where the peer reads.
   static std::size_t Used(const Socket& socket) {
     return socket.is_tcp || socket.peer == nullptr ? socket.out.bytes() : socket.peer->in.bytes();

@@ -2,15 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "choices.h"
 #include "kernel.h"
 
 namespace spliceway::simulator {
-
-inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 /// `count` bytes of a stream from `offset` on. Streams differ, and so do a stream's places.
 std::string BytesOf(std::uint32_t stream, std::uint64_t offset, std::size_t count);
