@@ -87,6 +87,27 @@ bool Kernel::Shortage() {
   return true;
 }
 
+/// The network does not wait for the end of a turn: before a call something may arrive.
+void Kernel::Race(Socket& socket) {
+  if (!conditions.races || socket.peer == nullptr || !choices_.OneIn(4)) return;
+  Socket& from = choices_.OneIn(4) ? socket : *socket.peer;
+  if (CanPass(from)) Pass(from);
+}
+
+/// A call does less than it could, as if the rest came a moment later. On TCP only: a Unix socket's
+/// buffer is its peer's.
+bool Kernel::Hesitates(const Socket& socket) {
+  return conditions.hesitates && socket.is_tcp && choices_.OneIn(8);
+}
+
+/// The call says EAGAIN without a need; the events come afterwards.
+bool Kernel::SaysAgain(Socket& socket, std::uint32_t events) {
+  if (!Hesitates(socket)) return false;
+  if ((events & EPOLLOUT) != 0) socket.out_of_space = true;
+  Wake(socket, events);
+  return true;
+}
+
 void Kernel::Close(int fd) {
   ++calls_;
   if (fd < 0 || At_(fd) >= files_.size() || files_[At_(fd)].kind == File::Kind::kFree) {
@@ -167,7 +188,7 @@ Status Kernel::Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data
   Get(epoll, File::Kind::kEpoll);
   File& file = files_[At_(fd)];
   if (file.kind == File::Kind::kSocket) file.socket->was_watched = true;
-  if (file.kind == File::Kind::kSocket && Shortage()) return Status::kExhausted;
+  if (file.kind != File::Kind::kWakeUp && Shortage()) return Status::kExhausted;
   if (file.registration) Fail("a descriptor was registered twice");
   file.registration = Registration{.epoll = epoll, .events = events, .data = data};
   const std::uint32_t now = Poll(file);
@@ -279,6 +300,7 @@ Result Kernel::Connect(int fd, std::uint16_t port) {
     socket.connects_at_once = true;
     return {};
   }
+  if (Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
   socket.phase = Socket::Phase::kConnecting;
   return kAgain;
 }
@@ -384,6 +406,7 @@ sys::OpenedPipe Kernel::OpenPipe() {
 
 std::size_t Kernel::ResizePipe(int fd, std::size_t bytes) {
   PipeBuffer& pipe = *Get(fd, File::Kind::kWriteEnd).pipe;
+  if (Shortage()) return pipe.slots * kPage;
   // Less than was asked for, where the schedule has it so: as past the budget of the user.
   pipe.slots = std::min(bytes / kPage, std::max<std::size_t>(conditions.pipe_slots, 16));
   return pipe.slots * kPage;
@@ -409,7 +432,15 @@ void Kernel::AfterRead(Socket& socket, std::size_t count) {
 
 Result Kernel::Receive(int fd, std::span<std::byte> into) {
   Socket& socket = At(fd);
-  if (socket.in.bytes() > 0 && Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
+  Race(socket);
+  if (socket.in.bytes() > 0) {
+    if (Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
+    if (SaysAgain(socket, EPOLLIN)) return kAgain;
+    if (Hesitates(socket)) {
+      into = into.first(std::min(into.size(), 1 + choices_.UpTo(socket.in.bytes())));
+      Wake(socket, EPOLLIN);
+    }
+  }
   std::size_t count = 0;
   while (!socket.in.empty() && count < into.size()) {
     if (socket.in.front().urgent) {
@@ -501,12 +532,15 @@ int Kernel::WriteError(Socket& socket) {
 
 Result Kernel::Send(int fd, std::span<const std::byte> from) {
   Socket& socket = At(fd);
+  Race(socket);
   const int error = WriteError(socket);
   if (error != 0) {
     Trace("send %d, %zu: errno %d", fd, from.size(), error);
     return Failed(error);
   }
   if (Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
+  if (SaysAgain(socket, EPOLLOUT)) return kAgain;
+  if (Hesitates(socket)) from = from.first(std::min(from.size(), 1 + choices_.UpTo(from.size())));
   const std::size_t count = Write(socket, reinterpret_cast<const char*>(from.data()), from.size());
   Trace("send %d, %zu: %zu", fd, from.size(), count);
   if (count == 0) return kAgain;
@@ -563,6 +597,9 @@ Result Kernel::Splice(int from, int to, std::size_t length) {
   --calls_;
   if (socket.refuses_splice) return {.status = Status::kUnsupported, .error = EINVAL};
   if (Shortage()) return {.status = Status::kExhausted, .error = ENOMEM};
+  Race(socket);
+  if (into_pipe && socket.in.bytes() > 0 && SaysAgain(socket, EPOLLIN)) return kAgain;
+  if (!into_pipe && SaysAgain(socket, EPOLLOUT)) return kAgain;
   const Result result =
       into_pipe ? SpliceIn(socket, pipe, length) : SpliceOut(pipe, socket, length);
   Trace("splice %d to %d, %zu: %zu%s", from, to, length, result.bytes,

@@ -87,6 +87,8 @@ struct Conditions {
   std::size_t smallest_buffer = 1;  ///< Bytes that a socket holds, each way.
   std::size_t largest_buffer = 400'000;
   bool signals = false;         ///< Splices come back short.
+  bool races = false;           ///< Packets arrive between two calls of one turn.
+  bool hesitates = false;       ///< Calls do less than they could, and an event follows.
   bool refuses_splice = false;  ///< Of some sockets.
   int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
 };
@@ -231,6 +233,9 @@ class Kernel {
   std::pair<Socket*, Socket*> NewPair(std::uint16_t port, bool is_tcp);
   [[nodiscard]] std::size_t OthersOf(const Socket& socket) const;
   [[nodiscard]] bool Shortage();
+  void Race(Socket& socket);
+  [[nodiscard]] bool Hesitates(const Socket& socket);
+  [[nodiscard]] bool SaysAgain(Socket& socket, std::uint32_t events);
   [[nodiscard]] static std::uint32_t Poll(const Socket& socket);
   [[nodiscard]] std::uint32_t Poll(const File& file) const;
   static bool IsReadable(const Socket& socket);

@@ -24,7 +24,7 @@ namespace {
 
 /// That one seed may take: the longest take some tenths of one, and ten times that under
 /// sanitizers.
-constexpr unsigned kMostSeconds = 60;
+constexpr unsigned kMostSeconds = 30;
 
 unsigned long long Number(std::uint64_t value) { return value; }
 

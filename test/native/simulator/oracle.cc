@@ -197,12 +197,17 @@ bool Oracle::WasDisturbed(const Pair& pair) const {
   return pair.ended_by_owner || scene_.gave_up || kernel_.shortage_was_met();
 }
 
-/// What the session's owner was told; else what the time of its end allows.
-bool Oracle::MayHaveTimedOut(const Pair& pair) const {
-  if (pair.reason) return IsTimeout(*pair.reason);
-  const std::uint64_t patience = Patience(scene_.timeouts, pair, EndsOf(pair).any());
+/// It ended so late that a time-out may have ended it.
+bool Oracle::RanOutOfTime(const Pair& pair) const {
+  std::uint64_t patience = Patience(scene_.timeouts, pair, EndsOf(pair).any());
+  if (ResetCame(pair)) patience = std::min(patience, kSurvivalUs);
   const std::uint64_t closed_us = Near(*pair.client).closed_us;
   return patience != kNever && closed_us + kClockStepUs >= LastMoved(pair) + patience;
+}
+
+/// What the session's owner was told; else what the time of its end allows.
+bool Oracle::MayHaveTimedOut(const Pair& pair) const {
+  return pair.reason ? IsTimeout(*pair.reason) : RanOutOfTime(pair);
 }
 
 void Oracle::CheckPair(const Pair& pair) {
@@ -262,10 +267,10 @@ void Oracle::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
     // What had come before a reset arrives, too; but a client that resets before a backend has
     // answered is gone.
     const bool was_relayed = near_from.read > 0 || near_to.read > 0;
-    const bool bounded = scene_.timeouts.handshake_ms > 0 || scene_.timeouts.idle_ms > 0 ||
-                         scene_.timeouts.half_close_ms > 0;
-    if (was_relayed && near_from.lost_by_reset && !timed_out && !was_disturbed &&
-        to.habits().is_steady() && !to.has_ended() && !bounded && got.size() != came) {
+    const bool still_reads =
+        to.habits().is_steady() && (!to.has_ended() || to.habits().end == Habits::End::kFin);
+    if (was_relayed && near_from.lost_by_reset && still_reads && !RanOutOfTime(pair) &&
+        !was_disturbed && got.size() != came) {
       return kernel_.Fail(who + ": bytes that came before a reset are lost");
     }
   }

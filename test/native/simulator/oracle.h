@@ -38,6 +38,7 @@ class Oracle {
   void CheckLimits();
   void CheckCounters();
   void CheckCosts();
+  [[nodiscard]] bool RanOutOfTime(const Pair& pair) const;
   [[nodiscard]] bool MayHaveTimedOut(const Pair& pair) const;
   [[nodiscard]] bool WasDisturbed(const Pair& pair) const;
 

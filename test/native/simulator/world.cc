@@ -48,6 +48,8 @@ void World::SetUp() {
   conditions.segment = kSegments[choices_.Below(4)];
   conditions.pipe_slots = choices_.OneIn(2) ? 256 : 16;
   conditions.signals = choices_.OneIn(4);
+  conditions.races = choices_.OneIn(3);
+  conditions.hesitates = choices_.OneIn(6);
   conditions.refuses_splice = choices_.OneIn(12);
   if (choices_.OneIn(6)) conditions.shortages = 1 + static_cast<int>(choices_.Below(20));
   if (choices_.OneIn(8)) conditions.bytes_per_us = 100;
