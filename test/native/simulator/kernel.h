@@ -18,6 +18,8 @@
 
 namespace spliceway::simulator {
 
+inline constexpr std::size_t kPage = 4096;
+
 /// A time that does not come.
 inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
@@ -99,6 +101,8 @@ enum class Backend : std::uint8_t { kAccepts, kRefuses, kUnreachable, kSilent };
 /// The kernel, as far as the core can tell the difference: descriptors, TCP and Unix sockets with
 /// finite buffers, pipes limited by slots, edge-triggered epoll, a clock. One thread. Nothing
 /// happens in it by itself: `Pass` moves what is under way on a connection, `Tell` answers a SYN.
+/// kernel.cc has the descriptors, network.cc the connections, transfers.cc the calls that move
+/// bytes.
 class Kernel {
  public:
   explicit Kernel(Choices& choices) : choices_(choices) {}
@@ -164,6 +168,8 @@ class Kernel {
   /// Answers a SYN; returns the backend's end if it accepts.
   Socket* Tell(Socket& socket);
   [[nodiscard]] bool is_ready(int epoll) const { return !files_[At_(epoll)].ready.empty(); }
+  /// The other socket of the core that is watched for the same handler; null for none.
+  [[nodiscard]] const Socket* PartnerOf(const Socket& socket) const;
   /// When a loop that found nothing wants to be woken.
   [[nodiscard]] std::uint64_t sleeps_until_us(int epoll) const {
     return files_[At_(epoll)].sleeps_until_us;

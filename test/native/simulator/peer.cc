@@ -58,7 +58,10 @@ Habits Habits::Choose(Choices& choices, std::size_t most_bytes, bool may_stay) {
                                         End::kFin, End::kClose, End::kReset, End::kStay};
   habits.end = kEnds[choices.Below(may_stay ? 8 : 7)];
   // What is behind an urgent mark must arrive although a reset follows.
-  if (habits.urgent_at != SIZE_MAX && choices.OneIn(3)) habits.end = End::kReset;
+  if (habits.urgent_at != SIZE_MAX && choices.OneIn(2)) {
+    habits.end = End::kReset;
+    habits.rest_ms = 0;
+  }
   if (may_stay && choices.OneIn(16)) habits.never_reads = true;
   return habits;
 }

@@ -95,7 +95,7 @@ std::uint64_t NowUs() { return Now().NowUs(); }
 std::uint64_t NowMs() { return NowUs() / 1000; }
 
 std::size_t DescriptorLimit() { return Now().conditions.descriptors; }
-std::size_t PageSize() { return 4096; }
+std::size_t PageSize() { return simulator::kPage; }
 std::size_t PipePagesSoftLimit() { return 16'384; }
 bool IsExemptFromPipeLimits() { return false; }
 std::uint64_t RandomSeed() { return 0; }

@@ -48,7 +48,7 @@ void World::SetUp() {
   conditions.segment = kSegments[choices_.Below(4)];
   conditions.pipe_slots = choices_.OneIn(2) ? 256 : 16;
   conditions.signals = choices_.OneIn(4);
-  conditions.races = choices_.OneIn(3);
+  conditions.races = choices_.OneIn(2);
   conditions.hesitates = choices_.OneIn(6);
   conditions.refuses_splice = choices_.OneIn(12);
   if (choices_.OneIn(6)) conditions.shortages = 1 + static_cast<int>(choices_.Below(20));
@@ -380,14 +380,8 @@ Pair* World::PairOfSlot(std::uint32_t slot) {
 
 /// The client whose session has this socket to its backend; null when the session has closed it.
 Pair* World::PairOf(const Socket& backend_socket) {
-  if (backend_socket.fd < 0) return nullptr;
-  for (std::size_t slot = 0; slot < scene_.crew->slab.high_water(); ++slot) {
-    const Session& session = scene_.crew->slab.At(static_cast<std::uint32_t>(slot));
-    if (!session.alive() || !session.Owns(backend_socket.fd)) continue;
-    return &scene_.pairs[static_cast<std::size_t>(session.client_address().port() -
-                                                  kFirstClientPort)];
-  }
-  return nullptr;
+  const Socket* client = kernel_.PartnerOf(backend_socket);
+  return client == nullptr ? nullptr : &scene_.pairs[client->port - std::size_t{kFirstClientPort}];
 }
 
 // ── Time ──
