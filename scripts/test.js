@@ -15,7 +15,7 @@ import { knownFaults, simulation } from './checks/simulation.js';
 import { types } from './checks/types.js';
 import { endToEnd, unit } from './checks/vitest.js';
 import { openFileLimit } from './lib/limits.js';
-import { sum } from './lib/tally.js';
+import { sum, tally } from './lib/tally.js';
 import { setUpOrExit } from './setup.js';
 
 /** @import { Step, StepResult } from './checks/step.js' */
@@ -83,6 +83,22 @@ function printSummary(finished) {
   }
 }
 
+/**
+ * What a step throws is its failure: the others still run, and the summary comes.
+ *
+ * @param {Step} step
+ * @returns {Promise<StepResult>}
+ */
+async function resultOf(step) {
+  try {
+    return await step.run(context);
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    print(message);
+    return { tally: tally(0, 1), failures: [message] };
+  }
+}
+
 const options = readArguments();
 if (options.list) {
   for (const step of steps) print(`${step.name.padEnd(12)}${step.title}`);
@@ -108,7 +124,7 @@ const finished = [];
 for (const step of chosen) {
   print(`\n== ${step.title}`);
   const start = performance.now();
-  const result = await step.run(context);
+  const result = await resultOf(step);
   const seconds = (performance.now() - start) / 1000;
   finished.push({ ...result, step, seconds });
   if (result.note) print(result.note);

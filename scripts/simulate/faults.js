@@ -144,7 +144,7 @@ export const faults = [
     edits: [
       edit(
         'relay/session.cc',
-        'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0;',
+        'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;',
         'const bool bytes_lost = false;',
       ),
     ],
@@ -179,6 +179,209 @@ export const faults = [
         'listen/acceptor.cc',
         'void Acceptor::OnTimer() { TryToResume(); }',
         'void Acceptor::OnTimer() {}',
+      ),
+    ],
+  },
+  {
+    name: 'clean end that resets',
+    why: 'The close after both ends takes back the last bytes, which the kernel has not sent yet.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'Close(CloseReason::kFinished, 0, false);',
+        'Close(CloseReason::kFinished, 0, true);',
+      ),
+    ],
+  },
+  {
+    name: 'reset reported as finished',
+    why: 'The log says that all went well with a session whose client had crashed.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        '  if (delivered || now >= since_ms_ + limit) {\n    return Close(CloseReason::kReset,',
+        '  if (delivered || now >= since_ms_ + limit) {\n    return Close(CloseReason::kFinished,',
+      ),
+    ],
+  },
+  {
+    name: 'idle time-out that never comes',
+    why: 'Clients that vanished hold their sessions for ever.',
+    edits: [edit('relay/session.cc', 'apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);\n', '')],
+  },
+  {
+    name: 'handshake time-out that never comes',
+    why: 'Whoever connects and says nothing holds a slot for as long as it likes.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (timeouts_.handshake_ms != 0 && silent()) {',
+        'if (timeouts_.handshake_ms != 0 && client_.failed) {',
+      ),
+    ],
+  },
+  {
+    name: 'handshake time-out after the handshake',
+    why: 'A session that has long been in use is cut off at its first pause.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (timeouts_.handshake_ms != 0 && silent()) {',
+        'if (timeouts_.handshake_ms != 0) {',
+      ),
+    ],
+  },
+  {
+    name: 'half-close time-out that never comes',
+    why: 'A side that keeps silent after the other has ended holds the session for ever.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'half-close time-out of open sessions',
+    why: 'The short time-out cuts off sessions that neither side has ended.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (half_closed()) apply(timeouts_.half_close_ms,',
+        'apply(timeouts_.half_close_ms,',
+      ),
+    ],
+  },
+  {
+    name: 'time-out that always resets',
+    why: 'A reset takes back bytes that the kernel had been given and would have delivered.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;',
+        'const bool bytes_lost = true;',
+      ),
+    ],
+  },
+  {
+    name: 'connect time-out that never comes',
+    why: 'A backend that does not answer keeps its clients, though another one would.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (deadline != kNever) context_->loop.Arm(*this, deadline);\n}',
+        '}',
+      ),
+    ],
+  },
+  {
+    name: 'survivor of a reset without a bound',
+    why: 'A peer that does not read holds the session, and the bytes, of one that is gone.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        '  if (limit == kNever && (client_.failed || backend_.failed)) limit = kDeliveryLimitMs;\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'every client refused',
+    why: 'A limit of sessions is taken for none at all.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'if (!crew_.clients.Enter(slot, address, options.clients)) {',
+        'if (options.clients.remote > 0) {',
+      ),
+    ],
+  },
+  {
+    name: "client's limit that counts nobody",
+    why: 'One client takes all the slots.',
+    edits: [edit('listen/client_table.cc', 'if (entry.sessions >= most) return false;\n', '')],
+  },
+  {
+    name: "client's count kept",
+    why: 'A client that has come and gone as often as its limit is refused for ever.',
+    edits: [edit('engine/worker.cc', 'crew_.clients.Leave(session.slot());\n', '')],
+  },
+  {
+    name: "backend's limit that counts nobody",
+    why: 'A backend gets more sessions than it said that it can take.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'if (place == Places::Answer::kNone) return session.PassOver(backend);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'nobody told of free slots',
+    why: 'Clients wait in front of slots that have been free for long.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'next backend not tried',
+    why: 'A client fails with the first backend that is down, beside others that are up.',
+    edits: [edit('engine/worker.cc', 'if (!PickNext(session)) return false;', 'return false;')],
+  },
+  {
+    name: 'poll for ever',
+    why: 'A stream that needed to be looked at once is looked at every millisecond from then on.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        '  starved_ = looks_again_ = false;\n  ArmRelayTimer();',
+        '  starved_ = false;\n  ArmRelayTimer();',
+      ),
+    ],
+  },
+  {
+    name: 'directions swapped in the counters',
+    why: 'What clients sent is shown as what they got.',
+    edits: [
+      edit('relay/session.cc', 'Account(up.bytes, down.bytes);', 'Account(down.bytes, up.bytes);'),
+    ],
+  },
+  {
+    name: 'failure not counted',
+    why: 'A backend that is down looks healthy to whoever watches the counters.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'drain reported too early',
+    why: 'The program exits, and takes with it the sessions that it was to wait for.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'if (open_listeners.load() > 0 || slab.in_use() > 0) return;',
+        'if (open_listeners.load() > 0) return;',
+      ),
+    ],
+  },
+  {
+    name: 'reset behind an urgent mark believed',
+    why: 'A splice at the mark reports the reset, while bytes behind the mark are still to be read.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        '      source.Fail(moved.error);\n      [[fallthrough]];',
+        '      NoteEndOfSource(source, moved.error);\n      break;',
       ),
     ],
   },

@@ -22,7 +22,8 @@ const blockSize = 2000;
  */
 
 /**
- * One block of seeds. Rejects when the simulator itself ends badly: a sanitizer's report, a crash.
+ * One block of seeds. The simulator names the seed also where the core crashes or never returns; this
+ * rejects when it cannot be run at all.
  *
  * @param {string} program
  * @param {number} first

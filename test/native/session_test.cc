@@ -325,6 +325,17 @@ TEST(
   CHECK(got.size() < text.size());
 }
 
+TEST("idle time-out: what could not be read for want of memory is a loss, too") {
+  Harness harness({.timeouts = {.idle_ms = 100}});
+  Joined joined(harness);
+  const HookScope hooks({.splice = [](int, int to, unsigned) { return IsPipe(to) ? ENOMEM : 0; }});
+  WriteSome(joined.client.get(), "unread");
+  harness.RunUntil([&] { return harness.closed == 1; }, "the time-out");
+  CHECK(harness.reason == CloseReason::kIdleTimeout);
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, joined.backend, got), -ECONNRESET);
+}
+
 TEST("handshake time-out: ends a session in which neither side says anything") {
   Harness harness(WithTimeouts({.idle_ms = 60'000, .handshake_ms = 100}));
   Joined joined(harness);

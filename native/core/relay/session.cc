@@ -433,8 +433,9 @@ void Session::GiveUpRelaying() {
   if (client_.failed) return Close(CloseReason::kReset, client_.error, true);
   if (backend_.failed) return Close(CloseReason::kReset, backend_.error, true);
   // A close that looks clean must not hide that bytes did not arrive. Those that the kernel has
-  // been given do arrive after a plain close, and a reset would take them back.
-  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0;
+  // been given do arrive after a plain close, and a reset would take them back. For want of memory
+  // some may not have been read.
+  const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;
   Close(patience().reason, ETIMEDOUT, bytes_lost);
 }
 

@@ -147,10 +147,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
   /// Nothing is under way: no attempt was made, or the last one failed.
   [[nodiscard]] bool waits_for_backend() const { return state_ == State::kIdle; }
-  /// One of its sockets.
-  [[nodiscard]] bool Owns(int fd) const {
-    return client_.socket.get() == fd || backend_.socket.get() == fd;
-  }
   [[nodiscard]] bool alive() const { return state_ != State::kClosed; }
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
   [[nodiscard]] std::uint16_t listener() const { return listener_; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -8,25 +9,36 @@
 
 namespace spliceway::simulator {
 
-/// Everything random of a schedule, drawn from one seed and recorded: what was recorded replays the
-/// schedule without the seed, and a shorter or smaller record is a simpler schedule. For that, 0 is
-/// always the plainest of choices.
+/// The choices of a schedule, as they are made: in shared memory they outlive a crash.
+struct Trail {
+  std::size_t count;
+  std::array<std::uint32_t, std::size_t{1} << 22>
+      choices;  ///< The first of them, if there are more.
+};
+
+/// Everything random of a schedule, drawn from one seed. Its trail replays the schedule without the
+/// seed, and a shorter or smaller record is a simpler schedule. For that, 0 is always the plainest
+/// of choices.
 class Choices {
  public:
   explicit Choices(std::uint64_t seed) : state_(seed), from_seed_(true) {}
   /// Replays, and chooses 0 where the record ends.
   explicit Choices(std::vector<std::uint32_t> record) : record_(std::move(record)) {}
 
+  /// Notes every choice in `trail`, which must live as long.
+  void LeaveTrail(Trail& trail) { trail_ = &trail; }
+
   /// A number below `count`, which must not be 0.
   std::uint32_t Below(std::uint32_t count) {
     std::uint32_t choice = 0;
     if (from_seed_) {
       choice = static_cast<std::uint32_t>(Next() % count);
-      record_.push_back(choice);
     } else if (used_ < record_.size()) {
-      choice = record_[used_] % count;
+      choice = record_[used_++] % count;
     }
-    ++used_;
+    if (trail_ != nullptr && trail_->count < trail_->choices.size()) {
+      trail_->choices[trail_->count++] = choice;
+    }
     return choice;
   }
   /// True once in `count` times, of which there must be two at least.
@@ -39,11 +51,6 @@ class Choices {
     return number < most ? number : most;
   }
 
-  /// What was chosen, or given, so far.
-  [[nodiscard]] const std::vector<std::uint32_t>& record() const { return record_; }
-  /// Choices made so far.
-  [[nodiscard]] std::size_t used() const { return used_; }
-
  private:
   /// SplitMix64, G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators",
   /// OOPSLA 2014.
@@ -55,6 +62,7 @@ class Choices {
     return mixed ^ mixed >> 31;
   }
 
+  Trail* trail_ = nullptr;
   std::vector<std::uint32_t> record_;
   std::size_t used_ = 0;
   std::uint64_t state_ = 0;

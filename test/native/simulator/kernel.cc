@@ -8,21 +8,13 @@
 #include <limits>
 #include <utility>
 
+#include "loop/event_loop.h"
+
 namespace spliceway::simulator {
 
 using sys::Opened;
 using sys::Result;
 using sys::Status;
-
-namespace {
-
-constexpr std::size_t kPage = 4096;
-
-Result Failed(int error) { return {.status = Status::kFailed, .error = error}; }
-constexpr Result kAgain = {.status = Status::kAgain};
-constexpr Result kEnd = {.status = Status::kEnd};
-
-}  // namespace
 
 Kernel*& Kernel::Current() {
   thread_local Kernel* current = nullptr;
@@ -166,7 +158,8 @@ void Kernel::Wake(const Socket& socket, std::uint32_t events) {
 Status Kernel::Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
   Get(epoll, File::Kind::kEpoll);
   File& file = files_[At_(fd)];
-  if (file.kind == File::Kind::kSocket && Shortage()) return Status::kExhausted;
+  if (file.kind == File::Kind::kSocket) file.socket->was_watched = true;
+  if (file.kind != File::Kind::kWakeUp && Shortage()) return Status::kExhausted;
   if (file.registration) Fail("a descriptor was registered twice");
   file.registration = Registration{.epoll = epoll, .events = events, .data = data};
   const std::uint32_t now = Poll(file);
@@ -178,6 +171,19 @@ void Kernel::Unwatch(int epoll, int fd) {
   ++calls_;
   files_[At_(fd)].registration.reset();
   std::erase(files_[At_(epoll)].ready, fd);
+}
+
+const Socket* Kernel::PartnerOf(const Socket& socket) const {
+  if (socket.fd < 0 || !files_[At_(socket.fd)].registration) return nullptr;
+  const std::uint64_t data = files_[At_(socket.fd)].registration->data;
+  for (const File& file : files_) {
+    if (file.kind != File::Kind::kSocket || file.socket == &socket || !file.registration) continue;
+    // What the loop wants to be told differs in the token alone.
+    if (((file.registration->data ^ data) & ~std::uint64_t{EventLoop::kMaxToken}) == 0) {
+      return file.socket;
+    }
+  }
+  return nullptr;
 }
 
 std::size_t Kernel::Wait(int epoll, std::span<epoll_event> into, int timeout_ms) {
@@ -220,135 +226,7 @@ void Kernel::RaiseWakeUp(int fd) {
 
 std::uint64_t Kernel::NowUs() { return ++now_us_; }
 
-// ── Opening ──
-
-Socket& Kernel::NewSocket(std::uint16_t port, bool is_tcp) {
-  sockets_.push_back(std::make_unique<Socket>());
-  Socket& socket = *sockets_.back();
-  socket.port = port;
-  socket.is_tcp = is_tcp;
-  for (std::size_t* limit : {&socket.in_limit, &socket.out_limit}) {
-    *limit = choices_.OneIn(3)
-                 ? conditions.largest_buffer
-                 : std::max(choices_.UpTo(conditions.largest_buffer), conditions.smallest_buffer);
-  }
-  socket.refuses_splice = conditions.refuses_splice && choices_.OneIn(2);
-  socket.moved_us = now_us_;
-  return socket;
-}
-
-std::pair<Socket*, Socket*> Kernel::NewPair(std::uint16_t port, bool is_tcp) {
-  Socket& near = NewSocket(port, is_tcp);
-  Socket& far = NewSocket(port, is_tcp);
-  near.peer = &far;
-  far.peer = &near;
-  near.phase = far.phase = Socket::Phase::kOpen;
-  near.is_core = true;
-  return {&near, &far};
-}
-
-Opened Kernel::OpenSocket(bool is_tcp) {
-  ++calls_;
-  if (open_ >= conditions.descriptors || Shortage()) {
-    return {.fd = UniqueFd(), .status = Status::kExhausted, .error = EMFILE};
-  }
-  const int fd = NewFile(File::Kind::kSocket);
-  Socket& socket = NewSocket(0, is_tcp);
-  socket.is_core = true;
-  socket.fd = fd;
-  files_[At_(fd)].socket = &socket;
-  return {.fd = UniqueFd(fd)};
-}
-
-Result Kernel::Connect(int fd, std::uint16_t port) {
-  Socket& socket = At(fd);
-  socket.port = port;
-  Trace("connect %d to port %u", fd, port);
-  if (backends[port] == Backend::kUnreachable) return Failed(ENETUNREACH);
-  if (!socket.is_tcp) {
-    if (backends[port] != Backend::kAccepts) return Failed(ECONNREFUSED);
-    // The queue of a Unix socket's listener is full.
-    if (Shortage()) return {.status = Status::kExhausted, .error = EAGAIN};
-    Socket& far = NewSocket(port, false);
-    far.peer = &socket;
-    socket.peer = &far;
-    socket.phase = far.phase = Socket::Phase::kOpen;
-    socket.connects_at_once = true;
-    return {};
-  }
-  socket.phase = Socket::Phase::kConnecting;
-  return kAgain;
-}
-
-Socket* Kernel::Tell(Socket& socket) {
-  if (backends[socket.port] != Backend::kAccepts) {
-    Trace("port %u refuses", socket.port);
-    socket.error = ECONNREFUSED;
-    socket.phase = Socket::Phase::kDead;
-    Wake(socket, EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT);
-    return nullptr;
-  }
-  Trace("port %u accepts", socket.port);
-  if (socket.connects_at_once) {
-    socket.accepted = true;
-    return socket.peer;
-  }
-  Socket& far = NewSocket(socket.port, socket.is_tcp);
-  far.peer = &socket;
-  socket.peer = &far;
-  far.phase = socket.phase = Socket::Phase::kOpen;
-  socket.moved_us = now_us_;
-  Wake(socket, EPOLLOUT);
-  return &far;
-}
-
-int Kernel::Listen(std::uint16_t port, bool is_tcp) {
-  const int fd = NewFile(File::Kind::kListener);
-  files_[At_(fd)].port = port;
-  files_[At_(fd)].is_tcp = is_tcp;
-  return fd;
-}
-
-Socket* Kernel::ConnectTo(std::uint16_t port, std::uint16_t client_port) {
-  for (std::size_t fd = 0; fd < files_.size(); ++fd) {
-    if (files_[fd].kind != File::Kind::kListener || files_[fd].port != port) continue;
-    const auto [near, far] = NewPair(client_port, files_[fd].is_tcp);
-    files_[fd].waiting.push_back(near);
-    Wake(static_cast<int>(fd), EPOLLIN);
-    return far;
-  }
-  return nullptr;
-}
-
-std::size_t Kernel::clients_waiting() const {
-  std::size_t count = 0;
-  for (const File& file : files_) count += file.waiting.size();
-  return count;
-}
-
-Opened Kernel::Accept(int fd, std::uint16_t& port) {
-  File& listener = Get(fd, File::Kind::kListener);
-  if (listener.waiting.empty()) {
-    return {.fd = UniqueFd(), .status = Status::kAgain, .error = EAGAIN};
-  }
-  if (open_ >= conditions.descriptors || Shortage()) {
-    return {.fd = UniqueFd(), .status = Status::kExhausted, .error = EMFILE};
-  }
-  Socket* socket = listener.waiting.front();
-  listener.waiting.erase(listener.waiting.begin());
-  socket->fd = NewFile(File::Kind::kSocket);  // May move `listener`.
-  files_[At_(socket->fd)].socket = socket;
-  port = socket->port;
-  Trace("accept %d, the client of port %u", socket->fd, port);
-  return {.fd = UniqueFd(socket->fd)};
-}
-
-std::pair<int, Socket*> Kernel::OpenPair(std::uint16_t port, bool is_tcp) {
-  const auto [near, far] = NewPair(port, is_tcp);
-  near->fd = NewFile(File::Kind::kSocket);
-  files_[At_(near->fd)].socket = near;
-  return {near->fd, far};
-}
+// ── Pipes, and what wakes loops ──
 
 sys::OpenedPipe Kernel::OpenPipe() {
   ++calls_;
@@ -369,6 +247,7 @@ sys::OpenedPipe Kernel::OpenPipe() {
 
 std::size_t Kernel::ResizePipe(int fd, std::size_t bytes) {
   PipeBuffer& pipe = *Get(fd, File::Kind::kWriteEnd).pipe;
+  if (Shortage()) return pipe.slots * kPage;
   // Less than was asked for, where the schedule has it so: as past the budget of the user.
   pipe.slots = std::min(bytes / kPage, std::max<std::size_t>(conditions.pipe_slots, 16));
   return pipe.slots * kPage;
@@ -378,332 +257,5 @@ std::size_t Kernel::PipeSize(int fd) { return Get(fd, File::Kind::kWriteEnd).pip
 
 Opened Kernel::OpenEpoll() { return {.fd = UniqueFd(NewFile(File::Kind::kEpoll))}; }
 Opened Kernel::OpenWakeUp() { return {.fd = UniqueFd(NewFile(File::Kind::kWakeUp))}; }
-
-// ── Reading ──
-
-void Kernel::AfterRead(Socket& socket, std::size_t count) {
-  socket.read += count;
-  if (socket.is_core) bytes_moved_ += count;
-  // A Unix socket's buffer is the peer's: reading makes room for it at once.
-  if (!socket.is_tcp && socket.peer->out_of_space && HasRoom(*socket.peer)) Flush(*socket.peer);
-}
-
-Result Kernel::Receive(int fd, std::span<std::byte> into) {
-  Socket& socket = At(fd);
-  if (socket.in.bytes() > 0 && Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
-  std::size_t count = 0;
-  while (!socket.in.empty() && count < into.size()) {
-    if (socket.in.front().urgent) {
-      // tcp_recvmsg stops before the mark, and steps over it when it stands there.
-      if (count > 0) break;
-      socket.in.Take();
-      continue;
-    }
-    const Fragment taken = socket.in.Take(into.size() - count);
-    std::memcpy(into.data() + count, taken.data(), taken.size());
-    count += taken.size();
-    // Between two messages with descriptors.
-    if (!socket.is_tcp && choices_.OneIn(8)) break;
-  }
-  Trace("recv %d, %zu: %zu", fd, into.size(), count);
-  if (count > 0) {
-    AfterRead(socket, count);
-    return {.bytes = count};
-  }
-  if (socket.error != 0) {
-    socket.fin_read = true;
-    return Failed(std::exchange(socket.error, 0));
-  }
-  if (socket.fin_in || socket.phase == Socket::Phase::kDead) {
-    socket.fin_read = true;
-    return kEnd;
-  }
-  return kAgain;
-}
-
-Result Kernel::SpliceIn(Socket& socket, PipeBuffer& pipe, std::size_t length) {
-  std::size_t count = 0;
-  if (pipe.held.fragments() >= pipe.slots) return kAgain;
-  while (!socket.in.empty() && count < length && pipe.held.fragments() < pipe.slots) {
-    if (socket.in.front().urgent) break;  // For ever.
-    Fragment taken = socket.in.Take(std::min(length - count, kPage));
-    count += taken.size();
-    pipe.held.Push(std::move(taken));
-    if (conditions.signals && choices_.OneIn(8)) break;
-  }
-  if (count > 0) {
-    AfterRead(socket, count);
-    return {.bytes = count};
-  }
-  if (socket.error != 0) {
-    socket.fin_read = true;
-    return Failed(std::exchange(socket.error, 0));
-  }
-  if (socket.fin_in || socket.phase == Socket::Phase::kDead) {
-    if (socket.in.empty()) socket.fin_read = true;
-    return kEnd;
-  }
-  return kAgain;
-}
-
-Result Kernel::ReadPipe(int fd, std::span<std::byte> into) {
-  ByteQueue& held = Get(fd, File::Kind::kReadEnd).pipe->held;
-  std::size_t count = 0;
-  while (!held.empty() && count < into.size()) {
-    const Fragment taken = held.Take(into.size() - count);
-    std::memcpy(into.data() + count, taken.data(), taken.size());
-    count += taken.size();
-  }
-  if (count == 0) return kAgain;
-  return {.bytes = count};
-}
-
-std::size_t Kernel::Read(Socket& socket, std::size_t most, std::string& into) {
-  std::size_t count = 0;
-  while (!socket.in.empty() && count < most) {
-    const Fragment taken = socket.in.Take(most - count);
-    if (taken.urgent) continue;
-    into.append(taken.data(), taken.size());
-    count += taken.size();
-  }
-  AfterRead(socket, count);
-  return count;
-}
-
-// ── Writing ──
-
-/// What a write meets instead of room: errno's number, told once; 0 for nothing.
-int Kernel::WriteError(Socket& socket) {
-  if (socket.error != 0) return std::exchange(socket.error, 0);
-  if (socket.fin_out || socket.phase == Socket::Phase::kDead) return EPIPE;
-  if (!socket.is_tcp && socket.peer->closed) return EPIPE;
-  return 0;
-}
-
-Result Kernel::Send(int fd, std::span<const std::byte> from) {
-  Socket& socket = At(fd);
-  const int error = WriteError(socket);
-  if (error != 0) {
-    Trace("send %d, %zu: errno %d", fd, from.size(), error);
-    return Failed(error);
-  }
-  if (Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
-  const std::size_t count = Write(socket, reinterpret_cast<const char*>(from.data()), from.size());
-  Trace("send %d, %zu: %zu", fd, from.size(), count);
-  if (count == 0) return kAgain;
-  return {.bytes = count};
-}
-
-std::size_t Kernel::Write(Socket& socket, const char* bytes, std::size_t count) {
-  const std::size_t some = std::min(count, Room(socket));
-  if (some < count) socket.out_of_space = true;
-  if (some == 0) return 0;
-  auto block = std::make_shared<const std::string>(bytes, some);
-  for (std::size_t begin = 0; begin < some; begin += conditions.segment) {
-    socket.out.Push(
-        {.block = block, .begin = begin, .end = std::min(begin + conditions.segment, some)});
-  }
-  socket.written += some;
-  socket.moved_us = now_us_;
-  if (!socket.is_tcp) Flush(socket);
-  return some;
-}
-
-void Kernel::WriteUrgent(Socket& socket) {
-  static const auto block = std::make_shared<const std::string>("!");
-  socket.out.Push({.block = block, .begin = 0, .end = 1, .urgent = true});
-}
-
-Result Kernel::SpliceOut(PipeBuffer& pipe, Socket& socket, std::size_t length) {
-  const int error = WriteError(socket);
-  if (error != 0) return Failed(error);
-  std::size_t count = 0;
-  while (!pipe.held.empty() && count < length) {
-    const std::size_t room = Room(socket);
-    if (room == 0) {
-      socket.out_of_space = true;
-      break;
-    }
-    Fragment taken = pipe.held.Take(std::min(length - count, room));
-    count += taken.size();
-    socket.written += taken.size();
-    socket.out.Push(std::move(taken));
-    if (!socket.is_tcp) Flush(socket);
-    if (conditions.signals && choices_.OneIn(8)) break;
-  }
-  if (count == 0) return kAgain;
-  socket.moved_us = now_us_;
-  return {.bytes = count};
-}
-
-Result Kernel::Splice(int from, int to, std::size_t length) {
-  const bool into_pipe = files_[At_(from)].kind == File::Kind::kSocket;
-  Socket& socket = At(into_pipe ? from : to);
-  PipeBuffer& pipe =
-      into_pipe ? *Get(to, File::Kind::kWriteEnd).pipe : *Get(from, File::Kind::kReadEnd).pipe;
-  --calls_;
-  if (socket.refuses_splice) return {.status = Status::kUnsupported, .error = EINVAL};
-  if (Shortage()) return {.status = Status::kExhausted, .error = ENOMEM};
-  const Result result =
-      into_pipe ? SpliceIn(socket, pipe, length) : SpliceOut(pipe, socket, length);
-  Trace("splice %d to %d, %zu: %zu%s", from, to, length, result.bytes,
-        result.status == Status::kAgain    ? " EAGAIN"
-        : result.status == Status::kEnd    ? " end"
-        : result.status == Status::kFailed ? " failed"
-                                           : "");
-  return result;
-}
-
-// ── Ends ──
-
-void Kernel::ShutdownWrite(Socket& socket) {
-  Trace("shutdown %d", socket.fd);
-  socket.fin_out = true;
-  if (!socket.is_tcp) Flush(socket);
-}
-
-int Kernel::TakeError(Socket& socket) { return std::exchange(socket.error, 0); }
-
-void Kernel::SetLowWater(Socket& socket, std::size_t bytes) {
-  socket.low_water = bytes;
-  if (IsReadable(socket)) Wake(socket, EPOLLIN);
-}
-
-void Kernel::Reset(Socket& socket) {
-  if (!socket.is_tcp) return CloseSocket(socket);  // Which knows no reset.
-  socket.closed_us = now_us_;
-  socket.out.Clear();
-  socket.in.Clear();
-  socket.closed = true;
-  socket.fin_out = true;
-  if (socket.phase == Socket::Phase::kOpen) socket.reset_out = true;
-}
-
-void Kernel::CloseSocket(Socket& socket) {
-  if (socket.closed) return;
-  if (socket.is_tcp && socket.phase == Socket::Phase::kOpen &&
-      (socket.reset_on_close || !socket.in.empty())) {
-    // RFC 2525 section 2.17: an end that leaves bytes unread is a reset.
-    if (socket.is_core && !socket.reset_on_close) {
-      Trace("close of a socket with %zu bytes that nobody read", socket.in.bytes());
-    }
-    return Reset(socket);
-  }
-  socket.closed = true;
-  socket.closed_us = now_us_;
-  socket.fin_out = true;
-  if (!socket.is_tcp && socket.peer != nullptr) {
-    // unix_release_sock
-    if (!socket.in.empty()) {
-      socket.peer->error = ECONNRESET;
-      socket.peer->lost_by_reset = !socket.peer->fin_in;
-    }
-    socket.in.Clear();
-    Flush(socket);
-    socket.peer->phase = Socket::Phase::kDead;
-    Wake(*socket.peer, EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP);
-  }
-}
-
-// ── The network ──
-
-bool Kernel::CanPass(const Socket& from) const {
-  if (from.peer == nullptr || !from.is_tcp) return false;
-  if (from.reset_out) return true;
-  if (!from.out.empty()) {
-    return from.peer->closed || from.peer->phase == Socket::Phase::kDead ||
-           from.out.front().urgent || from.peer->in.bytes() < from.peer->in_limit;
-  }
-  return from.fin_out && !from.fin_passed && from.phase == Socket::Phase::kOpen;
-}
-
-void Kernel::TakeReset(Socket& socket) {
-  if (socket.phase == Socket::Phase::kDead) return;
-  if (!socket.closed) {
-    // tcp_reset
-    socket.error = socket.fin_in ? EPIPE : ECONNRESET;
-    socket.lost_by_reset = !socket.fin_in;
-  }
-  socket.phase = Socket::Phase::kDead;
-  socket.out.Clear();
-  socket.reset_out = false;
-  Wake(socket, EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP);
-}
-
-void Kernel::Pass(Socket& from) {
-  Socket& to = *from.peer;
-  if (from.reset_out) {
-    Trace("a reset arrives at %s%d, port %u", to.is_core ? "" : "a peer ", to.fd, to.port);
-    from.reset_out = false;
-    from.phase = Socket::Phase::kDead;
-    return TakeReset(to);
-  }
-  if (!from.out.empty()) {
-    if (to.phase == Socket::Phase::kDead) {
-      from.out.Clear();
-      return;
-    }
-    if (to.closed) {
-      // Nobody is left to read it.
-      Trace("bytes for a closed socket are answered with a reset, port %u", from.port);
-      from.out.Clear();
-      to.out.Clear();
-      to.phase = Socket::Phase::kDead;
-      return TakeReset(from);
-    }
-    // All of it, or what the network brings first.
-    std::size_t most = choices_.OneIn(3) ? 1 + choices_.UpTo(from.out.bytes()) : SIZE_MAX;
-    std::size_t count = 0;
-    while (!from.out.empty() && count < most) {
-      if (from.out.front().urgent) {
-        to.in.Push(from.out.Take());
-        Wake(to, EPOLLIN | EPOLLPRI);
-        continue;
-      }
-      if (to.in.bytes() >= to.in_limit) break;
-      Fragment taken = from.out.Take(std::min(most - count, to.in_limit - to.in.bytes()));
-      count += taken.size();
-      to.in.Push(std::move(taken));
-    }
-    to.arrived += count;
-    now_us_ += count / conditions.bytes_per_us;
-    Trace("%zu bytes arrive at %s%d, port %u", count, to.is_core ? "" : "a peer ", to.fd, to.port);
-    if (count > 0 && IsReadable(to)) Wake(to, EPOLLIN);
-    if (from.out_of_space && HasRoom(from)) {
-      from.out_of_space = false;
-      Wake(from, EPOLLOUT);
-    }
-    return;
-  }
-  Trace("a FIN arrives at %s%d, port %u", to.is_core ? "" : "a peer ", to.fd, to.port);
-  from.fin_passed = true;
-  if (to.phase == Socket::Phase::kDead || to.closed) return;
-  to.fin_in = true;
-  to.fin_in_us = now_us_;
-  Wake(to, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
-}
-
-/// Unix sockets have no network: what is written is at the other end.
-void Kernel::Flush(Socket& socket) {
-  Socket& to = *socket.peer;
-  bool any = false;
-  while (!socket.out.empty()) {
-    Fragment taken = socket.out.Take();
-    to.arrived += taken.size();
-    any = true;
-    to.in.Push(std::move(taken));
-  }
-  if (any) Wake(to, EPOLLIN);
-  if (socket.fin_out && !socket.fin_passed) {
-    socket.fin_passed = true;
-    to.fin_in = true;
-    to.fin_in_us = now_us_;
-    Wake(to, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
-  }
-  if (socket.out_of_space && HasRoom(socket)) {
-    socket.out_of_space = false;
-    Wake(socket, EPOLLOUT);
-  }
-}
 
 }  // namespace spliceway::simulator

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,16 @@
 #include "sys/sys.h"
 
 namespace spliceway::simulator {
+
+inline constexpr std::size_t kPage = 4096;
+
+/// A time that does not come.
+inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+/// Where the clients are, by their ports: there are two of them.
+inline const char* HostOf(std::uint16_t client_port) {
+  return client_port % 2 == 0 ? "192.0.2.1" : "192.0.2.3";
+}
 
 /// One end of a connection, as the kernel keeps it.
 struct Socket {
@@ -46,7 +57,6 @@ struct Socket {
   bool fin_out = false;     ///< The owner ended its stream.
   bool fin_passed = false;  ///< The peer's kernel knows.
   bool fin_in = false;
-  bool fin_read = false;  ///< The owner was told.
   bool reset_out = false;
   bool lost_by_reset = false;  ///< A reset came before the peer's FIN.
   bool closed = false;         ///< By its owner.
@@ -55,9 +65,19 @@ struct Socket {
   bool refuses_splice = false;
   bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
   bool accepted = false;
-  std::uint64_t moved_us = 0;   ///< When its owner last wrote a byte, or connected.
-  std::uint64_t fin_in_us = 0;  ///< When the end of its peer's stream arrived.
-  std::uint64_t closed_us = 0;  ///< When its owner closed it.
+  bool was_accepted = false;  ///< By a listener of the core.
+  bool was_watched = false;   ///< By the core, or it tried to.
+  /// Of the same client, or at the same backend, when it was accepted or set out.
+  std::size_t others = 0;
+  std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
+  std::uint64_t fin_in_us = kNever;      ///< When the end of its peer's stream arrived.
+  std::uint64_t closed_us = 0;           ///< When its owner closed it.
+  std::uint64_t connect_us = 0;          ///< When its owner sent a SYN.
+  std::uint64_t fin_read_us = kNever;    ///< When its owner was told of the end.
+  std::uint64_t reset_came_us = kNever;  ///< When a reset came before its owner closed it.
+
+  [[nodiscard]] bool fin_read() const { return fin_read_us != kNever; }
+  [[nodiscard]] bool reset_came() const { return reset_came_us != kNever; }
 };
 
 /// What a schedule lets the kernel do.
@@ -69,6 +89,8 @@ struct Conditions {
   std::size_t smallest_buffer = 1;  ///< Bytes that a socket holds, each way.
   std::size_t largest_buffer = 400'000;
   bool signals = false;         ///< Splices come back short.
+  bool races = false;           ///< Packets arrive between two calls of one turn.
+  bool hesitates = false;       ///< Calls do less than they could, and an event follows.
   bool refuses_splice = false;  ///< Of some sockets.
   int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
 };
@@ -79,6 +101,8 @@ enum class Backend : std::uint8_t { kAccepts, kRefuses, kUnreachable, kSilent };
 /// The kernel, as far as the core can tell the difference: descriptors, TCP and Unix sockets with
 /// finite buffers, pipes limited by slots, edge-triggered epoll, a clock. One thread. Nothing
 /// happens in it by itself: `Pass` moves what is under way on a connection, `Tell` answers a SYN.
+/// kernel.cc has the descriptors, network.cc the connections, transfers.cc the calls that move
+/// bytes.
 class Kernel {
  public:
   explicit Kernel(Choices& choices) : choices_(choices) {}
@@ -144,6 +168,8 @@ class Kernel {
   /// Answers a SYN; returns the backend's end if it accepts.
   Socket* Tell(Socket& socket);
   [[nodiscard]] bool is_ready(int epoll) const { return !files_[At_(epoll)].ready.empty(); }
+  /// The other socket of the core that is watched for the same handler; null for none.
+  [[nodiscard]] const Socket* PartnerOf(const Socket& socket) const;
   /// When a loop that found nothing wants to be woken.
   [[nodiscard]] std::uint64_t sleeps_until_us(int epoll) const {
     return files_[At_(epoll)].sleeps_until_us;
@@ -211,7 +237,11 @@ class Kernel {
   int NewFile(File::Kind kind);
   Socket& NewSocket(std::uint16_t port, bool is_tcp);
   std::pair<Socket*, Socket*> NewPair(std::uint16_t port, bool is_tcp);
+  [[nodiscard]] std::size_t OthersOf(const Socket& socket) const;
   [[nodiscard]] bool Shortage();
+  void Race(Socket& socket);
+  [[nodiscard]] bool Hesitates(const Socket& socket);
+  [[nodiscard]] bool SaysAgain(Socket& socket, std::uint32_t events);
   [[nodiscard]] static std::uint32_t Poll(const Socket& socket);
   [[nodiscard]] std::uint32_t Poll(const File& file) const;
   static bool IsReadable(const Socket& socket);
@@ -223,6 +253,7 @@ class Kernel {
   sys::Result SpliceIn(Socket& socket, PipeBuffer& pipe, std::size_t length);
   sys::Result SpliceOut(PipeBuffer& pipe, Socket& socket, std::size_t length);
   void AfterRead(Socket& socket, std::size_t count);
+  void NoteEndRead(Socket& socket) const;
   /// Bytes in the buffer that is written to: a Unix socket's is where the peer reads.
   static std::size_t Used(const Socket& socket) {
     return socket.is_tcp || socket.peer == nullptr ? socket.out.bytes() : socket.peer->in.bytes();

@@ -1,10 +1,11 @@
 // Runs schedules of the simulated kernel, each from its seed, and shrinks what fails.
 //
-//   simulator seeds FIRST COUNT   what they came to; 1 at the first that fails
-//   simulator shrink SEED         the simplest schedule that fails as that seed's does, and its
-//   record simulator replay SEED         one schedule, with everything that happens in it simulator
-//   replay -            the same from a record of choices on standard input
+// simulator seeds FIRST COUNT: what they came to; 1 at the first that fails.
+// simulator shrink SEED: the simplest schedule that fails as that seed's does, and its record.
+// simulator replay SEED: one schedule, with everything that happens in it.
+// simulator replay -: the same from a record of choices on standard input.
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -12,56 +13,71 @@
 #include <string_view>
 #include <vector>
 
+#include "apart.h"
 #include "choices.h"
 #include "shrink.h"
+#include "try.h"
 #include "world.h"
 
 namespace spliceway::simulator {
 namespace {
 
+/// That one seed may take: the longest take some tenths of one, and ten times that under
+/// sanitizers.
+constexpr unsigned kMostSeconds = 30;
+
+unsigned long long Number(std::uint64_t value) { return value; }
+
 int RunSeeds(std::uint64_t first, std::uint64_t count) {
-  Outcome total;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    Choices choices(seed);
-    const Outcome outcome = World(choices, {}).Run();
-    if (!outcome.failure.empty()) {
-      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
-                  outcome.failure.c_str());
-      return 1;
+  struct Progress {
+    std::uint64_t seed, steps, calls, bytes, sessions;
+    std::array<char, 256> failure;
+  };
+  const Shared<Progress> progress;
+  std::string failure = RunApart([&] {
+    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+      ExpectEndWithin(kMostSeconds);
+      progress->seed = seed;
+      Choices choices(seed);
+      const Outcome outcome = World(choices, {}).Run();
+      progress->steps += outcome.steps;
+      progress->calls += outcome.calls;
+      progress->bytes += outcome.bytes;
+      progress->sessions += outcome.sessions;
+      if (outcome.failure.empty()) continue;
+      outcome.failure.copy(progress->failure.data(), progress->failure.size() - 1);
+      return;
     }
-    total.steps += outcome.steps;
-    total.calls += outcome.calls;
-    total.bytes += outcome.bytes;
-    total.sessions += outcome.sessions;
+  });
+  if (failure.empty()) failure = progress->failure.data();
+  if (!failure.empty()) {
+    std::printf("seed %llu: %s\n", Number(progress->seed), failure.c_str());
+    return 1;
   }
-  const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf("passed %llu schedules, %llu sessions, %llu steps, %llu calls, %llu bytes\n",
-              number(count), number(total.sessions), number(total.steps), number(total.calls),
-              number(total.bytes));
+              Number(count), Number(progress->sessions), Number(progress->steps),
+              Number(progress->calls), Number(progress->bytes));
   return 0;
 }
 
+int Replay(const Choices& choices) {
+  const Tried tried = Try(choices, {.traces = true}, kMostSeconds);
+  std::printf("%s\n", tried.failure.empty() ? "passed" : tried.failure.c_str());
+  return tried.failure.empty() ? 0 : 1;
+}
+
 int ShrinkSeed(std::uint64_t seed) {
-  Choices choices(seed);
-  const Outcome outcome = World(choices, {}).Run();
-  if (outcome.failure.empty()) {
-    std::printf("seed %llu passes\n", static_cast<unsigned long long>(seed));
+  const Tried tried = Try(Choices(seed), {}, kMostSeconds);
+  if (tried.failure.empty()) {
+    std::printf("seed %llu passes\n", Number(seed));
     return 0;
   }
-  const std::vector<std::uint32_t> record = Shrink(choices.record(), outcome.failure);
-  std::printf("Shrunk from %zu choices to %zu, which replay with:\necho", choices.used(),
+  const std::vector<std::uint32_t> record = Shrink(tried);
+  std::printf("Shrunk from %zu choices to %zu, which replay with:\necho", tried.record.size(),
               record.size());
   for (const std::uint32_t choice : record) std::printf(" %u", choice);
   std::printf(" | npm run -s simulate -- --replay -\n");
-  Choices replayed(record);
-  World(replayed, {.traces = true}).Run();
-  return 1;
-}
-
-int Replay(Choices choices) {
-  const Outcome outcome = World(choices, {.traces = true}).Run();
-  std::printf("%s\n", outcome.failure.empty() ? "passed" : outcome.failure.c_str());
-  return outcome.failure.empty() ? 0 : 1;
+  return Replay(Choices(record));
 }
 
 std::vector<std::uint32_t> ReadRecord() {
@@ -72,6 +88,7 @@ std::vector<std::uint32_t> ReadRecord() {
 }
 
 int Main(const std::vector<std::string_view>& arguments) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // Nothing of a trace is lost in a crash.
   const auto number = [&](std::size_t index) {
     return std::strtoull(std::string(arguments[index]).c_str(), nullptr, 10);
   };

@@ -43,7 +43,11 @@ Habits Habits::Choose(Choices& choices, std::size_t most_bytes, bool may_stay) {
   // A byte at a time, of many, takes long and shows nothing more.
   habits.write_most = std::max(habits.write_most, habits.bytes / 256 + 1);
   habits.read_most = std::max(habits.read_most, most_bytes / 256 + 1);
-  if (choices.OneIn(12)) habits.urgent_at = choices.UpTo(habits.bytes);
+  if (choices.OneIn(8)) {
+    habits.urgent_at = choices.UpTo(habits.bytes);
+    if (choices.OneIn(2)) habits.urgent_at = habits.bytes - habits.urgent_at;
+  }
+  if (choices.OneIn(8)) habits.silent_ms = 1 + choices.Below(4000);
   if (choices.OneIn(6)) {
     habits.pauses_at = choices.UpTo(most_bytes);
     habits.pause_ms = 1 + choices.Below(may_stay && choices.OneIn(2) ? 10'000 : 500);
@@ -53,6 +57,11 @@ Habits Habits::Choose(Choices& choices, std::size_t most_bytes, bool may_stay) {
   constexpr std::array<End, 8> kEnds = {End::kFin, End::kFin,   End::kFin,   End::kFin,
                                         End::kFin, End::kClose, End::kReset, End::kStay};
   habits.end = kEnds[choices.Below(may_stay ? 8 : 7)];
+  // What is behind an urgent mark must arrive although a reset follows.
+  if (habits.urgent_at != SIZE_MAX && choices.OneIn(2)) {
+    habits.end = End::kReset;
+    habits.rest_ms = 0;
+  }
   if (may_stay && choices.OneIn(16)) habits.never_reads = true;
   return habits;
 }
@@ -62,10 +71,12 @@ unsigned Peer::ActionsNow() const {
   unsigned actions = 0;
   const bool is_dead = socket_.phase == Socket::Phase::kDead;
   const bool has_more = sent() < habits_.bytes;
-  const bool may_write = !ended_ && !is_dead && (!habits_.answers || saw_end_);
+  const bool may_write =
+      !ended_ && !is_dead && (!habits_.answers || saw_end_) && kernel_.now_us() >= silent_until_us_;
   if (may_write && socket_.is_tcp && !urgent_sent_ && sent() >= habits_.urgent_at)
     actions |= kUrgent;
-  if (may_write && has_more && kernel_.HasSpace(socket_)) actions |= kWrite;
+  const bool is_urgent = (actions & kUrgent) != 0;
+  if (may_write && has_more && !is_urgent && kernel_.HasSpace(socket_)) actions |= kWrite;
   const bool rests = habits_.rest_ms > 0 && kernel_.now_us() < rests_until_us_;
   const bool ends = habits_.end != Habits::End::kStay || saw_end_;
   if (may_write && !has_more && ends && (!rests || rests_until_us_ == kNever)) actions |= kEnd;
@@ -78,7 +89,7 @@ unsigned Peer::ActionsNow() const {
 
 std::uint64_t Peer::acts_at_us() const {
   std::uint64_t next = kNever;
-  for (const std::uint64_t until : {paused_until_us_, rests_until_us_}) {
+  for (const std::uint64_t until : {silent_until_us_, paused_until_us_, rests_until_us_}) {
     if (until > kernel_.now_us()) next = std::min(next, until);
   }
   return next;
@@ -108,7 +119,8 @@ void Peer::Act() {
 }
 
 void Peer::Write() {
-  const std::size_t most = std::min<std::size_t>(habits_.write_most, habits_.bytes - sent());
+  std::size_t most = std::min<std::size_t>(habits_.write_most, habits_.bytes - sent());
+  if (sent() < habits_.urgent_at) most = std::min<std::size_t>(most, habits_.urgent_at - sent());
   const std::string bytes = BytesOf(stream_, sent(), most);
   const std::size_t count = kernel_.Write(socket_, bytes.data(), bytes.size());
   kernel_.Trace("stream %u: %zu bytes written", stream_, count);

@@ -2,15 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "choices.h"
 #include "kernel.h"
 
 namespace spliceway::simulator {
-
-inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 /// `count` bytes of a stream from `offset` on. Streams differ, and so do a stream's places.
 std::string BytesOf(std::uint32_t stream, std::uint64_t offset, std::size_t count);
@@ -31,7 +28,8 @@ struct Habits {
   std::size_t urgent_at = SIZE_MAX;  ///< Bytes written before an urgent byte.
   std::size_t pauses_at = SIZE_MAX;  ///< Bytes read before it reads nothing for a while.
   std::uint32_t pause_ms = 0;
-  std::uint32_t rest_ms = 0;  ///< Between its last byte and its end.
+  std::uint32_t silent_ms = 0;  ///< Before its first byte.
+  std::uint32_t rest_ms = 0;    ///< Between its last byte and its end.
   bool never_reads = false;
   bool answers = false;  ///< Writes when the other end has ended, and not before.
 
@@ -46,7 +44,12 @@ struct Habits {
 class Peer {
  public:
   Peer(Kernel& kernel, Choices& choices, Socket& socket, std::uint32_t stream, const Habits& habits)
-      : kernel_(kernel), choices_(choices), socket_(socket), habits_(habits), stream_(stream) {}
+      : kernel_(kernel),
+        choices_(choices),
+        socket_(socket),
+        habits_(habits),
+        stream_(stream),
+        silent_until_us_(kernel.now_us() + std::uint64_t{habits.silent_ms} * 1000) {}
 
   /// Bytes that have gone to the core on another way: the program that accepted had read them.
   void SkipPrefix(std::size_t count) { prefix_ = count; }
@@ -86,6 +89,7 @@ class Peer {
   std::uint32_t stream_;
   std::size_t prefix_ = 0;
   std::string received_;
+  std::uint64_t silent_until_us_;
   std::uint64_t paused_until_us_ = kNever;
   std::uint64_t rests_until_us_ = kNever;
   bool paused_ = false;

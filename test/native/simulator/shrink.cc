@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <cstddef>
-
-#include "choices.h"
-#include "world.h"
 
 namespace spliceway::simulator {
 namespace {
 
-/// Steps that one shrinking takes at most, in all the schedules that it runs: some ten seconds.
-constexpr std::uint64_t kMostSteps = 20'000'000;
+using Clock = std::chrono::steady_clock;
+
+/// That one shrinking takes.
+constexpr std::chrono::seconds kMostTime{30};
+/// That one schedule takes in it: the longest is a tenth of that.
+constexpr unsigned kMostSeconds = 2;
 
 /// Without the numbers in it, which differ between schedules that fail for the same reason.
 std::string Kind(std::string failure) {
@@ -22,12 +24,11 @@ std::string Kind(std::string failure) {
 
 class Shrinker {
  public:
-  Shrinker(std::vector<std::uint32_t> record, std::string kind)
-      : best_(std::move(record)), kind_(std::move(kind)) {}
+  explicit Shrinker(const Tried& failed) : best_(failed.record), kind_(Kind(failed.failure)) {}
 
   std::vector<std::uint32_t> Run() {
     bool better = true;
-    while (better && steps_ < kMostSteps) {
+    while (better && !is_late()) {
       better = false;
       for (std::size_t length = std::max<std::size_t>(best_.size() / 2, 1); length > 0;
            length /= 2) {
@@ -55,26 +56,25 @@ class Shrinker {
   }
 
  private:
+  [[nodiscard]] bool is_late() const { return Clock::now() - start_ > kMostTime; }
+
   bool Keep(std::vector<std::uint32_t> record) {
-    if (steps_ > kMostSteps) return false;
-    Choices choices(record);
-    const Outcome outcome = World(choices, {}).Run();
-    steps_ += outcome.steps + 1;
-    if (Kind(outcome.failure) != kind_) return false;
-    record.resize(std::min(record.size(), choices.used()));
-    best_ = std::move(record);
+    if (is_late()) return false;
+    Tried tried = Try(Choices(record), {}, kMostSeconds);
+    if (Kind(tried.failure) != kind_) return false;
+    // Past the end of a record everything is 0.
+    tried.record.resize(std::min(tried.record.size(), record.size()));
+    best_ = std::move(tried.record);
     return true;
   }
 
   std::vector<std::uint32_t> best_;
   std::string kind_;
-  std::uint64_t steps_ = 0;
+  Clock::time_point start_ = Clock::now();
 };
 
 }  // namespace
 
-std::vector<std::uint32_t> Shrink(std::vector<std::uint32_t> record, const std::string& failure) {
-  return Shrinker(std::move(record), Kind(failure)).Run();
-}
+std::vector<std::uint32_t> Shrink(const Tried& failed) { return Shrinker(failed).Run(); }
 
 }  // namespace spliceway::simulator

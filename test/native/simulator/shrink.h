@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
+
+#include "try.h"
 
 namespace spliceway::simulator {
 
@@ -10,6 +11,6 @@ namespace spliceway::simulator {
 /// since 0 is always the plainest of choices. Pieces are taken out, then numbers made smaller,
 /// until nothing more helps (D. MacIver and A. Donaldson, "Test-case reduction via test-case
 /// generation", ECOOP 2020).
-std::vector<std::uint32_t> Shrink(std::vector<std::uint32_t> record, const std::string& failure);
+std::vector<std::uint32_t> Shrink(const Tried& failed);
 
 }  // namespace spliceway::simulator

@@ -30,7 +30,7 @@ Opened OpenSocket(int family) { return Now().OpenSocket(family != AF_UNIX); }
 Opened Accept(int listener, SocketAddress& peer) {
   std::uint16_t port = 0;
   Opened opened = Now().Accept(listener, port);
-  if (opened.fd.valid()) peer = *SocketAddress::FromIp("192.0.2.1", port);
+  if (opened.fd.valid()) peer = *SocketAddress::FromIp(simulator::HostOf(port), port);
   return opened;
 }
 
@@ -47,7 +47,8 @@ Result Connect(int socket, const SocketAddress& address) {
 bool IsConnectedToItself(int /*socket*/, std::uint16_t /*port*/) { return false; }
 
 SocketAddress PeerAddress(int socket) {
-  return *SocketAddress::FromIp("192.0.2.1", Now().At(socket).port);
+  const std::uint16_t port = Now().At(socket).port;
+  return *SocketAddress::FromIp(simulator::HostOf(port), port);
 }
 
 int TakeSocketError(int socket) { return Now().TakeError(Now().At(socket)); }
@@ -94,7 +95,7 @@ std::uint64_t NowUs() { return Now().NowUs(); }
 std::uint64_t NowMs() { return NowUs() / 1000; }
 
 std::size_t DescriptorLimit() { return Now().conditions.descriptors; }
-std::size_t PageSize() { return 4096; }
+std::size_t PageSize() { return simulator::kPage; }
 std::size_t PipePagesSoftLimit() { return 16'384; }
 bool IsExemptFromPipeLimits() { return false; }
 std::uint64_t RandomSeed() { return 0; }

@@ -2,15 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "choices.h"
-#include "engine/worker.h"
 #include "kernel.h"
-#include "peer.h"
+#include "oracle.h"
+#include "scene.h"
 
 namespace spliceway::simulator {
 
@@ -41,28 +39,16 @@ class World {
   Outcome Run();
 
  private:
-  /// A client, the backend it is joined to, and what became of them.
-  struct Pair {
-    std::unique_ptr<Peer> client;
-    std::unique_ptr<Peer> backend;
-    std::vector<std::unique_ptr<Peer>> given_up;  ///< Backends that answered too late.
-    Habits client_habits;
-    Habits backend_habits;
-    std::uint64_t starts_at_us = 0;
-    bool started = false;
-    bool by_owner = false;    ///< Handed over by the program instead of accepted by a loop.
-    bool joins = false;       ///< To a socket that is connected already.
-    bool refused = false;     ///< Nobody listened any more.
-    bool left_alone = false;  ///< No backend answered.
-    bool ended_by_owner = false;
-    std::optional<std::uint32_t> slot;
-    std::optional<CloseReason> reason;
-    std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
-  };
   enum class Step : std::uint8_t { kTurn, kPass, kTell, kPeer, kStart, kOwner, kDrain };
   struct Possible {
     Step step;
     std::size_t which;
+  };
+  /// Turns of a loop that brought nothing.
+  struct Vigil {
+    int idle_turns = 0;               // in a row, that were asked for at once
+    std::uint64_t idle_wake_ups = 0;  // in a row, by its timers
+    std::uint64_t since_us = 0;       // of the latter
   };
 
   void SetUp();
@@ -81,38 +67,27 @@ class World {
   void Drain();
   /// False when nothing will ever happen any more.
   bool LetTimePass();
-  void CheckThatNothingWaits(std::uint64_t until_us);
   [[nodiscard]] bool IsOver() const;
   void GiveUp();
   void Finish();
 
   Pair* PairOf(const Socket& backend_socket);
   Pair* PairOfSlot(std::uint32_t slot);
-  void CheckPair(const Pair& pair);
-  void CheckEnd(const Pair& pair, const Peer& from, const Peer& to);
-  void CheckCounters();
-  void CheckCosts();
 
   Choices& choices_;
   Options options_;
   Kernel kernel_;
-  std::unique_ptr<Crew> crew_;
-  SessionTimeouts timeouts_;
-  std::vector<int> epolls_;      // of the workers
-  std::vector<int> idle_turns_;  // in a row that did nothing
-  std::vector<Pair> pairs_;
+  Scene scene_;
+  Oracle oracle_{kernel_, scene_};
+  std::vector<Vigil> vigils_;  // of the workers
   std::vector<Possible> possible_;
-  std::vector<std::uint16_t> rows_;
   std::size_t base_descriptors_ = 0;
   std::uint64_t drains_at_us_ = kNever;
   std::uint64_t gives_up_at_us_ = kNever;
-  bool drain_asked_ = false;
   bool listeners_closed_ = false;
   bool drained_ = false;
   bool rung_ = false;
   bool may_stay_ = false;
-  bool gave_up_ = false;
-  std::uint64_t stimuli_ = 0;
   Outcome outcome_;
 };
 

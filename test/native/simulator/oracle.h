@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernel.h"
+#include "scene.h"
+
+namespace spliceway::simulator {
+
+/// What must hold, whatever the schedule. It knows the rules from what both ends and the kernel
+/// see, and asks the core only for what it tells its owner. The first rule that is broken is noted
+/// with `Kernel::Fail`.
+class Oracle {
+ public:
+  Oracle(Kernel& kernel, const Scene& scene) : kernel_(kernel), scene_(scene) {}
+
+  /// Nothing will happen until then: nobody may wait for what could go on, and no time-out may be
+  /// overdue before it.
+  void CheckSilence(std::uint64_t until_us);
+  /// A session asks for a backend.
+  void CheckRequest(const Pair& pair);
+  /// The owner hears that a session has closed; its slot is not used again yet.
+  void CheckClosed(const Pair& pair, std::uint32_t slot);
+  /// The owner hears that the drain is over.
+  void CheckDrained();
+  /// All is over.
+  void CheckResults();
+
+ private:
+  void CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us);
+  void CheckThatNobodyWaits(std::uint64_t for_us);
+  void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
+  void CheckPair(const Pair& pair);
+  void CheckLonely(const Pair& pair);
+  void CheckEnd(const Pair& pair, const Peer& from, const Peer& to);
+  void CheckReason(const Pair& pair, CloseReason reason);
+  void CheckAttempts();
+  void CheckLimits();
+  void CheckCounters();
+  void CheckCosts();
+  [[nodiscard]] bool RanOutOfTime(const Pair& pair) const;
+  [[nodiscard]] bool MayHaveTimedOut(const Pair& pair) const;
+  [[nodiscard]] bool WasDisturbed(const Pair& pair) const;
+
+  Kernel& kernel_;
+  const Scene& scene_;
+};
+
+}  // namespace spliceway::simulator

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "engine/worker.h"
+#include "peer.h"
+
+namespace spliceway::simulator {
+
+/// A client, the backend it is joined to, and what became of them.
+struct Pair {
+  std::unique_ptr<Peer> client;
+  std::unique_ptr<Peer> backend;
+  std::vector<std::unique_ptr<Peer>> given_up;  ///< Backends that answered too late.
+  Habits client_habits;
+  Habits backend_habits;
+  std::uint64_t starts_at_us = 0;
+  bool started = false;
+  bool by_owner = false;    ///< Handed over by the program instead of accepted by a loop.
+  bool joins = false;       ///< To a socket that is connected already.
+  bool left_alone = false;  ///< No backend answered.
+  bool ended_by_owner = false;
+  std::optional<std::uint32_t> slot;
+  std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
+  std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
+  bool picked_by_loop = false;           ///< And each attempt is reported.
+  std::set<std::int32_t> failed_rows;    ///< Before the loop asked the owner.
+};
+
+/// Who takes part in a schedule and what became of them: the world writes it, the oracle judges.
+struct Scene {
+  std::unique_ptr<Crew> crew;
+  std::vector<int> epolls;  ///< Of the workers.
+  SessionTimeouts timeouts;
+  ClientLimits clients;
+  Picks picks = Picks::kByCycle;
+  bool few_descriptors = false;
+  std::vector<Pair> pairs;
+  std::vector<std::uint16_t> rows;                  ///< Of the backends, which are their ports.
+  std::map<std::uint16_t, std::uint32_t> limits;    ///< Of those rows that have one.
+  std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.
+  std::uint64_t refusals = 0;                       ///< As events told them.
+  std::uint64_t stimuli = 0;                        ///< What the core may have had to react to.
+  bool drain_asked = false;
+  bool gave_up = false;  ///< The peers were made to go.
+};
+
+}  // namespace spliceway::simulator
