@@ -373,7 +373,7 @@ void Oracle::CheckLimits() {
 }
 
 void Oracle::CheckCounters() {
-  const auto sum = [&](auto&& row_of, Counter CounterRow::*counter) {
+  const auto sum = [&](auto&& row_of, Counter CounterRow::* counter) {
     std::uint64_t total = 0;
     for (std::size_t worker = 0; worker < scene_.epolls.size(); ++worker) {
       total += (row_of(worker).*counter).value();
