@@ -90,6 +90,30 @@ EVERY_TRANSFER_TEST(
 }
 
 EVERY_TRANSFER_TEST(
+    "rule 14: a survivor that ends its stream meanwhile still gets all that came before the "
+    "reset") {
+  Harness harness({.transfer = transfer});
+  Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                {.peer_receive_buffer = 4096, .near_send_buffer = 1 << 20});
+  const std::string text = Pattern(100'000);
+  WriteAcknowledged(harness, joined.client, text);
+  EndStream(joined.client);
+  harness.RunUntil([&] { return harness.session_counters().bytes_upstream.value() == text.size(); },
+                   "all bytes to be passed on, and the end");
+  ResetPeer(joined.client);
+  harness.RunFor(20);
+  // Both ways are shut now, which epoll calls a hang-up.
+  EndStream(joined.backend);
+  harness.RunFor(20);
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(harness, joined.backend, got), 0);
+  CHECK_EQUAL(got.size(), text.size());
+  CHECK(got == text);
+  harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+  CHECK(harness.reason == CloseReason::kReset);
+}
+
+EVERY_TRANSFER_TEST(
     "rule 14: a survivor that never reads does not hold the session for ever, nor make the loop "
     "spin") {
   Harness harness({.timeouts = {.half_close_ms = 300}, .transfer = transfer});

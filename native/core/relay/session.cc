@@ -235,7 +235,8 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
       }
       return;
     case State::kResetting:
-      if (!endpoint.failed && hung_up)
+      // Without an error, a hang-up is nothing but the survivor's FIN after ours; it still reads.
+      if (!endpoint.failed && hung_up && sys::TakeSocketError(endpoint.socket.get()) != 0)
         Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);
       return;
     case State::kClosed:
