@@ -1,11 +1,11 @@
 /** A reset of one side is a reset of the other, after what was received before it. */
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
-import { until } from './helpers/deadline.js';
+import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startHasty, startServer, startSink } from './helpers/servers.js';
-import { connect, readExactly, readToEnding, reset, write } from './helpers/sockets.js';
+import { connect, readExactly, readToEnding, reset, socketPair, write } from './helpers/sockets.js';
 
 describe.each(ways)('resets with %s', (way) => {
   it('passes on a reset of the client, its data first', async () => {
@@ -139,5 +139,21 @@ describe.each(ways)('resets with %s', (way) => {
     expect(await session.closed).toMatchObject({ reason: 'destroyed', bytesUpstream: 1 });
     expect((await readToEnding(client)).how).toBe('ECONNRESET');
     expect(errors).toEqual(['ERR_SPLICEWAY_SESSION_DESTROYED']);
+  });
+});
+
+describe('a socket that is reset', () => {
+  it('is closed, also while its FIN is on its way', async () => {
+    const { near } = await socketPair();
+    const errors: Error[] = [];
+    near.on('error', (error) => errors.push(error));
+    const closed = within('the close', new Promise((done) => near.once('close', done)));
+    near.end();
+    // By then Node has asked libuv for the FIN, which sends it in the next turn.
+    await new Promise<void>((next) => process.nextTick(next));
+    expect(near.writableFinished).toBe(false);
+    reset(near);
+    await closed;
+    expect(errors).toEqual([]);
   });
 });

@@ -10,8 +10,9 @@ export function resetSocket(socket: Socket): void {
   if (!isTcp || socket.connecting) {
     socket.destroy();
   } else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
-    // The FIN is on its way through libuv, which refuses to reset until it is out. Node waits for it.
-    socket.resetAndDestroy();
+    // The FIN is on its way through libuv, which refuses to reset until it is out; Node would then never close
+    // the socket.
+    socket.once('finish', () => resetSocket(socket));
   } else {
     // resetAndDestroy() ends the stream before it resets, and a peer that sees the FIN first takes what it has
     // for the whole. It tells destroy() by this flag to reset; there is no public way to do so alone.
