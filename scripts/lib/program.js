@@ -35,7 +35,8 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
  * @property {(listener: (line: string) => void) => void} onLine called with each line that it prints on
  *   standard output from now on
  * @property {() => string} output the last that it printed
- * @property {(patienceMs?: number) => Promise<boolean>} stop asks it to end; false when it had to be killed
+ * @property {(patienceMs?: number) => Promise<number | null>} stop asks it to end, and kills it when it does
+ *   not; gives its exit status, or null where a signal ended it
  */
 
 /**
@@ -135,15 +136,11 @@ function ask(child, line) {
  * @param {number} patienceMs
  */
 async function stopChild(child, patienceMs) {
-  if (child.exitCode !== null || child.signalCode !== null) return true;
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const closed = once(child, 'close');
   child.kill('SIGTERM');
-  let killed = false;
-  const timer = setTimeout(() => {
-    killed = true;
-    child.kill('SIGKILL');
-  }, patienceMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   await closed;
   clearTimeout(timer);
-  return !killed;
+  return child.exitCode;
 }

@@ -80,7 +80,7 @@ export class Ends {
     serverProgram.onLine((line) => this.#take(line, this.#servers));
   }
 
-  /** Connections that ended before the server could know whose they were. */
+  /** Connections of which the server could not tell whose they were, mostly since they ended too early. */
   get strangers() {
     return this.#strangers;
   }
@@ -102,19 +102,16 @@ export class Ends {
    * Starts a transfer.
    *
    * @param {Transfer} transfer
-   * @returns {Promise<{ client: Promise<EndReport>, server: Promise<EndReport> }>} reports to come; the
-   *   server's never does when its client left before it was known
+   * @returns {{ client: Promise<EndReport>, server: Promise<EndReport> }} reports to come; the server's
+   *   never does when its client left before it was known
    */
-  async start({ number, client, server }) {
-    /** @type {Promise<EndReport>} */
-    const serverReport = new Promise((resolve) => this.#servers.set(number, resolve));
+  start({ number, client, server }) {
+    this.#expecting.set(number, () => this.#clientProgram.tell(formatScript(client)));
     /** @type {Promise<EndReport>} */
     const clientReport = new Promise((resolve) => this.#clients.set(number, resolve));
-    /** @type {Promise<void>} */
-    const expecting = new Promise((resolve) => this.#expecting.set(number, resolve));
+    /** @type {Promise<EndReport>} */
+    const serverReport = new Promise((resolve) => this.#servers.set(number, resolve));
     this.#serverProgram.tell(formatScript(server));
-    await expecting;
-    this.#clientProgram.tell(formatScript(client));
     return { client: clientReport, server: serverReport };
   }
 

@@ -1,5 +1,5 @@
 /** The built command in the namespace in the middle, under the condition of a configuration. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { startProgram } from '../lib/program.js';
 import { inRoot } from '../lib/root.js';
 import { findProgram, run } from '../lib/run.js';
@@ -101,7 +101,8 @@ export async function startProxy(configuration, network, serverPort, ends) {
  * @param {Network} network
  */
 export async function describeProxy(proxy, network) {
-  const files = readdirSync(`/proc/${proxy.pid}/fd`).length;
+  const folder = `/proc/${proxy.pid}/fd`;
+  const files = existsSync(folder) ? readdirSync(folder).length : 'no';
   const ss = ['netns', 'exec', network.proxy, findProgram('ss') ?? 'ss', '-tinm'];
   const { output: sockets } = await run(findProgram('ip') ?? 'ip', ss);
   return `${proxy.output()}\nThe proxy has ${files} files open.\n${sockets}`;

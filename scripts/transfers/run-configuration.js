@@ -7,6 +7,7 @@ import { describeProxy, startProxy } from './proxy.js';
 
 /** @import { Network } from '../lib/network.js' */
 /** @import { Configuration } from './configurations.js' */
+/** @import { RunningProgram } from '../lib/program.js' */
 /** @import { EndReport } from './ends.js' */
 /** @import { Transfer } from './plan.js' */
 
@@ -17,6 +18,7 @@ import { describeProxy, startProxy } from './proxy.js';
  * @property {number} resets transfers in which an end left early
  * @property {number} halfCloses transfers in which one end kept its stream open after the other's end
  * @property {number} unheard transfers whose client left before the server knew it
+ * @property {number} slowestMs what the slowest transfer took
  * @property {string[]} failures
  */
 
@@ -43,115 +45,163 @@ async function within(promise, ms) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** @param {Transfer} transfer @param {Record<string, EndReport | undefined>} reports @param {string[]} wrong */
-function describeFailure(transfer, reports, wrong) {
-  const lines = [...wrong.map((what) => `  ${what}`)];
-  for (const end of /** @type {const} */ (['client', 'server'])) {
-    lines.push(`  ${end} ${formatScript(transfer[end])}`);
-    lines.push(`  ${end} ${JSON.stringify(reports[end])}`);
-  }
-  return lines.join('\n');
-}
-
-/**
- * @param {Configuration} configuration
- * @param {readonly Transfer[]} transfers
- * @param {{ network: Network, program: string, seed: string }} place
- * @param {(transfer: Transfer) => void} onJudged
- * @returns {Promise<Outcome>}
- */
-export async function runConfiguration(
-  configuration,
-  transfers,
-  { network, program, seed },
-  onJudged,
-) {
-  const servers = await startServers(program, network);
-  const proxy = await startProxy(configuration, network, servers.port, program);
-  const clients = await startClients(program, network, proxy.port);
-  const ends = new Ends(clients, servers);
+class Run {
   /** @type {Outcome} */
-  const outcome = {
-    ...{ transfers: 0, bytes: 0, resets: 0, halfCloses: 0, unheard: 0 },
+  outcome = {
+    ...{ transfers: 0, bytes: 0, resets: 0, halfCloses: 0, unheard: 0, slowestMs: 0 },
     failures: [],
   };
-  const lossless = configuration.engine === 'native';
-  let stuck = false;
-
-  /** @param {Transfer} transfer @param {Record<string, EndReport | undefined>} reports @param {string[]} wrong */
-  const fail = (transfer, reports, wrong) => {
-    outcome.failures.push(
-      `transfer ${transfer.number} of seed ${seed}, ${configurationTitle(configuration)}\n` +
-        describeFailure(transfer, reports, wrong),
-    );
-  };
-
-  /** @param {Transfer} transfer @param {EndReport} client @param {EndReport | undefined} server */
-  const settle = (transfer, client, server) => {
-    const wrong = judge(transfer, client, server, lossless);
-    if (wrong.length > 0) fail(transfer, { client, server }, wrong);
-    const scripts = [transfer.client, transfer.server];
-    outcome.transfers += 1;
-    outcome.bytes += client.received + (server?.received ?? 0);
-    if ([client, server].some((report) => report?.outcome === 'gave up')) outcome.resets += 1;
-    else if (scripts.some((script) => script.ends_last || script.sends_last))
-      outcome.halfCloses += 1;
-    if (server === undefined) outcome.unheard += 1;
-    onJudged(transfer);
-  };
-
+  #configuration;
+  #place;
+  #ends;
+  #proxy;
+  #onJudged;
+  #stuck = false;
   /**
-   * Clients that left so early that the server may never hear of them.
+   * Of clients that left so early that the server may never hear of them.
    *
    * @type {{ transfer: Transfer, client: EndReport, server: Promise<EndReport> }[]}
    */
-  const perhapsUnheard = [];
+  #perhapsUnheard = [];
+
+  /**
+   * @param {Configuration} configuration
+   * @param {Place} place
+   * @param {Ends} ends
+   * @param {RunningProgram} proxy
+   * @param {() => void} onJudged
+   */
+  constructor(configuration, place, ends, proxy, onJudged) {
+    this.#configuration = configuration;
+    this.#place = place;
+    this.#ends = ends;
+    this.#proxy = proxy;
+    this.#onJudged = onJudged;
+  }
+
+  /** @param {readonly Transfer[]} transfers */
+  async all(transfers) {
+    for (const transfer of transfers.filter(({ named }) => !named)) await this.#one(transfer);
+    const waiting = transfers.filter(({ named }) => named);
+    const worker = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await this.#one(next);
+    };
+    await Promise.all(Array.from({ length: together }, worker));
+    if (!this.#stuck) await this.#finish();
+  }
 
   /** @param {Transfer} transfer */
-  const runOne = async (transfer) => {
-    if (stuck) return;
-    const reports = await ends.start(transfer);
+  async #one(transfer) {
+    if (this.#stuck) return;
+    const reports = this.#ends.start(transfer);
     const client = await within(reports.client, deadlineMs);
     if (client && client.outcome === 'gave up' && client.received === 0 && transfer.named) {
-      perhapsUnheard.push({ transfer, client, server: reports.server });
+      this.#perhapsUnheard.push({ transfer, client, server: reports.server });
       return;
     }
     const server = client && (await within(reports.server, deadlineMs));
-    if (client && server) {
-      settle(transfer, client, server);
-    } else if (!stuck) {
-      stuck = true;
-      const state = await describeProxy(proxy, network);
-      ends.showAll();
-      const last = {
-        client: await within(reports.client, describeMs),
-        server: await within(reports.server, describeMs),
-      };
-      fail(transfer, last, [`not over after ${deadlineMs / 1000} s`, state]);
-    }
-  };
+    if (client && server) this.#judge(transfer, client, server);
+    else if (!this.#stuck) await this.#describeStuck(transfer, reports);
+  }
 
-  try {
-    for (const transfer of transfers.filter(({ named }) => !named)) await runOne(transfer);
-    const waiting = transfers.filter(({ named }) => named);
-    const worker = async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) await runOne(next);
-    };
-    await Promise.all(Array.from({ length: together }, worker));
-    if (stuck) return outcome;
-    // Whatever the proxy still brings to the server, it brings before it stops.
-    if (!(await proxy.stop(deadlineMs))) {
-      outcome.failures.push(
-        `${configurationTitle(configuration)} of seed ${seed}\n` +
-          `  sessions were left when all clients were gone\n${proxy.output()}`,
-      );
+  /** @param {Transfer} transfer @param {EndReport} client @param {EndReport | undefined} server */
+  #judge(transfer, client, server) {
+    const { outcome } = this;
+    const wrong = judge(transfer, client, server, this.#configuration.engine === 'native');
+    if (wrong.length > 0) this.#failed(transfer, wrong, client, server);
+    outcome.transfers += 1;
+    outcome.bytes += client.received + (server?.received ?? 0);
+    outcome.slowestMs = Math.max(outcome.slowestMs, client.milliseconds);
+    const scripts = [transfer.client, transfer.server];
+    const oneEndsFirst = scripts.some((script) => script.ends_last || script.sends_last);
+    if ([client, server].some((report) => report?.outcome === 'gave up')) outcome.resets += 1;
+    else if (oneEndsFirst) outcome.halfCloses += 1;
+    if (server === undefined) outcome.unheard += 1;
+    this.#onJudged();
+  }
+
+  /** @param {Transfer} transfer @param {ReturnType<Ends['start']>} reports */
+  async #describeStuck(transfer, reports) {
+    this.#stuck = true;
+    const state = await describeProxy(this.#proxy, this.#place.network);
+    this.#ends.showAll();
+    const client = await within(reports.client, describeMs);
+    const server = await within(reports.server, describeMs);
+    this.#failed(transfer, [`not over after ${deadlineMs / 1000} s`, state], client, server);
+  }
+
+  /** Whatever the proxy still brings to the server, it brings before it stops. */
+  async #finish() {
+    const status = await within(this.#proxy.stop(2 * deadlineMs), deadlineMs);
+    if (status !== 0) {
+      const state = await describeProxy(this.#proxy, this.#place.network);
+      const what = status === undefined ? 'sessions were left' : `the proxy's status is ${status}`;
+      this.#failure(`${what} when all clients were gone`, [state]);
     }
-    const late = perhapsUnheard.map(async ({ transfer, client, server }) =>
-      settle(transfer, client, await within(server, describeMs)),
+    const late = this.#perhapsUnheard.map(async ({ transfer, client, server }) =>
+      this.#judge(transfer, client, await within(server, describeMs)),
     );
     await Promise.all(late);
-    return outcome;
+    const { strangers } = this.#ends;
+    const { unheard } = this.outcome;
+    if (strangers > unheard) {
+      this.#failure('connections that nobody made', [
+        `${strangers} for ${unheard} unheard clients`,
+      ]);
+    }
+  }
+
+  /**
+   * @param {Transfer} transfer
+   * @param {readonly string[]} wrong
+   * @param {EndReport | undefined} client
+   * @param {EndReport | undefined} server
+   */
+  #failed(transfer, wrong, client, server) {
+    this.#failure(`transfer ${transfer.number}`, [
+      ...wrong,
+      ...[`client ${formatScript(transfer.client)}`, `client ${JSON.stringify(client)}`],
+      ...[`server ${formatScript(transfer.server)}`, `server ${JSON.stringify(server)}`],
+    ]);
+  }
+
+  /** @param {string} what @param {readonly string[]} lines */
+  #failure(what, lines) {
+    const { seed } = this.#place;
+    const head = `${what}, of seed ${seed}, ${configurationTitle(this.#configuration)}`;
+    this.outcome.failures.push([head, ...lines].join('\n  '));
+  }
+}
+
+/**
+ * @typedef {object} Place
+ * @property {Network} network
+ * @property {string} program the program of ends/
+ * @property {string} seed
+ *
+ * @param {Configuration} configuration
+ * @param {readonly Transfer[]} transfers
+ * @param {Place} place
+ * @param {() => void} onJudged called after each transfer
+ * @returns {Promise<Outcome>}
+ */
+export async function runConfiguration(configuration, transfers, place, onJudged) {
+  const { network, program } = place;
+  /** @type {RunningProgram[]} */
+  const running = [];
+  /** @template {RunningProgram} T @param {T} started @returns {T} */
+  const keep = (started) => {
+    running.unshift(started);
+    return started;
+  };
+  try {
+    const servers = keep(await startServers(program, network));
+    const proxy = keep(await startProxy(configuration, network, servers.port, program));
+    const clients = keep(await startClients(program, network, proxy.port));
+    const run = new Run(configuration, place, new Ends(clients, servers), proxy, onJudged);
+    await run.all(transfers);
+    return run.outcome;
   } finally {
-    await Promise.all([clients.stop(), proxy.stop(), servers.stop()]);
+    for (const { stop } of running) await stop();
   }
 }

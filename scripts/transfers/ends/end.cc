@@ -88,7 +88,9 @@ void End::Advance() {
   if (connecting_) {
     error_ = ConnectError(fd_.get());
     connecting_ = false;
-    over_ = error_ != 0;
+    // These two are resets of a connection that had stood: what came before is still to be read.
+    output_ended_ = error_ != 0;
+    over_ = error_ != 0 && error_ != ECONNRESET && error_ != EPIPE;
     if (over_) return;
   }
   const Clock::time_point now = Clock::now();

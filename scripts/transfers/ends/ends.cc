@@ -135,15 +135,12 @@ class Ends {
 
   void AdvanceNewcomers() {
     std::erase_if(newcomers_, [this](Newcomer& newcomer) {
-      if (!newcomer.Advance()) {
-        Print("{\"stranger\":" + std::to_string(newcomer.bytes()) + "}\n");
-        return true;
-      }
+      const bool goes_on = newcomer.Advance();
       const auto key = newcomer.key();
-      if (!key) return false;
-      const auto found = expected_.find(*key);
+      if (goes_on && !key) return false;
+      const auto found = key ? expected_.find(*key) : expected_.end();
       if (found == expected_.end()) {
-        Print("{\"unexpected\":true}\n");
+        Print("{\"stranger\":" + std::to_string(newcomer.bytes()) + "}\n");
         return true;
       }
       Start(newcomer.Take(), found->second, newcomer.read());
