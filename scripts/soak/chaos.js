@@ -13,6 +13,7 @@ import { gather } from './crowd.js';
  * @property {readonly Load[]} loads
  * @property {RunningProgram} proxy
  * @property {Random} random
+ * @property {() => boolean} isOver nothing is left to disturb
  * @property {(what: string) => void} told of each disturbance, in words, as it begins
  */
 
@@ -98,7 +99,7 @@ export const disturbances = {
 export async function disturb(scene, ms, counts) {
   const until = performance.now() + ms;
   const kinds = Object.values(disturbances);
-  while (performance.now() < until) {
+  while (performance.now() < until && !scene.isOver()) {
     const what = await oneOf(kinds, scene.random)(scene);
     counts[what] = (counts[what] ?? 0) + 1;
     await aWhile(scene.random, 200, 1500);

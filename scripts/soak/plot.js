@@ -63,7 +63,7 @@ export async function renderPlot({ samples, events, run }) {
         },
         {
           data: { values: marks.filter(({ kind }) => kind !== 'rest') },
-          mark: { type: 'tick', color: '#D55E00', opacity: 0.7, height: 14, y: 'height' },
+          mark: { type: 'tick', color: '#D55E00', opacity: 0.7, height: 8, y: 'height' },
           encoding: { x },
         },
         {

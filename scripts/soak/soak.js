@@ -1,5 +1,5 @@
 /** A soak: load and disturbances, with a rest now and then in which everything must come back to nothing. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -97,7 +97,7 @@ export async function runSoak({ seconds, seed, engine }, progress = () => {}) {
 }
 
 /**
- * @param {Omit<import('./chaos.js').Scene, 'told'>} scene
+ * @param {Omit<import('./chaos.js').Scene, 'told' | 'isOver'>} scene
  * @param {{ seconds: number, seed: string, engine: string }} run
  * @param {(elapsed: number, text: string) => void} progress
  * @returns {Promise<Result>}
@@ -119,9 +119,12 @@ async function soak(scene, run, progress) {
   /** @type {string[]} */
   const failures = [];
 
+  const isAlive = () => existsSync(`/proc/${proxy.pid}/exe`);
   /** @type {((sample: Sample) => void) | undefined} */
   let collected;
   proxy.onLine((line) => {
+    // Its last words may be read when it has ended.
+    if (!isAlive()) return;
     const { collected: isCollected, ...figures } = JSON.parse(line);
     const now = sample(figures);
     if (isCollected) return collected?.(now);
@@ -132,25 +135,39 @@ async function soak(scene, run, progress) {
     );
   });
 
+  const proxyEnded = new Promise((_, reject) => {
+    const timer = setInterval(() => {
+      if (isAlive()) return;
+      clearInterval(timer);
+      reject(new Error('the proxy is gone'));
+    }, 500);
+    timer.unref();
+  });
+  let isOver = false;
+  proxyEnded.catch(() => {
+    isOver = true;
+  });
+
+  /** @returns {Promise<Sample>} garbage collected */
+  const look = () => {
+    /** @type {Promise<Sample>} */
+    const answer = new Promise((resolve) => {
+      collected = resolve;
+    });
+    proxy.tell('collect');
+    return /** @type {Promise<Sample>} */ (Promise.race([answer, proxyEnded]));
+  };
+
   const rest = async () => {
     events.push({ at: elapsed(), what: 'rest' });
     await Promise.all(loads.map((load) => load.stop()));
     await Promise.all(backends.map((backend) => backend.heal()));
     const deadline = performance.now() + restDeadlineMs;
-    const look = () =>
-      /** @type {Promise<Sample>} */ (
-        new Promise((resolve) => {
-          collected = resolve;
-          proxy.tell('collect');
-        })
-      );
     const [base] = rests;
     let now = await look();
     // Pipes are kept for a second or two after the last session that needed one.
-    while (
-      (now.open > 0 || now.pipes > (base?.pipes ?? now.pipes)) &&
-      performance.now() < deadline
-    ) {
+    const isBusy = () => now.open > 0 || now.pipes > (base?.pipes ?? now.pipes);
+    while (isBusy() && performance.now() < deadline) {
       await delay(500);
       now = await look();
     }
@@ -158,32 +175,21 @@ async function soak(scene, run, progress) {
     rests.push(now);
   };
 
-  /** @param {number} until seconds since the start */
-  const round = async (until) => {
-    for (const load of loads) load.start();
-    const told = (/** @type {string} */ what) => void events.push({ at: elapsed(), what });
-    await disturb({ ...scene, told }, (until - elapsed()) * 1000, disturbances);
-    await rest();
-  };
-
-  const step = run.seconds / rounds;
-  const died = new Promise((_, reject) => {
-    const timer = setInterval(() => {
-      try {
-        process.kill(proxy.pid, 0);
-      } catch {
-        clearInterval(timer);
-        reject(new Error('ended'));
-      }
-    }, 500);
-    timer.unref();
-  });
+  /** @param {string} what */
+  const told = (what) => void events.push({ at: elapsed(), what });
   try {
     await rest();
-    for (let index = 1; index <= rounds; index++) await Promise.race([round(step * index), died]);
+    for (let round = 1; round <= rounds; round++) {
+      for (const load of loads) load.start();
+      const left = (run.seconds / rounds) * round - elapsed();
+      await disturb({ ...scene, told, isOver: () => isOver }, left * 1000, disturbances);
+      await rest();
+    }
     if (!(await proxy.stop(15_000))) failures.push('the proxy did not end when it was asked to');
   } catch (error) {
-    failures.push(`the proxy is gone (${/** @type {Error} */ (error).message}): ${proxy.output()}`);
+    failures.push(
+      `${/** @type {Error} */ (error).message}; the last that it said: ${proxy.output()}`,
+    );
   }
   return {
     run: { ...run, date },
