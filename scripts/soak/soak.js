@@ -185,7 +185,7 @@ async function soak(scene, run, progress) {
       await disturb({ ...scene, told, isOver: () => isOver }, left * 1000, disturbances);
       await rest();
     }
-    if (!(await proxy.stop(15_000))) failures.push('the proxy did not end when it was asked to');
+    if ((await proxy.stop(15_000)) !== 0) failures.push('the proxy did not end when it was asked to');
   } catch (error) {
     failures.push(
       `${/** @type {Error} */ (error).message}; the last that it said: ${proxy.output()}`,

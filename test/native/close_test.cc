@@ -174,6 +174,29 @@ EVERY_TRANSFER_TEST("a survivor of a reset that stops reading is reset too, and 
   CHECK_EQUAL(ReadToTheEnd(harness, joined.backend, got), -ECONNRESET);
 }
 
+EVERY_TRANSFER_TEST("a survivor of a reset that reads slowly gets all, however long that takes") {
+  constexpr std::uint32_t kHalfCloseMs = 100;
+  Harness harness({.timeouts = {.half_close_ms = kHalfCloseMs}, .transfer = transfer});
+  // All of it fits the survivor's send buffer, and little of it the buffer of its peer.
+  Joined joined(harness, {.near_receive_buffer = 1 << 20},
+                {.peer_receive_buffer = 4096, .near_send_buffer = 1 << 20});
+  const std::string sent = Pattern(100'000);
+  WriteAcknowledged(harness, joined.client, sent);
+  ResetPeer(joined.client);
+  std::string got;
+  std::array<char, 4096> buffer;
+  const std::uint64_t begin = sys::NowMs();
+  ssize_t count = 1;
+  while (count > 0 || (count < 0 && errno == EAGAIN)) {
+    harness.RunFor(kHalfCloseMs / 5);
+    count = recv(joined.backend.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0) got.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  CHECK_EQUAL(errno, ECONNRESET);
+  CHECK(got == sent);
+  CHECK(sys::NowMs() > begin + 2 * kHalfCloseMs);
+}
+
 EVERY_TRANSFER_TEST(
     "a survivor that does not acknowledge what came before a reset is reset when its time is "
     "over") {

@@ -70,6 +70,7 @@ struct Socket {
   /// Of the same client, or at the same backend, when it was accepted or set out.
   std::size_t others = 0;
   std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
+  std::uint64_t arrived_us = 0;          ///< When the last byte arrived from the network.
   std::uint64_t fin_in_us = kNever;      ///< When the end of its peer's stream arrived.
   std::uint64_t closed_us = 0;           ///< When its owner closed it.
   std::uint64_t connect_us = 0;          ///< When its owner sent a SYN.

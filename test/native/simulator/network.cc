@@ -273,6 +273,7 @@ void Kernel::Pass(Socket& from) {
       to.in.Push(std::move(taken));
     }
     to.arrived += count;
+    if (count > 0) to.arrived_us = now_us_;
     now_us_ += count / conditions.bytes_per_us;
     Trace("%zu bytes arrive at %s%d, port %u", count, to.is_core ? "" : "a peer ", to.fd, to.port);
     if (count > 0 && IsReadable(to)) Wake(to, EPOLLIN);

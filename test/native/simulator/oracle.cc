@@ -29,9 +29,18 @@ std::uint64_t Held(const Peer& from, const Peer& to) {
          std::min(Near(to).written, Near(from).read + from.prefix());
 }
 
-/// When the last byte was written to either, or they were joined.
+bool ResetCame(const Pair& pair) {
+  return Near(*pair.client).reset_came() || Near(*pair.backend).reset_came();
+}
+
+/// When the last byte was written to either, or they were joined. For the survivor of a reset, it
+/// is its arrival that counts.
 std::uint64_t LastMoved(const Pair& pair) {
-  return std::max(Near(*pair.client).moved_us, Near(*pair.backend).moved_us);
+  const std::uint64_t written_us =
+      std::max(Near(*pair.client).moved_us, Near(*pair.backend).moved_us);
+  if (!ResetCame(pair)) return written_us;
+  return std::max(
+      {written_us, pair.client->socket().arrived_us, pair.backend->socket().arrived_us});
 }
 
 bool IsSilent(const Pair& pair) {
@@ -54,10 +63,6 @@ Ends EndsOf(const Pair& pair) {
     }
   }
   return ends;
-}
-
-bool ResetCame(const Pair& pair) {
-  return Near(*pair.client).reset_came() || Near(*pair.backend).reset_came();
 }
 
 /// A Unix peer that closes is lost to those who still write to it.
