@@ -374,14 +374,12 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
       std::min<std::size_t>((left + 1023) / 1024, std::numeric_limits<std::uint16_t>::max()));
   if (kib_left < port_like_ours_or_kib_left_) {
     port_like_ours_or_kib_left_ = kib_left;
-    // The limit begins anew, and the pace of the looks does not.
-    const std::uint64_t pace = std::min({now, kSlowestDeliveryCheckMs, limit / 2});
-    since_ms_ = std::max(since_ms_, now - pace);
+    since_ms_ = now;
   }
   if (left == 0 || now >= since_ms_ + limit) {
     return Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);
   }
-  // As long again as it has taken already.
+  // As long again as nothing has been taken already.
   context_->loop.Arm(
       *this, std::min(now + std::clamp(now - since_ms_, kDeliveryCheckMs, kSlowestDeliveryCheckMs),
                       since_ms_ + limit));

@@ -29,18 +29,13 @@ std::uint64_t Held(const Peer& from, const Peer& to) {
          std::min(Near(to).written, Near(from).read + from.prefix());
 }
 
-bool ResetCame(const Pair& pair) {
-  return Near(*pair.client).reset_came() || Near(*pair.backend).reset_came();
+/// When the last byte was written to either, or they were joined.
+std::uint64_t LastMoved(const Pair& pair) {
+  return std::max(Near(*pair.client).moved_us, Near(*pair.backend).moved_us);
 }
 
-/// When the last byte was written to either, or they were joined. For the survivor of a reset, it
-/// is its arrival that counts.
-std::uint64_t LastMoved(const Pair& pair) {
-  const std::uint64_t written_us =
-      std::max(Near(*pair.client).moved_us, Near(*pair.backend).moved_us);
-  if (!ResetCame(pair)) return written_us;
-  return std::max(
-      {written_us, pair.client->socket().arrived_us, pair.backend->socket().arrived_us});
+bool ResetCame(const Pair& pair) {
+  return Near(*pair.client).reset_came() || Near(*pair.backend).reset_came();
 }
 
 bool IsSilent(const Pair& pair) {
@@ -153,7 +148,11 @@ void Oracle::CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us) {
     const std::uint32_t half_close_ms = scene_.timeouts.half_close_ms;
     patience += half_close_ms == 0 ? kSurvivalUs : Us(half_close_ms);
   }
-  if (until_us > std::max(LastMoved(pair), ends.last_us) + patience + kLongestWaitUs) {
+  // What it acknowledges begins that time anew.
+  const std::uint64_t arrived_us =
+      std::max(pair.client->socket().arrived_us, pair.backend->socket().arrived_us);
+  const std::uint64_t since_us = std::max({LastMoved(pair), ends.last_us, reset ? arrived_us : 0});
+  if (until_us > since_us + patience + kLongestWaitUs) {
     kernel_.Fail(reset ? "the survivor of a reset is kept for too long" : "a time-out is overdue");
   }
 }
@@ -208,6 +207,15 @@ bool Oracle::RanOutOfTime(const Pair& pair) const {
   if (ResetCame(pair)) patience = std::min(patience, kSurvivalUs);
   const std::uint64_t closed_us = Near(*pair.client).closed_us;
   return patience != kNever && closed_us + kClockStepUs >= LastMoved(pair) + patience;
+}
+
+/// The survivor `to` of the loss of `from` was reset so late that its time may have been over.
+bool Oracle::TookTooLong(const Pair& pair, const Peer& from, const Peer& to) const {
+  // What is held waits for it to read, as that of any session does.
+  if (Held(from, to) > 0) return RanOutOfTime(pair);
+  const std::uint32_t half_close_ms = scene_.timeouts.half_close_ms;
+  const std::uint64_t limit_us = half_close_ms == 0 ? kSurvivalUs : Us(half_close_ms);
+  return Near(to).closed_us + kClockStepUs >= to.socket().arrived_us + limit_us;
 }
 
 /// What the session's owner was told; else what the time of its end allows.
@@ -274,7 +282,7 @@ void Oracle::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
     const bool was_relayed = near_from.read > 0 || near_to.read > 0;
     const bool still_reads =
         to.habits().is_steady() && (!to.has_ended() || to.habits().end == Habits::End::kFin);
-    if (was_relayed && near_from.lost_by_reset && still_reads && !RanOutOfTime(pair) &&
+    if (was_relayed && near_from.lost_by_reset && still_reads && !TookTooLong(pair, from, to) &&
         !was_disturbed && got.size() != came) {
       return kernel_.Fail(who + ": bytes that came before a reset are lost");
     }

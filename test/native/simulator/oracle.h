@@ -39,6 +39,7 @@ class Oracle {
   void CheckCounters();
   void CheckCosts();
   [[nodiscard]] bool RanOutOfTime(const Pair& pair) const;
+  [[nodiscard]] bool TookTooLong(const Pair& pair, const Peer& from, const Peer& to) const;
   [[nodiscard]] bool MayHaveTimedOut(const Pair& pair) const;
   [[nodiscard]] bool WasDisturbed(const Pair& pair) const;
 
