@@ -1,12 +1,23 @@
 /** A reset of one side is a reset of the other, after what was received before it. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startHasty, startServer, startSink } from './helpers/servers.js';
-import { connect, readExactly, readToEnding, reset, socketPair, write } from './helpers/sockets.js';
+import {
+  connect,
+  type Ending,
+  readExactly,
+  readToEnding,
+  reset,
+  socketPair,
+  write,
+} from './helpers/sockets.js';
+import { tempPath } from './helpers/temp.js';
 
 it('closes a socket that is reset while its end is on its way', async () => {
   const { near, far } = await socketPair();
@@ -17,6 +28,20 @@ it('closes a socket that is reset while its end is on its way', async () => {
   // The end comes first, and the reset takes it back only from who has not looked yet.
   expect(['end', 'ECONNRESET', 'EPIPE']).toContain((await ending).how);
 });
+
+/** Waits for the other side's end, says so, and sends everything, with an urgent byte in it. */
+const URGENT_CLIENT = `
+import socket, sys
+s = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+s.recv(1)
+print('ended', flush=True)
+s.send(b'abc')
+s.send(b'!', socket.MSG_OOB)
+s.send(b'd' * 70)
+s.shutdown(socket.SHUT_WR)
+open(sys.argv[2], 'w').close()
+sys.stdin.readline()
+`;
 
 describe.each(ways)('resets with %s', (way) => {
   it('passes on a reset of the client, its data first', async () => {
@@ -192,6 +217,30 @@ describe.each(ways)('resets with %s', (way) => {
     const client = await connect(portOf(proxy));
     expect((await readToEnding(client)).how).toBe('ECONNRESET');
     expect((await summary).reason).toBe('reset');
+  });
+
+  it('is not what libuv takes for an end at an urgent mark: what is behind it arrives', async () => {
+    const received: Promise<Ending>[] = [];
+    const backend = await startServer((socket) => {
+      socket.end();
+      received.push(readToEnding(socket));
+    });
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    const summary = nextSummary(proxy);
+    const sent = tempPath('sent');
+    // Node cannot send urgent bytes.
+    const client = spawn('python3', ['-c', URGENT_CLIENT, `${portOf(proxy)}`, sent]);
+    onTestFinished(() => void client.kill('SIGKILL'));
+    await within('the end of the backend', once(client.stdout, 'data'));
+    // JavaScript looks at nothing until all has come.
+    const deadline = performance.now() + 5000;
+    while (!existsSync(sent)) {
+      if (performance.now() > deadline) throw new Error('the bytes did not come');
+    }
+    expect((await summary).reason).toBe('finished');
+    const { data, how } = (await received[0]) as Ending;
+    expect(how).toBe('end');
+    expect(String(data).replace('!', '')).toBe(`abc${'d'.repeat(70)}`);
   });
 
   it('cuts both sides when the session is destroyed', async () => {

@@ -1,6 +1,6 @@
 /** One direction of a session. */
 import type { Socket } from 'node:net';
-import { wasReset } from './sockets.js';
+import { readOn } from './sockets.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -76,20 +76,29 @@ export class Relay {
   flush(done: () => void): void {
     const { source, sink } = this;
     const rest = this.#ended ? null : (source.read() as Buffer | null);
-    if (rest !== null && sink.writable) {
-      this.#taken += rest.length;
-      this.#onBytes(rest.length);
-      sink.write(rest);
-    }
+    if (rest !== null) this.#pass(rest);
     this.stop();
     if (sink.destroyed || sink.writableLength === 0) done();
     else if (sink.writableEnded) sink.once('finish', done);
     else sink.write(NOTHING, () => done());
   }
 
-  /** An end, or a reset that looks like one. */
+  /** What did not come through `pipe()`. */
+  #pass(rest: Buffer): void {
+    if (!this.sink.writable) return;
+    this.#taken += rest.length;
+    this.#onBytes(rest.length);
+    this.sink.write(rest);
+  }
+
+  /** An end, or something that looks like one. */
   #sourceEnded(): void {
-    if (wasReset(this.source)) return;
+    const { rest, error } = readOn(this.source);
+    if (rest.length > 0) this.#pass(rest);
+    if (error !== undefined) {
+      this.source.destroy(error);
+      return;
+    }
     this.#ended = true;
     this.sink.end();
     this.#onEnd();

@@ -43,24 +43,29 @@ export function provoke(socket: Socket): void {
   socket.write(NOTHING);
 }
 
+/** Large enough for most of what is ever left. */
+const scratch = Buffer.allocUnsafe(64 * 1024);
+
 /**
- * Tells whether a socket that Node calls ended has been reset instead: see `provoke`. One that was is
- * destroyed with the error, which it emits.
- *
- * Reading once more tells, whatever this side has written or ended: libuv leaves the error in the kernel.
+ * What the kernel still has of a socket that Node calls ended. Nothing, nearly always; but where bytes, an urgent mark or
+ * descriptors cut a read short and the peer has gone, libuv takes that for the end, and what is behind it stays unread. So
+ * does the error of a reset: see `provoke`. Reading on gives both, whatever this side has written or ended.
  *
  * @param socket read to its end
+ * @returns the bytes, and the error where the connection was reset behind them
  */
-export function wasReset(socket: Socket): boolean {
+export function readOn(socket: Socket): { readonly rest: Buffer; readonly error?: Error } {
   const fd = descriptorOf(socket);
-  // Without descriptors it is another libuv, which has no such end.
-  if (fd < 0) return false;
+  const chunks: Buffer[] = [];
   try {
-    readSync(fd, Buffer.alloc(1));
-    return false;
+    // Without descriptors it is another libuv, which has no such end.
+    for (let count = 1; fd >= 0 && count > 0; ) {
+      count = readSync(fd, scratch);
+      chunks.push(Buffer.from(scratch.subarray(0, count)));
+    }
+    return { rest: Buffer.concat(chunks) };
   } catch (error) {
-    socket.destroy(error as Error);
-    return true;
+    return { rest: Buffer.concat(chunks), error: error as Error };
   }
 }
 
