@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { within } from './helpers/deadline.js';
+import { openDescriptors } from './helpers/descriptors.js';
 import { type EngineName, engines } from './helpers/engines.js';
 import { kernelSocket, peerOf } from './helpers/kernel.js';
 import { nextSession, portOf, startProxy } from './helpers/proxies.js';
@@ -63,6 +64,17 @@ const events: Record<string, Event> = {
   'is silent': () => {},
 };
 
+/** What is held is in a pipe with `splice`, and in memory with `copy`. */
+type Way = { readonly engine: EngineName; readonly transfer: 'auto' | 'splice' | 'copy' };
+const ways = engines.flatMap((engine): Way[] =>
+  engine === 'stream'
+    ? [{ engine, transfer: 'auto' }]
+    : [
+        { engine, transfer: 'splice' },
+        { engine, transfer: 'copy' },
+      ],
+);
+
 /** How far the bytes from a source to a sink have come. */
 interface Journey {
   readonly source: Socket;
@@ -86,11 +98,12 @@ const PIECE = 60 * 1024;
 const data = randomBytes(1024 * PIECE, 1);
 
 /** An open session of X and Y, alone on its loop with a second one. */
-async function openSession(engine: EngineName, role: 'client' | 'backend', row: Row) {
+async function openSession(way: Way, role: 'client' | 'backend', row: Row) {
   const backend = await startServer((socket, index) => index > 0 && socket.pipe(socket), {
     paused: true,
   });
-  const proxy = await startProxy(engine, {
+  const proxy = await startProxy(way.engine, {
+    transfer: way.transfer,
     backends: [backend.address],
     threads: 1,
     idleTimeout: row.outcome.reason === 'idle-timeout' ? '2s' : '1h',
@@ -192,14 +205,18 @@ describe('the page on closing', () => {
   });
 });
 
-describe.each(engines)('closing with %s', (engine) => {
+describe.each(ways)('closing with $engine, $transfer', (way) => {
+  const { engine } = way;
   describe.each(['client', 'backend'] as const)('where X is the %s', (role) => {
     for (const row of rowsFor(engine)) {
       it(row.title, async () => {
         const { event, owner, place, reader, outcome } = row;
-        const { session, x, y, fill, turn } = await openSession(engine, role, row);
+        const { pipes } = openDescriptors();
+        const { session, x, y, fill, turn } = await openSession(way, role, row);
         const [source, sink] = owner === 'Y' ? [y, x] : [x, y];
         const sent = owner === '' ? undefined : await fill(source, sink, place);
+        const isInPipe = way.transfer === 'splice' && (place === 'held' || place === 'unread');
+        if (isInPipe) expect(openDescriptors().pipes).toBeGreaterThan(pipes);
         const [ofX, ofY] = [new Witness(x), new Witness(y)];
 
         await events[event]?.(x, y, turn);

@@ -19,6 +19,29 @@ export async function freePort() {
   return address.port;
 }
 
+/** Below those that the kernel gives to clients by itself (ip_local_port_range). */
+const lasting = { from: 20_000, to: 32_000 };
+
+/**
+ * A port for a server that is stopped and started again: no client's connection gets it in between.
+ *
+ * @returns {Promise<number>}
+ */
+export async function lastingPort() {
+  for (;;) {
+    const port = lasting.from + Math.floor(Math.random() * (lasting.to - lasting.from));
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+}
+
 /**
  * @param {number} port
  * @returns {Promise<boolean>} whether a server on this machine accepts connections there

@@ -89,18 +89,32 @@ export const disturbances = {
   },
 };
 
+/** Every kind in turn, in an order of its own each time. */
+export class Deck {
+  /** @type {((scene: Scene) => Promise<string>)[]} */
+  #left = [];
+
+  /** @param {Random} random */
+  next(random) {
+    if (this.#left.length === 0) this.#left = Object.values(disturbances);
+    const kind = oneOf(this.#left, random);
+    this.#left = this.#left.filter((other) => other !== kind);
+    return kind;
+  }
+}
+
 /**
  * Disturbs, one disturbance after the other, until it is time.
  *
  * @param {Scene} scene
+ * @param {Deck} deck
  * @param {number} ms
  * @param {Record<string, number>} counts of each kind, added to
  */
-export async function disturb(scene, ms, counts) {
+export async function disturb(scene, deck, ms, counts) {
   const until = performance.now() + ms;
-  const kinds = Object.values(disturbances);
   while (performance.now() < until && !scene.isOver()) {
-    const what = await oneOf(kinds, scene.random)(scene);
+    const what = await deck.next(scene.random)(scene);
     counts[what] = (counts[what] ?? 0) + 1;
     await aWhile(scene.random, 200, 1500);
   }

@@ -8,6 +8,8 @@ import { findProgram } from '../lib/run.js';
 
 /** Between a client that failed at once and the next. */
 const pauseMs = 200;
+/** Our own clients run for four seconds, and wait for nine at most. */
+const stopDeadlineMs = 20_000;
 
 export class Load {
   /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -19,6 +21,8 @@ export class Load {
   counts = { well: 0, failed: 0, sessions: 0, cut: 0, bytes: 0 };
   /** @type {string[]} what our own clients found to be wrong */
   wrong = [];
+  /** @type {number[]} when our own clients met an end too early, in milliseconds since 1970 */
+  ends = [];
 
   /** @param {Service} service @param {number} port of the proxy */
   constructor(service, port) {
@@ -44,7 +48,7 @@ export class Load {
       child.stdout.setEncoding('utf8').on('data', (text) => {
         output = (output + text).slice(-10_000);
       });
-      await Promise.race([once(child, 'close'), once(child, 'error')]);
+      await once(child, 'close').catch(() => {});
       if (child.exitCode === 0) this.counts.well += 1;
       else this.counts.failed += 1;
       if (this.service.name === 'checked') this.#read(output);
@@ -55,7 +59,8 @@ export class Load {
   /** @param {string} output of check/client.js; nothing where it was killed */
   #read(output) {
     if (!output.endsWith('\n')) return;
-    const { whole, cut, bytes, wrong } = JSON.parse(output);
+    const { whole, cut, bytes, ends, wrong } = JSON.parse(output);
+    this.ends.push(...ends);
     this.counts.sessions += whole;
     this.counts.cut += cut;
     this.counts.bytes += bytes;
@@ -71,6 +76,11 @@ export class Load {
     this.#wanted = false;
     // Our own end by themselves, with their counts.
     if (this.service.name !== 'checked') this.kill();
+    const timer = setTimeout(() => {
+      this.wrong.push('the clients did not end');
+      this.kill();
+    }, stopDeadlineMs);
     await this.#running;
+    clearTimeout(timer);
   }
 }

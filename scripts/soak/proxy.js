@@ -16,9 +16,9 @@ const proxies = await Promise.all(
         ...{ listen: '127.0.0.1:0', backends: addresses, engine, threads: 2 },
         ...{
           connectTimeout: '2s',
-          idleTimeout: '10s',
-          halfCloseTimeout: '5s',
-          handshakeTimeout: '8s',
+          idleTimeout: '20s',
+          halfCloseTimeout: '15s',
+          handshakeTimeout: '15s',
         },
         // The stream engine cannot ask what the descriptors allow.
         ...(engine === 'stream' && { maxSessions: 150 }),

@@ -7,7 +7,7 @@ import { startProgram } from '../lib/program.js';
 import { randomFrom } from '../lib/random.js';
 import { inRoot } from '../lib/root.js';
 import { findProgram } from '../lib/run.js';
-import { disturb } from './chaos.js';
+import { Deck, disturb } from './chaos.js';
 import { judge } from './judge.js';
 import { Load } from './loads.js';
 import { holdingsOf } from './sample.js';
@@ -32,7 +32,7 @@ import { services, startBackends } from './services.js';
  * @property {{ seed: string, engine: string, seconds: number, date: string }} run
  * @property {readonly Sample[]} samples one a second
  * @property {readonly Sample[]} rests at the end of each rest, garbage collected; the first before any load
- * @property {readonly { at: number, what: string }[]} events
+ * @property {readonly { at: number, time: number, what: string }[]} events `time` in milliseconds since 1970
  * @property {Readonly<Record<string, number>>} disturbances
  * @property {readonly { name: string, well: number, failed: number, sessions: number, cut: number, bytes: number }[]} loads
  * @property {readonly string[]} failures what must not be, in words
@@ -43,7 +43,9 @@ const openFiles = 1024;
 /** Each ends with a rest; the first of them warms up. */
 const rounds = 6;
 /** The longest of the proxy's time-outs ends what clients and servers left behind. */
-const restDeadlineMs = 25_000;
+const restDeadlineMs = 30_000;
+/** Its JavaScript is blocked for three seconds at most. */
+const answerDeadlineMs = 15_000;
 
 /** @param {RunningProgram} proxy @param {number} since @returns {(figures: Figures) => Sample} */
 const sampler = (proxy, since) => (figures) => {
@@ -155,11 +157,17 @@ async function soak(scene, run, progress) {
       collected = resolve;
     });
     proxy.tell('collect');
-    return /** @type {Promise<Sample>} */ (Promise.race([answer, proxyEnded]));
+    const late = delay(answerDeadlineMs, undefined, { ref: false }).then(() => {
+      throw new Error('the proxy does not answer');
+    });
+    return /** @type {Promise<Sample>} */ (Promise.race([answer, proxyEnded, late]));
   };
 
+  /** @param {string} what */
+  const told = (what) => void events.push({ at: elapsed(), time: Date.now(), what });
+
   const rest = async () => {
-    events.push({ at: elapsed(), what: 'rest' });
+    told('rest');
     await Promise.all(loads.map((load) => load.stop()));
     await Promise.all(backends.map((backend) => backend.heal()));
     const deadline = performance.now() + restDeadlineMs;
@@ -175,17 +183,17 @@ async function soak(scene, run, progress) {
     rests.push(now);
   };
 
-  /** @param {string} what */
-  const told = (what) => void events.push({ at: elapsed(), what });
+  const disturbed = { ...scene, told, isOver: () => isOver };
+  const deck = new Deck();
   try {
     await rest();
     for (let round = 1; round <= rounds; round++) {
       for (const load of loads) load.start();
-      const left = (run.seconds / rounds) * round - elapsed();
-      await disturb({ ...scene, told, isOver: () => isOver }, left * 1000, disturbances);
+      await disturb(disturbed, deck, (run.seconds / rounds) * 1000, disturbances);
       await rest();
     }
-    if ((await proxy.stop(15_000)) !== 0) failures.push('the proxy did not end when it was asked to');
+    if ((await proxy.stop(15_000)) !== 0)
+      failures.push('the proxy did not end when it was asked to');
   } catch (error) {
     failures.push(
       `${/** @type {Error} */ (error).message}; the last that it said: ${proxy.output()}`,
@@ -195,6 +203,6 @@ async function soak(scene, run, progress) {
     run: { ...run, date },
     ...{ samples, rests, events, disturbances },
     loads: loads.map(({ service, counts }) => ({ name: service.name, ...counts })),
-    failures: [...failures, ...judge(rests, loads)],
+    failures: [...failures, ...judge({ rests, loads, events, disturbances })],
   };
 }

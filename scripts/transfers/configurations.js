@@ -4,7 +4,7 @@
 
 /**
  * @typedef {'root' | 'few pipes' | 'few files'} Condition
- *   `few pipes`: an unprivileged user, most of whose pipe-user-pages-soft is used up by another process;
+ *   `few pipes`: an unprivileged user, all of whose pipe-user-pages-soft is used up by another process;
  *   `few files`: a limit of open files with room for a dozen sessions
  * @typedef {'default' | 'tiny' | 'huge'} Buffers of the proxy's sockets
  *

@@ -1,5 +1,6 @@
 /** What a transfer does, told by the seed and its number. */
 import { randomFrom } from '../lib/random.js';
+import { catalogue } from './configurations.js';
 
 /** @import { Random } from '../lib/random.js' */
 
@@ -37,7 +38,7 @@ import { randomFrom } from '../lib/random.js';
 
 const mebibyte = 1024 * 1024;
 /** What a client that is named sends at least: its key. */
-const keyBytes = 8;
+export const keyBytes = 8;
 
 /** Of the ends' sockets; 0 is the kernel's choice, and the smallest are the kernel's smallest. */
 const sendBuffers = /** @type {const} */ ([0, 0, 0, 4608, 16_384, 262_144, 16 * mebibyte]);
@@ -121,6 +122,33 @@ function avoidDeadlocks({ named, client, server }) {
   if (!named && client.gives_up && client.gives_up_received === 0) client.gives_up = 0;
 }
 
+/** Which of the transfers of a configuration are large ones: the second, and each hundredth after it. */
+const isLarge = (/** @type {number} */ number) => Math.floor(number / catalogue.length) % 100 === 1;
+
+/**
+ * Both ways at once, and nothing in the way.
+ *
+ * @param {Random} random
+ * @param {number} number
+ * @returns {Transfer}
+ */
+function drawLargeTransfer(random, number) {
+  /** @returns {Script} */
+  const draw = () => ({
+    ...{ number, named: 1, send_key: random.key(), expect_key: 0n },
+    send_bytes: random.between(32 * mebibyte, 64 * mebibyte),
+    ...{ send_buffer: 0, receive_buffer: 0, write_size: mebibyte, read_size: mebibyte },
+    ...{ write_pause_every: 0, write_pause_ms: 0, read_pause_every: 0, read_pause_ms: 0 },
+    ...{ first_read_ms: 0, sends_last: 0, ends_last: 0 },
+    ...{ gives_up: 0, gives_up_sent: 0, gives_up_received: 0 },
+  });
+  const client = draw();
+  const server = draw();
+  client.expect_key = server.send_key;
+  server.expect_key = client.send_key;
+  return { number, named: true, client, server };
+}
+
 /**
  * @param {string} seed
  * @param {number} number
@@ -128,6 +156,7 @@ function avoidDeadlocks({ named, client, server }) {
  */
 export function drawTransfer(seed, number) {
   const random = randomFrom(`${seed}/${number}`);
+  if (isLarge(number)) return drawLargeTransfer(random, number);
   const named = random.chance(0.85);
   /** @returns {Script} */
   const draw = () => ({

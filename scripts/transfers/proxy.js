@@ -10,8 +10,6 @@ import { findProgram, run } from '../lib/run.js';
 
 /** The user `nobody`, on every Linux: it has no rights beyond what all have. */
 const unprivileged = 65_534;
-/** Pages that its pipes may still have: a few of the usual size, none of the largest. */
-const pagesLeft = 128;
 /** Descriptors beyond those that a proxy at rest has. */
 const filesLeft = 24;
 
@@ -34,12 +32,12 @@ function asNobody(command, args) {
 }
 
 /**
- * Uses pipes up in the name of the unprivileged user.
+ * Uses up all pages of pipes that the unprivileged user may have: from then on a pipe gets two, and none gets more.
  *
  * @param {string} ends the program of ends/
  */
 function holdPipes(ends) {
-  const command = asNobody(ends, ['hold-pipes', String(pagesLeft)]);
+  const command = asNobody(ends, ['hold-pipes']);
   return startProgram(...command, (output) => /holding \d+ pipes/.test(output));
 }
 

@@ -13,7 +13,7 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
   ],
   'half-close-timeout': [
     'ERR_SPLICEWAY_SESSION_TIMEOUT',
-    'one side had ended its stream and nothing more came from the other for the half-close timeout; ' +
+    'one side had ended its stream, and for the half-close timeout nothing came from the other, or was taken by it; ' +
       'raise halfCloseTimeout if answers take that long',
   ],
   'handshake-timeout': [

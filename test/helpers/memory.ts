@@ -7,7 +7,8 @@ export function memoryInUse(): { heap: number; outside: number } {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();
-  const { heapUsed, heapTotal, rss } = process.memoryUsage();
-  // What V8 keeps in reserve for its young objects grows and shrinks by tens of MiB as it likes.
-  return { heap: heapUsed, outside: rss - heapTotal };
+  const { external, heapUsed, heapTotal, rss } = process.memoryUsage();
+  // What V8 keeps in reserve for its young objects grows and shrinks by tens of MiB as it likes; buffers of JavaScript,
+  // the tests' own, come and go.
+  return { heap: heapUsed, outside: rss - heapTotal - external };
 }

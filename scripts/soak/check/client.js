@@ -1,6 +1,7 @@
 /**
  * Clients whose every byte is checked, for some seconds: they talk to ./server.js through the proxy, several at once.
- * Prints a line with its counts. Connections may fail and be cut; exit status 1 is for a wrong byte.
+ * Prints a line with its counts. Connections may fail and be cut; exit status 1 is for a wrong byte, and for a session in
+ * which nothing moves.
  */
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +11,15 @@ import { trailerBytes, trailerOf } from './trailer.js';
 const port = Number(process.argv[2]);
 const clients = 12;
 const runMs = 4000;
-const counts = { whole: 0, cut: 0, bytes: 0 };
+/** Longer than any server is stopped, and shorter than the proxy's time-outs: who waits so long waits in vain. */
+const patienceMs = 9000;
+const counts = {
+  whole: 0,
+  cut: 0,
+  bytes: 0,
+  /** @type {number[]} when a stream ended before its trailer, as that of a server does that was killed */
+  ends: [],
+};
 
 /** @param {string} what @returns {never} */
 function wrong(what) {
@@ -68,13 +77,20 @@ function talk() {
       tail = Buffer.concat([tail, data.subarray(echo.length)]);
       if (endsEarly && received > size / 2) socket.resetAndDestroy();
     });
-    socket.on('error', () => {});
+    let hasFailed = false;
+    socket.on('error', () => {
+      hasFailed = true;
+    });
+    socket.setTimeout(patienceMs, () =>
+      wrong(`nothing moved for ${patienceMs} ms, after ${received} of ${size}`),
+    );
     socket.on('close', () => {
       counts.bytes += received;
       if (tail.length < trailerBytes) {
         // Cut, or not served at all.
         if (!trailerOf(size).subarray(0, tail.length).equals(tail)) wrong(`a tail of ${tail}`);
         counts.cut += 1;
+        if (!hasFailed && !endsEarly && received > 0) counts.ends.push(Date.now());
       } else {
         if (!tail.equals(trailerOf(size)) || received !== size) {
           wrong(`${received} of ${size} bytes, and then ${tail}`);

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kUsage =
     "ends connect HOST PORT\n"
     "ends serve HOST\n"
-    "ends hold-pipes PAGES_LEFT\n";
+    "ends hold-pipes\n";
 
 int UsageError() {
   std::fputs(kUsage, stderr);
@@ -26,9 +26,10 @@ int UsageError() {
 
 int main(int count, char** values) {
   const std::span<char*> args(values, static_cast<size_t>(count));
-  if (args.size() < 3) return UsageError();
+  if (args.size() < 2) return UsageError();
   const std::string_view mode = args[1];
-  if (mode == "hold-pipes") return load::HoldPipes(std::strtoull(args[2], nullptr, 10));
+  if (mode == "hold-pipes") return load::HoldPipes();
+  if (args.size() < 3) return UsageError();
   const auto port = static_cast<uint16_t>(args.size() > 3 ? std::strtoul(args[3], nullptr, 10) : 0);
   const auto address = load::ParseAddress(args[2], port);
   if (!address) return UsageError();

@@ -25,10 +25,10 @@ std::size_t SoftLimit() {
 
 }  // namespace
 
-int HoldPipes(std::size_t left) {
+int HoldPipes() {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const std::size_t pages_each = kLargestPipe / page;
-  const std::size_t count = (SoftLimit() - left) / pages_each;
+  const std::size_t count = SoftLimit() / pages_each;
   std::vector<UniqueFd> ends;
   for (std::size_t i = 0; i < count; i++) {
     std::array<int, 2> pipe;
