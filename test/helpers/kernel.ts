@@ -9,8 +9,19 @@ export interface KernelSocket {
   readonly unacknowledged: number;
 }
 
+/** A list that is read while others come and go may pass over an entry; not again and again. */
+const LOOKS = 3;
+
 /** `undefined` when there is no such connection, or no more: a reset removes it at once, an end does not. */
 export function kernelSocket(localPort: number, peerPort: number): KernelSocket | undefined {
+  for (let look = 0; look < LOOKS; look++) {
+    const socket = listedSocket(localPort, peerPort);
+    if (socket !== undefined) return socket;
+  }
+  return undefined;
+}
+
+function listedSocket(localPort: number, peerPort: number): KernelSocket | undefined {
   const [local, peer] = [localPort, peerPort].map(
     (port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`,
   ) as [string, string];
