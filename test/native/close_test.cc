@@ -214,8 +214,9 @@ EVERY_TRANSFER_TEST(
   harness.RunUntil([&] { return harness.closed == 1; }, "the close");
   CHECK(sys::NowMs() - start >= 190);
   CHECK(harness.reason == CloseReason::kReset);
-  // The longer it takes, the less often it is looked at.
-  CHECK((CallsSoFar() - before)[Call::kIoctl] <= 7);
+  // The longer nothing is taken, the less often it is looked at: 7 times in 200 ms, begun anew when
+  // the peer's kernel has taken what fits its buffer.
+  CHECK((CallsSoFar() - before)[Call::kIoctl] <= 14);
 }
 
 EVERY_TRANSFER_TEST(
