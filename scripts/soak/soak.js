@@ -34,7 +34,8 @@ import { services, startBackends } from './services.js';
  * @property {readonly Sample[]} rests at the end of each rest, garbage collected; the first before any load
  * @property {readonly { at: number, time: number, what: string }[]} events `time` in milliseconds since 1970
  * @property {Readonly<Record<string, number>>} disturbances
- * @property {readonly { name: string, well: number, failed: number, sessions: number, cut: number, bytes: number }[]} loads
+ * @property {readonly { name: string, well: number, failed: number, sessions: number, cut: number, bytes: number, ends: readonly number[] }[]} loads
+ *   `ends`: when streams ended before their time, in milliseconds since 1970
  * @property {readonly string[]} failures what must not be, in words
  */
 
@@ -202,7 +203,7 @@ async function soak(scene, run, progress) {
   return {
     run: { ...run, date },
     ...{ samples, rests, events, disturbances },
-    loads: loads.map(({ service, counts }) => ({ name: service.name, ...counts })),
+    loads: loads.map(({ service, counts, ends }) => ({ name: service.name, ...counts, ends })),
     failures: [...failures, ...judge({ rests, loads, events, disturbances })],
   };
 }

@@ -1,6 +1,7 @@
 /** Echoes until the client ends, then says how much it was, and ends. `reset` on standard input cuts everybody. */
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { resetSocket } from '../../../dist/engine/reset-socket.js';
 import { trailerOf } from './trailer.js';
 
 /** @type {Set<import('node:net').Socket>} */
@@ -18,5 +19,6 @@ const server = createServer({ allowHalfOpen: true }, (socket) => {
 });
 server.listen({ port: Number(process.argv[2]), host: '127.0.0.1', backlog: 4096 });
 createInterface(process.stdin).on('line', () => {
-  for (const socket of sockets) socket.resetAndDestroy();
+  // Not resetAndDestroy(), which sends a FIN before it resets: an end too early.
+  for (const socket of sockets) resetSocket(socket);
 });
