@@ -47,7 +47,7 @@ export const services = [
     },
     load: (port) => [
       'wrk',
-      [...['-t', '1', '-c', '20', '-d', '4s', '--timeout', '2s'], `http://127.0.0.1:${port}/`],
+      [...['-t', '1', '-c', '20', '-d', '2s', '--timeout', '2s'], `http://127.0.0.1:${port}/`],
     ],
   },
   {
@@ -66,7 +66,7 @@ export const services = [
     load: (port) => [
       'redis-benchmark',
       [
-        ...['-p', String(port), '-c', '20', '-n', '20000', '-d', '2000'],
+        ...['-p', String(port), '-c', '20', '-n', '5000', '-d', '2000'],
         ...['-t', 'set,get', '-q'],
       ],
     ],
@@ -112,7 +112,7 @@ export const services = [
     load: (port) => [
       'iperf3',
       [
-        ...['-c', '127.0.0.1', '-p', String(port), '-t', '3', '-b', '200M', '-P', '2'],
+        ...['-c', '127.0.0.1', '-p', String(port), '-t', '2', '-b', '200M', '-P', '2'],
         // Both ways at once.
         '--bidir',
       ],
