@@ -65,10 +65,7 @@ export const services = [
       ),
     load: (port) => [
       'redis-benchmark',
-      [
-        ...['-p', String(port), '-c', '20', '-n', '5000', '-d', '2000'],
-        ...['-t', 'set,get', '-q'],
-      ],
+      [...['-p', String(port), '-c', '20', '-n', '5000', '-d', '2000'], ...['-t', 'set,get', '-q']],
     ],
   },
   {
