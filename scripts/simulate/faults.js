@@ -121,8 +121,8 @@ export const faults = [
     edits: [
       edit(
         'relay/session.cc',
-        '!survivor.is_tcp || sys::UnacknowledgedBytes(survivor.socket.get()) == 0',
-        '!survivor.is_tcp || survivor.socket.valid()',
+        'survivor.is_tcp ? sys::UnacknowledgedBytes(survivor.socket.get()) : 0',
+        'survivor.is_tcp && !survivor.socket.valid() ? 1 : 0',
       ),
     ],
   },
@@ -199,8 +199,8 @@ export const faults = [
     edits: [
       edit(
         'relay/session.cc',
-        '  if (delivered || now >= since_ms_ + limit) {\n    return Close(CloseReason::kReset,',
-        '  if (delivered || now >= since_ms_ + limit) {\n    return Close(CloseReason::kFinished,',
+        '  if (left == 0 || now >= since_ms_ + limit) {\n    return Close(CloseReason::kReset,',
+        '  if (left == 0 || now >= since_ms_ + limit) {\n    return Close(CloseReason::kFinished,',
       ),
     ],
   },

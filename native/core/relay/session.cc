@@ -116,7 +116,7 @@ void Session::TryConnect() {
   backend_.is_tcp = to.family() != AF_UNIX;
   backend_.is_ours_alone = true;
   const std::uint16_t port = to.port();
-  port_like_ours_or_kib_left_ = port >= context_->first_ephemeral_port ? port : 0;
+  port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
   if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
   const sys::Result connected = sys::Connect(backend_.socket.get(), to);
   Postpone(Postponed::kNo);
@@ -150,8 +150,7 @@ void Session::FinishConnect() {
   // what came before it is the client's.
   const bool was_connected = error == ECONNRESET || error == EPIPE;
   if (error != 0 && !was_connected) return FailAttempt(error);
-  if (port_like_ours_or_kib_left_ != 0 &&
-      sys::IsConnectedToItself(backend_.socket.get(), port_like_ours_or_kib_left_)) {
+  if (port_like_ours_ != 0 && sys::IsConnectedToItself(backend_.socket.get(), port_like_ours_)) {
     return FailAttempt(ECONNREFUSED);
   }
   if (was_connected) backend_.Fail(error);
@@ -354,7 +353,7 @@ void Session::AnswerFailure(bool more) {
   if (last_words.state() != Relay::State::kOpen) {
     state_ = State::kResetting;
     since_ms_ = context_->loop.now_ms();
-    port_like_ours_or_kib_left_ = std::numeric_limits<std::uint16_t>::max();
+    kib_left_ = std::numeric_limits<std::uint16_t>::max();
     return ResetWhenDelivered(survivor);
   }
   // The survivor is not reading, or the turn was used up. `RelayDeadline` bounds the wait.
@@ -372,8 +371,8 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
   const std::size_t left = survivor.is_tcp ? sys::UnacknowledgedBytes(survivor.socket.get()) : 0;
   const auto kib_left = static_cast<std::uint16_t>(
       std::min<std::size_t>((left + 1023) / 1024, std::numeric_limits<std::uint16_t>::max()));
-  if (kib_left < port_like_ours_or_kib_left_) {
-    port_like_ours_or_kib_left_ = kib_left;
+  if (kib_left < kib_left_) {
+    kib_left_ = kib_left;
     since_ms_ = now;
   }
   if (left == 0 || now >= since_ms_ + limit) {

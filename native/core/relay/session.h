@@ -218,9 +218,12 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   bool looks_again_ : 1 = false;  // in the next millisecond, at marked sources
   bool starved_ : 1 = false;      // a relay is tried again once the kernel may have memory
   Postponed postponed_ : 2 = Postponed::kNo;
-  // While connecting, the backend's port, if it is one that the kernel may give to us. While
-  // resetting, KiB that the survivor had not acknowledged when last looked at.
-  std::uint16_t port_like_ours_or_kib_left_ = 0;
+  union {
+    // While connecting: the backend's port, if it is one that the kernel may give to us.
+    std::uint16_t port_like_ours_ = 0;
+    // While resetting: KiB that the survivor had not acknowledged when last looked at.
+    std::uint16_t kib_left_;
+  };
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
 /// of its slot.
