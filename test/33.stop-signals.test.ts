@@ -1,9 +1,11 @@
 /** Signals: the first one drains, the second one stops at once. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { RunningCommand } from './helpers/cli.js';
+import { RunningCommand, runningInShell } from './helpers/cli.js';
 import { client, nextText, startGreeter } from './helpers/greeters.js';
+import { tempPath } from './helpers/temp.js';
 
 describe('spliceway serve, signalled,', () => {
   it('drains at the first signal: no new client, and the live one finishes', async () => {
@@ -87,4 +89,26 @@ describe('spliceway serve, signalled,', () => {
     command.kill('SIGTERM');
     expect(await command.ended()).toMatchObject({ status: 0 });
   });
+
+  it('stops at once while a name server does not answer', async () => {
+    // Patient enough for the command to be killed, should it wait for an answer.
+    const resolver = tempPath('resolv.conf');
+    writeFileSync(resolver, `nameserver ${NOBODY}\noptions timeout:30\n`);
+    await using command = runningInShell(inNamespace(resolver), [
+      ...['--listen', '127.0.0.1:0', '--backend', 'name.example:1', '--connect-timeout', '50ms'],
+    ]);
+    await command.port();
+    command.kill('SIGTERM');
+    expect(await command.ended()).toMatchObject({ status: 0 });
+    expect(command.stderr).toContain('stopped');
+  });
 });
+
+/** An address of those for documentation (RFC 5737). */
+const NOBODY = '192.0.2.1';
+
+/** For a shell: runs the command with this resolver and a network of its own, where packets to nobody get lost. */
+function inNamespace(resolver: string): string {
+  const setUp = `ip link set lo up && ip route add ${NOBODY} dev lo && mount --bind ${resolver} /etc/resolv.conf`;
+  return `exec unshare --map-root-user --net --mount sh -c '${setUp} && exec "$@"' sh "$@"`;
+}

@@ -62,6 +62,11 @@ Napi::Value TrySplice(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), sys::TrySplice());
 }
 
+// exitAtOnce(status): ends the process without waiting for its threads.
+void ExitAtOnce(const Napi::CallbackInfo& info) {
+  sys::ExitAtOnce(info[0].As<Napi::Number>().Int32Value());
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   EngineWrap::Init(env, exports);
   exports.Set("duplicateDescriptor", Napi::Function::New<DuplicateDescriptor>(env));
@@ -70,6 +75,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("unguardDescriptor", Napi::Function::New<UnguardDescriptor>(env));
   exports.Set("pipeBudget", Napi::Function::New<PipeBudget>(env));
   exports.Set("trySplice", Napi::Function::New<TrySplice>(env));
+  exports.Set("exitAtOnce", Napi::Function::New<ExitAtOnce>(env));
   return exports;
 }
 

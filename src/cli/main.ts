@@ -5,6 +5,7 @@ import { Command, CommanderError, Help, type HelpConfiguration } from 'commander
 import { closest } from '../config/suggest.js';
 import { check } from './check.js';
 import { doctor } from './doctor.js';
+import { exit } from './exit.js';
 import { addServeOptions, type ServeFlags } from './flags.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
@@ -111,5 +112,4 @@ async function run(argv: readonly string[]): Promise<ExitStatus> {
 
 // Whoever read the output may go away (`spliceway | head`), a disk may fill up; a load balancer stays.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-// `exit` and not `exitCode`: at the end nothing may keep the process, whatever is still open.
-process.exit(await run(process.argv));
+exit(await run(process.argv));

@@ -138,4 +138,7 @@ std::uint16_t FirstEphemeralPort();
 /// refused.
 int TrySplice();
 
+/// Ends the process without waiting for any of its threads, and without what is to be done at exit.
+[[noreturn]] void ExitAtOnce(int status);
+
 }  // namespace spliceway::sys

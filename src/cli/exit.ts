@@ -1,0 +1,23 @@
+/** The last thing that the command does. */
+import { loadAddon } from '../engine/native/addon.js';
+import type { ExitStatus } from './status.js';
+
+/**
+ * Ends the process, whatever is still open, when listeners of `exit` have done their part.
+ *
+ * A name server that does not answer would hold it up for half a minute, and no signal would help: `process.exit()`
+ * waits for the threads of libuv, and a look-up that one of them is in cannot be cancelled.
+ */
+export function exit(status: ExitStatus): never {
+  // The last listener, so that the others are heard.
+  process.once('exit', () => {
+    if (!isLookingUp()) return;
+    const addon = loadAddon();
+    if (addon.ok) addon.binding.exitAtOnce(status);
+  });
+  process.exit(status);
+}
+
+function isLookingUp(): boolean {
+  return process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap');
+}
