@@ -5,6 +5,7 @@
  */
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readOn } from '../../../dist/engine/stream/sockets.js';
 import { patternAt } from './pattern.js';
 import { trailerBytes, trailerOf } from './trailer.js';
 
@@ -63,7 +64,8 @@ function talk() {
     };
     socket.on('connect', send);
     socket.on('drain', send);
-    socket.on('data', (data) => {
+    /** @param {Buffer} data */
+    const take = (data) => {
       const echo = data.subarray(0, Math.max(0, size - received));
       for (let at = 0; at < echo.length; ) {
         const expected = patternAt(received + at, echo.length - at);
@@ -76,8 +78,15 @@ function talk() {
       if (received > sent) wrong(`${received} bytes came back of ${sent}`);
       tail = Buffer.concat([tail, data.subarray(echo.length)]);
       if (endsEarly && received > size / 2) socket.resetAndDestroy();
-    });
+    };
+    socket.on('data', take);
     let hasFailed = false;
+    socket.on('end', () => {
+      // Node calls it an end, too, where a reset came with the last bytes and this side has ended.
+      const { rest, error } = readOn(socket);
+      take(rest);
+      if (error !== undefined) hasFailed = true;
+    });
     socket.on('error', () => {
       hasFailed = true;
     });
