@@ -28,6 +28,7 @@
         "NODE_ADDON_API_DISABLE_DEPRECATED"
       ],
       "cflags": ["-O2", "-fvisibility=hidden"],
+      "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/addon/exports.map"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": [
         "-std=c++20",

@@ -8,6 +8,8 @@ import { RunningCommand } from './helpers/cli.js';
 import { startEcho } from './helpers/servers.js';
 import { connect, readExactly } from './helpers/sockets.js';
 
+const OWN_ADDON = fileURLToPath(new URL('../build/Release/spliceway.node', import.meta.url));
+
 /** @returns the command of the copy */
 function copyWithoutAddon(): string {
   const root = fileURLToPath(new URL('..', import.meta.url));
@@ -32,7 +34,7 @@ describe('without an addon', () => {
     const warnings = stderr.split('\n').filter((line) => line.includes('"level":40'));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/stream engine/);
-    expect(warnings[0]).toMatch(/no addon was built for this machine/);
+    expect(warnings[0]).toMatch(/there is no addon for linux \w+ with \w+/);
   });
 
   it('--engine native stops with status 1 and says what was looked for', async () => {
@@ -57,8 +59,29 @@ describe('without an addon', () => {
     await using command = new RunningCommand(['doctor'], {}, copyWithoutAddon());
     const { status, stdout } = await command.ended();
     expect(status).toBe(1);
-    expect(stdout).toContain('no addon was built for this machine');
+    expect(stdout).toMatch(/there is no addon for linux \w+ with \w+/);
     // A package, unlike a checkout, has nothing to build an addon from.
-    expect(stdout).not.toContain('npm run');
+    expect(stdout).toContain('build one in a clone of the repository');
+  });
+
+  it('SPLICEWAY_PREBUILD names one that is loaded all the same', async () => {
+    const environment = { SPLICEWAY_PREBUILD: OWN_ADDON };
+    await using command = new RunningCommand(['doctor'], environment, copyWithoutAddon());
+    const { status, stdout } = await command.ended();
+    expect(stdout).toContain(`${OWN_ADDON}, as SPLICEWAY_PREBUILD says`);
+    expect(status).toBe(0);
+  });
+
+  it.each([
+    ['is not there', '/nowhere/spliceway.node', /there is no addon for/],
+    ['is none', fileURLToPath(import.meta.url), /does not load on linux \w+ with \w+: \S+/],
+  ])('a file that %s is told of, and no other tried', async (_, file, reason) => {
+    const environment = { SPLICEWAY_PREBUILD: file };
+    await using command = new RunningCommand(['doctor'], environment);
+    const { status, stdout } = await command.ended();
+    expect(stdout).toMatch(reason);
+    expect(stdout).toContain(`tried ${file}, as SPLICEWAY_PREBUILD says`);
+    expect(stdout).not.toContain(path.join('build', 'Release'));
+    expect(status).toBe(1);
   });
 });

@@ -1,5 +1,5 @@
 /** What is packed for npm, and the scripts that make it. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,10 +17,15 @@ function read(file: string): string {
 }
 
 describe('the scripts of package.json', () => {
-  it('run nothing before or after another that its name does not say', () => {
+  it('run nothing before or after another', () => {
+    // npm would run `prebuild` before each `build`, were it not told otherwise.
+    expect(read('.npmrc').split('\n')).toContain('ignore-scripts=true');
+  });
+
+  it('run nothing where the package is installed', () => {
     const { scripts } = JSON.parse(read('package.json')) as Manifest;
-    const hooks = Object.keys(scripts).flatMap((name) => [`pre${name}`, `post${name}`]);
-    expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([]);
+    const hooks = /^(pre|post)?install$|^(pre|post)?prepare$|^(pre|post)?pack$|^dependencies$/;
+    expect(Object.keys(scripts).filter((name) => hooks.test(name))).toEqual(['pack']);
   });
 });
 
@@ -73,13 +78,17 @@ describe('the package', () => {
   });
 });
 
-describe('scripts/check-pack.js', () => {
+describe('npm run pack', () => {
   /** A checkout with nothing built. */
   function emptyCheckout(): string {
     const copy = mkdtempSync(path.join(tmpdir(), 'spliceway-pack-'));
     onTestFinished(() => rmSync(copy, { recursive: true }));
-    cpSync(path.join(root, 'scripts'), path.join(copy, 'scripts'), { recursive: true });
-    cpSync(path.join(root, 'package.json'), path.join(copy, 'package.json'));
+    for (const part of ['scripts', 'native', 'package.json', 'package-lock.json', 'binding.gyp']) {
+      cpSync(path.join(root, part), path.join(copy, part), {
+        recursive: true,
+        filter: (source) => !source.includes('node_modules'),
+      });
+    }
     return copy;
   }
 
@@ -88,29 +97,43 @@ describe('scripts/check-pack.js', () => {
     writeFileSync(path.join(checkout, file), '');
   }
 
-  function check(checkout: string): { status: number | null; stderr: string } {
-    const script = path.join(checkout, 'scripts', 'check-pack.js');
-    return spawnSync(process.execPath, [script], { encoding: 'utf8' });
+  /** @returns what keeps the checkout from being packed */
+  async function problemsOf(checkout: string): Promise<string[]> {
+    const { problems } = (await import(path.join(checkout, 'scripts/pack/problems.js'))) as {
+      problems: () => string[];
+    };
+    return problems();
   }
 
-  it('refuses a package without command and addon, and says how to make them', () => {
-    const { status, stderr } = check(emptyCheckout());
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/dist\/ has no command: npm run build:ts/);
-    expect(stderr).toMatch(/prebuilds\/ has no addon: npm run build:prebuilds/);
+  it('refuses a package without command and addons, and says how to make them', async () => {
+    const found = await problemsOf(emptyCheckout());
+    expect(found).toHaveLength(2);
+    expect(found[0]).toMatch(/dist\/ has no command: npm run build:ts/);
+    expect(found[1]).toMatch(
+      /for linux-x64, linux-x64-musl, linux-arm64, linux-arm64-musl: npm run prebuild/,
+    );
   });
 
-  it('refuses the output of sources that are gone', () => {
+  it('refuses the output of sources that are gone', async () => {
     const checkout = emptyCheckout();
     put(checkout, 'dist/cli/gone.js');
-    expect(check(checkout).stderr).toContain('dist/cli/gone.js');
+    expect((await problemsOf(checkout)).join()).toContain('dist/cli/gone.js');
   });
 
-  it('is content with a package that has both', () => {
+  it('is content with a package that has both, until the sources of the addons change', async () => {
     const checkout = emptyCheckout();
     put(checkout, 'dist/cli/main.js');
     put(checkout, 'src/cli/main.ts');
-    put(checkout, 'prebuilds/linux-x64/spliceway.node');
-    expect(check(checkout)).toMatchObject({ status: 0, stderr: '' });
+    const { targets } = await import('../scripts/prebuild/targets.js');
+    const { markMade } = (await import(path.join(checkout, 'scripts/prebuild/made.js'))) as {
+      markMade: (target: unknown) => void;
+    };
+    for (const target of targets) {
+      put(checkout, target.file);
+      markMade(target);
+    }
+    expect(await problemsOf(checkout)).toEqual([]);
+    put(checkout, 'native/core/new.cc');
+    expect((await problemsOf(checkout)).join()).toContain('npm run prebuild');
   });
 });

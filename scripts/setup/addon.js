@@ -42,7 +42,7 @@ function checkTools() {
  *
  * @returns {Promise<NodeJS.ProcessEnv>}
  */
-async function headerSettings() {
+export async function headerSettings() {
   if (process.env.npm_config_nodedir) return {};
   const configured = await run('npm', ['config', 'get', 'nodedir']);
   // Warnings of npm may stand around the value.

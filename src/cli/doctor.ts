@@ -1,5 +1,4 @@
 /** `spliceway doctor`: what this machine allows, a line a fact. */
-import { existsSync } from 'node:fs';
 import { arch, release, type as systemName } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { loadAddon } from '../engine/native/addon.js';
@@ -45,18 +44,14 @@ function describeChoice(addon: ReturnType<typeof loadAddon>): string {
 }
 
 function describeAddon(addon: ReturnType<typeof loadAddon>): Fact[] {
-  if (addon.ok) return [['addon', addon.file]];
+  const chosen = process.env.SPLICEWAY_PREBUILD ? ', as SPLICEWAY_PREBUILD says' : '';
+  if (addon.ok) return [['addon', `${addon.file}${chosen}`]];
   return [
     ['addon', 'none loaded'],
-    ...addon.tried.map((file): Fact => ['', `tried ${file}`]),
-    ['', `to have it: ${remedy}`],
+    ...addon.tried.map((file): Fact => ['', `tried ${file}${chosen}`]),
+    ['', `to have it: ${addon.remedy}`],
   ];
 }
-
-/** Only a checkout has what the addon is built from; a package brings it built, or not at all. */
-const remedy = existsSync(new URL('../../binding.gyp', import.meta.url))
-  ? 'npm run build:addon (python3, make and g++)'
-  : 'reinstall spliceway on a Linux that it has an addon for, or build one from a clone of its repository';
 
 /** @param error errno's number, 0 for success, or nothing where it could not be tried */
 function describeSplice(error: number | undefined): string {

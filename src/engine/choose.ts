@@ -42,7 +42,7 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
     throw new SplicewayError(
       'ERR_SPLICEWAY_ENGINE_UNAVAILABLE',
       `the native engine cannot run here: ${addon.reason} (looked for ${addon.tried.join(', ')}); ` +
-        'build the addon with npm run build:addon on Linux, or choose the engine auto or stream and accept auto or node',
+        `${addon.remedy}; or choose the engine auto or stream, and accept auto or node`,
     );
   }
   return {

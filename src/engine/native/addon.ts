@@ -1,4 +1,4 @@
-/** Finds and loads the native addon. */
+/** Finds and loads the native addon; docs/prebuilds.md. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,17 @@ import type { NativeBinding } from './binding.js';
 
 export type LoadedAddon =
   | { readonly ok: true; readonly file: string; readonly binding: NativeBinding }
-  | { readonly ok: false; readonly tried: readonly string[]; readonly reason: string };
+  | NoAddon;
+
+export interface NoAddon {
+  readonly ok: false;
+  /** Files, in the order in which they were looked for. */
+  readonly tried: readonly string[];
+  /** One clause: what this machine is, or what is wrong with the file that was found. */
+  readonly reason: string;
+  /** One clause: what to do to have an addon. */
+  readonly remedy: string;
+}
 
 /** The package's root: this file is three folders below it, as source and as built. */
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -26,13 +36,12 @@ export function loadAddon(): LoadedAddon {
 
 function load(): LoadedAddon {
   const tried = candidates();
+  const none = (reason: string): NoAddon => ({ ok: false, tried, reason, remedy });
   if (process.platform !== 'linux') {
-    return { ok: false, tried, reason: `splice needs Linux, and this is ${process.platform}` };
+    return none(`splice needs Linux, and this is ${process.platform}`);
   }
   const file = tried.find((candidate) => existsSync(candidate));
-  if (file === undefined) {
-    return { ok: false, tried, reason: 'no addon was built for this machine' };
-  }
+  if (file === undefined) return none(`there is no addon for ${machine()}`);
   try {
     const binding = bindings({
       bindings: path.basename(file),
@@ -42,12 +51,25 @@ function load(): LoadedAddon {
     return { ok: true, file, binding };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { ok: false, tried, reason: `${file} does not load: ${reason}` };
+    return none(`${file} does not load on ${machine()}: ${reason}`);
   }
 }
 
-/** Where the addon may be, best first: a checkout's own build, then the prebuilt one for this machine. */
+/** As people say it, such as `linux arm64 with musl`. */
+const machine = () => `${process.platform} ${process.arch} with ${familySync() ?? 'no known libc'}`;
+
+/** Only a checkout has what the addon is built from. */
+const remedy = existsSync(path.join(root, 'binding.gyp'))
+  ? 'build it: npm run build:addon, with python3, make and g++'
+  : 'build one in a clone of the repository (npm ci && npm run build:addon) and name its file in SPLICEWAY_PREBUILD';
+
+/**
+ * Where the addon may be, best first: a checkout's own build, then the prebuilt one for this machine. The variable
+ * `SPLICEWAY_PREBUILD` names the one file to be loaded instead.
+ */
 function candidates(): string[] {
+  const chosen = process.env.SPLICEWAY_PREBUILD;
+  if (chosen) return [path.resolve(chosen)];
   // The name that prebuildify gives: the C library is named only where it is not glibc.
   const libc = familySync() === MUSL ? '.musl' : '';
   return [

@@ -1,0 +1,7 @@
+/** `npm run prebuild`; `npm run prebuild -- --help` says more. */
+import { setUpOrExit } from '../setup.js';
+
+await setUpOrExit();
+// Only now: it uses packages that the set-up may just have installed.
+const { prebuild } = await import('./prebuild.js');
+process.exitCode = await prebuild();
