@@ -126,11 +126,11 @@ int __wrap_socket(int domain, int type, int protocol) {
   return __real_socket(domain, type, protocol);
 }
 
-ssize_t __real_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length,
+ssize_t __real_splice(int from, loff_t* from_offset, int to, loff_t* to_offset, size_t length,
                       unsigned flags);
-ssize_t __wrap_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length,
+ssize_t __wrap_splice(int from, loff_t* from_offset, int to, loff_t* to_offset, size_t length,
                       unsigned flags);
-ssize_t __wrap_splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t length,
+ssize_t __wrap_splice(int from, loff_t* from_offset, int to, loff_t* to_offset, size_t length,
                       unsigned flags) {
   if (Fails(Call::kSplice, InstalledHooks().splice, from, to, flags)) return -1;
   return __real_splice(from, from_offset, to, to_offset, length, flags);

@@ -11,7 +11,8 @@ async function main(): Promise<void> {
 
   // What `a.pipe(b).pipe(a)` does, in the kernel.
   const front = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-    spliceway.join(socket, net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }));
+    const onward = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    onward.once('connect', () => spliceway.join(socket, onward));
   });
   await events.once(front.listen(0, '127.0.0.1'), 'listening');
   const client = net.connect((front.address() as net.AddressInfo).port, '127.0.0.1');
