@@ -113,7 +113,7 @@ TEST("client limit: one more is reset and counted; its slot comes back, and so d
     UniqueFd first_served = AwaitClient(backend);
     UniqueFd second = ConnectTo(address);
     UniqueFd second_served = AwaitClient(backend);
-    for (int index = 0; index < 5; ++index) CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+    for (int index = 0; index < 5; ++index) CHECK_EQUAL(AwaitRefusal(address), -ECONNRESET);
     engine.TakeEvents();
     std::int32_t refused = 0;
     for (const SessionEvent& event : engine.events) {
@@ -134,7 +134,7 @@ TEST("client limit: one more is reset and counted; its slot comes back, and so d
     const UniqueFd next = ConnectTo(address);
     const UniqueFd next_served = AwaitClient(backend);
     CHECK(next_served.valid());
-    CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+    CHECK_EQUAL(AwaitRefusal(address), -ECONNRESET);
   }
 }
 
@@ -148,7 +148,7 @@ TEST("client limit: refusals wait joined in one event a listener, however many t
       engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 1}});
   const UniqueFd holds = ConnectTo(address);
   const UniqueFd served = AwaitClient(backend);
-  for (int index = 0; index < 500; ++index) CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+  for (int index = 0; index < 500; ++index) CHECK_EQUAL(AwaitRefusal(address), -ECONNRESET);
   engine.TakeEvents();
   CHECK_EQUAL(engine.events.size(), 1U);
   CHECK_EQUAL(engine.First(SessionEvent::Kind::kRefused).count, 500);

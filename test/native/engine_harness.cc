@@ -134,6 +134,11 @@ int AwaitEnd(const UniqueFd& fd) {
   }
 }
 
+int AwaitRefusal(const SocketAddress& address) {
+  const UniqueFd client = ConnectTo(address);
+  return client.valid() ? AwaitEnd(client) : -errno;
+}
+
 bool AwaitThat(const std::function<bool()>& done, const char* what) {
   const std::uint64_t deadline = sys::NowMs() + kDeadlineMs;
   while (!done()) {

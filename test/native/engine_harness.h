@@ -72,6 +72,9 @@ bool ClientWaits(const Listener& listener, int ms);
 std::string Await(const UniqueFd& fd, std::size_t wanted);
 /// Waits for the end of the stream: 0, or the negated errno of its failure.
 int AwaitEnd(const UniqueFd& fd);
+/// How a client fares who is refused: as `AwaitEnd`. The reset may be there before connect() is
+/// done, which reports it then.
+int AwaitRefusal(const SocketAddress& address);
 /// Waits for `done` without events; fails the test after a while.
 bool AwaitThat(const std::function<bool()>& done, const char* what);
 

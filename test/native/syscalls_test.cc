@@ -199,9 +199,9 @@ TEST("system calls: 3 for a client that is refused") {
       engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 1}});
   const UniqueFd holds = ConnectTo(address);
   const UniqueFd served = AwaitClient(backend);
-  CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+  CHECK_EQUAL(AwaitRefusal(address), -ECONNRESET);
   const CallCounts before = CallsSoFar();
-  CHECK_EQUAL(AwaitEnd(ConnectTo(address)), -ECONNRESET);
+  CHECK_EQUAL(AwaitRefusal(address), -ECONNRESET);
   CallCounts made = CallsSoFar() - before;
   // Whoever comes right after another may be followed by a look at whether one more waits.
   CHECK(made[Call::kAccept] <= 2);
