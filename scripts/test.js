@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { addonSanitize, addonThreads } from './checks/addon-sanitize.js';
+import { apiDocs } from './checks/api-docs.js';
 import { biome } from './checks/biome.js';
 import { clangTidy } from './checks/clang-tidy.js';
 import { cppFormat } from './checks/cpp-format.js';
@@ -26,6 +27,7 @@ const steps = [
   biome,
   cppFormat,
   types,
+  apiDocs,
   clangTidy,
   cppTests,
   cppSanitize,

@@ -40,7 +40,11 @@ const catalogue = {
   ERR_SPLICEWAY_CLOSED: 'the proxy was used after close()',
 } as const;
 
-/** A stable error code, `ERR_SPLICEWAY_…`. */
+/**
+ * A stable error code, `ERR_SPLICEWAY_…`; `errorCatalogue` says what each means. New ones may come with any release.
+ *
+ * @useDeclaredType
+ */
 export type SplicewayErrorCode = keyof typeof catalogue;
 
 /** What each code means, in one line, as the documentation prints it. */
@@ -52,6 +56,8 @@ export class SplicewayError extends Error {
   readonly code: SplicewayErrorCode;
 
   /**
+   * For Spliceway itself; programs catch these errors, and have no need to make any.
+   *
    * @param code one of the catalogue above
    * @param message what happened, then what to do, in words for a person
    * @param options `cause`: the system's own error, where there was one

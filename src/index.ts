@@ -1,6 +1,7 @@
 /** Spliceway as a library: everything that is public. */
 export type { Duration } from './config/duration.js';
-export type { BackendOptions, ProxyOptions } from './config/schema.js';
+export type { BackendOptions, ProxyOptions, ProxySettings } from './config/options.js';
+export type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './config/types.js';
 export { errorCatalogue, SplicewayError, type SplicewayErrorCode } from './errors.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type {
@@ -12,7 +13,13 @@ export type {
 } from './proxy/events.js';
 export { type JoinOptions, join } from './proxy/join.js';
 export type { ListenerAddress } from './proxy/listener.js';
-export { type CloseOptions, createProxy, type HandoffOptions, type Proxy } from './proxy/proxy.js';
+export {
+  type CloseOptions,
+  createProxy,
+  type HandoffOptions,
+  type Proxy,
+  type RunningEngine,
+} from './proxy/proxy.js';
 export type {
   ClientAddress,
   CloseReason,

@@ -17,10 +17,35 @@ export interface BackendConfig {
   readonly maxSessions?: number | undefined;
 }
 
-export type EngineChoice = 'auto' | 'native' | 'stream';
-export type AcceptChoice = 'auto' | 'native' | 'node';
+/** What may be asked to move the bytes. */
+export type EngineChoice =
+  /** `native` where it runs, else `stream` with a warning. */
+  | 'auto'
+  /** Splice in the kernel; Linux only. */
+  | 'native'
+  /** Node streams; anywhere. */
+  | 'stream';
+
+/** Who may be asked to accept connections. */
+export type AcceptChoice =
+  /** `native` with the native engine, and `node` where that cannot be. */
+  | 'auto'
+  /** The loops of the native engine, without JavaScript. */
+  | 'native'
+  /** A `net.Server`, which hands each connection over. */
+  | 'node';
+
+/** The policies that are built in. `round-robin`: each backend in turn, as often as its weight says. */
 export type PolicyName = 'round-robin';
-export type TransferChoice = 'auto' | 'splice' | 'copy';
+
+/** How the native engine may be asked to move bytes. */
+export type TransferChoice =
+  /** Copies while messages are small, splices when a stream proves bulk. */
+  | 'auto'
+  /** Always through a pipe, in the kernel. */
+  | 'splice'
+  /** Always through memory. */
+  | 'copy';
 
 /** A validated configuration, every default filled in. Times in milliseconds, 0 is off. */
 export interface ProxyConfig {

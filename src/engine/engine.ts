@@ -15,7 +15,9 @@ export type ResolvedAddress =
 
 /** Who connected. A client of a unix listener has no address: `''` and port 0. */
 export interface ClientAddress {
+  /** An IP address without brackets. */
   readonly address: string;
+  /** The port that the client connected from. */
   readonly port: number;
 }
 
@@ -39,13 +41,20 @@ export interface SessionTimeouts {
 
 /** Why a session ended. */
 export type CloseReason =
-  | 'finished' // both sides ended their stream and every byte was passed on
-  | 'reset' // one side reset its connection (the other was reset as well), or the client left early
+  /** Both sides ended their stream, and every byte was passed on. */
+  | 'finished'
+  /** One side reset its connection (the other was reset as well), or the client left early. */
+  | 'reset'
+  /** No byte had moved either way for `idleTimeout`. */
   | 'idle-timeout'
+  /** No byte had moved for `halfCloseTimeout` since one side ended its stream. */
   | 'half-close-timeout'
-  | 'handshake-timeout' // neither side had sent a byte since the backend answered
-  | 'no-backend' // the route ran out before a backend answered
-  | 'destroyed'; // EngineSession.destroy()
+  /** Neither side had sent a byte for `handshakeTimeout` since the backend answered. */
+  | 'handshake-timeout'
+  /** There was no backend left to try before any answered. */
+  | 'no-backend'
+  /** Cut short by `destroy()` of the session, or `close()` of the proxy. */
+  | 'destroyed';
 
 /** What an engine tells the proxy about one session, in this order, each at most once but `onAttemptFailed`. */
 export interface SessionObserver {

@@ -1,9 +1,11 @@
 /** A policy that users write: a function that picks. */
+import type { ClientAddress } from '../engine/engine.js';
 
 /** One backend, as a policy sees it. */
 export interface PickBackend {
   /** Its name: the address as it was given, normalised. */
   readonly address: string;
+  /** As in the options, 1 to 1000. What a function makes of it is its own affair. */
   readonly weight: number;
   /**
    * Clients that it has now: those that were picked for it and have neither failed to reach it nor left, so also
@@ -14,8 +16,8 @@ export interface PickBackend {
 
 /** For whom a backend is picked, and from what. */
 export interface PickContext {
-  /** `''` and port 0 for a client of a unix listener. */
-  readonly client: { readonly address: string; readonly port: number };
+  /** Who is to be served. */
+  readonly client: ClientAddress;
   /** Address of the listener that took the client, or `handoff`. */
   readonly listener: string;
   /** In the order of the options. One frozen list for all picks; copy its figures to keep them. */

@@ -2,6 +2,7 @@
 import type { SplicewayError } from '../errors.js';
 import type { Session } from './session.js';
 
+/** What comes with `backendError`: a backend that could not be reached. */
 export interface BackendErrorEvent {
   /** Name of the backend. */
   readonly backend: string;
@@ -11,22 +12,29 @@ export interface BackendErrorEvent {
   readonly error: SplicewayError;
 }
 
+/** What comes with `noBackend`: a client that nobody could serve. */
 export interface NoBackendEvent {
+  /** The client's session, which ends with the reason `no-backend`. */
   readonly session: Session;
   /** `ERR_SPLICEWAY_NO_BACKEND`. */
   readonly error: SplicewayError;
 }
 
+/** What comes with `listenerPaused`. */
 export interface PauseEvent {
   /** What ran out, or what limit was reached. */
   readonly reason: string;
+  /** Sessions alive at that moment, over all listeners and handoffs. */
   readonly openSessions: number;
 }
 
+/** What comes with `listenerResumed`. */
 export interface ResumeEvent {
+  /** Sessions alive at that moment, over all listeners and handoffs. */
   readonly openSessions: number;
 }
 
+/** What a `Proxy` emits: the names of the events, and what their listeners are called with. */
 export interface ProxyEvents {
   /**
    * A client was taken; its backend is being connected. Where the engine accepts by itself, it makes sessions known
@@ -41,5 +49,6 @@ export interface ProxyEvents {
   warning: [message: string];
   /** A listener stopped accepting, for want of descriptors or at `maxSessions`; clients queue in the kernel. */
   listenerPaused: [event: PauseEvent];
+  /** A listener that had paused accepts again, those first that waited in the kernel's queue. */
   listenerResumed: [event: ResumeEvent];
 }

@@ -12,8 +12,9 @@ import { checkOptions } from './check-options.js';
 import { clientOf } from './observe.js';
 import { Session } from './session.js';
 
+/** Options of `join()`. Unknown keys are errors. */
 export interface JoinOptions {
-  /** Default `auto`: native where it runs, else stream with a warning of the process. */
+  /** What moves the bytes. Default `auto`: native where it runs, else stream with a warning of the process. */
   engine?: EngineChoice | undefined;
   /** How long the session may live with no byte moving either way. Default 0: for ever, as with `pipe()`. */
   idleTimeout?: Duration | undefined;

@@ -12,10 +12,13 @@ import { SocketFile } from './socket-file.js';
 /** Linux cuts it to net.core.somaxconn, which is 4096 by default. */
 const BACKLOG = 4096;
 
-/** Where a listener is reached. For a unix listener `address` is the path and `port` is 0. */
+/** Where a listener is reached. */
 export interface ListenerAddress {
+  /** An IP address without brackets, `::` or `0.0.0.0` for all interfaces; of a unix listener the path. */
   readonly address: string;
+  /** The real port, also where 0 was asked for; of a unix listener 0. */
   readonly port: number;
+  /** What kind of address it is. */
   readonly family: 'IPv4' | 'IPv6' | 'unix';
 }
 

@@ -30,14 +30,24 @@ import { Sessions } from './sessions.js';
 import { type ProxyStats, readStats } from './stats.js';
 import { Warnings } from './warnings.js';
 
+/** Options of `handoff()`. Unknown keys are errors. */
 export interface HandoffOptions {
   /** Address of the one backend to use, as in the options. Default: the policy picks, and retries. */
   backend?: string | undefined;
 }
 
+/** Options of `close()`. Unknown keys are errors. */
 export interface CloseOptions {
   /** How long live sessions may go on. Default 0: they are cut at once. */
   drain?: Duration | undefined;
+}
+
+/** What came of the choice of an engine. */
+export interface RunningEngine {
+  /** What moves the bytes: splice in the kernel, or Node streams. */
+  readonly name: 'native' | 'stream';
+  /** Why it is this one, in words for a person. */
+  readonly reason: string;
 }
 
 /** For tests: a resolver and a clock in place of the system's. */
@@ -158,7 +168,7 @@ export class Proxy extends SessionEmitter {
   }
 
   /** Which engine runs, and why. */
-  get engine(): { readonly name: 'native' | 'stream'; readonly reason: string } {
+  get engine(): RunningEngine {
     return { name: this.#engine.name, reason: this.#engineReason };
   }
 

@@ -6,10 +6,18 @@ import { emitSafely } from './emit.js';
 
 export type { ClientAddress, CloseReason };
 
-export type SessionState = 'connecting' | 'open' | 'closed';
+/** How far a session has come. */
+export type SessionState =
+  /** The client was taken, and no backend has answered yet. */
+  | 'connecting'
+  /** A backend answered; bytes move. */
+  | 'open'
+  /** It has ended; figures are final. */
+  | 'closed';
 
 /** How a session ended; figures are final. */
 export interface SessionSummary {
+  /** Why it ended. */
   readonly reason: CloseReason;
   /** The backend that answered, by name; `undefined` when none did, and for `join()`. */
   readonly backend: string | undefined;
@@ -17,12 +25,13 @@ export interface SessionSummary {
   readonly bytesUpstream: number;
   /** Bytes passed from backend to client. */
   readonly bytesDownstream: number;
-  /** From the moment the client was taken. */
+  /** Milliseconds from the moment the client was taken, with fractions. */
   readonly durationMs: number;
   /** For every reason but `finished`. */
   readonly error: SplicewayError | undefined;
 }
 
+/** What a `Session` emits: the names of the events, and what their listeners are called with. */
 export interface SessionEvents {
   /** A backend answered; bytes move from now on. */
   open: [backend: string];
@@ -43,6 +52,7 @@ export interface SessionOrigin {
 export class Session extends EventEmitter<SessionEvents> {
   /** Counts up from 1, for each proxy. */
   readonly id: number;
+  /** Who connected; for `join()` the other end of its first socket. */
   readonly client: ClientAddress;
   /** Address of the listener that accepted the client; `handoff` or `join` where none did. */
   readonly listener: string;
@@ -64,6 +74,7 @@ export class Session extends EventEmitter<SessionEvents> {
     this.listener = origin.listener;
   }
 
+  /** How far it has come; live. */
   get state(): SessionState {
     return this.#state;
   }

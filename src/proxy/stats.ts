@@ -16,27 +16,44 @@ export interface RowStats {
    * sessions that passed it over because it had as many as it may.
    */
   readonly rejected: number;
+  /** Bytes passed from clients to backends since the start. */
   readonly bytesUpstream: number;
+  /** Bytes passed from backends to clients since the start. */
   readonly bytesDownstream: number;
 }
 
+/** Figures of one listener. */
 export interface ListenerStats extends RowStats {
+  /** Where it listens: `host:port` with the real port, `[v6]:port` or `unix:/path`. */
   readonly address: string;
 }
 
+/** Figures of one backend. */
 export interface BackendStats extends RowStats {
+  /** Its name: the address as it was given, normalised. */
   readonly address: string;
+  /** As in the options, 1 to 1000. */
   readonly weight: number;
 }
 
+/** What `Proxy.stats()` returns: a copy, which nothing changes any more. Bytes and sessions count from the start. */
 export interface ProxyStats {
+  /** Which engine runs. */
   readonly engine: 'native' | 'stream';
   /** Over all listeners, and handoffs. */
   readonly sessions: Pick<RowStats, 'open' | 'opened' | 'failed' | 'rejected'>;
-  readonly bytes: { readonly upstream: number; readonly downstream: number };
+  /** Over all sessions, those included that are still open. */
+  readonly bytes: {
+    /** From clients to backends. */
+    readonly upstream: number;
+    /** From backends to clients. */
+    readonly downstream: number;
+  };
+  /** In the order of the options. */
   readonly listeners: readonly ListenerStats[];
   /** Sessions that came in through `handoff()`. */
   readonly handoff: RowStats;
+  /** In the order of the options. */
   readonly backends: readonly BackendStats[];
 }
 
