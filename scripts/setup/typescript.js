@@ -10,8 +10,19 @@ import { SetupError } from './setup-error.js';
 
 const product = inRoot('dist', 'cli', 'main.js');
 
+/** Made from more than one source. */
+const generated = ['dist/config.schema.json', 'dist/sbom.cdx.json'];
+
 const inputs = () =>
-  contentHash(listFiles(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']));
+  contentHash(
+    listFiles([
+      'src',
+      'scripts/config-schema.js',
+      'tsconfig.json',
+      'tsconfig.build.json',
+      'package-lock.json',
+    ]),
+  );
 
 /**
  * The compiler leaves the output of deleted sources behind, and the package ships all of dist.
@@ -19,7 +30,7 @@ const inputs = () =>
  * @returns {string[]} these files, relative to the checkout
  */
 export function orphans() {
-  return listFiles(['dist']).filter((file) => {
+  return listFiles(['dist'], (file) => !generated.includes(file)).filter((file) => {
     const source = file.replace(/^dist/, 'src').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
     return !existsSync(inRoot(source));
   });

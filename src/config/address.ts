@@ -12,8 +12,8 @@ import type { Address } from './types.js';
 export type AddressUse = 'listener' | 'backend';
 
 /** `sun_path` of Linux has 108 bytes, the last of them for the terminating zero. */
-const UNIX_PATH_MAX_BYTES = 107;
-const PORT_MAX = 65_535;
+export const UNIX_PATH_MAX_BYTES = 107;
+export const PORT_MAX = 65_535;
 /** RFC 1035, section 2.3.4. */
 const NAME_MAX_LENGTH = 253;
 /** The longest name, brackets or colon, and port; anything longer is not worth repeating in a message. */
@@ -30,17 +30,17 @@ const NAME =
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_ADDRESS`, with what is wrong and what to write instead
  */
 export function parseAddress(text: string, use: AddressUse = 'listener'): Address {
-  if (text === '') throw invalid(text, 'it is empty', `write ${form(use)}`);
+  if (text === '') throw invalid(text, 'it is empty', `write ${addressForm(use)}`);
   if (/[\s\0]/.test(text) && !text.startsWith('unix:')) {
-    throw invalid(text, 'it contains white space', `write ${form(use)}`);
+    throw invalid(text, 'it contains white space', `write ${addressForm(use)}`);
   }
   if (text.startsWith('unix:')) return parseUnix(text);
   if (text.length > TEXT_MAX_LENGTH) {
-    throw invalid(text, `it has ${text.length} letters`, `write ${form(use)}`);
+    throw invalid(text, `it has ${text.length} letters`, `write ${addressForm(use)}`);
   }
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
   if (scheme !== undefined) {
-    throw invalid(text, 'it is a URL', `leave out "${scheme}" and write ${form(use)}`);
+    throw invalid(text, 'it is a URL', `leave out "${scheme}" and write ${addressForm(use)}`);
   }
   return text.startsWith('[') ? parseBracketed(text, use) : parseHostPort(text, use);
 }
@@ -170,7 +170,8 @@ function normaliseIPv6(host: string): string {
   return zone === undefined ? canonical : `${canonical}%${zone}`;
 }
 
-function form(use: AddressUse): string {
+/** How one is written, in words for a person. */
+export function addressForm(use: AddressUse): string {
   const all = use === 'listener' ? ':port (all interfaces), ' : '';
   return `host:port, ${all}[v6]:port or unix:/path`;
 }

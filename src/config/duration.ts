@@ -4,14 +4,15 @@ import { SplicewayError } from '../errors.js';
 /** A whole number with `ms`, `s`, `m` or `h`; a plain number is milliseconds; 0 is off. */
 export type Duration = string | number;
 
-const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+/** The units, and how long each is. */
+export const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 type Unit = keyof typeof MILLISECONDS;
 
 /** Node's timers take a signed 32-bit number of milliseconds; 596 hours is the last whole one. */
 const LONGEST_HOURS = 596;
-const LONGEST_MS = LONGEST_HOURS * MILLISECONDS.h;
+export const LONGEST_MS = LONGEST_HOURS * MILLISECONDS.h;
 
-const MICROSECONDS_IN_MS = 1000;
+export const MICROSECONDS_IN_MS = 1000;
 
 /**
  * Parses a duration to milliseconds.

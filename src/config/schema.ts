@@ -6,19 +6,26 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SplicewayError } from '../errors.js';
 import type { PickFunction } from '../policy/pick-function.js';
-import { formatAddress, isReachedBy, parseAddress } from './address.js';
-import { parseDuration, parseMicroseconds } from './duration.js';
+import { addressForm, formatAddress, isReachedBy, parseAddress } from './address.js';
+import { backendDescriptions, descriptions } from './descriptions.js';
+import {
+  formatDuration,
+  formatMicroseconds,
+  LONGEST_MS,
+  parseDuration,
+  parseMicroseconds,
+} from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
+import type { ProxyOptions } from './options.js';
+import { addressPattern, durationPattern, microsecondsPattern } from './pattern.js';
 import { didYouMean } from './suggest.js';
 import type { Address, PolicyName, ProxyConfig } from './types.js';
 
-export type { BackendOptions, ProxyOptions } from './options.js';
-
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
-const WEIGHT_MAX = 1000;
+export const WEIGHT_MAX = 1000;
 /** More than this need more than one process; `kMostSessions` in native/core/engine/engine.cc. */
-const SESSIONS_MAX = 1 << 20;
+export const SESSIONS_MAX = 1 << 20;
 /** A loop that has been idle for longer gains nothing by staying awake. */
 const BUSY_POLL_MAX_MS = 1000;
 
@@ -43,6 +50,8 @@ export type Validation<Config> =
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
 // ---- Values -------------------------------------------------------------------------------------
+//
+// What `meta()` holds is for the JSON Schema alone (json-schema.ts).
 
 /** A schema around one of our parsers: its error becomes the issue, and keeps its code. */
 function parsedBy<Value>(parse: (input: unknown) => Value) {
@@ -66,18 +75,35 @@ const address = (use: 'listener' | 'backend') =>
         ? 'the address is missing; write host:port, [v6]:port or unix:/path'
         : `${show(input)} is not an address: it is not text; write "host:port", "[v6]:port" or "unix:/path"`,
     );
+  }).meta({
+    type: 'string',
+    pattern: addressPattern(use),
+    patternErrorMessage: `write ${addressForm(use)}`,
   });
 
-const durationBy = (parse: (input: string | number) => number) =>
+const durationBy = (
+  parse: (input: string | number) => number,
+  longestMs: number,
+  pattern: string,
+) =>
   parsedBy((input): number => {
     if (typeof input === 'string' || typeof input === 'number') return parse(input);
     throw new SplicewayError(
       'ERR_SPLICEWAY_INVALID_DURATION',
       `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or a number of milliseconds`,
     );
+  }).meta({
+    anyOf: [
+      { type: 'string', pattern, patternErrorMessage: 'write 500ms, 5s, 1m or 1h, or 0' },
+      { type: 'integer', minimum: 0, maximum: longestMs },
+    ],
   });
-const duration = durationBy(parseDuration);
-const microseconds = durationBy((input) => parseMicroseconds(input, BUSY_POLL_MAX_MS));
+const duration = durationBy(parseDuration, LONGEST_MS, durationPattern(LONGEST_MS));
+const microseconds = durationBy(
+  (input) => parseMicroseconds(input, BUSY_POLL_MAX_MS),
+  BUSY_POLL_MAX_MS,
+  microsecondsPattern(BUSY_POLL_MAX_MS),
+);
 
 function wholeNumber(lowest: number, highest: number) {
   const error = (issue: { input?: unknown }) =>
@@ -94,16 +120,20 @@ function oneOf<const Name extends string>(what: string, names: readonly Name[]) 
   });
 }
 
-const policyName = oneOf('a policy', ['round-robin']);
+const policyNames = ['round-robin'] as const;
+const policyName = oneOf('a policy', policyNames);
 
 /** A name, or a function, which is taken as it is: only a call can tell whether it picks. */
-const policy = z.unknown().transform((input, context): PolicyName | PickFunction => {
-  if (typeof input === 'function') return input as PickFunction;
-  const named = policyName.safeParse(input);
-  if (named.success) return named.data;
-  for (const { message } of named.error.issues) context.addIssue({ code: 'custom', message });
-  return z.NEVER;
-});
+const policy = z
+  .unknown()
+  .transform((input, context): PolicyName | PickFunction => {
+    if (typeof input === 'function') return input as PickFunction;
+    const named = policyName.safeParse(input);
+    if (named.success) return named.data;
+    for (const { message } of named.error.issues) context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  })
+  .meta({ type: 'string', enum: policyNames });
 
 // ---- The pool -----------------------------------------------------------------------------------
 
@@ -160,9 +190,11 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
 }
 
 const backendShape = {
-  address: address('backend'),
-  weight: wholeNumber(1, WEIGHT_MAX).optional(),
-  maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
+  address: address('backend').describe(backendDescriptions.address),
+  weight: wholeNumber(1, WEIGHT_MAX)
+    .meta({ description: backendDescriptions.weight, default: 1 })
+    .optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).describe(backendDescriptions.maxSessions).optional(),
 };
 
 const backend = z.preprocess(
@@ -192,21 +224,40 @@ const backends = z
 
 // ---- The whole ----------------------------------------------------------------------------------
 
+const about = (key: keyof ProxyOptions, byDefault?: string) => ({
+  description: descriptions[key],
+  default: byDefault,
+});
+const timeout = (key: keyof ProxyOptions, defaultMs: number) =>
+  duration.meta(about(key, formatDuration(defaultMs))).optional();
+
 const settingsShape = {
-  policy: policy.optional(),
-  engine: oneOf('an engine', ['auto', 'native', 'stream']).optional(),
-  accept: oneOf('a way to accept', ['auto', 'native', 'node']).optional(),
-  threads: wholeNumber(1, THREADS_MAX).optional(),
-  transfer: oneOf('a way to move bytes', ['auto', 'splice', 'copy']).optional(),
-  busyPoll: microseconds.optional(),
-  maxSessions: wholeNumber(1, SESSIONS_MAX).optional(),
-  maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).optional(),
-  connectTimeout: duration.optional(),
-  idleTimeout: duration.optional(),
-  halfCloseTimeout: duration.optional(),
-  handshakeTimeout: duration.optional(),
+  policy: policy.meta(about('policy', defaults.policy)).optional(),
+  engine: oneOf('an engine', ['auto', 'native', 'stream'])
+    .meta(about('engine', defaults.engine))
+    .optional(),
+  accept: oneOf('a way to accept', ['auto', 'native', 'node'])
+    .meta(about('accept', defaults.accept))
+    .optional(),
+  threads: wholeNumber(1, THREADS_MAX).meta(about('threads')).optional(),
+  transfer: oneOf('a way to move bytes', ['auto', 'splice', 'copy'])
+    .meta(about('transfer', defaults.transfer))
+    .optional(),
+  busyPoll: microseconds
+    .meta(about('busyPoll', formatMicroseconds(defaults.busyPollUs)))
+    .optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessions')).optional(),
+  maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
+  connectTimeout: timeout('connectTimeout', defaults.connectTimeoutMs),
+  idleTimeout: timeout('idleTimeout', defaults.idleTimeoutMs),
+  halfCloseTimeout: timeout('halfCloseTimeout', defaults.halfCloseTimeoutMs),
+  handshakeTimeout: timeout('handshakeTimeout', defaults.handshakeTimeoutMs),
 };
-const proxyShape = { listen: listen.optional(), backends, ...settingsShape };
+const proxyShape = {
+  listen: listen.meta(about('listen')).optional(),
+  backends: backends.meta(about('backends')),
+  ...settingsShape,
+};
 
 /** Reports each backend that is a listener of the same proxy: its first client would connect for ever. */
 function noLoop(
@@ -237,7 +288,8 @@ function noNativeAcceptOfStream(
 const notAnObject = ({ input }: { input?: unknown }) =>
   `${show(input)} is not a configuration; give an object with backends and, mostly, listen`;
 const settingsSchema = z.strictObject(settingsShape, { error: notAnObject });
-const proxySchema = z
+/** The whole of it, of which json-schema.ts tells editors. */
+export const proxySchema = z
   .strictObject(proxyShape, { error: notAnObject })
   .superRefine(noLoop)
   .superRefine(noNativeAcceptOfStream);

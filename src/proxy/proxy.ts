@@ -2,11 +2,8 @@
 import type { Socket } from 'node:net';
 import { formatAddress, parseAddress } from '../config/address.js';
 import { type Duration, parseDuration } from '../config/duration.js';
-import {
-  NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE,
-  type ProxyOptions,
-  parseOptions,
-} from '../config/schema.js';
+import type { ProxyOptions } from '../config/options.js';
+import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE, parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';

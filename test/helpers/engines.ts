@@ -1,5 +1,5 @@
 /** The engines that the behaviour suite runs on, and who accepts for them. */
-import type { ProxyOptions } from '../../src/config/schema.js';
+import type { ProxyOptions } from '../../src/config/options.js';
 import { loadAddon } from '../../src/engine/native/addon.js';
 
 export type EngineName = 'native' | 'stream';

@@ -1,7 +1,8 @@
 /** Proxies under test, closed when the test ends. */
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import { type ProxyOptions, parseOptions } from '../../src/config/schema.js';
+import type { ProxyOptions } from '../../src/config/options.js';
+import { parseOptions } from '../../src/config/schema.js';
 import {
   createProxyFromConfig,
   type ProxyInternals,

@@ -1,0 +1,50 @@
+/** What an editor shows of each key of a configuration file, in the words of docs/configuration.md. */
+import type { BackendOptions, ProxyOptions } from './options.js';
+
+const ADDRESS = 'host:port, [v6]:port or unix:/path';
+const DURATION = '500ms, 5s, 1m, 1h, or a number of milliseconds; 0 switches it off.';
+
+/** Of the keys of a file. */
+export const descriptions: Readonly<Record<keyof ProxyOptions, string>> = {
+  listen: `Where clients connect: ${ADDRESS}; one or several. :port is all interfaces, port 0 any free one.`,
+  backends:
+    'The servers behind the listeners, at least one, none twice. Each is an address, which ' +
+    'weight=N and max-sessions=N may follow after commas, or an object.',
+  policy:
+    'How the backend of a session is picked. round-robin: each in turn, as often as its weight says.',
+  engine:
+    'What moves the bytes. native: splice in the kernel, Linux only. stream: Node streams, ' +
+    'anywhere. auto: native where it runs, else stream with a warning.',
+  accept:
+    'Who accepts connections. native: the loops of the native engine. node: a net.Server, which ' +
+    'hands each one over. auto: native with the native engine.',
+  threads: 'Loops of the native engine, each a thread. Default: one a processor.',
+  transfer:
+    'How the native engine moves bytes. auto: copies small messages, splices bulk. splice and ' +
+    'copy: always so.',
+  busyPoll:
+    'How long an idle loop of the native engine polls before it sleeps: lower latency for a busy ' +
+    `core. 50us, ${DURATION} At most 1s.`,
+  maxSessions:
+    'Sessions at once, over all listeners. At that number clients wait in the queue of the kernel. ' +
+    'Default: what file descriptors allow, two a session.',
+  maxSessionsPerClient:
+    "Sessions at once from one client's address; one more is reset. IPv6 counts by the /64. " +
+    'Default: half of all, and any number from loopback.',
+  connectTimeout: `How long one address of a backend may take to answer. ${DURATION}`,
+  idleTimeout: `How long a session may live with no byte moving either way. ${DURATION}`,
+  halfCloseTimeout:
+    'How long a session may live, with no byte moving, after one side ended its stream. ' +
+    DURATION,
+  handshakeTimeout:
+    'How long a session may live, once its backend has answered, before either side sends its ' +
+    `first byte. ${DURATION}`,
+};
+
+/** Of the keys of a backend. */
+export const backendDescriptions: Readonly<Record<keyof BackendOptions, string>> = {
+  address: `Where the server is: ${ADDRESS}. A name is resolved at start, and again when connecting fails.`,
+  weight: 'Its share of new sessions, against the weights of the others.',
+  maxSessions:
+    'Sessions that it may have at once; it is passed over while it has as many. Default: any number.',
+};

@@ -1,0 +1,49 @@
+/** The configuration file as a JSON Schema, for editors: made from the schema that checks it. */
+import { z } from 'zod';
+import { backendPattern } from './pattern.js';
+import { proxySchema, SESSIONS_MAX, WEIGHT_MAX } from './schema.js';
+
+/** Any JSON Schema, with keywords of its own or of an editor's. */
+export type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/**
+ * A schema of draft 7, which every editor knows. It accepts each file that the program accepts; what it cannot say,
+ * such as that two addresses are one in two spellings, `spliceway check` finds.
+ */
+export function configFileSchema(): JsonSchema {
+  const { $schema, ...schema } = z.toJSONSchema(proxySchema, {
+    io: 'input',
+    target: 'draft-7',
+    // Zod leaves the default of what is transformed out: it could be one of the output.
+    override: ({ zodSchema, jsonSchema }) => {
+      Object.assign(jsonSchema, z.globalRegistry.get(zodSchema));
+    },
+  });
+  const { listen, backends, ...settings } = schema.properties as Record<string, JsonSchema>;
+  return {
+    ...($schema && { $schema }),
+    title: 'Configuration of Spliceway',
+    ...schema,
+    properties: { listen: oneOrMore(listen), backends: withTextForm(backends), ...settings },
+    // A file is for the command, which has to listen somewhere.
+    required: ['listen', 'backends'],
+    if: { properties: { engine: { const: 'stream' } }, required: ['engine'] },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: { properties: { accept: { enum: ['auto', 'node'] } } },
+  };
+}
+
+/** One address need not be in a list. */
+function oneOrMore({ description = '', ...list }: JsonSchema = {}): JsonSchema {
+  return { description, anyOf: [list.items as JsonSchema, { ...list, minItems: 1 }] };
+}
+
+/** A backend is text or an object. */
+function withTextForm({ items, ...list }: JsonSchema = {}): JsonSchema {
+  const text: JsonSchema = {
+    type: 'string',
+    pattern: backendPattern(WEIGHT_MAX, SESSIONS_MAX),
+    patternErrorMessage: 'write ADDRESS, or ADDRESS,weight=N,max-sessions=N',
+  };
+  return { ...list, items: { anyOf: [text, items as JsonSchema] }, uniqueItems: true };
+}

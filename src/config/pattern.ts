@@ -1,0 +1,76 @@
+/**
+ * Addresses and durations as regular expressions, for the JSON Schema of the configuration file. They accept all
+ * that the parsers do and as little else as is reasonable, and keep to what validators in every language know: no
+ * flags, no look-ahead.
+ */
+import { type AddressUse, PORT_MAX, UNIX_PATH_MAX_BYTES } from './address.js';
+import { MICROSECONDS_IN_MS, MILLISECONDS } from './duration.js';
+
+const oneOf = (...alternatives: readonly string[]) => `(?:${alternatives.join('|')})`;
+/** A whole text that is one of these. */
+const exactly = (...alternatives: readonly string[]) => `^${oneOf(...alternatives)}$`;
+
+/** Digits of a whole number from `lowest` to `highest`, which may have zeros before them. */
+function wholeNumberPattern(lowest: 0 | 1, highest: number): string {
+  const zero = lowest === 0 ? ['0+'] : [];
+  return oneOf(...zero, ...(highest > 0 ? [`0*${positivePattern(highest)}`] : []));
+}
+
+/** From 1, without zeros before it. */
+function positivePattern(highest: number): string {
+  const digits = String(highest);
+  const lower = [...digits].flatMap((digit, index) => {
+    // As many digits, and this one is the first that is lower than in the highest.
+    const least = index === 0 ? 1 : 0;
+    const most = Number(digit) - 1;
+    if (most < least) return [];
+    return `${digits.slice(0, index)}[${least}-${most}]${anyDigits(digits.length - index - 1)}`;
+  });
+  const shorter = digits.length > 1 ? [`[1-9][0-9]{0,${digits.length - 2}}`] : [];
+  return oneOf(...shorter, ...lower, digits);
+}
+
+const anyDigits = (count: number) => (count === 0 ? '' : `[0-9]{${count}}`);
+
+const OCTET = oneOf('0', positivePattern(255));
+/** Labels of letters, digits, `-` and `_`. One has more than digits: 127.0.0.300 is no name. */
+const NAME = '(?:[0-9]+\\.)*[0-9]*[A-Za-z_-][A-Za-z0-9_-]*(?:\\.[A-Za-z0-9_-]+)*\\.?';
+const HOST = oneOf(`${OCTET}(?:\\.${OCTET}){3}`, NAME);
+const IPV6 = '\\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[^\\]\\s]+)?\\]';
+
+/** @param pathLetter what the path of a unix socket may consist of */
+function addressForms(use: AddressUse, pathLetter: string): string[] {
+  const port = wholeNumberPattern(use === 'listener' ? 0 : 1, PORT_MAX);
+  const host = use === 'listener' ? `${HOST}?` : HOST;
+  return [`${oneOf(host, IPV6)}:${port}`, `unix:/${pathLetter}{0,${UNIX_PATH_MAX_BYTES - 1}}`];
+}
+
+/** As `parseAddress`, but for how long a name and its parts are, and how many groups an IPv6 address has. */
+export function addressPattern(use: AddressUse): string {
+  return exactly(...addressForms(use, '[^\\u0000]'));
+}
+
+/** `ADDRESS[,weight=N][,max-sessions=N]`, in either order. */
+export function backendPattern(weightMax: number, sessionsMax: number): string {
+  const address = oneOf(...addressForms('backend', '[^\\u0000,]'));
+  const weight = `,weight=${wholeNumberPattern(1, weightMax)}`;
+  const maxSessions = `,max(?:-s|S)essions=${wholeNumberPattern(1, sessionsMax)}`;
+  return exactly(`${address}${oneOf(`(?:${weight})?(?:${maxSessions})?`, maxSessions + weight)}`);
+}
+
+/** As `parseDuration`. */
+export function durationPattern(longestMs: number): string {
+  return exactly('0', ...durationForms(longestMs));
+}
+
+/** As `parseMicroseconds`. */
+export function microsecondsPattern(longestMs: number): string {
+  const fine = `${wholeNumberPattern(0, longestMs * MICROSECONDS_IN_MS)}us`;
+  return exactly('0', fine, ...durationForms(longestMs));
+}
+
+function durationForms(longestMs: number): string[] {
+  return Object.entries(MILLISECONDS).map(
+    ([unit, size]) => `${wholeNumberPattern(0, Math.floor(longestMs / size))}${unit}`,
+  );
+}

@@ -1,0 +1,237 @@
+/** The JSON Schema of the configuration file says to editors what the program says. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Ajv, type ValidateFunction } from 'ajv';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadConfigFile } from '../src/config/file.js';
+import { configFileSchema, type JsonSchema } from '../src/config/json-schema.js';
+import { tempFiles } from './helpers/temp.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const schema = JSON.parse(JSON.stringify(configFileSchema())) as JsonSchema;
+const properties = schema.properties as Readonly<Record<string, JsonSchema>>;
+const files = tempFiles();
+
+function validator(): ValidateFunction {
+  // Strict, so that a misspelt keyword is an error; the last two are those of editors.
+  const ajv = new Ajv({ strict: true, allowUnionTypes: true, strictRequired: false });
+  ajv.addVocabulary(['patternErrorMessage']);
+  return ajv.compile(schema);
+}
+const validate = validator();
+
+/** What the program says of a file; empty when it takes it. */
+function refusal(config: unknown): string {
+  const text = typeof config === 'string' ? config : JSON.stringify(config);
+  const file = files.write(typeof config === 'string' ? 'c.yaml' : 'c.json', text);
+  try {
+    loadConfigFile(file);
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const listen = '127.0.0.1:5555';
+const backends = ['127.0.0.1:3306'];
+const withSetting = (key: string, value: unknown) => ({ listen, backends, [key]: value });
+const listeningOn = (...addresses: unknown[]) => ({ listen: addresses, backends });
+const servedBy = (...servers: unknown[]) => ({ listen, backends: servers });
+
+const good: unknown[] = [
+  { listen, backends },
+  listeningOn(':5555', ':0', ':0', '[::1]:5556', 'unix:/run/a b,c.sock'),
+  listeningOn('0.0.0.0:1', '[::]:65535', '[fe80::1%eth0]:5555', '[::ffff:1.2.3.4]:0005'),
+  listeningOn('LocalHost:0', 'a_b.example.:80', '3com.com:80', '1.2.3.a:80', 'xn--p1ai:80'),
+  listeningOn(`unix:/${'p'.repeat(106)}`, '9.a:65534', '255.249.199.99:65499'),
+  servedBy(
+    'db1:3306',
+    'db2:3306,weight=3',
+    'db3:1,max-sessions=50',
+    'db4:1,weight=1,max-sessions=1',
+  ),
+  servedBy('db1:1,max-sessions=1048576,weight=1000', 'db2:1,maxSessions=7', 'db3:1,weight=0999'),
+  servedBy({ address: '[::1]:3306', weight: 1000 }, { address: 'unix:/run/a,b', maxSessions: 1 }),
+  ...['policy', 'engine', 'accept', 'transfer'].flatMap((key) =>
+    (properties[key]?.enum ?? []).map((value) => withSetting(key, value)),
+  ),
+  ...[1, 256].map((value) => withSetting('threads', value)),
+  ...[1, 1_048_576].map((value) => withSetting('maxSessions', value)),
+  ...[1, 1_048_576].map((value) => withSetting('maxSessionsPerClient', value)),
+  ...['0', '50us', '1000000us', '1000ms', '1s', '0m', 0, 1000].map((value) =>
+    withSetting('busyPoll', value),
+  ),
+  ...['connectTimeout', 'idleTimeout', 'halfCloseTimeout', 'handshakeTimeout'].flatMap((key) =>
+    [
+      '0',
+      '0h',
+      '007s',
+      '250ms',
+      '5s',
+      '1m',
+      '596h',
+      '35760m',
+      '2145600000ms',
+      0,
+      2_145_600_000,
+    ].map((value) => withSetting(key, value)),
+  ),
+  { listen, backends, engine: 'stream', accept: 'node' },
+  { listen, backends, engine: 'native', accept: 'native' },
+];
+
+const bad: unknown[] = [
+  null,
+  [],
+  {},
+  { listen },
+  { backends },
+  { listen: [], backends },
+  { listen, backends: [] },
+  { listen, backends: backends[0] },
+  { listen: 5555, backends },
+  { listen, backends, port: 80 },
+  { listen, backends, connecttimeout: '5s' },
+  ...[
+    '',
+    '5555',
+    'host',
+    'host:',
+    'host:65536',
+    'host:80a',
+    ' :80',
+    'a b:80',
+    '*:80',
+    'http://a:80',
+  ].map((address) => listeningOn(address)),
+  ...['::1:5555', '[::1]', '[]:80', '[127.0.0.1]:80', 'unix:relative', 'unix:'].map((address) =>
+    listeningOn(address),
+  ),
+  ...['127.0.0.300:80', '1.2.3:80', '256.0.0.1:80', 'a..b:80', `unix:/${'p'.repeat(107)}`].map(
+    (address) => listeningOn(address),
+  ),
+  ...[
+    ':3306',
+    'db:0',
+    'db:1,weight=0',
+    'db:1,weight=1001',
+    'db:1,weight',
+    'db:1,',
+    'db:1,wieght=2',
+  ].map((server) => servedBy(server)),
+  ...[
+    'db:1,weight=1,weight=2',
+    'db:1,max-sessions=0',
+    'db:1,max-sessions=1048577',
+    'unix:/a,b',
+  ].map((server) => servedBy(server)),
+  servedBy('db:1', 'db:1'),
+  servedBy({ weight: 1 }),
+  servedBy({ address: 'db:1', weight: 1.5 }),
+  servedBy({ address: 'db:1', weight: '2' }),
+  servedBy({ address: 'db:1', name: 'db' }),
+  servedBy(3306),
+  ...['policy', 'engine', 'accept', 'transfer', 'threads', 'maxSessions', 'idleTimeout'].flatMap(
+    (key) => [null, true, [], {}, 'fast', -1, 0.5].map((value) => withSetting(key, value)),
+  ),
+  withSetting('threads', 257),
+  withSetting('maxSessions', 1_048_577),
+  ...['5', '5 s', '5S', '50us', '1d', '-5s', '1.5s', '', '597h', '2145600001ms', 2_145_600_001].map(
+    (value) => withSetting('connectTimeout', value),
+  ),
+  ...['1000001us', '1001ms', '2s', '1m', '1h', 1001].map((value) => withSetting('busyPoll', value)),
+  { listen, backends, engine: 'stream', accept: 'native' },
+];
+
+/** What no JSON Schema can say, or none that a person could read: `spliceway check` says it. */
+const onlyTheProgramRefuses: unknown[] = [
+  // Two spellings of one address.
+  listeningOn('LOCALHOST:80', 'localhost:80'),
+  servedBy('[::1]:80', '[0::1]:80'),
+  servedBy('db:1', 'db:1,weight=2'),
+  // A backend that is the listener.
+  { listen: ':3306', backends },
+  // The same listener twice: with port 0 that would be right.
+  listeningOn(':80', ':80'),
+  // The insides of an IPv6 address, the lengths of a name and of its labels, where hyphens may stand.
+  listeningOn('[1::2::3]:80'),
+  listeningOn(`${'a'.repeat(64)}:80`),
+  listeningOn('-a:80'),
+  // Bytes of a path; a schema counts letters.
+  listeningOn(`unix:/${'é'.repeat(60)}`),
+  // What only the text shows.
+  'listen: :80\nlisten: :81\nbackends: [a:1]\n',
+];
+
+const named = (configs: readonly unknown[]) =>
+  configs.map((config) => [JSON.stringify(config), config] as const);
+
+describe('the schema', () => {
+  it.each(named(good))('accepts what the program accepts: %s', (_, config) => {
+    expect(refusal(config)).toBe('');
+    validate(config);
+    expect(validate.errors).toBeNull();
+  });
+
+  it.each(named(bad))('refuses what the program refuses: %s', (_, config) => {
+    expect(refusal(config)).not.toBe('');
+    expect(validate(config)).toBe(false);
+  });
+
+  it.each(named(onlyTheProgramRefuses))('leaves it to the program: %s', (_, config) => {
+    expect(refusal(config)).not.toBe('');
+    const value = typeof config === 'string' ? parse(config, { uniqueKeys: false }) : config;
+    expect(validate(value)).toBe(true);
+  });
+
+  it('is what the build put in the package, and what spliceway/config.schema.json names', () => {
+    const require = createRequire(import.meta.url);
+    expect(require('spliceway/config.schema.json')).toEqual(schema);
+  });
+});
+
+describe('the documents', () => {
+  const documents = [
+    'README.md',
+    ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+  ]
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => ({ name, text: readFileSync(path.join(root, name), 'utf8') }));
+  const configuration = documents.find(({ name }) => name === 'docs/configuration.md')?.text ?? '';
+
+  it('show no configuration that the schema refuses', () => {
+    const blocks = documents.flatMap(({ name, text }) =>
+      [...text.matchAll(/```ya?ml\n(.*?)```/gs)]
+        .map(([, yaml = '']) => ({ name, value: parse(yaml) as unknown }))
+        .filter(({ value }) => typeof value === 'object' && value !== null && 'backends' in value),
+    );
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const { name, value } of blocks) {
+      validate(value);
+      expect(validate.errors, name).toBeNull();
+    }
+  });
+
+  it('have a row for each key of the schema, with its default, and no other', () => {
+    const rows = [...configuration.matchAll(/^\| `(\w+)` \|.*\| ([^|]*) \|$/gm)].map(
+      ([, key = '', byDefault = '']) => [key, byDefault.match(/^`(.*)`$/)?.[1]] as const,
+    );
+    expect(Object.fromEntries(rows)).toEqual(
+      Object.fromEntries(
+        Object.entries(properties).map(([key, { default: byDefault }]) => [key, byDefault]),
+      ),
+    );
+  });
+
+  it('and the schema has words for each key, also of a backend', () => {
+    const { items } = properties.backends as { items: { anyOf: JsonSchema[] } };
+    const keys = [schema, ...items.anyOf].flatMap((object) =>
+      Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
+    );
+    expect(keys.length).toBe(17);
+    for (const [key, { description }] of keys) expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
+  });
+});
