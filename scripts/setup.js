@@ -30,7 +30,7 @@ const say = (message) => process.stderr.write(`setup: ${message}\n`);
  * @throws {SetupError} with a message for a person
  * @returns {Promise<void>}
  */
-export async function setUp() {
+async function setUp() {
   checkNodeVersion();
   if (steps.every((step) => step.isDone())) return;
   await withSetupLock(say, async () => {

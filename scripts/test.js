@@ -12,6 +12,7 @@ import { biome } from './checks/biome.js';
 import { clangTidy } from './checks/clang-tidy.js';
 import { cppFormat } from './checks/cpp-format.js';
 import { cppSanitize, cppTests, cppThreads } from './checks/cpp-tests.js';
+import { packaged } from './checks/packaged.js';
 import { knownFaults, simulation } from './checks/simulation.js';
 import { types } from './checks/types.js';
 import { endToEnd, unit } from './checks/vitest.js';
@@ -28,6 +29,7 @@ const steps = [
   cppFormat,
   types,
   apiDocs,
+  packaged,
   clangTidy,
   cppTests,
   cppSanitize,

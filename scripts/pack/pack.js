@@ -1,5 +1,6 @@
 /** Packs the package. */
 import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
 import { problems } from './problems.js';
@@ -19,11 +20,21 @@ export async function pack() {
   const found = problems();
   if (found.length > 0)
     throw new Error(found.map((text) => `not to be packed: ${text}`).join('\n'));
-  const to = inRoot('build');
+  return await packInto(inRoot('build'));
+}
+
+/**
+ * Packs what there is, whole or not: for checks that need no addon.
+ *
+ * @param {string} to folder of the tarball; made where there is none
+ * @throws {Error} when npm fails
+ * @returns {Promise<Packed>}
+ */
+export async function packInto(to) {
   mkdirSync(to, { recursive: true });
   const { status, output } = await run('npm', ['pack', '--json', '--pack-destination', to]);
   if (status !== 0) throw new Error(`${output}\nnpm pack failed (above).`);
   // Warnings of npm may stand before the list.
   const [{ filename, size, entryCount }] = JSON.parse(output.slice(output.search(/^\[/m)));
-  return { file: inRoot('build', filename), bytes: size, files: entryCount };
+  return { file: path.join(to, filename), bytes: size, files: entryCount };
 }

@@ -13,7 +13,7 @@ const mib = 1024 * 1024;
  * that became hot late. Outside of it: what the allocator does not give back of the largest moment, which may come after
  * the warm-up. Descriptors, pipes and threads: not one more than before any load.
  */
-export const growth = { heap: 6 * mib, outside: 24 * mib };
+const growth = { heap: 6 * mib, outside: 24 * mib };
 
 /**
  * A server that is killed ends its streams, and the proxy passes that on: for so long after it, to clients who read

@@ -13,7 +13,7 @@ export function clientOf(socket: Socket): ClientAddress {
 }
 
 /** `127.0.0.1:3306`, `[::1]:3306` or `unix:/path`. */
-export function showResolved(address: ResolvedAddress): string {
+function showResolved(address: ResolvedAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   return address.family === 6 ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`;
 }

@@ -1,7 +1,7 @@
 /** Clients: sockets that are closed at the end of the test, and ways to read them to a deadline. */
 import { once } from 'node:events';
 import { readSync } from 'node:fs';
-import { type NetConnectOpts, connect as netConnect, Socket } from 'node:net';
+import { type NetConnectOpts, connect as netConnect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { descriptorOf } from '../../src/engine/check-socket.js';
 import { resetSocket } from '../../src/engine/reset-socket.js';
@@ -149,9 +149,4 @@ export function write(socket: Socket, data: Buffer | string): Promise<void> {
     socket.write(data, (error) => (error ? reject(error) : resolve()));
   });
   return within('writing', written);
-}
-
-/** A socket that was never connected. */
-export function unconnected(): Socket {
-  return new Socket();
 }

@@ -32,7 +32,7 @@ export function program(name: string): string {
 export type Needs = Readonly<Record<string, string>>;
 
 /** With this, what cannot run fails instead of being skipped. */
-export const skipsForbidden = process.env.SPLICEWAY_NO_SKIPS === '1';
+const skipsForbidden = process.env.SPLICEWAY_NO_SKIPS === '1';
 
 /**
  * `describe`, for tests that need programs of the system. Where one is missing they show as skipped, with
