@@ -4,6 +4,7 @@ import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
 import { problems } from './problems.js';
+import { writeSbom } from './sbom.js';
 
 /**
  * @typedef {object} Packed
@@ -32,6 +33,7 @@ export async function pack() {
  */
 export async function packInto(to) {
   mkdirSync(to, { recursive: true });
+  await writeSbom();
   const { status, output } = await run('npm', ['pack', '--json', '--pack-destination', to]);
   if (status !== 0) throw new Error(`${output}\nnpm pack failed (above).`);
   // Warnings of npm may stand before the list.

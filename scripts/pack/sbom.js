@@ -1,0 +1,93 @@
+/** The bill of materials of the package, in CycloneDX's form: what it depends on, and what is linked into the addons. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { inRoot } from '../lib/root.js';
+import { run } from '../lib/run.js';
+import { linked } from './linked.js';
+
+/**
+ * @typedef {object} Component
+ * @property {string} bom-ref
+ * @property {string} name
+ * @property {string} version
+ * @property {string} purl
+ * @property {({ license: { id?: string, name?: string } } | { expression: string })[]} licenses
+ * @property {{ name: string, value: string }[]} [properties]
+ *
+ * @typedef {{ ref: string, dependsOn: string[] }} Dependency
+ *
+ * @typedef {object} Sbom
+ * @property {string} [serialNumber]
+ * @property {{ timestamp?: string, tools?: unknown, component: Component }} metadata
+ * @property {Component[]} components
+ * @property {Dependency[]} dependencies
+ */
+
+/**
+ * Asked for everything and sorted out here: with `--omit=dev` npm 11 also leaves out what the package depends on,
+ * wherever a development dependency uses it as well.
+ *
+ * @param {Component} component
+ */
+const isForDevelopment = ({ properties = [] }) =>
+  properties.some(({ name }) => name === 'cdx:npm:package:development');
+
+/**
+ * The same for the same package-lock.json: without the time, and without a number of its own.
+ *
+ * @throws {Error} when npm fails
+ * @returns {Promise<Sbom>}
+ */
+export async function sbom() {
+  const args = ['sbom', '--package-lock-only', '--sbom-format=cyclonedx', '--loglevel=error'];
+  const { status, output } = await run('npm', args);
+  if (status !== 0) throw new Error(`${output}\nnpm sbom failed (above).`);
+  const { serialNumber, ...all } = /** @type {Sbom} */ (
+    JSON.parse(output.slice(output.search(/^\{/m)))
+  );
+  const { timestamp, tools, ...metadata } = all.metadata;
+  const { name } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+  const packages = all.components.filter((component) => !isForDevelopment(component));
+  const parts = linked().map(asComponent);
+  const components = [...packages, ...parts];
+  const refs = new Set(components.map((component) => component['bom-ref']));
+  const self = metadata.component['bom-ref'];
+  const dependencies = all.dependencies
+    .filter(({ ref }) => ref === self || refs.has(ref))
+    .map(({ ref, dependsOn }) => ({
+      ref,
+      dependsOn: [
+        ...dependsOn.filter((other) => refs.has(other)),
+        ...(ref === self ? parts.map((part) => part['bom-ref']) : []),
+      ],
+    }));
+  return {
+    ...all,
+    // npm calls it by the name of the folder.
+    metadata: { ...metadata, component: { ...metadata.component, name } },
+    components,
+    dependencies: [
+      ...dependencies,
+      ...parts.map((part) => ({ ref: part['bom-ref'], dependsOn: [] })),
+    ],
+  };
+}
+
+/** @param {import('./linked.js').Linked} part */
+function asComponent({ name, version, license, purl, url }) {
+  return {
+    'bom-ref': `${name}@${version}`,
+    type: 'library',
+    name,
+    version,
+    scope: 'required',
+    description: 'Linked into the prebuilt addons',
+    purl,
+    externalReferences: [{ type: 'website', url }],
+    licenses: [{ expression: license }],
+  };
+}
+
+/** Writes it where the package has it. */
+export async function writeSbom() {
+  writeFileSync(inRoot('dist', 'sbom.cdx.json'), `${JSON.stringify(await sbom(), null, 2)}\n`);
+}

@@ -1,0 +1,58 @@
+/** What others wrote and the package brings: the bill of materials and the licences. */
+import { readFileSync } from 'node:fs';
+import { beforeAll, expect, it } from 'vitest';
+import { licensesPage, refused } from '../scripts/pack/licenses.js';
+import { type Component, type Sbom, sbom } from '../scripts/pack/sbom.js';
+
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+
+let bill: Sbom;
+beforeAll(async () => {
+  bill = await sbom();
+});
+
+it('the bill has every package that npm installs with this one, also those that tests use too', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { version: string; dev?: boolean; devOptional?: boolean }>;
+  };
+  const installed = Object.entries(packages).flatMap(([path, { version, dev, devOptional }]) =>
+    path === '' || dev || devOptional ? [] : [`${path.replace(/.*node_modules\//, '')}@${version}`],
+  );
+  expect(installed).toEqual(expect.arrayContaining([expect.stringMatching(/^zod@/)]));
+  const listed = bill.components
+    .filter(({ purl }) => purl.startsWith('pkg:npm/') && !purl.includes('node-addon-api'))
+    .map((component) => component['bom-ref']);
+  expect(listed.sort()).toEqual([...new Set(installed)].sort());
+});
+
+it('the bill has what is linked into the addons, and what the package needs directly', () => {
+  const names = bill.components.map(({ name }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(['node-addon-api', 'libcxx', 'libcxxabi', 'libunwind', 'compiler_rt']),
+  );
+  const { dependencies } = JSON.parse(read('package.json')) as {
+    dependencies: Record<string, string>;
+  };
+  const [self] = bill.dependencies;
+  const needed = self?.dependsOn.map((ref) => ref.replace(/@[^@]*$/, ''));
+  expect(needed).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+});
+
+it('the bill is the same each time it is made, and wherever the checkout is', async () => {
+  const text = JSON.stringify(bill);
+  expect(JSON.stringify(await sbom())).toBe(text);
+  expect(text).not.toMatch(/timestamp|urn:uuid/);
+  expect(bill.metadata.component.name).toBe('spliceway');
+});
+
+it('no licence is one that was not agreed to', () => {
+  expect(refused(bill)).toEqual([]);
+  const copyleft = { ...bill.components[0], licenses: [{ license: { id: 'GPL-3.0-only' } }] };
+  const unknown = { ...bill.components[0], licenses: [] };
+  const components = [copyleft, unknown] as Component[];
+  expect(refused({ ...bill, components })).toHaveLength(2);
+});
+
+it('docs/third-party-licenses.md is up to date; else: npm run docs:licenses', () => {
+  expect(read('docs/third-party-licenses.md')).toBe(licensesPage(bill));
+});
