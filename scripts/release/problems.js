@@ -1,0 +1,40 @@
+/** What keeps a commit from being released. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/**
+ * @param {string} checkout its folder
+ * @param {string} tag the name of the release, as `v1.2.3`
+ * @returns {string[]} each with what to do; none where it may be released
+ */
+export function problems(checkout, tag) {
+  /** @param {...string} parts */
+  const read = (...parts) => readFileSync(path.join(checkout, ...parts), 'utf8');
+  const { version, repository } = JSON.parse(read('package.json'));
+  const lock = JSON.parse(read('package-lock.json'));
+  const [, heading = 'nothing'] = /^## (.*)$/m.exec(read('CHANGELOG.md')) ?? [];
+  const waiting = readdirSync(path.join(checkout, '.changeset')).filter(
+    (name) => name.endsWith('.md') && name !== 'README.md',
+  );
+  const found = [];
+  if (waiting.length > 0) {
+    found.push(`.changeset/ still has ${waiting.join(', ')}: npx changeset version takes them in`);
+  }
+  if (tag !== `v${version}`) {
+    found.push(
+      `the tag is ${tag || 'missing'} and package.json says ${version}: tag it v${version}`,
+    );
+  }
+  if (lock.version !== version) {
+    found.push(`package-lock.json says ${lock.version}: npm install --package-lock-only`);
+  }
+  if (!new RegExp(`^${version.replaceAll('.', '\\.')}, \\d{4}-\\d\\d-\\d\\d$`).test(heading)) {
+    found.push(
+      `CHANGELOG.md begins with "${heading}": write ${version} and the day, as 2026-01-31`,
+    );
+  }
+  if (repository === undefined) {
+    found.push('package.json names no repository, without which npm attests no provenance');
+  }
+  return found;
+}
