@@ -42,6 +42,9 @@ const steps = [
   endToEnd,
 ];
 
+/** Of the column of names. */
+const nameWidth = Math.max(...steps.map(({ name }) => name.length)) + 2;
+
 /** The sessions of the largest tests, each with two sockets, and their pipes. */
 const openFilesWanted = 20_000;
 
@@ -79,7 +82,7 @@ function printSummary(finished) {
     const counts = `${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`;
     const remark = note ? `  (${note})` : '';
     print(
-      `${verdict.padEnd(5)}${step.name.padEnd(12)}${seconds.toFixed(1).padStart(6)} s  ${counts}${remark}`,
+      `${verdict.padEnd(5)}${step.name.padEnd(nameWidth)}${seconds.toFixed(1).padStart(6)} s  ${counts}${remark}`,
     );
   }
   for (const { step, failures = [] } of finished) {
@@ -105,7 +108,7 @@ async function resultOf(step) {
 
 const options = readArguments();
 if (options.list) {
-  for (const step of steps) print(`${step.name.padEnd(12)}${step.title}`);
+  for (const step of steps) print(`${step.name.padEnd(nameWidth)}${step.title}`);
   process.exit(0);
 }
 const unknown = options.only?.find((name) => !steps.some((step) => step.name === name));
