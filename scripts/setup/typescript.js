@@ -8,10 +8,11 @@ import { SetupError } from './setup-error.js';
 
 /** @import { SetupStep } from '../setup.js' */
 
-const product = inRoot('dist', 'cli', 'main.js');
+const schema = 'dist/config.schema.json';
+const products = ['dist/cli/main.js', schema];
 
-/** Made from more than one source. */
-const generated = ['dist/config.schema.json', 'dist/sbom.cdx.json'];
+/** Made from more than one source; the second by scripts/pack. */
+const generated = [schema, 'dist/sbom.cdx.json'];
 
 const inputs = () =>
   contentHash(
@@ -45,7 +46,8 @@ function removeOrphans() {
 export const typescript = {
   title: 'compiling TypeScript',
 
-  isDone: () => existsSync(product) && readStamp('typescript') === inputs(),
+  isDone: () =>
+    products.every((file) => existsSync(inRoot(file))) && readStamp('typescript') === inputs(),
 
   async make() {
     removeStamp('typescript');
