@@ -46,7 +46,9 @@ export async function sbom() {
   );
   const { timestamp, tools, ...metadata } = all.metadata;
   const { name } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
-  const packages = all.components.filter((component) => !isForDevelopment(component));
+  const packages = all.components
+    .filter((component) => !isForDevelopment(component))
+    .sort((one, other) => (one['bom-ref'] < other['bom-ref'] ? -1 : 1));
   const parts = linked().map(asComponent);
   const components = [...packages, ...parts];
   const refs = new Set(components.map((component) => component['bom-ref']));
