@@ -7,7 +7,7 @@ import { within } from './deadline.js';
 /** The built package, for programs that use it as its users do. */
 export const packageUrl = new URL('../../dist/index.js', import.meta.url).href;
 
-interface ProgramEnd {
+export interface ProgramEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Standard output, then standard error. */

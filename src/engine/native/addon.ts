@@ -10,7 +10,7 @@ export type LoadedAddon =
   | { readonly ok: true; readonly file: string; readonly binding: NativeBinding }
   | NoAddon;
 
-interface NoAddon {
+export interface NoAddon {
   readonly ok: false;
   /** Files, in the order in which they were looked for. */
   readonly tried: readonly string[];

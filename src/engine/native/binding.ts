@@ -83,7 +83,7 @@ export interface NativeEngineBinding {
   close(): void;
 }
 
-interface NativeEngineOptions {
+export interface NativeEngineOptions {
   readonly threads: number;
   readonly listeners: number;
   readonly backends: number;
