@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <string>
 
 #include "engine_wrap.h"
 #include "sys/sys.h"
@@ -46,6 +47,21 @@ void UnguardDescriptor(const Napi::CallbackInfo& info) {
   napi_remove_env_cleanup_hook(info.Env(), CloseGuarded, AsHookArgument(info[0]));
 }
 
+// inspectSocket(fd): what it is to somebody who wants to accept on it.
+Napi::Value InspectSocket(const Napi::CallbackInfo& info) {
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  Napi::Object found = Napi::Object::New(info.Env());
+  found.Set("kind", static_cast<double>(sys::Inspect(fd)));
+  found.Set("path", sys::BoundPath(fd));
+  return found;
+}
+
+// notify(to, text): one datagram to a Unix socket; 0, or errno's number.
+Napi::Value Notify(const Napi::CallbackInfo& info) {
+  const std::string to = info[0].As<Napi::String>().Utf8Value();
+  return Napi::Number::New(info.Env(), sys::Notify(to, info[1].As<Napi::String>().Utf8Value()));
+}
+
 // pipeBudget(): what pipes may cost here, for `spliceway doctor`.
 Napi::Value PipeBudget(const Napi::CallbackInfo& info) {
   const PipeLimits limits = PipeLimits::ForThisMachine(1);
@@ -73,6 +89,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("closeDescriptor", Napi::Function::New<CloseDescriptor>(env));
   exports.Set("guardDescriptor", Napi::Function::New<GuardDescriptor>(env));
   exports.Set("unguardDescriptor", Napi::Function::New<UnguardDescriptor>(env));
+  exports.Set("inspectSocket", Napi::Function::New<InspectSocket>(env));
+  exports.Set("notify", Napi::Function::New<Notify>(env));
   exports.Set("pipeBudget", Napi::Function::New<PipeBudget>(env));
   exports.Set("trySplice", Napi::Function::New<TrySplice>(env));
   exports.Set("exitAtOnce", Napi::Function::New<ExitAtOnce>(env));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "sys/socket_address.h"
 #include "sys/unique_fd.h"
@@ -82,6 +83,20 @@ Result SetNonBlocking(int socket);
 /// F_DUPFD_CLOEXEC: a second descriptor for the same open file.
 Opened Duplicate(int fd);
 
+/// What a descriptor is to somebody who wants to accept on it, without having opened it.
+enum class Inherited : std::uint8_t {
+  kListening,     ///< A stream socket of IPv4, IPv6 or Unix that listens.
+  kNotOpen,       ///< No such descriptor.
+  kNoSocket,      ///< A file, a pipe, a terminal.
+  kNoStream,      ///< A socket of datagrams, or of another kind.
+  kOtherFamily,   ///< A stream socket of a family that nobody here knows, such as AF_VSOCK.
+  kConnected,     ///< A stream socket with a peer, as a client is that somebody else accepted.
+  kNotListening,  ///< A stream socket that was never told to listen.
+};
+Inherited Inspect(int fd);
+/// The path that a Unix socket is bound to, an abstract name after an '@'; empty for any other.
+std::string BoundPath(int socket);
+
 // Pipes.
 
 struct OpenedPipe {
@@ -137,6 +152,12 @@ std::uint16_t FirstEphemeralPort();
 /// Splices one byte from a socket through a pipe to a socket: 0, or errno's number of the call that
 /// refused.
 int TrySplice();
+
+/// Sends one datagram to whoever started the process, as sd_notify(3) describes: 0, or errno's
+/// number. Waits for a second, at most, where the other's queue is full: what is said must not get
+/// lost, and nobody is to be stopped by one who does not listen. `to` is a path of the file system,
+/// or a name after an '@' (unix(7), abstract).
+int Notify(const std::string& to, const std::string& text);
 
 /// Ends the process without waiting for any of its threads, and without what is to be done at exit.
 [[noreturn]] void ExitAtOnce(int status);

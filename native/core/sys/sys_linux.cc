@@ -9,16 +9,20 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "sys/sys.h"
 
@@ -68,6 +72,11 @@ Status Register(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
   event.events = events;
   event.data.u64 = data;
   return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
+}
+
+bool GetOption(int socket, int option, int& value) {
+  socklen_t length = sizeof value;
+  return ::getsockopt(socket, SOL_SOCKET, option, &value, &length) == 0;
 }
 
 struct CloseFile {
@@ -190,9 +199,7 @@ SocketAddress PeerAddress(int socket) {
 
 int TakeSocketError(int socket) {
   int error = 0;
-  socklen_t length = sizeof error;
-  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
-  return error;
+  return GetOption(socket, SO_ERROR, error) ? error : errno;
 }
 
 Result ShutdownWrite(int socket) {
@@ -229,6 +236,35 @@ Result SetNonBlocking(int socket) {
 }
 
 Opened Duplicate(int fd) { return Open(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+Inherited Inspect(int fd) {
+  // In the order of the questions: each makes sense only after the one before.
+  int type = 0;
+  if (!GetOption(fd, SO_TYPE, type)) {
+    return errno == EBADF ? Inherited::kNotOpen : Inherited::kNoSocket;
+  }
+  if (type != SOCK_STREAM) return Inherited::kNoStream;
+  int family = AF_UNSPEC;
+  GetOption(fd, SO_DOMAIN, family);
+  if (family != AF_INET && family != AF_INET6 && family != AF_UNIX) return Inherited::kOtherFamily;
+  int listening = 0;
+  if (GetOption(fd, SO_ACCEPTCONN, listening) && listening != 0) return Inherited::kListening;
+  return PeerAddress(fd).length > 0 ? Inherited::kConnected : Inherited::kNotListening;
+}
+
+std::string BoundPath(int socket) {
+  sockaddr_un local{};
+  socklen_t length = sizeof local;
+  auto* address = reinterpret_cast<sockaddr*>(&local);
+  if (::getsockname(socket, address, &length) != 0 || local.sun_family != AF_UNIX) return {};
+  constexpr std::size_t kPathAt = offsetof(sockaddr_un, sun_path);
+  if (length <= kPathAt) return {};
+  const std::size_t size = std::min(length - kPathAt, sizeof local.sun_path);
+  std::string path(local.sun_path, size);
+  if (path.front() == '\0') path.front() = '@';
+  // A zero byte ends a path, and what some programs pad abstract names with.
+  return path.substr(0, path.find('\0'));
+}
 
 OpenedPipe OpenPipe() {
   std::array<int, 2> ends{};
@@ -339,6 +375,25 @@ int TrySplice() {
   const Result in = Splice(near.get(), pipe.write_end.get(), 1);
   if (in.status != Status::kOk) return in.error;
   return Splice(pipe.read_end.get(), near.get(), 1).error;
+}
+
+int Notify(const std::string& to, const std::string& text) {
+  std::optional<SocketAddress> address = SocketAddress::FromPath(to);
+  if (!address) return ENAMETOOLONG;
+  auto* target = reinterpret_cast<sockaddr*>(&address->storage);
+  if (to.front() == '@') {
+    // An abstract name begins with a zero byte, and has none at its end.
+    target->sa_data[0] = '\0';
+    --address->length;
+  }
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return errno;
+  const timeval second{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second);
+  const ssize_t sent = Retry([&] {
+    return ::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL, target, address->length);
+  });
+  return sent < 0 ? errno : 0;
 }
 
 void ExitAtOnce(int status) { ::_exit(status); }

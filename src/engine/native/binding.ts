@@ -112,6 +112,16 @@ export interface NativeBinding {
   guardDescriptor(fd: number): void;
   /** Takes that back; must come before the descriptor is closed or given away. */
   unguardDescriptor(fd: number): void;
+  /**
+   * What a descriptor is to somebody who wants to accept on it: the index of one of `inheritedKinds`, and the path
+   * that a Unix socket is bound to (an abstract name after an `@`).
+   */
+  inspectSocket(fd: number): { kind: number; path: string };
+  /**
+   * Sends one datagram to a Unix socket: 0, or errno's number. Blocks for a second at most.
+   * @param to a path, or an abstract name after an `@`
+   */
+  notify(to: string, text: string): number;
   /** What pipes may cost on this machine. */
   pipeBudget(): { bytes: number; pipes: number; maxSessions: number };
   /** 0 when splice works here, else errno's number. */
@@ -173,6 +183,18 @@ export const EventKind = {
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */
 export const Picks = { cycle: 0, ask: 1 } as const;
+
+/** What a descriptor is that was inherited, by number. `Inherited` in native/core/sys/sys.h. */
+export const inheritedKinds = [
+  'listening',
+  'not open',
+  'no socket',
+  'no stream',
+  'other family',
+  'connected',
+  'not listening',
+] as const;
+export type InheritedKind = (typeof inheritedKinds)[number];
 
 /** How bytes are moved. `Transfer` in native/core/relay/relay.h. */
 export const Transfer = { auto: 0, splice: 1, copy: 2 } as const;
