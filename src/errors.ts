@@ -7,7 +7,8 @@
 
 const catalogue = {
   // The configuration: nothing was started.
-  ERR_SPLICEWAY_INVALID_ADDRESS: 'an address is not host:port, :port, [v6]:port or unix:/path',
+  ERR_SPLICEWAY_INVALID_ADDRESS:
+    'an address is not host:port, :port, [v6]:port, unix:/path or, for a listener, fd:number',
   ERR_SPLICEWAY_INVALID_DURATION: 'a duration is not a whole number with ms, s, m or h',
   ERR_SPLICEWAY_INVALID_OPTION:
     'an option of the library, the command or the file is unknown, missing or wrong',

@@ -14,7 +14,8 @@ const require = createRequire(import.meta.url);
 const { version } = require('../../package.json') as { version: string };
 
 const EXAMPLES = `
-Addresses are host:port, :port (all interfaces), [v6]:port or unix:/path.
+Addresses are host:port, :port (all interfaces), [v6]:port or unix:/path; --listen also takes fd:3, a
+listening socket that the program was started with.
 Durations are 500ms, 5s, 1m, 1h; 0 switches a timeout off.
 
 Examples:

@@ -1,6 +1,6 @@
 /** A listener may be in the way of another one of the same configuration, which no system error says. */
 import { formatAddress } from '../config/address.js';
-import type { Address } from '../config/types.js';
+import type { ListenAddress } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 
 /**
@@ -10,7 +10,7 @@ import { SplicewayError } from '../errors.js';
  *
  * @returns the error as it was when it is about something else
  */
-export function withOverlapHint(error: unknown, listen: readonly Address[]): unknown {
+export function withOverlapHint(error: unknown, listen: readonly ListenAddress[]): unknown {
   if (!(error instanceof SplicewayError) || error.code !== 'ERR_SPLICEWAY_LISTEN') return error;
   const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
   const names = code === 'EADDRINUSE' ? samePort(listen) : [];
@@ -20,7 +20,7 @@ export function withOverlapHint(error: unknown, listen: readonly Address[]): unk
 }
 
 /** The first listeners that share a port; none when each has its own. */
-function samePort(listen: readonly Address[]): string[] {
+function samePort(listen: readonly ListenAddress[]): string[] {
   const byPort = new Map<number, string[]>();
   for (const address of listen) {
     // Port 0 is another free one each time.

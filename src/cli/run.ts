@@ -2,6 +2,7 @@
 import { formatAddress } from '../config/address.js';
 import { formatDuration } from '../config/duration.js';
 import type { BackendConfig, ProxyConfig } from '../config/types.js';
+import { asAddress } from '../proxy/listener.js';
 import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
 import { withOverlapHint } from './overlap.js';
@@ -37,11 +38,8 @@ function flagOf({ name, weight, maxSessions }: BackendConfig): string {
 
 /** One line a listener on standard output: what scripts wait for. */
 export function announce(proxy: RunningProxy): void {
-  for (const { address, port, family } of proxy.addresses()) {
-    const listener = formatAddress(
-      family === 'unix' ? { kind: 'unix', path: address } : { kind: 'tcp', host: address, port },
-    );
-    process.stdout.write(`listening on ${listener}\n`);
+  for (const listener of proxy.addresses()) {
+    process.stdout.write(`listening on ${formatAddress(asAddress(listener))}\n`);
   }
 }
 

@@ -1,19 +1,25 @@
 /**
- * Addresses as people write them: `host:port`, `:port` (all interfaces), `[v6]:port`, `unix:/path`.
+ * Addresses as people write them: `host:port`, `:port` (all interfaces), `[v6]:port`, `unix:/path`, and for a
+ * listener also `fd:3`.
  *
  * Parsing normalises (letter case of names, spelling of IPv6), so that two spellings of one address
  * are found to be the same one.
  */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { SplicewayError } from '../errors.js';
-import type { Address } from './types.js';
+import type { Address, ListenAddress } from './types.js';
 
-/** What an address is for. A listener may have port 0 and no host; a backend needs both. */
+/**
+ * What an address is for. A listener may have port 0 and no host, or be a socket that was inherited; a backend needs
+ * both, and may be a host of the name `fd`.
+ */
 export type AddressUse = 'listener' | 'backend';
 
 /** `sun_path` of Linux has 108 bytes, the last of them for the terminating zero. */
 export const UNIX_PATH_MAX_BYTES = 107;
 export const PORT_MAX = 65_535;
+/** Descriptors are numbers of C's `int`. */
+export const DESCRIPTOR_MAX = 2 ** 31 - 1;
 /** RFC 1035, section 2.3.4. */
 const NAME_MAX_LENGTH = 253;
 /** The longest name, brackets or colon, and port; anything longer is not worth repeating in a message. */
@@ -25,16 +31,19 @@ const NAME =
 /**
  * Parses one address.
  *
- * @param text `host:port`, `:port`, `[v6]:port` or `unix:/path`
+ * @param text `host:port`, `:port`, `[v6]:port`, `unix:/path` or `fd:number`
  * @param use what the address is for; the default, `listener`, accepts the most
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_ADDRESS`, with what is wrong and what to write instead
  */
-export function parseAddress(text: string, use: AddressUse = 'listener'): Address {
+export function parseAddress(text: string, use: 'backend'): Address;
+export function parseAddress(text: string, use?: AddressUse): ListenAddress;
+export function parseAddress(text: string, use: AddressUse = 'listener'): ListenAddress {
   if (text === '') throw invalid(text, 'it is empty', `write ${addressForm(use)}`);
   if (/[\s\0]/.test(text) && !text.startsWith('unix:')) {
     throw invalid(text, 'it contains white space', `write ${addressForm(use)}`);
   }
   if (text.startsWith('unix:')) return parseUnix(text);
+  if (text.startsWith('fd:') && use === 'listener') return parseDescriptor(text);
   if (text.length > TEXT_MAX_LENGTH) {
     throw invalid(text, `it has ${text.length} letters`, `write ${addressForm(use)}`);
   }
@@ -46,7 +55,8 @@ export function parseAddress(text: string, use: AddressUse = 'listener'): Addres
 }
 
 /** The normalised text of an address: what `parseAddress` accepts, and what logs and stats show. */
-export function formatAddress(address: Address): string {
+export function formatAddress(address: ListenAddress): string {
+  if (address.kind === 'fd') return `fd:${address.fd}`;
   if (address.kind === 'unix') return `unix:${address.path}`;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
@@ -56,7 +66,9 @@ export function formatAddress(address: Address): string {
  * Whether connecting to one address certainly arrives at a listener on the other, as far as their text tells: names
  * are not resolved, and which addresses this machine has is not known here, but for the loopback ones.
  */
-export function isReachedBy(listener: Address, to: Address): boolean {
+export function isReachedBy(listener: ListenAddress, to: Address): boolean {
+  // Where an inherited socket is bound is known when it is opened, and asked again then.
+  if (listener.kind === 'fd') return false;
   if (formatAddress(listener) === formatAddress(to)) return true;
   if (listener.kind === 'unix' || to.kind === 'unix' || listener.port !== to.port) return false;
   const isLoopbackV4 = isIPv4(to.host) && to.host.startsWith('127.');
@@ -85,6 +97,14 @@ function parseUnix(text: string): Address {
     throw invalid(text, reason, 'choose a shorter path');
   }
   return { kind: 'unix', path };
+}
+
+function parseDescriptor(text: string): ListenAddress {
+  const number = text.slice('fd:'.length);
+  if (!/^\d+$/.test(number) || Number(number) > DESCRIPTOR_MAX) {
+    throw invalid(text, `"${number}" is not the number of a descriptor`, 'write fd:3');
+  }
+  return { kind: 'fd', fd: Number(number) };
 }
 
 function parseBracketed(text: string, use: AddressUse): Address {
@@ -173,7 +193,8 @@ function normaliseIPv6(host: string): string {
 /** How one is written, in words for a person. */
 export function addressForm(use: AddressUse): string {
   const all = use === 'listener' ? ':port (all interfaces), ' : '';
-  return `host:port, ${all}[v6]:port or unix:/path`;
+  const inherited = use === 'listener' ? ', or fd:3 for an inherited socket' : '';
+  return `host:port, ${all}[v6]:port or unix:/path${inherited}`;
 }
 
 function invalid(text: string, reason: string, instead: string): SplicewayError {

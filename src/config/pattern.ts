@@ -3,7 +3,7 @@
  * that the parsers do and as little else as is reasonable, and keep to what validators in every language know: no
  * flags, no look-ahead.
  */
-import { type AddressUse, PORT_MAX, UNIX_PATH_MAX_BYTES } from './address.js';
+import { type AddressUse, DESCRIPTOR_MAX, PORT_MAX, UNIX_PATH_MAX_BYTES } from './address.js';
 import { MICROSECONDS_IN_MS, MILLISECONDS } from './duration.js';
 
 const oneOf = (...alternatives: readonly string[]) => `(?:${alternatives.join('|')})`;
@@ -42,7 +42,12 @@ const IPV6 = '\\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[^\\]\\s]+)?\\]';
 function addressForms(use: AddressUse, pathLetter: string): string[] {
   const port = wholeNumberPattern(use === 'listener' ? 0 : 1, PORT_MAX);
   const host = use === 'listener' ? `${HOST}?` : HOST;
-  return [`${oneOf(host, IPV6)}:${port}`, `unix:/${pathLetter}{0,${UNIX_PATH_MAX_BYTES - 1}}`];
+  const inherited = use === 'listener' ? [`fd:${wholeNumberPattern(0, DESCRIPTOR_MAX)}`] : [];
+  return [
+    `${oneOf(host, IPV6)}:${port}`,
+    `unix:/${pathLetter}{0,${UNIX_PATH_MAX_BYTES - 1}}`,
+    ...inherited,
+  ];
 }
 
 /** As `parseAddress`, but for how long a name and its parts are, and how many groups an IPv6 address has. */

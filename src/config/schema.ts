@@ -6,7 +6,13 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SplicewayError } from '../errors.js';
 import type { PickFunction } from '../policy/pick-function.js';
-import { addressForm, formatAddress, isReachedBy, parseAddress } from './address.js';
+import {
+  type AddressUse,
+  addressForm,
+  formatAddress,
+  isReachedBy,
+  parseAddress,
+} from './address.js';
 import { backendDescriptions, descriptions } from './descriptions.js';
 import {
   formatDuration,
@@ -19,7 +25,7 @@ import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } fr
 import type { ProxyOptions } from './options.js';
 import { addressPattern, durationPattern, microsecondsPattern } from './pattern.js';
 import { didYouMean } from './suggest.js';
-import type { Address, PolicyName, ProxyConfig } from './types.js';
+import type { PolicyName, ProxyConfig } from './types.js';
 
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
@@ -66,9 +72,9 @@ function parsedBy<Value>(parse: (input: unknown) => Value) {
   });
 }
 
-const address = (use: 'listener' | 'backend') =>
-  parsedBy((input): Address => {
-    if (typeof input === 'string') return parseAddress(input, use);
+const addressBy = <Parsed>(use: AddressUse, parse: (input: string) => Parsed) =>
+  parsedBy((input): Parsed => {
+    if (typeof input === 'string') return parse(input);
     throw new SplicewayError(
       'ERR_SPLICEWAY_INVALID_ADDRESS',
       input === undefined
@@ -80,6 +86,8 @@ const address = (use: 'listener' | 'backend') =>
     pattern: addressPattern(use),
     patternErrorMessage: `write ${addressForm(use)}`,
   });
+const listenAddress = addressBy('listener', (input) => parseAddress(input));
+const backendAddress = addressBy('backend', (input) => parseAddress(input, 'backend'));
 
 const durationBy = (
   parse: (input: string | number) => number,
@@ -157,7 +165,7 @@ function noneTwice<Item>(what: string, nameOf: (item: Item) => string | undefine
 const listen = z.preprocess(
   (input) => (typeof input === 'string' ? [input] : input),
   z
-    .array(address('listener'), {
+    .array(listenAddress, {
       error: ({ input }) => `${show(input)} is not an address or a list of addresses`,
     })
     // Port 0 is any free port, so two such listeners do not collide.
@@ -190,7 +198,7 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
 }
 
 const backendShape = {
-  address: address('backend').describe(backendDescriptions.address),
+  address: backendAddress.describe(backendDescriptions.address),
   weight: wholeNumber(1, WEIGHT_MAX)
     .meta({ description: backendDescriptions.weight, default: 1 })
     .optional(),
@@ -259,6 +267,11 @@ const proxyShape = {
   ...settingsShape,
 };
 
+/** Also what is said where the listener is an inherited socket, of which no more is known before it is opened. */
+export function backendIsProxyItself(backend: string, listener: string): string {
+  return `${backend} is the proxy itself, which listens on ${listener}; a backend is another server`;
+}
+
 /** Reports each backend that is a listener of the same proxy: its first client would connect for ever. */
 function noLoop(
   { listen: listeners = [], backends: pool }: z.output<z.ZodObject<typeof proxyShape>>,
@@ -267,7 +280,7 @@ function noLoop(
   for (const [index, { name, address: to }] of pool.entries()) {
     const listener = listeners.find((from) => isReachedBy(from, to));
     if (listener === undefined) continue;
-    const message = `${name} is the proxy itself, which listens on ${formatAddress(listener)}; a backend is another server`;
+    const message = backendIsProxyItself(name, formatAddress(listener));
     context.addIssue({ code: 'custom', path: ['backends', index], message });
   }
 }

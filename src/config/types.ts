@@ -7,6 +7,9 @@ export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
+/** Where a listener accepts: an address, or a listening socket that the process was started with, by its number. */
+export type ListenAddress = Address | { readonly kind: 'fd'; readonly fd: number };
+
 export interface BackendConfig {
   /** As the user wrote it, normalised: the name that logs, stats and `handoff()` use. */
   readonly name: string;
@@ -49,7 +52,7 @@ export type TransferChoice =
 
 /** A validated configuration, every default filled in. Times in milliseconds, 0 is off. */
 export interface ProxyConfig {
-  readonly listen: readonly Address[];
+  readonly listen: readonly ListenAddress[];
   readonly backends: readonly BackendConfig[];
   readonly policy: PolicyName | PickFunction;
   readonly engine: EngineChoice;

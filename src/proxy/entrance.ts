@@ -5,7 +5,7 @@ import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
 import type { ClientAddress, ClientLimits } from '../engine/engine.js';
 import type { ProxyEvents } from './events.js';
-import type { ListenerAddress } from './listener.js';
+import type { Listener, ListenerAddress } from './listener.js';
 import { refusedClients } from './observe.js';
 import type { ClientRoute } from './route.js';
 import type { Sessions } from './sessions.js';
@@ -32,6 +32,8 @@ export interface EntranceHost {
   readonly sessions: Sessions;
   readonly warnings: Warnings;
   readonly clientLimits: ClientLimits;
+  /** Throws when a backend is this very listener, now that it is known where that is. No client was taken yet. */
+  checkListener(address: ListenerAddress): void;
   /** Sessions alive now, also those that only the engine knows. */
   openSessions(): number;
   /** The policy, for one client. */
@@ -46,6 +48,16 @@ export function whoAccepts(
   if (native === undefined || accept === 'node') return 'node';
   // The workers of a cluster share their listeners, which belong to the primary process.
   return accept === 'auto' && cluster.isWorker ? 'node' : 'native';
+}
+
+/**
+ * Listeners with their rows, inherited ones last: those are used up once they were opened, so another one that fails
+ * must do so before.
+ */
+export function inOpeningOrder(listeners: readonly Listener[]): [row: number, Listener][] {
+  return [...listeners.entries()].sort(
+    ([, one], [, other]) => Number(one.isInherited) - Number(other.isInherited),
+  );
 }
 
 /** Said at the start, when the loops were to accept, by default, and one unix listener cannot be given to them. */

@@ -9,14 +9,18 @@ import { SplicewayError } from '../errors.js';
  */
 export function listenError(name: string, cause: Error): SplicewayError {
   const { code = cause.name } = cause as NodeJS.ErrnoException;
-  const isUnix = name.startsWith('unix:');
   const advice = lacksHardLinks(cause)
     ? hardLinkAdvice
-    : ((isUnix ? unixAdvice : tcpAdvice)[code] ?? generalAdvice[code]);
+    : (adviceFor(name)[code] ?? generalAdvice[code]);
   const reason = advice ?? `the system says ${code}; check the address`;
   return new SplicewayError('ERR_SPLICEWAY_LISTEN', `cannot listen on ${name}: ${reason}`, {
     cause,
   });
+}
+
+function adviceFor(name: string): Advice {
+  if (name.startsWith('fd:')) return inheritedAdvice;
+  return name.startsWith('unix:') ? unixAdvice : tcpAdvice;
 }
 
 /** Whether a unix listener cannot be taken from Node because of the file system that it is on. */
@@ -47,6 +51,11 @@ const unixAdvice: Advice = {
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
   ENOENT: 'the folder does not exist; create it first',
   ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',
+};
+
+/** Without the addon, Node is the one who says that a descriptor is none to accept on. */
+const inheritedAdvice: Advice = {
+  EINVAL: 'the descriptor is not that of a listening socket; give the number of one',
 };
 
 const generalAdvice: Advice = {

@@ -1,11 +1,13 @@
 /** An address that accepts client connections, through `net.Server`. */
 
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type ListenOptions, Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { formatAddress } from '../config/address.js';
-import type { Address } from '../config/types.js';
+import type { Address, ListenAddress } from '../config/types.js';
 import type { Descriptors } from '../engine/native/descriptors.js';
+import { inspectInherited } from './inherited.js';
 import { listenError } from './listen-error.js';
 import { SocketFile } from './socket-file.js';
 
@@ -14,12 +16,20 @@ const BACKLOG = 4096;
 
 /** Where a listener is reached. */
 export interface ListenerAddress {
-  /** An IP address without brackets, `::` or `0.0.0.0` for all interfaces; of a unix listener the path. */
+  /**
+   * An IP address without brackets, `::` or `0.0.0.0` for all interfaces; of a unix listener the path, or an abstract name, which
+   * only an inherited socket can have, after an `@`.
+   */
   readonly address: string;
   /** The real port, also where 0 was asked for; of a unix listener 0. */
   readonly port: number;
   /** What kind of address it is. */
   readonly family: 'IPv4' | 'IPv6' | 'unix';
+}
+
+/** As the configuration would have it. */
+export function asAddress({ address, port, family }: ListenerAddress): Address {
+  return family === 'unix' ? { kind: 'unix', path: address } : { kind: 'tcp', host: address, port };
 }
 
 export interface ListenerEvents {
@@ -36,7 +46,7 @@ export interface ListenerEvents {
  * for the moment to pause is when no descriptor is left.
  */
 export class Listener {
-  readonly #address: Address;
+  readonly #address: ListenAddress;
   readonly #events: ListenerEvents;
   readonly #descriptors: Descriptors | undefined;
   /** Of a unix listener. */
@@ -49,7 +59,7 @@ export class Listener {
   #reserve = -1;
 
   /** @param descriptors without it, `pause()` does nothing */
-  constructor(address: Address, events: ListenerEvents, descriptors?: Descriptors) {
+  constructor(address: ListenAddress, events: ListenerEvents, descriptors?: Descriptors) {
     this.#address = address;
     this.#events = events;
     this.#descriptors = descriptors;
@@ -57,13 +67,17 @@ export class Listener {
   }
 
   /**
-   * Resolves when connections are accepted.
+   * Resolves when connections are accepted. A descriptor that was inherited belongs to the listener from here on;
+   * whoever else has the socket keeps it when this one is closed.
    *
    * @param exclusive in a worker of `node:cluster`: not shared with the others
    * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`
    */
   async open(exclusive = false): Promise<void> {
     const address = this.#address;
+    // The descriptors of a cluster are those of its primary process, and the workers ask that one to listen.
+    const isOwn = exclusive || !cluster.isWorker;
+    const path = address.kind === 'fd' && isOwn ? inspectInherited(address.fd) : '';
     try {
       await this.#file?.prepare();
       const server = this.#createServer();
@@ -72,7 +86,7 @@ export class Listener {
       this.#file?.bound();
       this.#binder = server;
       this.#started(server);
-      this.#bound = addressOf(server);
+      this.#bound = addressOf(server, path || formatAddress(address));
     } catch (error) {
       throw listenError(formatAddress(address), error as Error);
     }
@@ -103,10 +117,16 @@ export class Listener {
     return this.#bound;
   }
 
-  /** As the user wrote it, but with the real port. */
+  /** As the user wrote it, but with the real port; where an inherited socket is bound. */
   get name(): string {
     if (this.#address.kind === 'unix') return formatAddress(this.#address);
+    if (this.#address.kind === 'fd') return formatAddress(asAddress(this.address));
     return formatAddress({ ...this.#address, port: this.address.port });
+  }
+
+  /** Whether it is a socket that somebody else opened. */
+  get isInherited(): boolean {
+    return this.#address.kind === 'fd';
   }
 
   /**
@@ -192,16 +212,18 @@ export class Listener {
   }
 }
 
-function addressOf(server: Server): ListenerAddress {
+/** @param path of a unix socket that Node did not bind, and so knows no path of */
+function addressOf(server: Server, path: string): ListenerAddress {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') {
-    return { address: bound ?? '', port: 0, family: 'unix' };
+    return { address: bound ?? path, port: 0, family: 'unix' };
   }
   const family = bound.family === 'IPv6' ? 'IPv6' : 'IPv4';
   return { address: bound.address, port: bound.port, family };
 }
 
-function listenOptions(address: Address): ListenOptions {
+function listenOptions(address: ListenAddress): ListenOptions & { readonly fd?: number } {
+  if (address.kind === 'fd') return { fd: address.fd };
   if (address.kind === 'unix') return { path: address.path };
   // Without a host, Node listens on :: for IPv6 and IPv4 both, or on 0.0.0.0 where there is no IPv6.
   if (address.host === '') return { port: address.port };

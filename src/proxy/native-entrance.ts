@@ -1,4 +1,4 @@
-import type { Address } from '../config/types.js';
+import type { ListenAddress } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
 import type {
   AcceptHost,
@@ -10,7 +10,13 @@ import type {
 } from '../engine/engine.js';
 import { CycleRoute } from './cycle-route.js';
 import { emitSafely } from './emit.js';
-import { cannotAccept, type Entrance, type EntranceHost, warnOfRefused } from './entrance.js';
+import {
+  cannotAccept,
+  type Entrance,
+  type EntranceHost,
+  inOpeningOrder,
+  warnOfRefused,
+} from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
 import type { Pool } from './pool.js';
 
@@ -33,7 +39,7 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   /** @param cycle as `Policy.cycle` */
   constructor(
-    listen: readonly Address[],
+    listen: readonly ListenAddress[],
     { engine, descriptors }: NonNullable<ChosenEngine['native']>,
     cycle: Uint16Array | undefined,
     host: NativeEntranceHost,
@@ -50,9 +56,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
   }
 
   async open(): Promise<void> {
-    for (const listener of this.#listeners) {
+    for (const [row, listener] of inOpeningOrder(this.#listeners)) {
       await listener.openPaused();
-      this.names.push(listener.name);
+      this.#host.checkListener(listener.address);
+      this.names[row] = listener.name;
     }
     const { pool, timeouts, clientLimits } = this.#host;
     this.#openedAt = pool.now();

@@ -1,12 +1,18 @@
 import type { Socket } from 'node:net';
-import type { Address } from '../config/types.js';
+import type { ListenAddress } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
 import type { ClientAddress, Engine } from '../engine/engine.js';
 import { resetSocket } from '../engine/reset-socket.js';
 import { Admission } from './admission.js';
 import { ClientCounter } from './client-limit.js';
 import { emitSafely } from './emit.js';
-import { cannotAccept, type Entrance, type EntranceHost, warnOfRefused } from './entrance.js';
+import {
+  cannotAccept,
+  type Entrance,
+  type EntranceHost,
+  inOpeningOrder,
+  warnOfRefused,
+} from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
 import { clientOf, droppedClients } from './observe.js';
 
@@ -19,7 +25,11 @@ export class NodeEntrance implements Entrance {
   readonly #engine: Engine;
   readonly #clients: ClientCounter;
 
-  constructor(listen: readonly Address[], { engine, native }: ChosenEngine, host: EntranceHost) {
+  constructor(
+    listen: readonly ListenAddress[],
+    { engine, native }: ChosenEngine,
+    host: EntranceHost,
+  ) {
     this.#host = host;
     this.#engine = engine;
     this.#clients = new ClientCounter(host.clientLimits);
@@ -50,9 +60,10 @@ export class NodeEntrance implements Entrance {
   }
 
   async open(): Promise<void> {
-    for (const listener of this.#listeners) {
+    for (const [row, listener] of inOpeningOrder(this.#listeners)) {
       await listener.open();
-      this.names.push(listener.name);
+      this.#host.checkListener(listener.address);
+      this.names[row] = listener.name;
     }
   }
 

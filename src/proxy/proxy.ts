@@ -1,10 +1,14 @@
 /** Listeners, a pool and an engine, put together. */
 import type { Socket } from 'node:net';
-import { formatAddress, parseAddress } from '../config/address.js';
+import { formatAddress, isReachedBy, parseAddress } from '../config/address.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
-import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE, parseOptions } from '../config/schema.js';
-import type { ProxyConfig } from '../config/types.js';
+import {
+  backendIsProxyItself,
+  NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE,
+  parseOptions,
+} from '../config/schema.js';
+import type { Address, ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
 import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js';
@@ -15,7 +19,7 @@ import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';
 import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
 import { lacksHardLinks } from './listen-error.js';
-import type { ListenerAddress } from './listener.js';
+import { asAddress, type ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
 import { attemptError, resolveError, slowLookup, tooManyAsked } from './observe.js';
@@ -106,6 +110,7 @@ export class Proxy extends SessionEmitter {
       sessions: this.#sessions,
       warnings: this.#warnings,
       clientLimits: clientLimits(config, engine.limit.most),
+      checkListener: (address: ListenerAddress) => this.#refuseLoop(asAddress(address)),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
     };
@@ -162,6 +167,13 @@ export class Proxy extends SessionEmitter {
       this.#entrance = this.#makeNodeEntrance();
       await this.#entrance.open();
     }
+  }
+
+  #refuseLoop(listener: Address): void {
+    const itself = this.#config.backends.find(({ address }) => isReachedBy(listener, address));
+    if (itself === undefined) return;
+    const message = backendIsProxyItself(itself.name, formatAddress(listener));
+    throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message);
   }
 
   /** Which engine runs, and why. */
