@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { RunningCommand } from './helpers/cli.js';
+import { listeningSocket } from './helpers/inherited.js';
 import { startEcho } from './helpers/servers.js';
 import { connect, readExactly } from './helpers/sockets.js';
 
@@ -35,6 +36,31 @@ describe('without an addon', () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/stream engine/);
     expect(warnings[0]).toMatch(/there is no addon for linux \w+ with \w+/);
+  });
+
+  it('an inherited socket is accepted on, and nothing reported to a service manager, which one line says', async () => {
+    const { target, descriptor } = await listeningSocket({ port: 0, host: '127.0.0.1' });
+    const backend = await startEcho();
+    const flags = ['--listen', 'fd:3', '--backend', backend.address, '--log-format', 'json'];
+    const environment = { NOTIFY_SOCKET: '/run/systemd/notify', WATCHDOG_USEC: '1000' };
+    const command = copyWithoutAddon();
+    await using bare = new RunningCommand(flags, environment, command, 'exec "$@"', [descriptor]);
+    expect(await bare.port()).toBe(target);
+    const client = await connect(target);
+    client.end('still here');
+    expect(String(await readExactly(client, 10))).toBe('still here');
+    bare.kill('SIGTERM');
+    const { status, stderr } = await bare.ended();
+    expect(status).toBe(0);
+    expect(stderr.match(/cannot report to the service manager/g)).toHaveLength(1);
+  });
+
+  it('what is no listening socket is refused, though only Node looks', async () => {
+    const flags = ['--listen', 'fd:0', '--backend', '127.0.0.1:9'];
+    await using bare = new RunningCommand(flags, {}, copyWithoutAddon(), 'exec "$@" </dev/null');
+    const { status, stderr } = await bare.ended();
+    expect(status).toBe(1);
+    expect(stderr).toContain('cannot listen on fd:0: the descriptor is not that of a listening');
   });
 
   it('--engine native stops with status 1 and says what was looked for', async () => {

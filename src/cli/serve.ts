@@ -3,6 +3,7 @@ import { demo } from './demo.js';
 import { configFromFlags, drainFromFlags, isDemo, type ServeFlags } from './flags.js';
 import { createLogger } from './log.js';
 import { announce, startProxy, stopOnSignal } from './run.js';
+import { ServiceManager, warnOfUnusedSockets } from './service-manager.js';
 import { StopSignals } from './stop-signals.js';
 
 /**
@@ -22,5 +23,9 @@ export async function serve(flags: ServeFlags): Promise<void> {
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
   announce(proxy);
-  await stopOnSignal(proxy, { signals, drainMs, log });
+  const manager = new ServiceManager(log);
+  manager.ready(proxy);
+  warnOfUnusedSockets(config.listen, log);
+  const onStopping = (): void => manager.stopping(proxy);
+  await stopOnSignal(proxy, { signals, drainMs, log, onStopping });
 }

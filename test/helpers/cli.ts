@@ -23,16 +23,22 @@ export class RunningCommand {
   /**
    * @param command the script to run; default: the command of this checkout
    * @param shell how a shell is to start it, for limits and redirections that only a shell can set
+   * @param passed descriptors of this process that it gets as 3 and on
    */
   constructor(
     args: readonly string[],
     environment: NodeJS.ProcessEnv = {},
     command = COMMAND,
     shell = 'exec "$@"',
+    passed: readonly number[] = [],
   ) {
     const env = { ...process.env, npm_lifecycle_event: '', ...environment };
     const words = ['-c', shell, 'sh', process.execPath, command, ...args];
-    this.#child = spawn('/bin/sh', words, { env });
+    const stdio = ['pipe', 'pipe', 'pipe', ...passed] as const;
+    this.#child = spawn('/bin/sh', words, {
+      env,
+      stdio: [...stdio],
+    }) as ChildProcessWithoutNullStreams;
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });

@@ -1,0 +1,75 @@
+/** What a service manager, such as systemd, wants to hear of the command, and what it passed to it. */
+import { getSystemErrorName } from 'node:util';
+import { formatAddress } from '../config/address.js';
+import type { ListenAddress } from '../config/types.js';
+import { loadAddon } from '../engine/native/addon.js';
+import { asAddress } from '../proxy/listener.js';
+import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import type { Logger } from './log.js';
+
+/** sd_listen_fds(3): where the sockets that are passed begin. */
+const FIRST_PASSED = 3;
+
+/** Says what sd_notify(3) describes, where `NOTIFY_SOCKET` asks for it. A failure is logged once and nothing more. */
+export class ServiceManager {
+  readonly #log: Logger;
+  /** Empty when nobody listens. */
+  #socket = process.env.NOTIFY_SOCKET ?? '';
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Every listener accepts. From now on the watchdog is fed, where there is one, until the process ends. */
+  ready(proxy: RunningProxy): void {
+    const listeners = proxy.addresses().map((listener) => formatAddress(asAddress(listener)));
+    this.#say('READY=1', `STATUS=listening on ${listeners.join(', ')}`);
+    const intervalUs = watchdogUs();
+    if (this.#socket === '' || intervalUs === 0) return;
+    // At half of what it allows, as sd_watchdog_enabled(3) has it; by Node's event loop, for a process that hangs.
+    setInterval(() => this.#say('WATCHDOG=1'), intervalUs / 2000).unref();
+  }
+
+  /** The first stop signal has come. */
+  stopping(proxy: RunningProxy): void {
+    this.#say('STOPPING=1', `STATUS=stopping, open sessions: ${proxy.stats().sessions.open}`);
+  }
+
+  #say(...assignments: readonly string[]): void {
+    if (this.#socket === '') return;
+    const addon = loadAddon();
+    // A line is an assignment, and the path of a unix socket may have lines.
+    const text = assignments.map((line) => line.replaceAll('\n', ' ')).join('\n');
+    const error = addon.ok ? addon.binding.notify(this.#socket, text) : undefined;
+    if (error === 0) return;
+    const reason = error === undefined ? 'that takes the addon' : getSystemErrorName(-error);
+    this.#log.warn(
+      `cannot report to the service manager at ${this.#socket}: ${reason}; ` +
+        'a unit without Type=notify and WatchdogSec= does not wait for it',
+    );
+    this.#socket = '';
+  }
+}
+
+/** How often the manager wants to hear that this process is alive, in microseconds; 0 for never. */
+function watchdogUs(): number {
+  const { WATCHDOG_USEC = '', WATCHDOG_PID = '' } = process.env;
+  const isForUs = WATCHDOG_PID === '' || WATCHDOG_PID === String(process.pid);
+  return isForUs && /^\d+$/.test(WATCHDOG_USEC) ? Number(WATCHDOG_USEC) : 0;
+}
+
+/** A socket that was passed and that nobody accepts on lets its clients wait for ever: worth a word. */
+export function warnOfUnusedSockets(listen: readonly ListenAddress[], log: Logger): void {
+  const { LISTEN_PID, LISTEN_FDS = '', LISTEN_FDNAMES = '' } = process.env;
+  if (LISTEN_PID !== String(process.pid) || !/^\d+$/.test(LISTEN_FDS)) return;
+  const names = LISTEN_FDNAMES.split(':');
+  for (let index = 0; index < Number(LISTEN_FDS); index++) {
+    const fd = FIRST_PASSED + index;
+    if (listen.some((address) => address.kind === 'fd' && address.fd === fd)) continue;
+    const name = names[index] ? ` (${names[index]})` : '';
+    log.warn(
+      `descriptor ${fd}${name} was passed, and nobody accepts on it: its clients wait; ` +
+        `listen on fd:${fd}, or take it out of the socket unit`,
+    );
+  }
+}

@@ -1,0 +1,110 @@
+/** The command under a service manager: what it reports, and the sockets that it was passed. */
+import { describe, expect, it } from 'vitest';
+import { RunningCommand } from './helpers/cli.js';
+import { client, nextText, startGreeter } from './helpers/greeters.js';
+import { listeningSocket } from './helpers/inherited.js';
+import { startServiceManager } from './helpers/service-manager.js';
+import { tempPath } from './helpers/temp.js';
+
+const COMMAND = new URL('../dist/cli/main.js', import.meta.url).pathname;
+/** As a service manager starts it: the variables name the process that they are for. */
+const ACTIVATED = 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:admin exec "$@"';
+
+const flags = async (...more: string[]) => [
+  ...['--listen', '127.0.0.1:0', '--backend', await startGreeter('a'), ...more],
+];
+
+describe('spliceway under a service manager', () => {
+  it.each([
+    ['a path', () => tempPath('notify')],
+    ['an abstract name', () => `@spliceway-notify-${process.pid}`],
+  ])('says at %s when it accepts, and when it stops', async (_, makeSocket) => {
+    const NOTIFY_SOCKET = makeSocket();
+    const manager = await startServiceManager(NOTIFY_SOCKET);
+    await using command = new RunningCommand(await flags(), { NOTIFY_SOCKET });
+    const ready = await manager.next();
+    const port = await command.port();
+    expect(ready).toEqual(['READY=1', `STATUS=listening on 127.0.0.1:${port}`]);
+    const socket = await client(port);
+    expect(await nextText(socket)).toBe('a\n');
+
+    command.kill('SIGTERM');
+    expect(await manager.next()).toEqual(['STOPPING=1', 'STATUS=stopping, open sessions: 1']);
+    socket.end();
+    expect(await command.ended()).toMatchObject({ status: 0 });
+    expect(command.stderr).not.toContain('"level":40');
+  });
+
+  it('feeds the watchdog, also while it drains', async () => {
+    const environment = { NOTIFY_SOCKET: tempPath('notify'), WATCHDOG_USEC: '20000' };
+    const manager = await startServiceManager(environment.NOTIFY_SOCKET);
+    await using command = new RunningCommand(await flags(), environment);
+    expect((await manager.next())[0]).toBe('READY=1');
+    for (let turn = 0; turn < 3; turn++) expect(await manager.next()).toEqual(['WATCHDOG=1']);
+    const socket = await client(await command.port());
+    await nextText(socket);
+    command.kill('SIGTERM');
+    let message = await manager.next();
+    while (message[0] === 'WATCHDOG=1') message = await manager.next();
+    expect(message[0]).toBe('STOPPING=1');
+    expect(await manager.next()).toEqual(['WATCHDOG=1']);
+    socket.end();
+    expect(await command.ended()).toMatchObject({ status: 0 });
+  });
+
+  it('feeds no watchdog that is for another process', async () => {
+    const socket = tempPath('notify');
+    const manager = await startServiceManager(socket);
+    const watchdog = { WATCHDOG_USEC: '1000', WATCHDOG_PID: '1' };
+    const environment = { NOTIFY_SOCKET: socket, ...watchdog };
+    await using command = new RunningCommand(await flags(), environment);
+    expect((await manager.next())[0]).toBe('READY=1');
+    await client(await command.port());
+    command.kill('SIGTERM');
+    expect((await manager.next())[0]).toBe('STOPPING=1');
+  });
+
+  it('goes on with one line in the log when nobody is there to be told', async () => {
+    const environment = { NOTIFY_SOCKET: '/nowhere/notify', WATCHDOG_USEC: '1000' };
+    await using command = new RunningCommand(await flags(), environment);
+    const socket = await client(await command.port());
+    expect(await nextText(socket)).toBe('a\n');
+    command.kill('SIGTERM');
+    socket.end();
+    expect(await command.ended()).toMatchObject({ status: 0 });
+    const lines = command.stderr.split('\n').filter((line) => line.includes('service manager'));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('cannot report to the service manager at /nowhere/notify: ENOENT');
+  });
+
+  it('listens on what it is passed, and says so of what nobody accepts on', async () => {
+    const [web, admin] = [
+      await listeningSocket({ port: 0, host: '127.0.0.1' }),
+      await listeningSocket({ port: 0, host: '127.0.0.1' }),
+    ];
+    const passed = [web.descriptor, admin.descriptor];
+    const args = ['--listen', 'fd:3', '--backend', await startGreeter('a')];
+    await using command = new RunningCommand(args, {}, COMMAND, ACTIVATED, passed);
+    expect(await command.port()).toBe(web.target);
+    expect(await nextText(await client(web.target))).toBe('a\n');
+    await command.waitFor('stderr', /descriptor 4 \(admin\) was passed, and nobody accepts on it/);
+    expect(command.stderr).not.toContain('descriptor 3');
+  });
+
+  it('does not take what was passed to another process for its own', async () => {
+    const environment = { LISTEN_PID: '1', LISTEN_FDS: '3' };
+    await using command = new RunningCommand(await flags(), environment);
+    await command.port();
+    command.kill('SIGTERM');
+    expect(await command.ended()).toMatchObject({ status: 0 });
+    expect(command.stderr).not.toContain('was passed');
+  });
+
+  it('says with 1 that nothing was passed, and why that may be', async () => {
+    const args = ['--listen', 'fd:99', '--backend', '127.0.0.1:9'];
+    await using command = new RunningCommand(args);
+    const { status, stderr } = await command.ended();
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/fd:99: descriptor 99 is not open; .*npm.* \(ERR_SPLICEWAY_LISTEN\)$/m);
+  });
+});
