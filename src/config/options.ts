@@ -81,7 +81,8 @@ export interface ProxySettings {
  */
 export interface ProxyOptions extends ProxySettings {
   /**
-   * Where clients connect: `host:port`, `:port` for all interfaces, `[v6]:port` or `unix:/path`; one or
+   * Where clients connect: `host:port`, `:port` for all interfaces, `[v6]:port`, `unix:/path`, or `fd:3` for a listening
+   * socket that the process was started with, which the proxy owns from when it listens; one or
    * several. Port 0 takes any free port. May be left out when sockets come from `handoff()` alone.
    */
   listen?: string | readonly string[] | undefined;
