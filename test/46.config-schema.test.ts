@@ -160,6 +160,8 @@ const onlyTheProgramRefuses: unknown[] = [
   listeningOn('[1::2::3]:80'),
   listeningOn(`${'a'.repeat(64)}:80`),
   listeningOn('-a:80'),
+  // A host of the name `unix` would need to be told from a socket.
+  listeningOn('unix:80'),
   // Bytes of a path; a schema counts letters.
   listeningOn(`unix:/${'é'.repeat(60)}`),
   // What only the text shows.
@@ -193,25 +195,38 @@ describe('the schema', () => {
   });
 });
 
-describe('the documents', () => {
-  const documents = [
-    'README.md',
-    ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
-  ]
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => ({ name, text: readFileSync(path.join(root, name), 'utf8') }));
-  const configuration = documents.find(({ name }) => name === 'docs/configuration.md')?.text ?? '';
+/** Every file below a folder of the checkout, read. */
+function filesBelow(folder: string) {
+  return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .map((file) => ({ file, text: readFileSync(file, 'utf8') }));
+}
 
-  it('show no configuration that the schema refuses', () => {
-    const blocks = documents.flatMap(({ name, text }) =>
-      [...text.matchAll(/```ya?ml\n(.*?)```/gs)]
-        .map(([, yaml = '']) => ({ name, value: parse(yaml) as unknown }))
-        .filter(({ value }) => typeof value === 'object' && value !== null && 'backends' in value),
-    );
-    expect(blocks.length).toBeGreaterThan(0);
-    for (const { name, value } of blocks) {
+describe('the documents', () => {
+  const readme = path.join(root, 'README.md');
+  const documents = [{ file: readme, text: readFileSync(readme, 'utf8') }, ...filesBelow('docs')];
+  const configuration = readFileSync(path.join(root, 'docs', 'configuration.md'), 'utf8');
+
+  it('and the examples show no configuration that the schema refuses', () => {
+    const blocks = documents
+      .filter(({ file }) => file.endsWith('.md'))
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(/```(?:ya?ml|json)\n(.*?)```/gs)].map(([, block = '']) => ({
+          file,
+          text: block,
+        })),
+      );
+    // Of the seeds for fuzzing, the one with every kind of value.
+    const seeds = filesBelow('test/fuzz/config').filter(({ file }) => file.endsWith('full.yaml'));
+    const whole = [...documents, ...seeds].filter(({ file }) => /\.(ya?ml|json)$/.test(file));
+    const configs = [...blocks, ...whole]
+      .map(({ file, text }) => ({ file, value: parse(text) as unknown }))
+      .filter(({ value }) => typeof value === 'object' && value !== null && 'backends' in value);
+    expect(configs.length).toBeGreaterThan(1);
+    for (const { file, value } of configs) {
       validate(value);
-      expect(validate.errors, name).toBeNull();
+      expect(validate.errors, file).toBeNull();
     }
   });
 
