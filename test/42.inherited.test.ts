@@ -1,13 +1,18 @@
 /** Listening sockets that somebody else opened: `fd:3`. */
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
 import { parseOptions } from '../src/config/schema.js';
+import { within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
-import { descriptorOf, duplicate, listeningSocket } from './helpers/inherited.js';
+import { closeDescriptor, descriptorOf, duplicate, listeningSocket } from './helpers/inherited.js';
+import { packageUrl } from './helpers/program.js';
 import { startProxy } from './helpers/proxies.js';
 import { startEcho, startServer } from './helpers/servers.js';
 import { connect, readAll, socketPair } from './helpers/sockets.js';
@@ -156,6 +161,45 @@ describe.each(ways)('an inherited socket with %s', (way) => {
     expect(message).toContain('in use');
     await untilBackTo(before);
     await startProxy(way, { listen: `fd:${descriptor}`, backends: ['127.0.0.1:1'] });
+  });
+});
+
+/** Two workers, each with a proxy on the descriptor that their primary process was started with. */
+const CLUSTER = `
+  import cluster from 'node:cluster';
+  import { createProxy } from ${JSON.stringify(packageUrl)};
+  if (cluster.isPrimary) {
+    for (let worker = 0; worker < 2; worker++) cluster.fork();
+    cluster.on('message', (worker, listening) => console.log(JSON.stringify(listening)));
+  } else {
+    const proxy = await createProxy({ listen: 'fd:3', backends: [process.env.BACKEND], threads: 1 });
+    process.send(proxy.addresses());
+  }`;
+
+describe('an inherited socket of a cluster', () => {
+  it('is accepted on by the workers, which have it from the primary process', async () => {
+    const { target, descriptor } = await listeningSocket(places.IPv4());
+    onTestFinished(() => closeDescriptor(descriptor));
+    const file = tempPath('cluster.mjs');
+    writeFileSync(file, CLUSTER);
+    const { address } = await startEcho();
+    const primary = spawn(process.execPath, [file], {
+      stdio: ['ignore', 'pipe', 'inherit', descriptor],
+      env: { ...process.env, BACKEND: address },
+    });
+    onTestFinished(() => {
+      primary.kill();
+    });
+    const lines = createInterface({ input: primary.stdout as Readable })[Symbol.asyncIterator]();
+    for (let worker = 0; worker < 2; worker++) {
+      const { value = '[]' } = await within('a worker', lines.next());
+      expect(JSON.parse(value)).toMatchObject([{ address: '127.0.0.1', port: target }]);
+    }
+    for (let turn = 0; turn < 4; turn++) {
+      const client = await connect(target);
+      client.end('shared');
+      expect(String(await readAll(client))).toBe('shared');
+    }
   });
 });
 
