@@ -23,8 +23,8 @@ describe.each(ways)('crowds with %s', (way) => {
     for (const client of clients) (await client).destroy();
     await untilBackTo(before);
     // One of them comes up.
-    const port = Number(backends[1]?.split(':')[1]);
-    await startEcho({ listen: { port, host: '127.0.0.1' } });
+    const [host, port] = backends[1]?.split(':') ?? [];
+    await startEcho({ listen: { port: Number(port), host } });
     const client = await connect(portOf(proxy));
     client.end('still here');
     expect(String(await readAll(client))).toBe('still here');

@@ -1,4 +1,5 @@
 /** Backends: small servers that are closed at the end of the test. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, type ListenOptions, Server, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -75,9 +76,13 @@ export function startSink(): Promise<TestServer> {
   return startServer(() => {}, { paused: true });
 }
 
-/** The address of a port that refuses connections: one that was free a moment ago. */
+/**
+ * An address that refuses connections: a port that was free a moment ago. On a loopback address of its own, as the
+ * kernel may give the same port to the next that asks on 127.0.0.1: a server, or the second call of a test.
+ */
 export async function refusedAddress(): Promise<string> {
-  const server = await startServer();
+  const host = `127.${[...randomBytes(3)].map((byte) => 1 + (byte % 254)).join('.')}`;
+  const server = await startServer(() => {}, { listen: { port: 0, host } });
   await server.close();
   return server.address;
 }
