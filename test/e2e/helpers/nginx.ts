@@ -9,8 +9,20 @@ import { makeTempFolder } from './temp-folder.js';
 
 export const nginxNeeds = { nginx: 'nginx', curl: 'curl' };
 
-/** Serves and (with PUT) takes files in `<its folder>/files`. */
-export async function startNginx(): Promise<Server> {
+/** Serves and (with PUT) takes files in `files`, a folder in its own. */
+const fileServer = (port: number, folder: string) => `
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      root ${folder}/files;
+      dav_methods PUT;
+    }
+  }`;
+
+/** @param server its block of configuration for that port; default: it serves and (with PUT) takes files in `<its folder>/files` */
+export async function startNginx(
+  server: (port: number, folder: string) => string = fileServer,
+): Promise<Server> {
   const folder = await makeTempFolder('nginx');
   await mkdir(path.join(folder, 'files'));
   const port = await freePort();
@@ -31,13 +43,7 @@ export async function startNginx(): Promise<Server> {
         sendfile on;
         client_max_body_size 0;
         keepalive_requests 1000000;
-        server {
-          listen 127.0.0.1:${port};
-          location / {
-            root ${folder}/files;
-            dav_methods PUT;
-          }
-        }
+        ${server(port, folder)}
       }
     `,
   );
