@@ -74,7 +74,7 @@ export async function useCommand({ folder, env }) {
   const doctor = await succeed(command, ['doctor'], folder, env);
   if (!/^addon +\S+\/node_modules\/\S*prebuilds\//m.test(doctor)) throw new Error(doctor);
   const echo = await startEcho();
-  const args = ['--listen', '127.0.0.1:0', '--backend', `127.0.0.1:${echo.port}`];
+  const args = readmeArguments(echo.port);
   const proxy = await startProgram(
     command,
     [...args, '--log-format', 'json'],
@@ -88,6 +88,20 @@ export async function useCommand({ folder, env }) {
     echo.close();
   }
   return engineIn(doctor);
+}
+
+/**
+ * What the README gives to `npx spliceway`, on a free port, with one server in place of its backends.
+ *
+ * @param {number} port of the server
+ */
+function readmeArguments(port) {
+  const [, words] = readFileSync(inRoot('README.md'), 'utf8').match(/^npx spliceway (.*)$/m) ?? [];
+  if (words === undefined)
+    throw new Error('The README has no line that begins with npx spliceway.');
+  const [listen, backend, second] = words.split(' --');
+  if (!second?.startsWith('backend ')) throw new Error(`The README shows one backend: ${words}`);
+  return `${listen} --${backend}`.replace(':5555', ':0').replace(':3306', `:${port}`).split(' ');
 }
 
 /** @param {string} doctor what `spliceway doctor` printed */

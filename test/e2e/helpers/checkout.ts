@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runOk } from './command.js';
+import { outsideNpm } from './environment.js';
 import { program } from './programs.js';
 import { makeTempFolder, removeFolder } from './temp-folder.js';
 import { waitUntil } from './wait.js';
@@ -40,6 +41,12 @@ export class Checkout {
     return checkout;
   }
 
+  /** Runs a command of a shell in it, which has to succeed. @returns what it printed */
+  run(script: string, deadlineMs?: number): Promise<string> {
+    const options = deadlineMs === undefined ? {} : { deadlineMs };
+    return runOk('/bin/sh', ['-c', script], { cwd: this.folder, env: outsideNpm(), ...options });
+  }
+
   /** Starts npm as a shell with job control does: in a group of processes of its own. */
   npm(...args: string[]): ForegroundJob {
     return new ForegroundJob(this.folder, args);
@@ -60,7 +67,7 @@ export class ForegroundJob {
   constructor(cwd: string, args: readonly string[]) {
     this.#child = spawn(program('npm'), args, {
       cwd,
-      env: environment(),
+      env: outsideNpm(),
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -111,11 +118,4 @@ export class ForegroundJob {
   #signal(signal: NodeJS.Signals): void {
     if (this.#child.pid !== undefined) process.kill(-this.#child.pid, signal);
   }
-}
-
-/** Not that of the npm which may be running these tests: it names scripts and folders of its own. */
-function environment(): NodeJS.ProcessEnv {
-  const own =
-    /^npm_(?!config_(cache|registry|nodedir|https?_proxy|proxy|cafile)$)|^(INIT_CWD|NODE_ENV|VITEST)/i;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
 }

@@ -14,16 +14,20 @@ export interface CommandOptions {
   readonly deadlineMs?: number;
   readonly uid?: number;
   readonly gid?: number;
+  /** Default: the root of the file system. */
+  readonly cwd?: string;
+  /** All of it; default: that of the tests. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Runs a program and gives what it printed; any exit status is an answer. */
 export function runCommand(
   file: string,
   args: readonly string[],
-  { input = '', deadlineMs = 50_000, ...identity }: CommandOptions = {},
+  { input = '', deadlineMs = 50_000, cwd = '/', ...options }: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { ...identity, stdio: 'pipe', cwd: '/' });
+    const child = spawn(file, args, { ...options, stdio: 'pipe', cwd });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

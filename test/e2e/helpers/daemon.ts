@@ -7,6 +7,8 @@ export interface DaemonOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly cwd?: string;
+  /** All of it; default: that of the tests. */
+  readonly env?: NodeJS.ProcessEnv;
   /** What asks a server of this kind to stop at once without finishing its clients' work. */
   readonly stopSignal?: NodeJS.Signals;
 }
@@ -23,10 +25,10 @@ export class Daemon {
   #output = '';
 
   constructor(file: string, args: readonly string[], options: DaemonOptions = {}) {
-    const { stopSignal = 'SIGTERM', cwd = '/', ...identity } = options;
+    const { stopSignal = 'SIGTERM', cwd = '/', ...more } = options;
     this.#name = file;
     this.#stopSignal = stopSignal;
-    this.#child = spawn(file, args, { ...identity, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(file, args, { ...more, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-outputKept);

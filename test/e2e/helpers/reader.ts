@@ -28,33 +28,33 @@ export interface Typed {
 export class Reader {
   readonly #folder: string;
   readonly #ports: ReadonlyMap<string, number>;
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #environment: NodeJS.ProcessEnv;
   #proxy: Daemon | undefined;
   /** Where the page's 5555 is. */
   readonly port: number;
 
-  private constructor(
-    folder: string,
-    port: number,
-    ports: ReadonlyMap<string, number>,
-    environment: Readonly<Record<string, string>>,
-  ) {
+  private constructor(folder: string, port: number, { ports, environment }: ReaderOptions) {
     this.#folder = folder;
     this.port = port;
-    this.#ports = ports;
-    this.#environment = environment;
+    this.#ports = new Map(Object.entries({ ...ports, 5555: port }));
+    const folders = [`${folder}/bin`, path.dirname(findProgram('psql') ?? '/'), process.env.PATH];
+    this.#environment = {
+      ...process.env,
+      HOME: folder,
+      PATH: folders.join(':'),
+      ...environment,
+    };
   }
 
-  static async create({ ports = {}, home = {}, environment = {} }: ReaderOptions = {}) {
+  static async create(options: ReaderOptions = {}): Promise<Reader> {
     const folder = await makeTempFolder('reader');
     await mkdir(path.join(folder, 'bin'));
     const script = `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`;
     await writeFile(path.join(folder, 'bin/spliceway'), script, { mode: 0o755 });
-    for (const [name, text] of Object.entries(home)) {
+    for (const [name, text] of Object.entries(options.home ?? {})) {
       await writeFile(path.join(folder, name), text, { mode: 0o600 });
     }
-    const port = await freePort();
-    return new Reader(folder, port, new Map(Object.entries({ ...ports, 5555: port })), environment);
+    return new Reader(folder, await freePort(), options);
   }
 
   /** With the ports of this test. */
@@ -90,15 +90,11 @@ export class Reader {
   }
 
   async #type(command: string): Promise<string> {
-    const words = [
-      `HOME=${this.#folder}`,
-      `PATH=${this.#folder}/bin:${path.dirname(findProgram('psql') ?? '/')}:${process.env.PATH}`,
-      ...Object.entries(this.#environment).map(([name, value]) => `${name}=${value}`),
-      ...['sh', '-c', `cd ${this.#folder} && exec ${command}`],
-    ];
     const isProxy = /^spliceway --/.test(command);
-    if (!isProxy) return await runOk('/usr/bin/env', words);
-    const proxy = new Daemon('/usr/bin/env', words);
+    const options = { cwd: this.#folder, env: this.#environment };
+    const words = ['-c', `exec ${command}`];
+    if (!isProxy) return await runOk('/bin/sh', words, options);
+    const proxy = new Daemon('/bin/sh', words, options);
     this.#proxy = proxy;
     await proxy.ready(() => proxy.output.includes(`:${this.port}`));
     return proxy.output;

@@ -1,29 +1,26 @@
-/** docs/CONTRIBUTING.md names nothing that does not exist. */
+/** The sentences of the documents name nothing that does not exist; their blocks are run by other tests. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { documents, readDocument } from './helpers/documents.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const inRoot = (...parts: string[]) => path.join(root, ...parts);
-const page = readFileSync(inRoot('docs', 'CONTRIBUTING.md'), 'utf8');
 const { scripts } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8')) as {
   scripts: Record<string, string>;
 };
 
-/** Programs of Debian, Node and git, which the page need not explain. */
-const programs = ['gdb', 'lldb', 'perf', 'git', 'ulimit'];
 /** Of npm itself. */
 const npmCommands = ['ci', 'install', 'test', 'start'];
 
-/** Each command of the page: of its blocks, without comments and what is set before it, and of its sentences. */
-const commands = [
-  ...[...page.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) => block.trim().split('\n')),
-  ...[...page.matchAll(/`((?:npm|npx|make) [^`]*)`/g)].map(([, command = '']) => command),
-]
-  .flatMap((line) => line.replace(/\s+#.*$/, '').split(' && '))
-  .map((command) => command.replace(/^(?:[A-Z]+='[^']*' )+/, ''));
+const sentences = new Map(
+  documents.map((document) => [document, readDocument(document).replace(/^```.*?^```$/gms, '')]),
+);
+const commands = [...sentences.values()].flatMap((text) =>
+  [...text.matchAll(/`((?:npm|npx|make) [^`]*)`/g)].map(([, command = '']) => command),
+);
 
 /** What a command of ours says of itself; asked once for each. */
 const helpOf = (() => {
@@ -60,38 +57,49 @@ function check(command: string): void {
   if (program === 'npm') checkNpm(words);
   else if (program === 'npx')
     expect(existsSync(inRoot('node_modules', '.bin', words[0] ?? ''))).toBe(true);
-  else if (program === 'make') {
-    expect(spawnSync('make', ['--dry-run', ...words], { cwd: root }).status).toBe(0);
-  } else expect(programs).toContain(program);
-  // Files, but for those that the reader has.
-  for (const word of words.filter((text) => /^(?:dist|test|scripts)\//.test(text))) {
-    const isTopic = word.startsWith('test/') && /\/\d\d$/.test(word);
-    const found = isTopic
-      ? execFileSync('sh', ['-c', `ls ${word}.*`], { cwd: root, encoding: 'utf8' })
-      : existsSync(inRoot(word));
-    expect(found).toBeTruthy();
-  }
+  else expect(spawnSync('make', ['--dry-run', ...words], { cwd: root }).status).toBe(0);
 }
 
-describe('docs/CONTRIBUTING.md', () => {
-  it('has commands', () => expect(commands.length).toBeGreaterThan(30));
+describe('the sentences of the documents', () => {
+  it('have commands', () => expect(commands.length).toBeGreaterThan(10));
 
-  it.each([...new Set(commands)])('names what is there: %s', { timeout: 60_000 }, check);
+  it.each([...new Set(commands)])('name what is there: %s', { timeout: 60_000 }, check);
 
-  it('names steps that there are', () => {
-    const named = [...page.matchAll(/steps `([\w-]+)` and `([\w-]+)`/g)].flatMap((match) =>
+  it('name steps that there are', () => {
+    const contributing = sentences.get('docs/CONTRIBUTING.md') ?? '';
+    const named = [...contributing.matchAll(/steps `([\w-]+)` and `([\w-]+)`/g)].flatMap((match) =>
       match.slice(1),
     );
     expect(named).toHaveLength(2);
     for (const step of named) expect(helpOf('test')).toMatch(new RegExp(`^${step} `, 'm'));
   });
 
-  it('names folders, files and functions that are there', () => {
-    for (const [, file = ''] of page.matchAll(
-      /`((?:\.github|\.ci|native|test|scripts|src)\/[\w./-]+)`/g,
-    )) {
+  it.each(documents)('name files that are there: %s', (document) => {
+    const text = sentences.get(document) ?? '';
+    const files = /`((?:\.github|\.ci|native|test|scripts|src)\/[\w./-]+)`/g;
+    for (const [, file = ''] of text.matchAll(files)) {
+      if (file.includes('NN.')) continue; // A pattern of names.
       expect(existsSync(inRoot(file)), file).toBe(true);
     }
+    // Without what is behind #; pages of the web are not asked.
+    for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      expect(existsSync(inRoot(path.dirname(document), link)), link).toBe(true);
+    }
+    const headings = (page: string) =>
+      [...readDocument(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+        heading
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, '')
+          .replaceAll(' ', '-'),
+      );
+    for (const [, page = '', anchor = ''] of text.matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)) {
+      const target = page === '' ? document : path.join(path.dirname(document), page);
+      expect(headings(target), `${target}#${anchor}`).toContain(anchor);
+    }
+  });
+
+  it('name the function to stop at', () => {
+    expect(sentences.get('docs/CONTRIBUTING.md')).toContain('`break spliceway::Relay::Pump`');
     expect(readFileSync(inRoot('native/core/relay/relay.h'), 'utf8')).toMatch(/\bPump\(/);
   });
 });
