@@ -5,7 +5,8 @@ import path from 'node:path';
 import { inRoot, root } from './root.js';
 
 /**
- * Every file below the given files and folders, sorted. What does not exist is left out.
+ * Every file below the given files and folders, sorted, without what npm has installed there. What does not exist is left
+ * out.
  *
  * @param {readonly string[]} entries paths inside the checkout
  * @param {(relativePath: string) => boolean} [keep]
@@ -25,7 +26,7 @@ export function listFiles(entries, keep = () => true) {
       if (item.isFile()) found.push(path.relative(root, path.join(item.parentPath, item.name)));
     }
   }
-  return found.filter(keep).sort();
+  return found.filter((file) => !file.includes('/node_modules/') && keep(file)).sort();
 }
 
 /**
