@@ -1,15 +1,14 @@
 /** The addons of the package, for every machine that it supports; see docs/prebuilds.md. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { startProgress } from '../lib/progress.js';
-import { inRoot } from '../lib/root.js';
 import { SetupError } from '../setup/setup-error.js';
 import { build } from './build.js';
 import { gate, judge, sha256 } from './gates.js';
-import { markMade } from './made.js';
+import { takeIn } from './made.js';
 import { targets } from './targets.js';
 import { zig } from './toolchain.js';
 
@@ -25,7 +24,7 @@ const help = `Cross-compiles the addon for every machine that the package suppor
   --twice       builds each a second time, in another folder: the two must be the same, byte for byte
   --help
 
-The addons go to prebuilds/. Exit status 1 when one does not build or does not pass a gate.
+The addons go to prebuilds/, but for those that do not pass a gate. Exit status 1 when one does not pass, or does not build.
 `;
 
 /** @param {string} text */
@@ -90,13 +89,8 @@ async function buildAll(wanted, twice) {
         progress.done(`${target.name} is built again`);
         verdicts.push(gate('built again', short(second), sha256(first) === sha256(second)));
       }
-      const product = inRoot(target.file);
-      mkdirSync(path.dirname(product), { recursive: true });
-      // In place of the file: a process may have the old one loaded.
-      rmSync(product, { force: true });
-      copyFileSync(first, product);
-      markMade(target);
       judged.push({ target, verdicts });
+      takeIn(first, target, verdicts);
     }
     return judged;
   } finally {
