@@ -9,7 +9,7 @@ import { RunningCommand } from '../helpers/cli.js';
 import { client, nextText, startGreeter } from '../helpers/greeters.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
-import { describeWith } from './helpers/programs.js';
+import { describeWhere, describeWith } from './helpers/programs.js';
 import { makeTempFolder, removeFolder } from './helpers/temp-folder.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -70,7 +70,7 @@ describeWith({ 'docker-compose': 'docker-compose' }, 'compose.yaml', () => {
   });
 });
 
-describeWith({ setpriv: 'util-linux' }, 'what the image does', () => {
+describeWhere(process.getuid?.() === 0, 'to run: be root', 'what the image does', () => {
   const keep = stopAfterwards();
   let folder = '';
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { startGreeter } from '../helpers/greeters.js';
 import { closeDescriptor, listeningSocket } from '../helpers/inherited.js';
 import { startServiceManager } from '../helpers/service-manager.js';
 import { runCommand, runOk } from './helpers/command.js';
-import { describeWith } from './helpers/programs.js';
+import { describeAsNobody, describeWith } from './helpers/programs.js';
 import { ways } from './helpers/proxy.js';
 import { makeTempFolder, removeFolder } from './helpers/temp-folder.js';
 import { allowedCalls, settingsOf } from './helpers/unit.js';
@@ -23,7 +23,7 @@ const sandbox = fileURLToPath(new URL('helpers/sandbox.py', import.meta.url));
 const blocks = (kind: string) =>
   [...page.matchAll(new RegExp(`\`\`\`${kind}\n(.*?)\`\`\``, 'gs'))].map(([, text = '']) => text);
 
-/** What only a running systemd can do, and what other tests do: setpriv test/44, npm those of the package. */
+/** What only a running systemd can do, and what other tests do: setpriv test/e2e/11.unprivileged, npm those of the package. */
 const elsewhere = /^(systemctl (daemon-reload|stop|restart) ?.*|npm install --global spliceway)$/;
 
 describeWith(
@@ -95,40 +95,42 @@ describeWith(
       });
     });
 
-    test.each(ways)('$name: serves in the sandbox of the unit', async ({ engine, args }) => {
-      const unit = path.join(units, 'spliceway.service');
-      const filter = path.join(folder, 'filter.json');
-      const families = settingsOf(unit, 'RestrictAddressFamilies').join(' ').split(' ');
-      writeFileSync(filter, JSON.stringify({ calls: await allowedCalls(unit), families }));
-      const [capability = ''] = settingsOf(unit, 'CapabilityBoundingSet');
-      const only = `-all,+${capability.replace('CAP_', '').toLowerCase()}`;
-      const shell = [
-        `ulimit -n ${settingsOf(unit, 'LimitNOFILE')[0]} 2>/dev/null; umask ${settingsOf(unit, 'UMask')[0]}; exec setpriv`,
-        '--reuid=nobody --regid=nogroup --clear-groups --no-new-privs',
-        `--inh-caps=${only} --ambient-caps=${only} --bounding-set=${only}`,
-        `/usr/bin/python3 ${sandbox} ${filter} "$@"`,
-      ].join(' ');
-      await using doctor = new RunningCommand(['doctor'], {}, command, shell);
-      // Where splice is refused the engine copies, which no client would notice.
-      expect((await doctor.ended()).stdout).toMatch(/^splice +works/m);
+    describeAsNobody('in the sandbox of the unit', () => {
+      test.each(ways)('$name: serves', async ({ engine, args }) => {
+        const unit = path.join(units, 'spliceway.service');
+        const filter = path.join(folder, 'filter.json');
+        const families = settingsOf(unit, 'RestrictAddressFamilies').join(' ').split(' ');
+        writeFileSync(filter, JSON.stringify({ calls: await allowedCalls(unit), families }));
+        const [capability = ''] = settingsOf(unit, 'CapabilityBoundingSet');
+        const only = `-all,+${capability.replace('CAP_', '').toLowerCase()}`;
+        const shell = [
+          `ulimit -n ${settingsOf(unit, 'LimitNOFILE')[0]} 2>/dev/null; umask ${settingsOf(unit, 'UMask')[0]}; exec setpriv`,
+          '--reuid=nobody --regid=nogroup --clear-groups --no-new-privs',
+          `--inh-caps=${only} --ambient-caps=${only} --bounding-set=${only}`,
+          `/usr/bin/python3 ${sandbox} ${filter} "$@"`,
+        ].join(' ');
+        await using doctor = new RunningCommand(['doctor'], {}, command, shell);
+        // Where splice is refused the engine copies, which no client would notice.
+        expect((await doctor.ended()).stdout).toMatch(/^splice +works/m);
 
-      const NOTIFY_SOCKET = `@spliceway-sandbox-${process.pid}-${performance.now()}`;
-      const manager = await startServiceManager(NOTIFY_SOCKET);
-      const flags = ['--listen', '127.0.0.1:0', '--engine', engine, ...args];
-      // By name, for the resolver to work in there as well.
-      const backend = (await startGreeter('sandboxed')).replace('127.0.0.1', 'localhost');
-      await using running = new RunningCommand(
-        [...flags, '--backend', backend],
-        { NOTIFY_SOCKET },
-        command,
-        shell,
-      );
-      expect((await manager.next())[0]).toBe('READY=1');
-      const port = await running.port();
-      for (let turn = 0; turn < 20; turn++) expect(await converse(port)).toBe('sandboxed\n');
-      running.kill('SIGTERM');
-      expect(await running.ended()).toMatchObject({ status: 0 });
-      expect(running.stderr).not.toMatch(/"level":[45]0/);
+        const NOTIFY_SOCKET = `@spliceway-sandbox-${process.pid}-${performance.now()}`;
+        const manager = await startServiceManager(NOTIFY_SOCKET);
+        const flags = ['--listen', '127.0.0.1:0', '--engine', engine, ...args];
+        // By name, for the resolver to work in there as well.
+        const backend = (await startGreeter('sandboxed')).replace('127.0.0.1', 'localhost');
+        await using running = new RunningCommand(
+          [...flags, '--backend', backend],
+          { NOTIFY_SOCKET },
+          command,
+          shell,
+        );
+        expect((await manager.next())[0]).toBe('READY=1');
+        const port = await running.port();
+        for (let turn = 0; turn < 20; turn++) expect(await converse(port)).toBe('sandboxed\n');
+        running.kill('SIGTERM');
+        expect(await running.ended()).toMatchObject({ status: 0 });
+        expect(running.stderr).not.toMatch(/"level":[45]0/);
+      });
     });
 
     test.each(ways)(

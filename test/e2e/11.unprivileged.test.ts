@@ -4,22 +4,23 @@ import { chmodSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
-import { RunningCommand } from './helpers/cli.js';
-import { optionsOf, ways } from './helpers/engines.js';
-import { client, nextText, startGreeter } from './helpers/greeters.js';
-import { startServer } from './helpers/servers.js';
-import { tempPath } from './helpers/temp.js';
+import { expect, it } from 'vitest';
+import { RunningCommand } from '../helpers/cli.js';
+import { optionsOf, ways } from '../helpers/engines.js';
+import { client, nextText, startGreeter } from '../helpers/greeters.js';
+import { startServer } from '../helpers/servers.js';
+import { tempPath } from '../helpers/temp.js';
+import { describeAsNobody } from './helpers/programs.js';
 
-const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const page = readFileSync(new URL('../docs/systemd.md', import.meta.url), 'utf8');
+const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const page = readFileSync(new URL('../../docs/systemd.md', import.meta.url), 'utf8');
 const spliceway = `${process.execPath} ${command}`;
 
 /** Nobody, who can get no privilege back. */
 const nobody =
   'setpriv --reuid nobody --regid nogroup --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all';
 
-describe('an unprivileged user', () => {
+describeAsNobody('an unprivileged user', () => {
   it.each(ways)('balances with %s', async (way) => {
     const { engine = 'auto', accept = 'auto' } = optionsOf(way);
     const pool = [await startGreeter('a'), await startGreeter('b')];
@@ -44,7 +45,7 @@ describe('an unprivileged user', () => {
   });
 });
 
-describe('a port below 1024', () => {
+describeAsNobody('a port below 1024', () => {
   /** The command line of the page that has this word. */
   const ofPage = (word: string): string => {
     const line = page
