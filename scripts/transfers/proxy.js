@@ -1,5 +1,6 @@
 /** The built command in the namespace in the middle, under the condition of a configuration. */
 import { existsSync, readdirSync } from 'node:fs';
+import { asNobody } from '../lib/nobody.js';
 import { startProgram } from '../lib/program.js';
 import { inRoot } from '../lib/root.js';
 import { findProgram, run } from '../lib/run.js';
@@ -8,8 +9,6 @@ import { findProgram, run } from '../lib/run.js';
 /** @import { RunningProgram } from '../lib/program.js' */
 /** @import { Buffers, Configuration } from './configurations.js' */
 
-/** The user `nobody`, on every Linux: it has no rights beyond what all have. */
-const unprivileged = 65_534;
 /** Descriptors beyond those that a proxy at rest has. */
 const filesLeft = 24;
 
@@ -23,13 +22,6 @@ const bufferSizes = {
   tiny: ['2304 4096 4096', '4096 4608 4608'],
   huge: ['4096 16777216 67108864', '4096 16777216 67108864'],
 };
-
-/** @param {string} command @param {readonly string[]} args @returns {[string, string[]]} */
-function asNobody(command, args) {
-  const user = String(unprivileged);
-  const identity = [...['--reuid', user, '--regid', user], '--clear-groups'];
-  return [findProgram('setpriv') ?? 'setpriv', [...identity, '--', command, ...args]];
-}
 
 /**
  * Uses up all pages of pipes that the unprivileged user may have: from then on a pipe gets two, and none gets more.

@@ -1,6 +1,7 @@
 /** Random transfers through every configuration, in three network namespaces; see docs/transfers.md. */
 import { existsSync } from 'node:fs';
 import { startNetwork } from '../lib/network.js';
+import { nobodyRemedy } from '../lib/nobody.js';
 import { findProgram } from '../lib/run.js';
 import { catalogue } from './configurations.js';
 import { buildEnds } from './ends.js';
@@ -29,7 +30,7 @@ export function remedy() {
   const missing = Object.entries(programs).filter(([name]) => findProgram(name) === undefined);
   const packages = new Set(missing.map(([, debianPackage]) => debianPackage));
   if (!existsSync(header)) packages.add('libssl-dev');
-  return packages.size === 0 ? undefined : `apt-get install ${[...packages].join(' ')}`;
+  return packages.size === 0 ? nobodyRemedy() : `apt-get install ${[...packages].join(' ')}`;
 }
 
 /**

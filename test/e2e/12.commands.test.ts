@@ -9,14 +9,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../scripts/lib/port.js';
+import { remedy } from '../../scripts/transfers/transfers.js';
 import { blocksOf, commandsOf, documents } from '../helpers/documents.js';
 import { Checkout } from './helpers/checkout.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
 import { Daemon } from './helpers/daemon.js';
 import { outsideNpm } from './helpers/environment.js';
-import { describeWith } from './helpers/programs.js';
-import { redis, startRedis } from './helpers/redis.js';
+import { describeWhere, describeWith } from './helpers/programs.js';
+import { redis, redisNeeds, startRedis } from './helpers/redis.js';
 import type { Server } from './helpers/server.js';
 import { makeTempFolder, removeFolder } from './helpers/temp-folder.js';
 
@@ -114,6 +115,7 @@ const inClone = [
 ];
 
 const serving = /^npm start -- /;
+const namespaced = /^npm run transfers/;
 const commands = [
   ...new Set(
     documents
@@ -140,45 +142,55 @@ describe('commands of the documents', () => {
   });
 });
 
-describeWith(
-  {
-    clang: 'clang',
-    ip: 'iproute2',
-    ethtool: 'ethtool',
-    iperf3: 'iperf3',
-    'redis-server': 'redis-server',
-    'redis-benchmark': 'redis-tools',
-  },
-  'commands in the checkout',
-  () => {
-    const keep = stopAfterwards();
-    let folder = '';
-    beforeAll(async () => {
-      folder = await makeTempFolder('commands');
-      keep({ stop: () => removeFolder(folder) });
-    });
+function runHere(command: string, folder: string): Promise<string> {
+  const env = { ...outsideNpm(), FOLDER: folder };
+  const words = ['-c', shortened[command] ?? command];
+  return runOk('/bin/sh', words, { cwd: root, env, deadlineMs: 9 * minute });
+}
 
-    test.each(here)('%s', { timeout: 10 * minute }, async (command) => {
-      await runOk('/bin/sh', ['-c', shortened[command] ?? command], {
-        cwd: root,
-        env: { ...outsideNpm(), FOLDER: folder },
-        deadlineMs: 9 * minute,
-      });
-    });
+const tools = { clang: 'clang', iperf3: 'iperf3', 'redis-benchmark': 'redis-tools' };
 
-    test.each(commands.filter((command) => serving.test(command)))('%s', async (command) => {
-      const [a, b] = [keep(await startRedis()), keep(await startRedis())];
-      const port = await freePort();
-      const ports: Record<string, number> = { 5555: port, 3306: a.port, 3307: b.port };
-      const script = command.replace(/\b\d{4}\b/g, (name) => String(ports[name]));
-      const options = { cwd: root, env: outsideNpm() };
-      const running = keep(new Daemon('/bin/sh', ['-c', `exec ${script}`], options));
-      await running.ready(() => running.output.includes(`listening on 127.0.0.1:${port}\n`));
-      expect(await redis(port, 'PING')).toBe('PONG');
-      expect(await running.stop()).toBe(0);
-    });
-  },
-);
+describeWith({ ...tools, ...redisNeeds }, 'commands in the checkout', () => {
+  const keep = stopAfterwards();
+  test.each(here.filter((command) => !namespaced.test(command)))(
+    '%s',
+    { timeout: 10 * minute },
+    async (command) => {
+      await runHere(command, '');
+    },
+  );
+
+  test.each(commands.filter((command) => serving.test(command)))('%s', async (command) => {
+    const [a, b] = [keep(await startRedis()), keep(await startRedis())];
+    const port = await freePort();
+    const ports: Record<string, number> = { 5555: port, 3306: a.port, 3307: b.port };
+    const script = command.replace(/\b\d{4}\b/g, (name) => String(ports[name]));
+    const options = { cwd: root, env: outsideNpm() };
+    const running = keep(new Daemon('/bin/sh', ['-c', `exec ${script}`], options));
+    await running.ready(() => running.output.includes(`listening on 127.0.0.1:${port}\n`));
+    expect(await redis(port, 'PING')).toBe('PONG');
+    expect(await running.stop()).toBe(0);
+  });
+});
+
+const wanted = remedy();
+
+describeWhere(wanted === undefined, `to run: ${wanted}`, 'commands with namespaces', () => {
+  const keep = stopAfterwards();
+  let folder = '';
+  beforeAll(async () => {
+    folder = await makeTempFolder('commands');
+    keep({ stop: () => removeFolder(folder) });
+  });
+
+  test.each(here.filter((command) => namespaced.test(command)))(
+    '%s',
+    { timeout: 10 * minute },
+    async (command) => {
+      await runHere(command, folder);
+    },
+  );
+});
 
 const debuggers = { git: 'git', gdb: 'gdb', perf: 'linux-perf', 'redis-server': 'redis-server' };
 

@@ -1,9 +1,8 @@
 /** Which programs of this machine the tests can use, and what to do about those that are missing. */
-import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
+import { nobodyRemedy } from '../../../scripts/lib/nobody.js';
 import { findProgram as findOnSystem } from '../../../scripts/lib/run.js';
 
 /** PostgreSQL's servers live in a folder for each version, the newest first here. */
@@ -64,21 +63,8 @@ export function describeWhere(
   }
 }
 
-const command = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
-
-/** For tests that run the command as nobody, who has to be allowed to read it. */
+/** For tests that run the command as nobody. */
 export function describeAsNobody(title: string, tests: () => void): void {
-  const words = [
-    '--reuid',
-    'nobody',
-    '--regid',
-    'nogroup',
-    '--clear-groups',
-    'test',
-    '-r',
-    command,
-  ];
-  const { status } = spawnSync('setpriv', words);
-  const remedy = 'to run: be root, in a checkout that nobody may read, such as one below /srv';
-  describeWhere(status === 0, remedy, title, tests);
+  const remedy = nobodyRemedy();
+  describeWhere(remedy === undefined, `to run: ${remedy}`, title, tests);
 }
