@@ -120,18 +120,21 @@ describe('npm run pack', () => {
     expect((await problemsOf(checkout)).join()).toContain('dist/cli/gone.js');
   });
 
-  it('is content with a package that has both, until the sources of the addons change', async () => {
+  it('is content with a package that has both, until an addon does not pass or its sources change', async () => {
     const checkout = emptyCheckout();
     put(checkout, 'dist/cli/main.js');
     put(checkout, 'src/cli/main.ts');
     const { targets } = await import('../scripts/prebuild/targets.js');
-    const { markMade } = (await import(path.join(checkout, 'scripts/prebuild/made.js'))) as {
-      markMade: (target: unknown) => void;
+    const { takeIn } = (await import(path.join(checkout, 'scripts/prebuild/made.js'))) as {
+      takeIn: (file: string, target: unknown, verdicts: readonly { passed: boolean }[]) => void;
     };
-    for (const target of targets) {
-      put(checkout, target.file);
-      markMade(target);
-    }
+    const addon = path.join(checkout, 'package.json');
+    for (const target of targets) takeIn(addon, target, [{ passed: true }]);
+    expect(await problemsOf(checkout)).toEqual([]);
+    // One that does not pass a gate is not there to be packed, nor is the one before it.
+    takeIn(addon, targets[0], [{ passed: true }, { passed: false }]);
+    expect((await problemsOf(checkout)).join()).toContain(`${targets[0]?.name}: npm run prebuild`);
+    takeIn(addon, targets[0], [{ passed: true }]);
     expect(await problemsOf(checkout)).toEqual([]);
     put(checkout, 'native/core/new.cc');
     expect((await problemsOf(checkout)).join()).toContain('npm run prebuild');

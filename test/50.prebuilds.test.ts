@@ -1,9 +1,7 @@
 /** What may be packed as a prebuilt addon, and what may not. */
-import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { gate, judge } from '../scripts/prebuild/gates.js';
-import { isMade, takeIn } from '../scripts/prebuild/made.js';
+import { describe, expect, it } from 'vitest';
+import { judge } from '../scripts/prebuild/gates.js';
 import { targets } from '../scripts/prebuild/targets.js';
 
 /** Built by the system's compiler: it takes the C++ runtime from the system. */
@@ -34,20 +32,5 @@ describe('the gates of a prebuilt addon', () => {
   it('refuse one of glibc where musl is to be', async () => {
     const failed = await notPassed(`linux-${process.arch}-musl`);
     expect(failed).toEqual(expect.arrayContaining(['needs', 'glibc']));
-  });
-
-  it('keep one that does not pass from being packed, and an older one in its place', () => {
-    const [real] = targets;
-    const file = `build/prebuilds-test-${process.pid}/spliceway.node`;
-    const target = { ...(real as (typeof targets)[0]), name: 'test', file };
-    const root = fileURLToPath(new URL('..', import.meta.url));
-    onTestFinished(() => {
-      rmSync(`${root}build/prebuilds-test-${process.pid}`, { recursive: true });
-      rmSync(`${root}node_modules/.cache/spliceway/prebuild-test.stamp`);
-    });
-    takeIn(ownAddon, target, [gate('size', '1 KiB', true)]);
-    expect(isMade(target)).toBe(true);
-    takeIn(ownAddon, target, [gate('size', '1 KiB', true), gate('glibc', '2.40', false)]);
-    expect(isMade(target)).toBe(false);
   });
 });
