@@ -255,6 +255,13 @@ describe('loadConfigFile', () => {
     expect(load('good.json', text).backends).toHaveLength(1);
   });
 
+  it('lets a JSON file name its schema, as editors want it', () => {
+    const text = '{"$schema": "config.schema.json", "listen": ":0", "backends": ["a:1"]}';
+    expect(load('good.json', text).backends).toHaveLength(1);
+    expect(() => load('bad.json', text.replace('"config.schema.json"', '1'))).toThrow('$schema');
+    expect(() => load('bad.yaml', text)).toThrow('$schema');
+  });
+
   it('reads aliases', () => {
     const text = 'listen: :0\nbackends: [{address: a:1, weight: &w 2}, {address: b:1, weight: *w}]';
     expect(load('alias.yml', text).backends.map(({ weight }) => weight)).toEqual([2, 2]);

@@ -1,9 +1,10 @@
 /** Signals: the first one drains, the second one stops at once. */
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { RunningCommand, runningInShell } from './helpers/cli.js';
+import { until } from './helpers/deadline.js';
 import { client, nextText, startGreeter } from './helpers/greeters.js';
 import { tempPath } from './helpers/temp.js';
 
@@ -90,6 +91,26 @@ describe('spliceway serve, signalled,', () => {
     expect(await command.ended()).toMatchObject({ status: 0 });
   });
 
+  it('stops while it starts, also as process 1, which signals do not end by themselves', async () => {
+    const resolver = tempPath('resolv.conf');
+    writeFileSync(resolver, `nameserver ${NOBODY}\noptions timeout:30\n`);
+    const shell = inNamespace(resolver).replace('unshare', 'unshare --pid --fork --kill-child');
+    await using command = runningInShell(shell, [
+      ...['--listen', '127.0.0.1:0', '--backend', 'name.example:1', '--connect-timeout', '1h'],
+    ]);
+    const ended = command.ended();
+    let hasEnded = false;
+    void ended.then(() => {
+      hasEnded = true;
+    });
+    // One that comes before Node is up is lost.
+    await until('its end', () => {
+      for (const child of childrenOf(command.pid)) process.kill(child, 'SIGTERM');
+      return hasEnded;
+    });
+    expect(await ended).toMatchObject({ status: 0, stdout: '' });
+  });
+
   it('stops at once while a name server does not answer', async () => {
     // Patient enough for the command to be killed, should it wait for an answer.
     const resolver = tempPath('resolv.conf');
@@ -103,6 +124,15 @@ describe('spliceway serve, signalled,', () => {
     expect(command.stderr).toContain('stopped');
   });
 });
+
+function childrenOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return children.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return []; // It has ended.
+  }
+}
 
 /** An address of those for documentation (RFC 5737). */
 const NOBODY = '192.0.2.1';

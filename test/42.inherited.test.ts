@@ -126,6 +126,21 @@ describe.each(ways)('an inherited socket with %s', (way) => {
     expect(waiting.bytesRead).toBe(0);
   });
 
+  it('that is for IPv6 alone has nothing to do with a backend on that port of IPv4', async () => {
+    const { target, descriptor } = await listeningSocket({ port: 0, host: '::', ipv6Only: true });
+    const echo = await startEcho({ listen: { port: Number(target), host: '127.0.0.1' } });
+    const options = { listen: `fd:${descriptor}`, backends: [echo.address] };
+    const proxy = await startProxy(way, options);
+    const warnings: string[] = [];
+    proxy.on('warning', (line) => warnings.push(line));
+    const client = await connect({ port: Number(target), host: '::1' });
+    client.end('apart');
+    expect(String(await readAll(client))).toBe('apart');
+    expect(warnings).toEqual([
+      expect.stringMatching(/^unless they are apart .* is the proxy itself/),
+    ]);
+  });
+
   it('says what a descriptor is that cannot be accepted on, and leaves it open', async () => {
     const datagrams = createSocket('udp4');
     datagrams.bind(0);
@@ -137,7 +152,7 @@ describe.each(ways)('an inherited socket with %s', (way) => {
       closeSync(file);
     });
     for (const [descriptor, what] of [
-      [file, 'is not a socket; give the number of a listening one'],
+      [file, 'is not a socket, so none was passed there; have the service manager pass it'],
       [descriptorOf(datagrams), 'is not a stream socket; use ListenStream='],
       [descriptorOf(near), 'is a connection, not a listener; use Accept=no'],
       [1_000_000, 'is not open; have the service manager pass it'],
@@ -216,6 +231,10 @@ describe('fd: in a configuration', () => {
         message: expect.stringContaining('is not the number of a descriptor; write fd:3'),
       }),
     );
+  });
+
+  it.each([0, 1, 2])('refuses the standard stream %s', (fd) => {
+    expect(() => parseAddress(`fd:${fd}`)).toThrow(`${fd} is a standard stream; write fd:3`);
   });
 
   it('is refused twice in one list', () => {

@@ -1,4 +1,5 @@
 /** The command under a service manager: what it reports, and the sockets that it was passed. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RunningCommand } from './helpers/cli.js';
 import { client, nextText, startGreeter } from './helpers/greeters.js';
@@ -52,6 +53,26 @@ describe('spliceway under a service manager', () => {
     expect(await command.ended()).toMatchObject({ status: 0 });
   });
 
+  it('goes on feeding the watchdog of a manager that did not listen for a while', async () => {
+    const environment = { NOTIFY_SOCKET: tempPath('notify'), WATCHDOG_USEC: '2000' };
+    const manager = await startServiceManager(environment.NOTIFY_SOCKET);
+    await using command = new RunningCommand(await flags(), environment);
+    expect((await manager.next())[0]).toBe('READY=1');
+    manager.pause();
+    await command.waitFor('stderr', /cannot report to the service manager at \S+: EAGAIN/);
+    manager.goOn();
+    // More than its queue had taken.
+    const queue = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8'));
+    for (let turn = 0; turn < 2 * queue + 20; turn++) {
+      expect(await manager.next()).toEqual(['WATCHDOG=1']);
+    }
+    command.kill('SIGTERM');
+    let message = await manager.next();
+    while (message[0] === 'WATCHDOG=1') message = await manager.next();
+    expect(message[0]).toBe('STOPPING=1');
+    expect(command.stderr.match(/cannot report/g)).toHaveLength(1);
+  });
+
   it('feeds no watchdog that is for another process', async () => {
     const socket = tempPath('notify');
     const manager = await startServiceManager(socket);
@@ -100,11 +121,32 @@ describe('spliceway under a service manager', () => {
     expect(command.stderr).not.toContain('was passed');
   });
 
-  it('says with 1 that nothing was passed, and why that may be', async () => {
-    const args = ['--listen', 'fd:99', '--backend', '127.0.0.1:9'];
-    await using command = new RunningCommand(args);
+  // Node has opened descriptors of its own by then, and the first of them is 3.
+  it.each([
+    ['fd:3', 'is not a socket, so none was passed there'],
+    ['fd:99', 'is not open'],
+  ])('says with 1 that nothing was passed as %s, and why that may be', async (listen, what) => {
+    await using command = new RunningCommand(['--listen', listen, '--backend', '127.0.0.1:9']);
     const { status, stderr } = await command.ended();
     expect(status).toBe(1);
-    expect(stderr).toMatch(/fd:99: descriptor 99 is not open; .*npm.* \(ERR_SPLICEWAY_LISTEN\)$/m);
+    expect(stderr).toMatch(
+      new RegExp(`${listen}: descriptor \\d+ ${what}; .*npm.* \\(ERR_SPLICEWAY_LISTEN\\)$`, 'm'),
+    );
+  });
+
+  it.each([
+    ['SIGHUP', 'nothing is reloaded'],
+    ['SIGUSR1', 'no log files'],
+  ] as const)('goes on at %s, and says so', async (signal, what) => {
+    await using command = new RunningCommand(await flags());
+    const port = await command.port();
+    const socket = await client(port);
+    expect(await nextText(socket)).toBe('a\n');
+    command.kill(signal);
+    await command.waitFor('stderr', new RegExp(`${signal}: .*${what}`));
+    socket.write('still here');
+    expect(await nextText(socket)).toBe('still here');
+    // Nor does Node listen for a debugger.
+    expect(command.stderr).not.toMatch(/debugger listening/i);
   });
 });

@@ -56,10 +56,12 @@ Napi::Value InspectSocket(const Napi::CallbackInfo& info) {
   return found;
 }
 
-// notify(to, text): one datagram to a Unix socket; 0, or errno's number.
+// notify(to, text, waits): one datagram to a Unix socket; 0, or errno's number.
 Napi::Value Notify(const Napi::CallbackInfo& info) {
   const std::string to = info[0].As<Napi::String>().Utf8Value();
-  return Napi::Number::New(info.Env(), sys::Notify(to, info[1].As<Napi::String>().Utf8Value()));
+  const std::string text = info[1].As<Napi::String>().Utf8Value();
+  const bool waits = info[2].As<Napi::Boolean>().Value();
+  return Napi::Number::New(info.Env(), sys::Notify(to, text, waits));
 }
 
 // pipeBudget(): what pipes may cost here, for `spliceway doctor`.

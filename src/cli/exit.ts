@@ -6,7 +6,8 @@ import type { ExitStatus } from './status.js';
  * Ends the process, whatever is still open, when listeners of `exit` have done their part.
  *
  * A name server that does not answer would hold it up for half a minute, and no signal would help: `process.exit()`
- * waits for the threads of libuv, and a look-up that one of them is in cannot be cancelled.
+ * waits for the threads of libuv, and a look-up that one of them is in cannot be cancelled. Without the addon it does hold
+ * it up: Node has no other end.
  */
 export function exit(status: ExitStatus): never {
   // The last listener, so that the others are heard.

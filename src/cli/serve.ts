@@ -2,9 +2,10 @@
 import { demo } from './demo.js';
 import { configFromFlags, drainFromFlags, isDemo, type ServeFlags } from './flags.js';
 import { createLogger } from './log.js';
+import { explainOtherSignals } from './other-signals.js';
 import { announce, startProxy, stopOnSignal } from './run.js';
 import { ServiceManager, warnOfUnusedSockets } from './service-manager.js';
-import { StopSignals } from './stop-signals.js';
+import { endAsProcessOne, StopSignals } from './stop-signals.js';
 
 /**
  * Resolves when the proxy has stopped after a signal.
@@ -19,7 +20,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
     return;
   }
   const config = configFromFlags(flags);
+  explainOtherSignals(log);
+  const endEarly = endAsProcessOne();
   const proxy = await startProxy(config, log);
+  endEarly.cancel();
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
   announce(proxy);

@@ -1,20 +1,24 @@
 /** What a service manager, such as systemd, wants to hear of the command, and what it passed to it. */
 import { getSystemErrorName } from 'node:util';
-import { formatAddress } from '../config/address.js';
+import { DESCRIPTOR_MIN, formatAddress } from '../config/address.js';
 import type { ListenAddress } from '../config/types.js';
 import { loadAddon } from '../engine/native/addon.js';
 import { asAddress } from '../proxy/listener.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
 
-/** sd_listen_fds(3): where the sockets that are passed begin. */
-const FIRST_PASSED = 3;
+/** What Node's timers take. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Says what sd_notify(3) describes, where `NOTIFY_SOCKET` asks for it. A failure is logged once and nothing more. */
+/**
+ * Says what sd_notify(3) describes, where `NOTIFY_SOCKET` asks for it. A failure is logged, once until something arrives
+ * again; it goes on trying, since a manager that was busy for a moment ends services that it hears no more of.
+ */
 export class ServiceManager {
   readonly #log: Logger;
   /** Empty when nobody listens. */
-  #socket = process.env.NOTIFY_SOCKET ?? '';
+  readonly #socket = process.env.NOTIFY_SOCKET ?? '';
+  #fails = false;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -23,31 +27,34 @@ export class ServiceManager {
   /** Every listener accepts. From now on the watchdog is fed, where there is one, until the process ends. */
   ready(proxy: RunningProxy): void {
     const listeners = proxy.addresses().map((listener) => formatAddress(asAddress(listener)));
-    this.#say('READY=1', `STATUS=listening on ${listeners.join(', ')}`);
+    this.#say(['READY=1', `STATUS=listening on ${listeners.join(', ')}`]);
     const intervalUs = watchdogUs();
     if (this.#socket === '' || intervalUs === 0) return;
     // At half of what it allows, as sd_watchdog_enabled(3) has it; by Node's event loop, for a process that hangs.
-    setInterval(() => this.#say('WATCHDOG=1'), intervalUs / 2000).unref();
+    const intervalMs = Math.min(intervalUs / 2000, TIMER_MAX_MS);
+    // The next one comes soon: none is worth waiting for.
+    setInterval(() => this.#say(['WATCHDOG=1'], false), intervalMs).unref();
   }
 
   /** The first stop signal has come. */
   stopping(proxy: RunningProxy): void {
-    this.#say('STOPPING=1', `STATUS=stopping, open sessions: ${proxy.stats().sessions.open}`);
+    this.#say(['STOPPING=1', `STATUS=stopping, open sessions: ${proxy.stats().sessions.open}`]);
   }
 
-  #say(...assignments: readonly string[]): void {
+  #say(assignments: readonly string[], waits = true): void {
     if (this.#socket === '') return;
     const addon = loadAddon();
     // A line is an assignment, and the path of a unix socket may have lines.
     const text = assignments.map((line) => line.replaceAll('\n', ' ')).join('\n');
-    const error = addon.ok ? addon.binding.notify(this.#socket, text) : undefined;
-    if (error === 0) return;
+    const error = addon.ok ? addon.binding.notify(this.#socket, text, waits) : undefined;
+    const failedBefore = this.#fails;
+    this.#fails = error !== 0;
+    if (!this.#fails || failedBefore) return;
     const reason = error === undefined ? 'that takes the addon' : getSystemErrorName(-error);
     this.#log.warn(
       `cannot report to the service manager at ${this.#socket}: ${reason}; ` +
         'a unit without Type=notify and WatchdogSec= does not wait for it',
     );
-    this.#socket = '';
   }
 }
 
@@ -64,7 +71,7 @@ export function warnOfUnusedSockets(listen: readonly ListenAddress[], log: Logge
   if (LISTEN_PID !== String(process.pid) || !/^\d+$/.test(LISTEN_FDS)) return;
   const names = LISTEN_FDNAMES.split(':');
   for (let index = 0; index < Number(LISTEN_FDS); index++) {
-    const fd = FIRST_PASSED + index;
+    const fd = DESCRIPTOR_MIN + index;
     if (listen.some((address) => address.kind === 'fd' && address.fd === fd)) continue;
     const name = names[index] ? ` (${names[index]})` : '';
     log.warn(

@@ -1,4 +1,6 @@
 /** SIGTERM and SIGINT: the first asks for a clean stop, each that follows is less patient. */
+import { exit } from './exit.js';
+import { ExitStatus } from './status.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 export type StopSignal = (typeof SIGNALS)[number];
@@ -10,6 +12,21 @@ export type StopSignal = (typeof SIGNALS)[number];
  * script that sends two means two.
  */
 const ECHO_MS = 250;
+
+/**
+ * Has stop signals end the process at once, until that is cancelled, where the kernel would not: for process 1, as in a
+ * container, a signal that nobody handles is lost (pid_namespaces(7)).
+ */
+export function endAsProcessOne(): { cancel(): void } {
+  if (process.pid !== 1) return { cancel: () => {} };
+  const end = (): never => exit(ExitStatus.clean);
+  for (const signal of SIGNALS) process.on(signal, end);
+  return {
+    cancel: () => {
+      for (const signal of SIGNALS) process.off(signal, end);
+    },
+  };
+}
 
 /** A queue of the stop signals that this process gets. */
 export class StopSignals {

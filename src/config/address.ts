@@ -18,6 +18,8 @@ export type AddressUse = 'listener' | 'backend';
 /** `sun_path` of Linux has 108 bytes, the last of them for the terminating zero. */
 export const UNIX_PATH_MAX_BYTES = 107;
 export const PORT_MAX = 65_535;
+/** Those before are standard streams, which Node never closes. */
+export const DESCRIPTOR_MIN = 3;
 /** Descriptors are numbers of C's `int`. */
 export const DESCRIPTOR_MAX = 2 ** 31 - 1;
 /** RFC 1035, section 2.3.4. */
@@ -103,6 +105,13 @@ function parseDescriptor(text: string): ListenAddress {
   const number = text.slice('fd:'.length);
   if (!/^\d+$/.test(number) || Number(number) > DESCRIPTOR_MAX) {
     throw invalid(text, `"${number}" is not the number of a descriptor`, 'write fd:3');
+  }
+  if (Number(number) < DESCRIPTOR_MIN) {
+    throw invalid(
+      text,
+      `${number} is a standard stream`,
+      'write fd:3 for the first that is passed',
+    );
   }
   return { kind: 'fd', fd: Number(number) };
 }

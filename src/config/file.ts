@@ -51,7 +51,7 @@ interface Source {
 export function loadConfigFile(path: string): ProxyConfig {
   const format = formatOf(path);
   const source = parse(path, read(path), format);
-  const result = validateOptions(toValue(source));
+  const result = validateOptions(withoutSchema(toValue(source), format));
   if (!result.ok) throw fromIssues(source, result.issues);
   if (result.config.listen.length === 0) {
     const message = 'give at least one address to listen on, as in 127.0.0.1:5555';
@@ -59,6 +59,15 @@ export function loadConfigFile(path: string): ProxyConfig {
     throw fromIssues(source, [{ code, path: ['listen'], at: 'value', message }]);
   }
   return result.config;
+}
+
+/** A file in JSON, which has no comments, may name its schema for editors. */
+function withoutSchema(value: unknown, format: Format): unknown {
+  if (format !== 'json' || typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return value;
+  }
+  const { $schema, ...rest } = value as Record<string, unknown>;
+  return typeof $schema === 'string' ? rest : value;
 }
 
 function formatOf(path: string): Format {

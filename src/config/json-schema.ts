@@ -24,7 +24,12 @@ export function configFileSchema(): JsonSchema {
     ...($schema && { $schema }),
     title: 'Configuration of Spliceway',
     ...schema,
-    properties: { listen: oneOrMore(listen), backends: withTextForm(backends), ...settings },
+    properties: {
+      $schema: { type: 'string', description: 'In a JSON file: this schema, for editors.' },
+      listen: oneOrMore(listen),
+      backends: withTextForm(backends),
+      ...settings,
+    },
     // A file is for the command, which has to listen somewhere.
     required: ['listen', 'backends'],
     if: { properties: { engine: { const: 'stream' } }, required: ['engine'] },

@@ -42,7 +42,7 @@ const IPV6 = '\\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[^\\]\\s]+)?\\]';
 function addressForms(use: AddressUse, pathLetter: string): string[] {
   const port = wholeNumberPattern(use === 'listener' ? 0 : 1, PORT_MAX);
   const host = use === 'listener' ? `${HOST}?` : HOST;
-  const inherited = use === 'listener' ? [`fd:${wholeNumberPattern(0, DESCRIPTOR_MAX)}`] : [];
+  const inherited = use === 'listener' ? [`fd:${wholeNumberPattern(1, DESCRIPTOR_MAX)}`] : [];
   return [
     `${oneOf(host, IPV6)}:${port}`,
     `unix:/${pathLetter}{0,${UNIX_PATH_MAX_BYTES - 1}}`,
@@ -50,7 +50,10 @@ function addressForms(use: AddressUse, pathLetter: string): string[] {
   ];
 }
 
-/** As `parseAddress`, but for how long a name and its parts are, and how many groups an IPv6 address has. */
+/**
+ * As `parseAddress`, but for how long a name and its parts are, how many groups an IPv6 address has, and that fd:1 and
+ * fd:2 are standard streams.
+ */
 export function addressPattern(use: AddressUse): string {
   return exactly(...addressForms(use, '[^\\u0000]'));
 }

@@ -33,7 +33,7 @@ export interface EntranceHost {
   readonly warnings: Warnings;
   readonly clientLimits: ClientLimits;
   /** Throws when a backend is this very listener, now that it is known where that is. No client was taken yet. */
-  checkListener(address: ListenerAddress): void;
+  checkListener(listener: Listener): void;
   /** Sessions alive now, also those that only the engine knows. */
   openSessions(): number;
   /** The policy, for one client. */

@@ -4,11 +4,13 @@ import { loadAddon } from '../engine/native/addon.js';
 import { type InheritedKind, inheritedKinds } from '../engine/native/binding.js';
 import { SplicewayError } from '../errors.js';
 
+const pass =
+  'have the service manager pass it (the first is 3), and start spliceway itself, not through npm or npx, which pass nothing on';
+
 /** What is wrong with a descriptor, and what to do. */
 const advice: Readonly<Record<Exclude<InheritedKind, 'listening'>, string>> = {
-  'not open':
-    'is not open; have the service manager pass it, and start spliceway itself, not through npm or npx, which pass nothing on',
-  'no socket': 'is not a socket; give the number of a listening one, which is 3 for the first',
+  'not open': `is not open; ${pass}`,
+  'no socket': `is not a socket, so none was passed there; ${pass}`,
   'no stream': 'is not a stream socket; use ListenStream= in the socket unit',
   'other family': 'is a socket of neither IPv4, IPv6 nor Unix; listen on one of these',
   connected: 'is a connection, not a listener; use Accept=no in the socket unit',

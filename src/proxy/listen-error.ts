@@ -50,12 +50,19 @@ const unixAdvice: Advice = {
   EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
   ENOENT: 'the folder does not exist; create it first',
+  EROFS:
+    'the file system cannot be written to; choose another folder, which RuntimeDirectory= makes for a service of systemd',
   ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',
 };
 
+const notListening = 'the descriptor is not that of a listening socket; give the number of one';
+
 /** Without the addon, Node is the one who says that a descriptor is none to accept on. */
 const inheritedAdvice: Advice = {
-  EINVAL: 'the descriptor is not that of a listening socket; give the number of one',
+  EINVAL: notListening,
+  ENOTSOCK: notListening,
+  EEXIST:
+    'something else of this process has the descriptor, such as a proxy that was closed and has used it up; have another one passed',
 };
 
 const generalAdvice: Advice = {

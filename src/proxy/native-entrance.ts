@@ -58,7 +58,7 @@ export class NativeEntrance implements Entrance, AcceptHost {
   async open(): Promise<void> {
     for (const [row, listener] of inOpeningOrder(this.#listeners)) {
       await listener.openPaused();
-      this.#host.checkListener(listener.address);
+      this.#host.checkListener(listener);
       this.names[row] = listener.name;
     }
     const { pool, timeouts, clientLimits } = this.#host;

@@ -62,7 +62,7 @@ export class NodeEntrance implements Entrance {
   async open(): Promise<void> {
     for (const [row, listener] of inOpeningOrder(this.#listeners)) {
       await listener.open();
-      this.#host.checkListener(listener.address);
+      this.#host.checkListener(listener);
       this.names[row] = listener.name;
     }
   }

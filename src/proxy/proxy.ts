@@ -8,7 +8,7 @@ import {
   NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE,
   parseOptions,
 } from '../config/schema.js';
-import type { Address, ProxyConfig } from '../config/types.js';
+import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
 import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js';
@@ -19,7 +19,7 @@ import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';
 import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
 import { lacksHardLinks } from './listen-error.js';
-import { asAddress, type ListenerAddress } from './listener.js';
+import { asAddress, type Listener, type ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
 import { attemptError, resolveError, slowLookup, tooManyAsked } from './observe.js';
@@ -110,7 +110,7 @@ export class Proxy extends SessionEmitter {
       sessions: this.#sessions,
       warnings: this.#warnings,
       clientLimits: clientLimits(config, engine.limit.most),
-      checkListener: (address: ListenerAddress) => this.#refuseLoop(asAddress(address)),
+      checkListener: (listener: Listener) => this.#refuseLoop(listener),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
     };
@@ -169,10 +169,16 @@ export class Proxy extends SessionEmitter {
     }
   }
 
-  #refuseLoop(listener: Address): void {
-    const itself = this.#config.backends.find(({ address }) => isReachedBy(listener, address));
+  #refuseLoop({ address, isInherited }: Listener): void {
+    const here = asAddress(address);
+    const itself = this.#config.backends.find((backend) => isReachedBy(here, backend.address));
     if (itself === undefined) return;
-    const message = backendIsProxyItself(itself.name, formatAddress(listener));
+    const message = backendIsProxyItself(itself.name, formatAddress(here));
+    // One for all addresses may be for IPv6 alone, for one interface, or in another network namespace: nobody says.
+    if (isInherited && formatAddress(here) !== formatAddress(itself.address)) {
+      this.#warnings.say(`unless they are apart by more than their addresses, ${message}`);
+      return;
+    }
     throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message);
   }
 

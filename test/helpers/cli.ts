@@ -60,6 +60,10 @@ export class RunningCommand {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** The port of the first listener. */
   async port(): Promise<number> {
     const [, port] = await this.waitFor('stdout', /^listening on .*:(\d+)$/m);

@@ -16,6 +16,9 @@ while True: print(manager.recv(65536).hex(), flush=True)
 export interface ServiceManager {
   /** The next message, as its lines. */
   next(): Promise<readonly string[]>;
+  /** Takes no message, until it goes on. */
+  pause(): void;
+  goOn(): void;
 }
 
 /** @param socket a path, or an abstract name after an `@`: what `NOTIFY_SOCKET` says */
@@ -34,6 +37,8 @@ export async function startServiceManager(socket: string): Promise<ServiceManage
   };
   await nextLine('the service manager');
   return {
+    pause: () => program.kill('SIGSTOP'),
+    goOn: () => program.kill('SIGCONT'),
     next: async () => {
       const text = Buffer.from(await nextLine('a message of the service'), 'hex').toString();
       return text.split('\n');

@@ -66,7 +66,7 @@ TEST("inherited: a Unix socket knows its path, an abstract one its name, and no 
 TEST("notify: one datagram arrives whole under an abstract name") {
   const std::string name = "spliceway-notify-" + std::to_string(getpid());
   const UniqueFd manager = ListenForDatagrams(name);
-  CHECK_EQUAL(sys::Notify("@" + name, "READY=1\nSTATUS=here"), 0);
+  CHECK_EQUAL(sys::Notify("@" + name, "READY=1\nSTATUS=here", true), 0);
   std::array<char, 64> into{};
   const ssize_t count = recv(manager.get(), into.data(), into.size(), 0);
   CHECK_EQUAL(std::string(into.data(), static_cast<std::size_t>(count)), "READY=1\nSTATUS=here");
@@ -77,14 +77,15 @@ TEST("notify: one who does not listen is waited for a moment, and never for ever
   const UniqueFd manager = ListenForDatagrams(name);
   int error = 0;
   // Its queue takes `net.unix.max_dgram_qlen` of them.
-  while (error == 0) error = sys::Notify("@" + name, "WATCHDOG=1");
+  while (error == 0) error = sys::Notify("@" + name, "WATCHDOG=1", false);
   CHECK_EQUAL(error, EAGAIN);
+  CHECK_EQUAL(sys::Notify("@" + name, "STOPPING=1", true), EAGAIN);
 }
 
 TEST("notify: says what is wrong with an address") {
-  CHECK_EQUAL(sys::Notify("/nowhere/notify", "READY=1"), ENOENT);
-  CHECK_EQUAL(sys::Notify("", "READY=1"), ENAMETOOLONG);
-  CHECK_EQUAL(sys::Notify("/" + std::string(200, 'x'), "READY=1"), ENAMETOOLONG);
+  CHECK_EQUAL(sys::Notify("/nowhere/notify", "READY=1", true), ENOENT);
+  CHECK_EQUAL(sys::Notify("", "READY=1", true), ENAMETOOLONG);
+  CHECK_EQUAL(sys::Notify("/" + std::string(200, 'x'), "READY=1", true), ENAMETOOLONG);
 }
 
 }  // namespace

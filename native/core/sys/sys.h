@@ -154,10 +154,10 @@ std::uint16_t FirstEphemeralPort();
 int TrySplice();
 
 /// Sends one datagram to whoever started the process, as sd_notify(3) describes: 0, or errno's
-/// number. Waits for a second, at most, where the other's queue is full: what is said must not get
-/// lost, and nobody is to be stopped by one who does not listen. `to` is a path of the file system,
-/// or a name after an '@' (unix(7), abstract).
-int Notify(const std::string& to, const std::string& text);
+/// number. Where the other's queue is full, waits for a second at most if `waits` (what is said
+/// once must not get lost, and nobody is to be stopped by one who does not listen), else not at
+/// all. `to` is a path of the file system, or a name after an '@' (unix(7), abstract).
+int Notify(const std::string& to, const std::string& text, bool waits);
 
 /// Ends the process without waiting for any of its threads, and without what is to be done at exit.
 [[noreturn]] void ExitAtOnce(int status);

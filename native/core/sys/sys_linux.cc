@@ -377,7 +377,7 @@ int TrySplice() {
   return Splice(pipe.read_end.get(), near.get(), 1).error;
 }
 
-int Notify(const std::string& to, const std::string& text) {
+int Notify(const std::string& to, const std::string& text, bool waits) {
   std::optional<SocketAddress> address = SocketAddress::FromPath(to);
   if (!address) return ENAMETOOLONG;
   auto* target = reinterpret_cast<sockaddr*>(&address->storage);
@@ -390,8 +390,9 @@ int Notify(const std::string& to, const std::string& text) {
   if (!socket.valid()) return errno;
   const timeval second{.tv_sec = 1, .tv_usec = 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second);
+  const int flags = MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT);
   const ssize_t sent = Retry([&] {
-    return ::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL, target, address->length);
+    return ::sendto(socket.get(), text.data(), text.size(), flags, target, address->length);
   });
   return sent < 0 ? errno : 0;
 }

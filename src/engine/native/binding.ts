@@ -118,10 +118,11 @@ export interface NativeBinding {
    */
   inspectSocket(fd: number): { kind: number; path: string };
   /**
-   * Sends one datagram to a Unix socket: 0, or errno's number. Blocks for a second at most.
+   * Sends one datagram to a Unix socket: 0, or errno's number.
    * @param to a path, or an abstract name after an `@`
+   * @param waits blocks for a second at most where the other's queue is full
    */
-  notify(to: string, text: string): number;
+  notify(to: string, text: string, waits: boolean): number;
   /** What pipes may cost on this machine. */
   pipeBudget(): { bytes: number; pipes: number; maxSessions: number };
   /** 0 when splice works here, else errno's number. */
