@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <vector>
 
 #include "sys/unique_fd.h"
@@ -17,28 +16,27 @@ using spliceway::UniqueFd;
 
 constexpr int kLargestPipe = 1 << 20;
 
-std::size_t SoftLimit() {
-  std::size_t pages = 0;
-  std::ifstream("/proc/sys/fs/pipe-user-pages-soft") >> pages;
-  return pages;
-}
-
 }  // namespace
 
 int HoldPipes() {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const std::size_t pages_each = kLargestPipe / page;
-  const std::size_t count = SoftLimit() / pages_each;
+  const auto page = static_cast<int>(sysconf(_SC_PAGESIZE));
   std::vector<UniqueFd> ends;
-  for (std::size_t i = 0; i < count; i++) {
+  // Until a new pipe gets the two pages of those for whom none are left (pipe(7)). Other processes
+  // of the user may hold some, so that the last ones are smaller.
+  for (;;) {
     std::array<int, 2> pipe;
-    if (pipe2(pipe.data(), O_CLOEXEC) != 0 || fcntl(pipe[0], F_SETPIPE_SZ, kLargestPipe) < 0) {
+    if (pipe2(pipe.data(), O_CLOEXEC) != 0) {
       std::perror("pipe");
       return 1;
     }
     for (const int end : pipe) ends.emplace_back(end);
+    const int got = fcntl(pipe[0], F_GETPIPE_SZ);
+    if (got <= 2 * page) break;
+    for (int size = kLargestPipe; size > got; size /= 2) {
+      if (fcntl(pipe[0], F_SETPIPE_SZ, size) >= 0) break;
+    }
   }
-  std::printf("holding %zu pipes\n", count);
+  std::printf("holding %zu pipes\n", ends.size() / 2);
   std::fflush(stdout);
   while (std::getchar() != EOF) {
   }
