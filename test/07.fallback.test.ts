@@ -56,11 +56,11 @@ describe('without an addon', () => {
   });
 
   it('what is no listening socket is refused, though only Node looks', async () => {
-    const flags = ['--listen', 'fd:0', '--backend', '127.0.0.1:9'];
-    await using bare = new RunningCommand(flags, {}, copyWithoutAddon(), 'exec "$@" </dev/null');
+    const flags = ['--listen', 'fd:3', '--backend', '127.0.0.1:9'];
+    await using bare = new RunningCommand(flags, {}, copyWithoutAddon(), 'exec "$@" 3</dev/null');
     const { status, stderr } = await bare.ended();
     expect(status).toBe(1);
-    expect(stderr).toContain('cannot listen on fd:0: the descriptor is not that of a listening');
+    expect(stderr).toContain('cannot listen on fd:3: the descriptor is not that of a listening');
   });
 
   it('--engine native stops with status 1 and says what was looked for', async () => {
