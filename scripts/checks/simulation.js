@@ -12,6 +12,8 @@ const seeds = {
   plain: { from: 0, count: 40_000 },
   sanitize: { from: 40_000, count: 2_000 },
 };
+/** Seeds that failed once, by what they need. They say something only as long as schedules are drawn as they were. */
+const kept = { 'a time-out that begins late in a long turn': 1_795_451_523_932 };
 /** Each fault is found within so many; see docs/simulation.md for where. */
 const seedsForFault = 20_000;
 
@@ -23,9 +25,16 @@ export const simulation = {
   async run() {
     let passed = 0;
     const failures = [];
-    for (const kind of /** @type {const} */ (['plain', 'sanitize'])) {
-      const program = await buildSimulator({ sanitize: kind === 'sanitize' });
-      const { totals, failure } = await runSeeds(program, seeds[kind]);
+    const plain = await buildSimulator();
+    const sanitized = await buildSimulator({ sanitize: true });
+    for (const [program, range] of [
+      ...Object.values(kept).map(
+        (seed) => /** @type {const} */ ([plain, { from: seed, count: 1 }]),
+      ),
+      /** @type {const} */ ([plain, seeds.plain]),
+      /** @type {const} */ ([sanitized, seeds.sanitize]),
+    ]) {
+      const { totals, failure } = await runSeeds(program, range);
       passed += totals.schedules;
       if (failure === undefined) continue;
       failures.push(

@@ -16,6 +16,10 @@ constexpr std::uint64_t kSurvivalUs = 60'000'000;
 /// Loops count in milliseconds: a time-out may seem so much too early.
 constexpr std::uint64_t kClockStepUs = 2000;
 
+/// How much too early a time-out may come. A loop reads its clock as a turn begins, so that a
+/// time-out which begins late in a turn counts from where the turn began.
+std::uint64_t Hurry(const Scene& scene) { return kClockStepUs + scene.longest_turn_us; }
+
 std::string Name(const Peer& peer) { return "stream " + std::to_string(peer.stream()); }
 
 std::uint64_t Us(std::uint32_t ms) { return std::uint64_t{ms} * 1000; }
@@ -206,7 +210,7 @@ bool Oracle::RanOutOfTime(const Pair& pair) const {
   std::uint64_t patience = Patience(scene_.timeouts, pair, EndsOf(pair).any());
   if (ResetCame(pair)) patience = std::min(patience, kSurvivalUs);
   const std::uint64_t closed_us = Near(*pair.client).closed_us;
-  return patience != kNever && closed_us + kClockStepUs >= LastMoved(pair) + patience;
+  return patience != kNever && closed_us + Hurry(scene_) >= LastMoved(pair) + patience;
 }
 
 /// The survivor `to` of the loss of `from` was reset so late that its time may have been over.
@@ -215,7 +219,7 @@ bool Oracle::TookTooLong(const Pair& pair, const Peer& from, const Peer& to) con
   if (Held(from, to) > 0) return RanOutOfTime(pair);
   const std::uint32_t half_close_ms = scene_.timeouts.half_close_ms;
   const std::uint64_t limit_us = half_close_ms == 0 ? kSurvivalUs : Us(half_close_ms);
-  return Near(to).closed_us + kClockStepUs >= to.socket().arrived_us + limit_us;
+  return Near(to).closed_us + Hurry(scene_) >= to.socket().arrived_us + limit_us;
 }
 
 /// What the session's owner was told; else what the time of its end allows.
@@ -302,7 +306,7 @@ void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
   const std::uint64_t moved_us = LastMoved(pair);
   // A half-close begins every time-out anew.
   const auto check_time = [&](const char* name, std::uint32_t ms, std::uint64_t since_us) {
-    if (ms == 0 || closed_us + kClockStepUs < since_us + Us(ms)) {
+    if (ms == 0 || closed_us + Hurry(scene_) < since_us + Us(ms)) {
       kernel_.Fail(std::string(name) + " time-out came early");
     }
     if (closed_us > std::max(since_us, ends.last_us) + Us(ms) + kLongestWaitUs) {
@@ -351,7 +355,7 @@ void Oracle::CheckAttempts() {
     if (!socket->is_core || !socket->closed || socket->phase != Socket::Phase::kConnecting)
       continue;
     if (scene_.timeouts.connect_ms == 0 ||
-        socket->closed_us + kClockStepUs < socket->connect_us + Us(scene_.timeouts.connect_ms)) {
+        socket->closed_us + Hurry(scene_) < socket->connect_us + Us(scene_.timeouts.connect_ms)) {
       kernel_.Fail("a connect time-out came early");
     }
   }

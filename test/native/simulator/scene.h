@@ -47,6 +47,7 @@ struct Scene {
   std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.
   std::uint64_t refusals = 0;                       ///< As events told them.
   std::uint64_t stimuli = 0;                        ///< What the core may have had to react to.
+  std::uint64_t longest_turn_us = 0;                ///< Of any loop, by the clock of the kernel.
   bool drain_asked = false;
   bool gave_up = false;  ///< The peers were made to go.
 };

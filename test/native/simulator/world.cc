@@ -214,7 +214,9 @@ void World::Turn(std::size_t worker) {
   const std::uint64_t bytes = kernel_.bytes_moved();
   const std::uint64_t calls = kernel_.calls();
   const bool was_ready = kernel_.is_ready(scene_.epolls[worker]);
+  const std::uint64_t began_us = kernel_.now_us();
   scene_.crew->workers[worker]->RunTurn();
+  scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
   Vigil& vigil = vigils_[worker];
   const bool found_nothing = !was_ready && kernel_.bytes_moved() == bytes;
   // A loop that waits for nothing must have something to do.
