@@ -22,7 +22,7 @@ export const packaged = {
       const { file } = await packInto(folder);
       const results = [
         await checkWithTool(tool('publint'), ['run', file, '--strict']),
-        // The package is ESM alone: every Node that it runs on, from 20.19, can require() that, so what
+        // The package is ESM alone: every Node that it runs on, from 20.19 and 22.12, can require() that, so what
         // CommonJS and the resolution of before 2019 would find in its place does not matter.
         await checkWithTool(tool('attw'), [file, '--profile', 'esm-only', '--no-color']),
         await checkWithTool(tool('knip'), ['--config', '.config/knip.jsonc', '--no-progress']),
