@@ -1,5 +1,5 @@
 /** A copy of the built package without its addon, as on a machine that none was built for. */
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,16 @@ import { RunningCommand } from './helpers/cli.js';
 import { listeningSocket } from './helpers/inherited.js';
 import { startEcho } from './helpers/servers.js';
 import { connect, readExactly } from './helpers/sockets.js';
+import { tempPath } from './helpers/temp.js';
 
 const OWN_ADDON = fileURLToPath(new URL('../build/Release/spliceway.node', import.meta.url));
+
+/** @returns a file that has the name of an addon, and is none */
+function text(): string {
+  const file = tempPath('text.node');
+  writeFileSync(file, 'This is text.');
+  return file;
+}
 
 /** @returns the command of the copy */
 function copyWithoutAddon(): string {
@@ -35,7 +43,9 @@ describe('without an addon', () => {
     const warnings = stderr.split('\n').filter((line) => line.includes('"level":40'));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/stream engine/);
-    expect(warnings[0]).toMatch(/there is no addon for linux \w+ with \w+/);
+    expect(warnings[0]).toMatch(
+      /there is no addon for linux \w+ with \w+; `spliceway doctor` says more/,
+    );
   });
 
   it('an inherited socket is accepted on, and nothing reported to a service manager, which one line says', async () => {
@@ -98,10 +108,28 @@ describe('without an addon', () => {
     expect(status).toBe(0);
   });
 
+  it('an addon that was built for another version of the package is not used', async () => {
+    const command = copyWithoutAddon();
+    const manifest = path.join(path.dirname(command), '..', '..', 'package.json');
+    const now = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+    writeFileSync(manifest, JSON.stringify({ ...now, version: '99.0.0' }));
+    await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: OWN_ADDON }, command);
+    const { status, stdout } = await doctor.ended();
+    expect(stdout).toContain(`was built for spliceway ${now.version}, and this is 99.0.0`);
+    expect(status).toBe(1);
+  });
+
   it.each([
-    ['is not there', '/nowhere/spliceway.node', /there is no addon for/],
-    ['is none', fileURLToPath(import.meta.url), /does not load on linux \w+ with \w+: \S+/],
-  ])('a file that %s is told of, and no other tried', async (_, file, reason) => {
+    [
+      'is not there',
+      () => '/nowhere/spliceway.node',
+      /SPLICEWAY_PREBUILD names \/nowhere\/spliceway.node, which is not there/,
+    ],
+    ['has another name', () => '/etc/hostname', /no file whose name ends in \.node/],
+    ['is a folder', () => '/etc', /no file whose name ends in \.node/],
+    ['is none', text, /does not load on linux \w+ with \w+: \S+/],
+  ])('a file that %s is told of, and no other tried', async (_, made, reason) => {
+    const file = made();
     const environment = { SPLICEWAY_PREBUILD: file };
     await using command = new RunningCommand(['doctor'], environment);
     const { status, stdout } = await command.ended();

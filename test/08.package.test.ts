@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { satisfies } from '../scripts/setup/node-version.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -44,7 +45,9 @@ describe('the package', () => {
 
   it('has the command and the library, and no sources or tests', () => {
     expect(files).toEqual(expect.arrayContaining(['dist/cli/main.js', 'dist/index.d.ts']));
-    expect(files.filter((file) => /^(src|test|native|scripts)\//.test(file))).toEqual([]);
+    expect(
+      files.filter((file) => /^(src|test|native|scripts)\/|^binding\.gyp$/.test(file)),
+    ).toEqual([]);
   });
 
   it('has every file that its documents link to', () => {
@@ -75,6 +78,22 @@ describe('the package', () => {
       expect(read('dist/proxy/session.d.ts')).not.toContain(`${member}(`);
     }
     expect(read('dist/proxy/proxy.d.ts')).not.toMatch(/^ +(static start|constructor)\(/m);
+  });
+});
+
+describe('the Node that it wants', () => {
+  const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+
+  // From these on, CommonJS may require() what is ESM.
+  it.each([
+    ['20.18.9', false],
+    ['20.19.0', true],
+    ['21.7.3', false],
+    ['22.11.0', false],
+    ['22.12.0', true],
+    ['26.0.0', true],
+  ])('%s: %s', (version, fits) => {
+    expect(satisfies(version, engines.node)).toBe(fits);
   });
 });
 
@@ -125,9 +144,12 @@ describe('npm run pack', () => {
     put(checkout, 'dist/cli/main.js');
     put(checkout, 'src/cli/main.ts');
     const { targets } = await import('../scripts/prebuild/targets.js');
-    const { takeIn } = (await import(path.join(checkout, 'scripts/prebuild/made.js'))) as {
-      takeIn: (file: string, target: unknown, verdicts: readonly { passed: boolean }[]) => void;
+    const made = (await import(path.join(checkout, 'scripts/prebuild/made.js'))) as {
+      inputs: () => string;
+      takeIn: (file: string, target: unknown, verdicts: readonly object[], of: string) => void;
     };
+    const takeIn = (file: string, target: unknown, verdicts: readonly { passed: boolean }[]) =>
+      made.takeIn(file, target, verdicts, made.inputs());
     const addon = path.join(checkout, 'package.json');
     for (const target of targets) takeIn(addon, target, [{ passed: true }]);
     expect(await problemsOf(checkout)).toEqual([]);
@@ -136,7 +158,18 @@ describe('npm run pack', () => {
     expect((await problemsOf(checkout)).join()).toContain(`${targets[0]?.name}: npm run prebuild`);
     takeIn(addon, targets[0], [{ passed: true }]);
     expect(await problemsOf(checkout)).toEqual([]);
+    // Nor is one that was put there since, or that no gate has seen.
+    writeFileSync(path.join(checkout, targets[0]?.file ?? ''), 'another');
+    expect((await problemsOf(checkout)).join()).toContain(`${targets[0]?.name}: npm run prebuild`);
+    takeIn(addon, targets[0], [{ passed: true }]);
+    put(checkout, 'prebuilds/linux-x64/stray.node');
+    expect((await problemsOf(checkout)).join()).toContain('prebuilds/linux-x64/stray.node');
+    rmSync(path.join(checkout, 'prebuilds/linux-x64/stray.node'));
+    const before = made.inputs();
     put(checkout, 'native/core/new.cc');
+    expect((await problemsOf(checkout)).join()).toContain('npm run prebuild');
+    // What was built before the sources changed is not of these.
+    for (const target of targets) made.takeIn(addon, target, [{ passed: true }], before);
     expect((await problemsOf(checkout)).join()).toContain('npm run prebuild');
   });
 });

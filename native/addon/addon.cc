@@ -86,6 +86,7 @@ void ExitAtOnce(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("version", SPLICEWAY_VERSION);
   EngineWrap::Init(env, exports);
   exports.Set("duplicateDescriptor", Napi::Function::New<DuplicateDescriptor>(env));
   exports.Set("closeDescriptor", Napi::Function::New<CloseDescriptor>(env));

@@ -34,6 +34,7 @@ function compilerFlags() {
     inRoot('node_modules', 'node-addon-api'),
     ...(headers ? ['-isystem', headers] : []),
     '-DNAPI_VERSION=9',
+    '-DSPLICEWAY_VERSION="0.0.0"',
     '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
     '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     '-DNODE_ADDON_API_DISABLE_DEPRECATED',

@@ -1,5 +1,6 @@
 /** What keeps the checkout from being packed: npm itself packs whatever there is. */
 import { existsSync } from 'node:fs';
+import { listFiles } from '../lib/files.js';
 import { inRoot } from '../lib/root.js';
 import { isMade } from '../prebuild/made.js';
 import { targets } from '../prebuild/targets.js';
@@ -23,5 +24,9 @@ export function problems() {
       `prebuilds/ has no addon of these sources for ${missing.join(', ')}: npm run prebuild makes it`,
     );
   }
+  const strangers = listFiles(['prebuilds']).filter((file) =>
+    targets.every((target) => target.file !== file),
+  );
+  if (strangers.length > 0) found.push(`prebuilds/ has files of no target: delete ${strangers}`);
   return found;
 }

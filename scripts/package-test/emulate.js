@@ -86,7 +86,7 @@ async function alone(target, tarball, folder) {
 
   const { imports } = await readElf(addon);
   const ofNode = imports.filter((name) => /^(napi|node_api)_/.test(name));
-  // The file system library of zig's C++ runtime wants what musl has since 1.2.5. An addon must not, and has none of it.
+  // The file system library of zig's C++ runtime wants what musl has since 1.2.5. A gate sees to it that an addon does not.
   const stubs = path.join(folder, 'stubs.c');
   const stub = (/** @type {string} */ name) => `void ${name}(void) { __builtin_trap(); }\n`;
   writeFileSync(stubs, [...ofNode, 'statx'].map(stub).join(''));

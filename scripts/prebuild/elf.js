@@ -8,7 +8,7 @@ import { SetupError } from '../setup/setup-error.js';
  * @property {string} type such as `DYN`
  * @property {readonly string[]} needed shared libraries, as the loader looks for them
  * @property {readonly string[]} imports symbols without their versions
- * @property {readonly string[]} versions of the imports, such as `GLIBC_2.17`
+ * @property {readonly string[]} versions that the loader asks of libraries, such as `GLIBC_2.17`
  * @property {readonly string[]} exports
  * @property {readonly string[]} sections their names
  * @property {boolean} bindsNow relocated as a whole when loaded, and read-only from then on
@@ -23,7 +23,16 @@ import { SetupError } from '../setup/setup-error.js';
 export async function readElf(file) {
   const { status, output } = await run(
     'readelf',
-    ['--wide', '--file-header', '--sections', '--segments', '--dynamic', '--dyn-syms', file],
+    [
+      '--wide',
+      '--file-header',
+      '--sections',
+      '--segments',
+      '--dynamic',
+      '--dyn-syms',
+      '--version-info',
+      file,
+    ],
     { env: { LC_ALL: 'C' } },
   );
   if (status !== 0) {
@@ -31,20 +40,21 @@ export async function readElf(file) {
   }
   /** @type {(pattern: RegExp) => string[]} */
   const all = (pattern) => [...output.matchAll(pattern)].map((match) => match[1] ?? '');
-  const symbols = all(/^ +\d+: [0-9a-f]+ +\w+ \w+ +(?:GLOBAL|WEAK) +\w+ +(\w+ \S+)/gm).map(
-    (line) => {
-      const [section, named = ''] = line.split(' ');
-      const [name = '', version] = named.split(/@+/);
-      return { name, version, imported: section === 'UND' };
-    },
-  );
+  const symbols = all(
+    /^ +\d+: [0-9a-f]+ +\w+ \w+ +(?:GLOBAL|WEAK|UNIQUE) +\w+ +(?:\[.*?\] +)?(\w+ \S+)/gm,
+  ).map((line) => {
+    const [section, named = ''] = line.split(' ');
+    const [name = ''] = named.split('@');
+    return { name, imported: section === 'UND' };
+  });
   const imported = symbols.filter((symbol) => symbol.imported);
   return {
     machine: all(/^ +Machine: +(.+)$/gm)[0] ?? '',
     type: all(/^ +Type: +(\w+)/gm)[0] ?? '',
     needed: all(/\(NEEDED\) +Shared library: \[(.+)\]/g),
     imports: imported.map(({ name }) => name),
-    versions: [...new Set(imported.flatMap(({ version }) => version ?? []))],
+    // Also what no symbol has, such as GLIBC_ABI_DT_RELR.
+    versions: [...new Set(all(/ Name: (\S+) +Flags: .* Version: /g))],
     exports: symbols.filter((symbol) => !symbol.imported).map(({ name }) => name),
     sections: all(/^ +\[ *\d+\] (\.\S+)/gm),
     bindsNow: /BIND_NOW|Flags:.* NOW/.test(output) && /GNU_RELRO/.test(output),

@@ -48,9 +48,13 @@ export async function judge(file, target) {
       entryPoints.every((name) => elf.exports.includes(name)) &&
         elf.exports.length === entryPoints.length,
     ),
+    gate('assertions', ...has(elf.imports, '__assert_fail')),
+    // Of musl 1.2.5; zig's C++ runtime has functions that want it.
+    gate('too new for musl', ...none(target.libc === 'musl' ? elf.imports : [], /^statx$/)),
     gate('stripped', ...none(elf.sections, /^\.(symtab|debug|zdebug)/)),
     gate('hardened', hardening(elf), elf.bindsNow && !elf.stackRuns),
-    gate('paths of the build', ...none(strings(content), /^\/(?!proc\/)|native\/(core|addon)\//)),
+    // An assertion names its file, from where the build was: `../native/...`.
+    gate('paths of the build', ...none(strings(content), /^\/(?!proc\/)|[^.]\/native\//)),
     size(file),
   ];
 }
@@ -67,6 +71,9 @@ function none(names, pattern) {
   return [found.length === 0 ? 'none' : found.slice(0, 5).join('\n'), found.length === 0];
 }
 
+/** @type {(names: readonly string[], name: string) => [found: string, passed: boolean]} */
+const has = (names, name) => (names.includes(name) ? ['left in', true] : ['left out', false]);
+
 /** @param {Elf} elf @param {Target} target */
 function oldestGlibc(elf, target) {
   const versions = elf.versions
@@ -75,7 +82,9 @@ function oldestGlibc(elf, target) {
   const newest = versions.at(-1);
   if (target.libc === 'musl') return gate('glibc', newest ?? 'none', newest === undefined);
   const fits = newest !== undefined && byVersion(newest, newestGlibc) <= 0;
-  return gate('glibc', `${newest} or later`, fits);
+  // Such as GLIBC_PRIVATE, which is of one release, and GLIBC_ABI_DT_RELR, which came with 2.36.
+  const others = elf.versions.filter((version) => /^GLIBC_\D/.test(version));
+  return gate('glibc', [`${newest} or later`, ...others].join('\n'), fits && others.length === 0);
 }
 
 /** @type {(a: string, b: string) => number} */

@@ -8,7 +8,7 @@ import { startProgress } from '../lib/progress.js';
 import { SetupError } from '../setup/setup-error.js';
 import { build } from './build.js';
 import { gate, judge, sha256 } from './gates.js';
-import { takeIn } from './made.js';
+import { inputs, takeIn } from './made.js';
 import { targets } from './targets.js';
 import { zig } from './toolchain.js';
 
@@ -80,6 +80,7 @@ async function buildAll(wanted, twice) {
     const judged = [];
     for (const target of wanted) {
       progress.doing(target.name);
+      const madeOf = inputs();
       const first = await build(target, compiler, path.join(built, 'first'));
       progress.done(`${target.name} is built`);
       const verdicts = await judge(first, target);
@@ -90,7 +91,7 @@ async function buildAll(wanted, twice) {
         verdicts.push(gate('built again', short(second), sha256(first) === sha256(second)));
       }
       judged.push({ target, verdicts });
-      takeIn(first, target, verdicts);
+      takeIn(first, target, verdicts, madeOf);
     }
     return judged;
   } finally {

@@ -11,10 +11,11 @@ import { SetupError } from './setup-error.js';
 
 const product = inRoot('build', 'Release', 'spliceway.node');
 
-/** What the addon depends on: its sources, the header package, and the Node it is built for. */
+/** What the addon depends on: its sources, the version it is of, the header package, and the Node it is built for. */
 function inputs() {
   const napi = inRoot('node_modules', 'node-addon-api', 'package.json');
   return contentHash(listFiles(['binding.gyp', 'native']), [
+    JSON.parse(readFileSync(inRoot('package.json'), 'utf8')).version,
     process.versions.modules,
     process.platform,
     process.arch,

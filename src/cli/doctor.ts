@@ -15,11 +15,10 @@ const UNKNOWN = 'unknown';
 
 type Fact = readonly [label: string, value: string];
 
-/** Prints the facts. The status is clean when the native engine works here, else failure. */
+/** Prints the facts. The status is clean when the native engine works here, be it by copying, else failure. */
 export function doctor(): ExitStatus {
   const addon = loadAddon();
   const spliceError = addon.ok ? addon.binding.trySplice() : undefined;
-  const works = spliceError === 0;
   const facts: Fact[] = [
     ['system', `${systemName()} ${release()} ${arch()}`],
     ['node', process.version],
@@ -28,13 +27,13 @@ export function doctor(): ExitStatus {
     ['splice', describeSplice(spliceError)],
     ...describeSystem(readSystemFacts()),
     ...(addon.ok ? describeBudget(addon.binding) : []),
-    ['verdict', works ? 'the native engine works here' : 'the native engine does not work here'],
+    ['verdict', describeVerdict(spliceError)],
   ];
   const width = Math.max(...facts.map(([label]) => label.length));
   for (const [label, value] of facts) {
     process.stdout.write(`${label.padEnd(width)}  ${value}\n`);
   }
-  return works ? ExitStatus.clean : ExitStatus.failure;
+  return addon.ok ? ExitStatus.clean : ExitStatus.failure;
 }
 
 function describeChoice(addon: ReturnType<typeof loadAddon>): string {
@@ -58,6 +57,12 @@ function describeSplice(error: number | undefined): string {
   if (error === undefined) return 'not tried: that takes the addon';
   if (error === 0) return 'works from socket to socket';
   return `refused with ${getSystemErrorName(-error)}: the engine would copy instead`;
+}
+
+/** @param spliceError as above */
+function describeVerdict(spliceError: number | undefined): string {
+  if (spliceError === undefined) return 'the native engine does not work here';
+  return `the native engine works here${spliceError === 0 ? '' : ', by copying'}`;
 }
 
 function describeSystem(facts: SystemFacts): Fact[] {

@@ -39,15 +39,16 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
     };
   }
   if (choice === 'native') {
+    const looked = addon.tried.length > 0 ? ` (looked for ${addon.tried.join(', ')})` : '';
     throw new SplicewayError(
       'ERR_SPLICEWAY_ENGINE_UNAVAILABLE',
-      `the native engine cannot run here: ${addon.reason} (looked for ${addon.tried.join(', ')}); ` +
+      `the native engine cannot run here: ${addon.reason}${looked}; ` +
         `${addon.remedy}; or choose the engine auto or stream, and accept auto or node`,
     );
   }
   return {
     engine: new StreamEngine(options),
     reason: addon.reason,
-    warning: `using the slower stream engine, because the native one cannot run here: ${addon.reason}`,
+    warning: `using the slower stream engine, because the native one cannot run here: ${addon.reason}; \`spliceway doctor\` says more`,
   };
 }

@@ -1,5 +1,5 @@
 /** Finds and loads the native addon; docs/prebuilds.md. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
@@ -35,25 +35,50 @@ export function loadAddon(): LoadedAddon {
 }
 
 function load(): LoadedAddon {
-  const tried = candidates();
-  const none = (reason: string): NoAddon => ({ ok: false, tried, reason, remedy });
   if (process.platform !== 'linux') {
-    return none(`splice needs Linux, and this is ${process.platform}`);
+    const reason = `splice needs Linux, and this is ${process.platform}`;
+    return { ok: false, tried: [], reason, remedy: 'run it on Linux' };
   }
+  const tried = candidates();
+  const chosen = process.env.SPLICEWAY_PREBUILD;
+  const none = (reason: string): NoAddon => ({
+    ok: false,
+    tried,
+    reason,
+    remedy: chosen ? `correct or unset SPLICEWAY_PREBUILD; ${remedy}` : remedy,
+  });
   const file = tried.find((candidate) => existsSync(candidate));
-  if (file === undefined) return none(`there is no addon for ${machine()}`);
+  if (file === undefined) {
+    return none(
+      chosen
+        ? `SPLICEWAY_PREBUILD names ${chosen}, which is not there`
+        : `there is no addon for ${machine()}`,
+    );
+  }
+  if (!file.endsWith('.node') || !statSync(file).isFile()) {
+    return none(`SPLICEWAY_PREBUILD names ${file}, which is no file whose name ends in .node`);
+  }
   try {
     const binding = bindings({
       bindings: path.basename(file),
       module_root: root,
       try: [[path.dirname(file), 'bindings']],
     }) as NativeBinding;
+    if (binding.version !== ownVersion()) {
+      const version = binding.version ?? 'another version';
+      return none(`${file} was built for spliceway ${version}, and this is ${ownVersion()}`);
+    }
     return { ok: true, file, binding };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return none(`${file} does not load on ${machine()}: ${reason}`);
   }
 }
+
+/** What C++ and TypeScript say to each other may change with each version, and neither checks the other's words. */
+const ownVersion = () =>
+  (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string })
+    .version;
 
 /** As people say it, such as `linux arm64 with musl`. */
 const machine = () => `${process.platform} ${process.arch} with ${familySync() ?? 'no known libc'}`;

@@ -96,6 +96,8 @@ export interface NativeEngineOptions {
 }
 
 export interface NativeBinding {
+  /** Of the package that it was built for: all else here may differ from version to version. */
+  readonly version: string;
   /**
    * @param doorbell called on this thread when there are events to take
    * @throws Error with `errno` when the system has no descriptor or thread left
