@@ -36,11 +36,12 @@ function flagOf({ name, weight, maxSessions }: BackendConfig): string {
   return `${name},weight=${weight}${limit}`;
 }
 
-/** One line a listener on standard output: what scripts wait for. */
+/** One line a listener on standard output: what scripts wait for. In one write, so that who sees the first sees all. */
 export function announce(proxy: RunningProxy): void {
-  for (const listener of proxy.addresses()) {
-    process.stdout.write(`listening on ${formatAddress(asAddress(listener))}\n`);
-  }
+  const lines = proxy
+    .addresses()
+    .map((listener) => `listening on ${formatAddress(asAddress(listener))}\n`);
+  process.stdout.write(lines.join(''));
 }
 
 export interface StopOptions {
