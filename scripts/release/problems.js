@@ -20,6 +20,9 @@ export function problems(checkout, tag) {
   if (waiting.length > 0) {
     found.push(`.changeset/ still has ${waiting.join(', ')}: npx changeset version takes them in`);
   }
+  if (version.includes('-')) {
+    found.push(`${version} is a pre-release, and only releases are published`);
+  }
   if (tag !== `v${version}`) {
     found.push(
       `the tag is ${tag || 'missing'} and package.json says ${version}: tag it v${version}`,

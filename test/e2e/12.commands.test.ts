@@ -100,8 +100,9 @@ const inClone = [
   'npx changeset version',
   'npm install --package-lock-only',
   'npm run release:check -- v1.2.3',
+  "git commit --all --message 'release: 1.2.3'",
   'git tag v1.2.3',
-  'git push origin v1.2.3',
+  'git push origin main v1.2.3',
   "CXXFLAGS='-g -O2 -fno-omit-frame-pointer' npm run build:addon",
   record,
   'perf report --no-children',
@@ -228,9 +229,19 @@ describeWith(debuggers, 'commands in a clone', () => {
         'v1.2.3',
       );
     },
-    'git push origin v1.2.3': async () => {
-      await checkout.run('git push -q origin v1.2.3');
+    "git commit --all --message 'release: 1.2.3'": async () => {
+      const who =
+        '-c user.name=somebody -c user.email=somebody@example.org -c commit.gpgSign=false';
+      await checkout.run(`git ${who} commit --quiet --all --message 'release: 1.2.3'`);
+    },
+    // What the tag names is what the commands before it have changed.
+    'git push origin main v1.2.3': async () => {
+      await checkout.run('git push -q origin main v1.2.3');
       expect(await checkout.run('git --git-dir ../origin.git tag')).toBe('v1.2.3\n');
+      const { version } = JSON.parse(
+        await checkout.run('git --git-dir ../origin.git show v1.2.3:package.json'),
+      ) as { version: string };
+      expect(version).toBe(JSON.parse(await checkout.run('npm pkg get version')));
     },
     // Ctrl+C ends it, and then the record is written; it would go to standard output where that is a pipe.
     [record]: async () => {
