@@ -13,7 +13,7 @@ const { scripts } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8')) as 
 };
 
 /** Of npm itself. */
-const npmCommands = ['ci', 'install', 'test', 'start'];
+const npmCommands = ['ci', 'install', 'publish', 'test', 'start'];
 
 const sentences = new Map(
   documents.map((document) => [document, readDocument(document).replace(/^```.*?^```$/gms, '')]),
@@ -95,6 +95,27 @@ describe('the sentences of the documents', () => {
     for (const [, page = '', anchor = ''] of text.matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)) {
       const target = page === '' ? document : path.join(path.dirname(document), page);
       expect(headings(target), `${target}#${anchor}`).toContain(anchor);
+    }
+  });
+
+  it.each([
+    ['one stream', 'bulk-1'],
+    ['50 clients asking Redis', 'requests-50'],
+    ['short connections', 'churn'],
+    ['idle sessions', 'idle-memory'],
+  ])('compare %s as the page of the benchmark does', (words, workload) => {
+    const cells = (line: string) => line.split('|').map((cell) => cell.trim());
+    const page = readDocument('docs/BENCHMARKS.md').split('\n').map(cells);
+    const rows = readDocument('README.md').split('\n').map(cells);
+    const ofWorkload = rows.filter(([, what = '']) => what.startsWith(`${words}, `));
+    expect(ofWorkload).not.toHaveLength(0);
+    for (const [, what = '', ...ratios] of ofWorkload) {
+      const figure = what.slice(words.length + 2);
+      const measured = page.find(
+        ([, name, of]) => name === `[${workload}](#${workload})` && of === figure,
+      );
+      // The page has a column for no proxy before, and one for the best after.
+      expect(ratios.slice(0, 5), what).toEqual(measured?.slice(4, 9));
     }
   });
 
