@@ -145,7 +145,6 @@ class Witness {
   readonly #socket: Socket;
   readonly #ports: [number, number];
   #ending: Promise<Ending> | undefined;
-  #hasAnswered = false;
 
   /** @param socket connected */
   constructor(socket: Socket) {
@@ -163,7 +162,6 @@ class Witness {
   async answer(): Promise<void> {
     const { how } = await this.read();
     if (how !== 'end' || this.#socket.writableEnded) return;
-    this.#hasAnswered = true;
     this.#socket.end();
   }
 
@@ -179,9 +177,9 @@ class Witness {
 
   #end(how: string): string {
     if (how !== 'end') return 'RST';
-    if (this.#hasAnswered || kernelSocket(...this.#ports) !== undefined) return 'FIN';
-    // Who has ended its own stream cannot write to tell a reset right behind bytes from an end.
-    return this.#socket.writableEnded ? 'RST' : 'FIN, RST';
+    // After its own end nothing but TIME_WAIT is left, which a late acknowledgement may end at any time (RFC 1337).
+    if (this.#socket.writableEnded) return 'FIN';
+    return kernelSocket(...this.#ports) !== undefined ? 'FIN' : 'FIN, RST';
   }
 }
 

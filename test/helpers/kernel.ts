@@ -12,7 +12,7 @@ export interface KernelSocket {
 /** A list that is read while others come and go may pass over an entry; not again and again. */
 const LOOKS = 3;
 
-/** `undefined` when there is no such connection, or no more: a reset removes it at once, an end does not. */
+/** `undefined` when there is no such connection, or no more: a reset removes it at once, an end of the peer does not. */
 export function kernelSocket(localPort: number, peerPort: number): KernelSocket | undefined {
   for (let look = 0; look < LOOKS; look++) {
     const socket = listedSocket(localPort, peerPort);
