@@ -207,6 +207,9 @@ std::size_t Kernel::Wait(int epoll, std::span<epoll_event> into, int timeout_ms)
     into[count].events = events;
     into[count].data.u64 = registration.data;
     ++count;
+    if (watched.kind == File::Kind::kSocket && (events & EPOLLIN) != 0) {
+      watched.socket->hides = false;
+    }
     Trace("event: %d has %s%s%s%s%s%s", fd, events & EPOLLIN ? "IN " : "",
           events & EPOLLOUT ? "OUT " : "", events & EPOLLRDHUP ? "RDHUP " : "",
           events & EPOLLPRI ? "PRI " : "", events & EPOLLERR ? "ERR " : "",

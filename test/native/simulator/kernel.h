@@ -62,6 +62,7 @@ struct Socket {
   bool closed = false;         ///< By its owner.
   bool reset_on_close = false;
   bool out_of_space = false;  ///< A write found the buffer full: room will be reported.
+  bool hides = false;  ///< A read was told that no more is here, and no event has come since.
   bool refuses_splice = false;
   bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
   bool accepted = false;
@@ -78,6 +79,8 @@ struct Socket {
   std::uint64_t reset_came_us = kNever;  ///< When a reset came before its owner closed it.
 
   [[nodiscard]] bool fin_read() const { return fin_read_us != kNever; }
+  /// Bytes that had come as far as its owner could know.
+  [[nodiscard]] std::uint64_t shown() const { return hides ? read : arrived; }
   [[nodiscard]] bool reset_came() const { return reset_came_us != kNever; }
 };
 

@@ -271,7 +271,7 @@ void Oracle::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
     }
     if (near_from.fin_in && got.size() == from.sent()) return;
     if (!timed_out) return kernel_.Fail(who + ": an end came before all that was sent");
-    if (got.size() != came) {
+    if (got.size() != near_from.shown() + from.prefix()) {
       return kernel_.Fail(who + ": a time-out hid that bytes were lost");
     }
   }

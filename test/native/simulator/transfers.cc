@@ -36,6 +36,7 @@ bool Kernel::Hesitates(const Socket& socket) {
 bool Kernel::SaysAgain(Socket& socket, std::uint32_t events) {
   if (!Hesitates(socket)) return false;
   if ((events & EPOLLOUT) != 0) socket.out_of_space = true;
+  if ((events & EPOLLIN) != 0) socket.hides = true;
   Wake(socket, events);
   return true;
 }
@@ -61,6 +62,7 @@ Result Kernel::Receive(int fd, std::span<std::byte> into) {
     if (SaysAgain(socket, EPOLLIN)) return kAgain;
     if (Hesitates(socket)) {
       into = into.first(std::min(into.size(), 1 + choices_.UpTo(socket.in.bytes())));
+      socket.hides = true;
       Wake(socket, EPOLLIN);
     }
   }
