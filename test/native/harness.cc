@@ -39,7 +39,8 @@ Harness::Harness(const Options& options)
                .shortage = shortage_,
                .counters = counters_,
                .writer = 0,
-               .first_ephemeral_port = sys::FirstEphemeralPort()} {}
+               .first_ephemeral_port = sys::FirstEphemeralPort(),
+               .paces_by_default = options.paces_by_default} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {

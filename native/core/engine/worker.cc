@@ -86,7 +86,8 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .shortage = crew.shortage,
                .counters = *crew.counters,
                .writer = options.index,
-               .first_ephemeral_port = sys::FirstEphemeralPort()},
+               .first_ephemeral_port = sys::FirstEphemeralPort(),
+               .paces_by_default = sys::PacesByDefault()},
       random_(static_cast<std::uint32_t>(options.index) + 1) {}
 
 int Worker::Run() {

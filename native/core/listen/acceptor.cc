@@ -29,6 +29,10 @@ Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop,
       owner_(owner),
       // Connections inherit the option from the listener, which spares a call for each.
       is_tcp_(sys::SetNoDelay(fd_.get())) {
+  // Clients of a loopback address are on this machine, see `SessionContext::paces_by_default`.
+  if (sys::LocalAddress(fd_.get()).is_loopback() && sys::PacesByDefault()) {
+    sys::SwitchPacingOff(fd_.get());
+  }
   if (StartWatching()) return;
   TryAgainLater();
   owner_.OnPaused(options_, shortage_);

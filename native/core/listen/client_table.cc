@@ -12,13 +12,6 @@
 namespace spliceway {
 namespace {
 
-/// Who a client is, as a number: the first eight bytes of its IPv6 address, or eight that begin as
-/// IPv6's multicast does, which is nobody's source. 0 for whom nobody counts.
-struct Identity {
-  std::uint64_t client = 0;
-  bool is_loopback = false;
-};
-
 /// The same number for the same bytes, whatever the machine's byte order.
 std::uint64_t Number(std::span<const std::uint8_t, 8> bytes) {
   std::uint64_t number = 0;
@@ -26,31 +19,33 @@ std::uint64_t Number(std::span<const std::uint8_t, 8> bytes) {
   return number;
 }
 
-Identity OfIPv4(const void* address) {
+std::uint64_t ClientOfIPv4(const void* address) {
   std::array<std::uint8_t, 8> bytes = {0xFF, 0xFF};
   std::memcpy(&bytes[4], address, 4);
-  return {.client = Number(bytes), .is_loopback = bytes[4] == IN_LOOPBACKNET};
+  return Number(bytes);
 }
 
-Identity OfIPv6(const in6_addr& address) {
-  if (IN6_IS_ADDR_V4MAPPED(&address)) return OfIPv4(&address.s6_addr[12]);
+std::uint64_t ClientOfIPv6(const in6_addr& address) {
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return ClientOfIPv4(&address.s6_addr[12]);
   const std::uint64_t prefix = Number(std::span(address.s6_addr).first<8>());
   // ::/64 holds ::1 and nobody from elsewhere, as does 0:0:0:1::/64.
-  return {.client = prefix == 0 ? 1 : prefix, .is_loopback = IN6_IS_ADDR_LOOPBACK(&address) != 0};
+  return prefix == 0 ? 1 : prefix;
 }
 
-Identity Of(const SocketAddress& address) {
+/// Who a client is, as a number: the first eight bytes of its IPv6 address, or eight that begin as
+/// IPv6's multicast does, which is nobody's source. 0 for whom nobody counts.
+std::uint64_t ClientOf(const SocketAddress& address) {
   if (address.family() == AF_INET) {
     sockaddr_in v4{};
     std::memcpy(&v4, &address.storage, sizeof v4);
-    return OfIPv4(&v4.sin_addr);
+    return ClientOfIPv4(&v4.sin_addr);
   }
   if (address.family() == AF_INET6) {
     sockaddr_in6 v6{};
     std::memcpy(&v6, &address.storage, sizeof v6);
-    return OfIPv6(v6.sin6_addr);
+    return ClientOfIPv6(v6.sin6_addr);
   }
-  return {};
+  return 0;
 }
 
 }  // namespace
@@ -64,14 +59,14 @@ ClientTable::ClientTable(std::size_t sessions)
 
 bool ClientTable::Enter(std::uint32_t slot, const SocketAddress& address,
                         const ClientLimits& limits) {
-  const Identity who = Of(address);
-  const std::uint32_t most = who.is_loopback ? limits.loopback : limits.remote;
-  if (who.client == 0 || most == 0) return true;
+  const std::uint64_t client = ClientOf(address);
+  const std::uint32_t most = address.is_loopback() ? limits.loopback : limits.remote;
+  if (client == 0 || most == 0) return true;
   const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[Find(who.client)];
+  Entry& entry = entries_[Find(client)];
   if (entry.sessions >= most) return false;
-  entry = {.client = who.client, .sessions = entry.sessions + 1};
-  client_of_slot_[slot] = who.client;
+  entry = {.client = client, .sessions = entry.sessions + 1};
+  client_of_slot_[slot] = client;
   return true;
 }
 

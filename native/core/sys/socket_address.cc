@@ -19,6 +19,19 @@ std::uint16_t SocketAddress::port() const {
   return ntohs(ip.sin_port);
 }
 
+bool SocketAddress::is_loopback() const {
+  if (family() == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &storage, sizeof v4);
+    return ntohl(v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+  }
+  if (family() != AF_INET6) return false;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &storage, sizeof v6);
+  if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+  return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
 std::optional<SocketAddress> SocketAddress::FromIp(const std::string& ip, std::uint16_t port) {
   SocketAddress address;
   sockaddr_in v4{};

@@ -65,12 +65,18 @@ Result Connect(int socket, const SocketAddress& address);
 bool IsConnectedToItself(int socket, std::uint16_t port);
 /// The address of the peer; its family is AF_UNSPEC when there is none any more.
 SocketAddress PeerAddress(int socket);
+/// The address that a socket is bound to; of the family AF_UNSPEC where the kernel does not tell.
+SocketAddress LocalAddress(int socket);
 /// Reads and clears the pending error of a socket (SO_ERROR); 0 when there is none.
 int TakeSocketError(int socket);
 /// Sends the FIN: the peer reads end of stream after what was sent before.
 Result ShutdownWrite(int socket);
 /// Switches Nagle's algorithm off. False when the socket is not TCP.
 bool SetNoDelay(int socket);
+/// Has the kernel send what a TCP socket is given as soon as the windows allow, and not by a timer.
+/// Only before it connects or listens: what was paced once stays so. Clients of a listening socket
+/// inherit it. See `PacesByDefault`.
+void SwitchPacingOff(int socket);
 /// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
 void SetResetOnClose(int socket);
 /// Has the kernel report a TCP socket as readable only when it holds so many bytes, or its end
@@ -148,6 +154,9 @@ bool IsExemptFromPipeLimits();
 std::uint64_t RandomSeed();
 /// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
 std::uint16_t FirstEphemeralPort();
+/// True where TCP sends by a timer unless told otherwise (`net.ipv4.tcp_congestion_control` is
+/// BBR).
+bool PacesByDefault();
 
 /// Splices one byte from a socket through a pipe to a socket: 0, or errno's number of the call that
 /// refused.

@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sys/sys.h"
 
@@ -180,10 +181,8 @@ Result Connect(int socket, const SocketAddress& address) {
 }
 
 bool IsConnectedToItself(int socket, std::uint16_t port) {
-  SocketAddress local;
-  local.length = sizeof local.storage;
-  auto* address = reinterpret_cast<sockaddr*>(&local.storage);
-  if (::getsockname(socket, address, &local.length) != 0 || local.port() != port) return false;
+  const SocketAddress local = LocalAddress(socket);
+  if (local.port() != port) return false;
   const SocketAddress peer = PeerAddress(socket);
   return local.length == peer.length &&
          std::memcmp(&local.storage, &peer.storage, local.length) == 0;
@@ -195,6 +194,14 @@ SocketAddress PeerAddress(int socket) {
   auto* address = reinterpret_cast<sockaddr*>(&peer.storage);
   if (::getpeername(socket, address, &peer.length) != 0) return {};
   return peer;
+}
+
+SocketAddress LocalAddress(int socket) {
+  SocketAddress local;
+  local.length = sizeof local.storage;
+  auto* address = reinterpret_cast<sockaddr*>(&local.storage);
+  if (::getsockname(socket, address, &local.length) != 0) return {};
+  return local;
 }
 
 int TakeSocketError(int socket) {
@@ -210,6 +217,13 @@ Result ShutdownWrite(int socket) {
 bool SetNoDelay(int socket) {
   const int on = 1;
   return ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+}
+
+void SwitchPacingOff(int socket) {
+  // Every kernel has it, and every user may choose it (TCP_CONG_NON_RESTRICTED in
+  // net/ipv4/tcp_cong.c).
+  constexpr std::string_view kReno = "reno";
+  ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, kReno.data(), kReno.size());
 }
 
 void SetResetOnClose(int socket) {
@@ -359,6 +373,15 @@ std::uint64_t RandomSeed() {
 std::uint16_t FirstEphemeralPort() {
   const std::size_t first = ReadNumber("/proc/sys/net/ipv4/ip_local_port_range", 32'768);
   return static_cast<std::uint16_t>(std::min<std::size_t>(first, 65'535));
+}
+
+bool PacesByDefault() {
+  const File file = OpenToRead("/proc/sys/net/ipv4/tcp_congestion_control");
+  std::array<char, 4> name{};
+  // "bbr", and "bbr2" or "bbr3" in kernels that have those: the only ones that ask to be paced
+  // (SK_PACING_NEEDED).
+  return file != nullptr && std::fgets(name.data(), name.size(), file.get()) != nullptr &&
+         std::string_view(name.data()) == "bbr";
 }
 
 int TrySplice() {

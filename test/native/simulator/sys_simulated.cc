@@ -51,6 +51,8 @@ SocketAddress PeerAddress(int socket) {
   return *SocketAddress::FromIp(simulator::HostOf(port), port);
 }
 
+SocketAddress LocalAddress(int /*socket*/) { return {}; }
+
 int TakeSocketError(int socket) { return Now().TakeError(Now().At(socket)); }
 
 Result ShutdownWrite(int socket) {
@@ -63,6 +65,7 @@ Result ShutdownWrite(int socket) {
 }
 
 bool SetNoDelay(int socket) { return Now().IsTcp(socket); }
+void SwitchPacingOff(int /*socket*/) {}
 void SetResetOnClose(int socket) { Now().At(socket).reset_on_close = true; }
 void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {
   Now().SetLowWater(Now().At(socket), bytes);
@@ -100,6 +103,7 @@ std::size_t PipePagesSoftLimit() { return 16'384; }
 bool IsExemptFromPipeLimits() { return false; }
 std::uint64_t RandomSeed() { return 0; }
 std::uint16_t FirstEphemeralPort() { return std::numeric_limits<std::uint16_t>::max(); }
+bool PacesByDefault() { return false; }
 int TrySplice() { return 0; }
 
 }  // namespace spliceway::sys
