@@ -11,8 +11,10 @@ import { heldSessions, idleMemory } from './workloads/held-sessions.js';
 import {
   bulk1,
   bulk1Reverse,
+  bulk1Unpaced,
   bulk8,
   bulk8Reverse,
+  bulk8Unpaced,
   bulk64,
   bulk64Reverse,
 } from './workloads/iperf3-bulk.js';
@@ -57,6 +59,8 @@ export const workloads = [
   [bulk1Reverse],
   [bulk8Reverse],
   [bulk64Reverse],
+  [bulk1Unpaced],
+  [bulk8Unpaced],
   [redis1, wrk1],
   [redis50, wrk50],
   [redis500],

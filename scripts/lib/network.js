@@ -1,4 +1,4 @@
-/** Three hosts in a row, client, proxy and server, each in a network namespace of this machine. */
+/** Hosts of a test, each in a network namespace of this machine. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { findProgram, run } from './run.js';
@@ -61,23 +61,71 @@ async function execute(commandLine) {
   if (status !== 0) throw new Error(`${commandLine}: ${output}`);
 }
 
+/** @param {string} name @returns of its namespace */
+const namespaceOf = (name) => `${prefix}-${process.pid}-${name}`;
+
 /**
- * Segments go over the links as they are: nothing splits or joins them on the way (GRO, GSO and TSO are off).
+ * @param {readonly string[]} namespaces
+ * @returns {Promise<() => void>} removes them, and runs by itself when this process exits
+ */
+async function addNamespaces(namespaces) {
+  removeLeftOvers();
+  const removeAll = () => {
+    // The links go with their namespaces.
+    for (const namespace of namespaces) remove(namespace);
+    process.off('exit', removeAll);
+  };
+  process.on('exit', removeAll);
+  try {
+    for (const namespace of namespaces) {
+      await execute(`ip netns add ${namespace}`);
+      await execute(`ip -n ${namespace} link set lo up`);
+    }
+  } catch (error) {
+    removeAll();
+    throw error;
+  }
+  return removeAll;
+}
+
+/** @param {string} namespace @param {string} name below net/ipv4 @param {string} value */
+async function setSysctlIn(namespace, name, value) {
+  const write = `echo ${value} > /proc/sys/net/ipv4/${name}`;
+  const { status, output } = await run(ip, ['netns', 'exec', namespace, 'sh', '-c', write]);
+  if (status !== 0) throw new Error(`${name} cannot be set to ${value}: ${output}`);
+}
+
+/**
+ * One host, with nothing but its loopback, which nobody paces: its congestion control is Reno, the only
+ * one beside the machine's own that a namespace may always have.
+ *
+ * @returns {Promise<{ namespace: string, remove: () => void }>}
+ */
+export async function startUnpacedHost() {
+  const namespace = namespaceOf('unpaced');
+  const remove = await addNamespaces([namespace]);
+  try {
+    await setSysctlIn(namespace, 'tcp_congestion_control', 'reno');
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { namespace, remove };
+}
+
+/**
+ * Three hosts in a row. Segments go over the links as they are: nothing splits or joins them on the way
+ * (GRO, GSO and TSO are off).
  *
  * @returns {Promise<Network>}
  */
 export async function startNetwork() {
-  removeLeftOvers();
-  const [client, proxy, server] = /** @type {const} */ (['client', 'proxy', 'server']).map(
-    (name) => `${prefix}-${process.pid}-${name}`,
-  );
-  if (!client || !proxy || !server) throw new Error('three names');
-  const removeAll = () => {
-    // The links go with their namespaces.
-    for (const namespace of [client, proxy, server]) remove(namespace);
-    process.off('exit', removeAll);
-  };
-  process.on('exit', removeAll);
+  const [client, proxy, server] = [
+    namespaceOf('client'),
+    namespaceOf('proxy'),
+    namespaceOf('server'),
+  ];
+  const removeAll = await addNamespaces([client, proxy, server]);
 
   /** @type {[namespace: string, link: string, address: string, of: keyof Mtu][]} */
   const ends = [
@@ -93,16 +141,8 @@ export async function startNetwork() {
     }
   };
   /** @param {string} name @param {string} value */
-  const setSysctl = async (name, value) => {
-    const write = `echo ${value} > /proc/sys/net/ipv4/${name}`;
-    const { status, output } = await run(ip, ['netns', 'exec', proxy, 'sh', '-c', write]);
-    if (status !== 0) throw new Error(`${name} cannot be set to ${value}: ${output}`);
-  };
+  const setSysctl = (name, value) => setSysctlIn(proxy, name, value);
   try {
-    for (const namespace of [client, proxy, server]) {
-      await execute(`ip netns add ${namespace}`);
-      await execute(`ip -n ${namespace} link set lo up`);
-    }
     await execute(`ip link add client0 netns ${client} type veth peer name proxy0 netns ${proxy}`);
     await execute(`ip link add proxy1 netns ${proxy} type veth peer name server0 netns ${server}`);
     for (const [namespace, link, address] of ends) {

@@ -2,7 +2,7 @@
 import { startNetwork } from '../../lib/network.js';
 import { needsLoadProgram, runLoadProgram, startLoadServer } from './load-program.js';
 import { measureFlow } from './units.js';
-import { sideBySide } from './workload.js';
+import { sideBySide, withoutNamespaces } from './workload.js';
 
 /** @import { Workload } from './workload.js' */
 
@@ -14,7 +14,7 @@ export const networkTransfers = {
   title: `transfers of ${transferMebibytes} MiB over three hosts, MTU 1500, no offloading`,
   unit: 'bytes',
   needs: { ...needsLoadProgram, ip: 'iproute2', ethtool: 'ethtool' },
-  impossible: () => (process.getuid?.() === 0 ? undefined : 'needs root, for network namespaces'),
+  impossible: withoutNamespaces,
   peers: sideBySide,
 
   async startServer() {

@@ -60,3 +60,7 @@ export const onLoopback = (port, stop) => ({
   listenHost: '127.0.0.1',
   stop,
 });
+
+/** @returns {string | undefined} why this user cannot make network namespaces, if so */
+export const withoutNamespaces = () =>
+  process.getuid?.() === 0 ? undefined : 'needs root, for network namespaces';
