@@ -164,6 +164,7 @@ describe('spliceway doctor', () => {
       'splice',
       'open files',
       'somaxconn',
+      'congestion control',
     ]) {
       expect(stdout).toMatch(new RegExp(`^${label} +\\S`, 'm'));
     }

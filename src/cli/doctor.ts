@@ -75,6 +75,7 @@ function describeSystem(facts: SystemFacts): Fact[] {
     ['pipe budget', describePipes(facts)],
     ['ephemeral ports', describePorts(facts.ephemeralPorts)],
     ['somaxconn', describeCount(facts.somaxconn)],
+    ['congestion control', describeCongestionControl(facts.congestionControl)],
   ];
 }
 
@@ -117,4 +118,11 @@ function describePorts(ports: SystemFacts['ephemeralPorts']): string {
 function describeCount(number: number | undefined): string {
   if (number === undefined) return UNKNOWN;
   return Number.isFinite(number) ? String(number) : 'unlimited';
+}
+
+function describeCongestionControl(name: string | undefined): string {
+  if (name === undefined) return UNKNOWN;
+  return name.startsWith('bbr')
+    ? `${name}, which paces; native connections of loopback addresses are not paced`
+    : name;
 }

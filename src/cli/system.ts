@@ -17,6 +17,8 @@ export interface SystemFacts {
   readonly ephemeralPorts: readonly [first: number, last: number] | undefined;
   /** Connections that may wait to be accepted, whatever a listener asks for. */
   readonly somaxconn: number | undefined;
+  /** What decides how fast TCP sends, for connections that nobody has told otherwise. */
+  readonly congestionControl: string | undefined;
 }
 
 export function readSystemFacts(): SystemFacts {
@@ -33,6 +35,7 @@ export function readSystemFacts(): SystemFacts {
     ephemeralPorts:
       firstPort === undefined || lastPort === undefined ? undefined : [firstPort, lastPort],
     somaxconn: numbers('/proc/sys/net/core/somaxconn')[0],
+    congestionControl: read('/proc/sys/net/ipv4/tcp_congestion_control')?.trim(),
   };
 }
 
