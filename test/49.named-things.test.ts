@@ -100,6 +100,7 @@ describe('the sentences of the documents', () => {
 
   it.each([
     ['one stream', 'bulk-1'],
+    ['one stream where nobody is paced', 'bulk-1-unpaced'],
     ['50 clients asking Redis', 'requests-50'],
     ['short connections', 'churn'],
     ['idle sessions', 'idle-memory'],
