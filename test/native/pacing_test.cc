@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "engine_harness.h"
 #include "harness.h"
@@ -63,16 +64,25 @@ TEST("pacing: only BBR paces of itself") {
   CHECK_EQUAL(sys::PacesByDefault(), is_bbr);
 }
 
+/// A listening socket that a test shares with the loop, which sets the options of the socket and
+/// not of its descriptor.
+UniqueFd ListenOn(const char* ip) {
+  UniqueFd listening(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const SocketAddress any_port = *SocketAddress::FromIp(ip, 0);
+  const auto* address = reinterpret_cast<const sockaddr*>(&any_port.storage);
+  CHECK_EQUAL(bind(listening.get(), address, any_port.length), 0);
+  CHECK_EQUAL(listen(listening.get(), 8), 0);
+  return listening;
+}
+
+std::string CongestionControlOfUnpaced() {
+  return sys::PacesByDefault() ? "reno" : DefaultCongestionControl();
+}
+
 TEST("pacing: clients of a loopback address are not paced, those of others as the machine wants") {
-  const std::string unpaced = sys::PacesByDefault() ? "reno" : DefaultCongestionControl();
   const Listener backend = ListenTcp();
   for (const bool everywhere : {false, true}) {
-    // Shared with the loop, which sets the options of the socket and not of its descriptor.
-    UniqueFd listening(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const SocketAddress any = *SocketAddress::FromIp(everywhere ? "0.0.0.0" : "127.0.0.1", 0);
-    CHECK_EQUAL(bind(listening.get(), reinterpret_cast<const sockaddr*>(&any.storage), any.length),
-                0);
-    CHECK_EQUAL(listen(listening.get(), 8), 0);
+    const UniqueFd listening = ListenOn(everywhere ? "0.0.0.0" : "127.0.0.1");
     const std::uint16_t port = LocalPort(listening);
     EngineHarness engine(1);
     engine->Observe(false);
@@ -83,8 +93,18 @@ TEST("pacing: clients of a loopback address are not paced, those of others as th
     const UniqueFd client = ConnectTo(*SocketAddress::FromIp("127.0.0.1", port));
     AwaitClient(backend);
     CHECK_EQUAL(CongestionControlOf(listening.get()),
-                everywhere ? DefaultCongestionControl() : unpaced);
+                everywhere ? DefaultCongestionControl() : CongestionControlOfUnpaced());
   }
+}
+
+TEST("pacing: a loop that takes a listener opens no descriptor of its own to ask about pacing") {
+  const std::string unpaced = CongestionControlOfUnpaced();
+  const UniqueFd listening = ListenOn("127.0.0.1");
+  UniqueFd shared = sys::Duplicate(listening.get()).fd;
+  EngineHarness engine(1);
+  const DescriptorLimitScope none_to_spare(3);
+  engine->Listen(std::move(shared), {});
+  AwaitThat([&] { return CongestionControlOf(listening.get()) == unpaced; }, "the switch");
 }
 
 TEST("pacing: addresses of loopback are told from all others") {

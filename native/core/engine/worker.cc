@@ -211,8 +211,8 @@ void Worker::Handle(ReleaseCommand& command) { crew_.GiveSlot(command.slot); }
 
 void Worker::Handle(ListenCommand& command) {
   AcceptorOwner& owner = *this;
-  acceptors_.push_back(
-      std::make_unique<Acceptor>(std::move(command.fd), command.options, *loop_, owner));
+  acceptors_.push_back(std::make_unique<Acceptor>(std::move(command.fd), command.options,
+                                                  context_.paces_by_default, *loop_, owner));
 }
 
 void Worker::Handle(CloseListenersCommand& /*command*/) {

@@ -21,8 +21,8 @@ constexpr std::uint64_t kRetryMs = 100;
 
 }  // namespace
 
-Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop,
-                   AcceptorOwner& owner)
+Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_by_default,
+                   EventLoop& loop, AcceptorOwner& owner)
     : fd_(std::move(fd)),
       options_(options),
       loop_(loop),
@@ -30,7 +30,7 @@ Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop,
       // Connections inherit the option from the listener, which spares a call for each.
       is_tcp_(sys::SetNoDelay(fd_.get())) {
   // Clients of a loopback address are on this machine, see `SessionContext::paces_by_default`.
-  if (sys::LocalAddress(fd_.get()).is_loopback() && sys::PacesByDefault()) {
+  if (paces_by_default && sys::LocalAddress(fd_.get()).is_loopback()) {
     sys::SwitchPacingOff(fd_.get());
   }
   if (StartWatching()) return;

@@ -49,8 +49,10 @@ class AcceptorOwner {
 /// clients back; it tries again after a while, or when told that slots are free.
 class Acceptor final : private EventHandler, private Timer {
  public:
-  /// Accepts from now on, on `fd`, which must listen. `owner` and `loop` must outlive it.
-  Acceptor(UniqueFd fd, const ListenerOptions& options, EventLoop& loop, AcceptorOwner& owner);
+  /// Accepts from now on, on `fd`, which must listen. `paces_by_default` is that of the sessions'
+  /// context. `owner` and `loop` must outlive it.
+  Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_by_default, EventLoop& loop,
+           AcceptorOwner& owner);
   ~Acceptor() { Close(); }
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
