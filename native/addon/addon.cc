@@ -80,6 +80,12 @@ Napi::Value TrySplice(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), sys::TrySplice());
 }
 
+// pacesUnlessTold(): whether TCP sends by a timer here, and the engine has that switched off for
+// what goes to loopback addresses.
+Napi::Value PacesUnlessTold(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), sys::PacesUnlessTold());
+}
+
 // exitAtOnce(status): ends the process without waiting for its threads.
 void ExitAtOnce(const Napi::CallbackInfo& info) {
   sys::ExitAtOnce(info[0].As<Napi::Number>().Int32Value());
@@ -96,6 +102,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("notify", Napi::Function::New<Notify>(env));
   exports.Set("pipeBudget", Napi::Function::New<PipeBudget>(env));
   exports.Set("trySplice", Napi::Function::New<TrySplice>(env));
+  exports.Set("pacesUnlessTold", Napi::Function::New<PacesUnlessTold>(env));
   exports.Set("exitAtOnce", Napi::Function::New<ExitAtOnce>(env));
   return exports;
 }

@@ -25,7 +25,7 @@ export function doctor(): ExitStatus {
     ['engine', describeChoice(addon)],
     ...describeAddon(addon),
     ['splice', describeSplice(spliceError)],
-    ...describeSystem(readSystemFacts()),
+    ...describeSystem(readSystemFacts(), addon.ok && addon.binding.pacesUnlessTold()),
     ...(addon.ok ? describeBudget(addon.binding) : []),
     ['verdict', describeVerdict(spliceError)],
   ];
@@ -65,7 +65,8 @@ function describeVerdict(spliceError: number | undefined): string {
   return `the native engine works here${spliceError === 0 ? '' : ', by copying'}`;
 }
 
-function describeSystem(facts: SystemFacts): Fact[] {
+/** @param paces TCP does, and the engine has it switched off where it can */
+function describeSystem(facts: SystemFacts, paces: boolean): Fact[] {
   const { pageBytes } = facts;
   return [
     ['open files', describeFiles(facts.files)],
@@ -75,7 +76,7 @@ function describeSystem(facts: SystemFacts): Fact[] {
     ['pipe budget', describePipes(facts)],
     ['ephemeral ports', describePorts(facts.ephemeralPorts)],
     ['somaxconn', describeCount(facts.somaxconn)],
-    ['congestion control', describeCongestionControl(facts.congestionControl)],
+    ['congestion control', describeCongestionControl(facts.congestionControl, paces)],
   ];
 }
 
@@ -120,9 +121,9 @@ function describeCount(number: number | undefined): string {
   return Number.isFinite(number) ? String(number) : 'unlimited';
 }
 
-function describeCongestionControl(name: string | undefined): string {
+function describeCongestionControl(name: string | undefined, paces: boolean): string {
   if (name === undefined) return UNKNOWN;
-  return name.startsWith('bbr')
-    ? `${name}, which paces; native connections of loopback addresses are not paced`
+  return paces
+    ? `${name}, which paces; not to backends at loopback addresses, nor to clients of listeners bound to one`
     : name;
 }

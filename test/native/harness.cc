@@ -40,7 +40,7 @@ Harness::Harness(const Options& options)
                .counters = counters_,
                .writer = 0,
                .first_ephemeral_port = sys::FirstEphemeralPort(),
-               .paces_by_default = options.paces_by_default} {}
+               .paces_unless_told = options.paces_unless_told} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {

@@ -27,7 +27,7 @@ class Harness final : public SessionOwner, private Timer {
     /// Most rules are about splice; kAuto would copy the few bytes that tests send.
     Transfer transfer = Transfer::kSplice;
     /// As if the machine did; tests must not depend on whether it does.
-    bool paces_by_default = false;
+    bool paces_unless_told = false;
   };
 
   Harness() : Harness(Options()) {}

@@ -1,4 +1,4 @@
-// Connections within the machine are sent without pacing, whatever the machine's default is.
+// What goes to loopback addresses is sent without pacing, whatever the machine's default is.
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -7,11 +7,14 @@
 #include <array>
 #include <cstdint>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "engine_harness.h"
 #include "harness.h"
+#include "listen/acceptor.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -42,8 +45,8 @@ std::string CongestionControlTowards(const UniqueFd& backend) {
   return "";
 }
 
-std::string CongestionControlOfSession(bool paces_by_default) {
-  Harness harness({.paces_by_default = paces_by_default});
+std::string CongestionControlOfSession(bool paces_unless_told) {
+  Harness harness({.paces_unless_told = paces_unless_told});
   const Listener listener = ListenTcp();
   Pair client = TcpPair();
   Connect(harness.Start(std::move(client.near)), {listener.address});
@@ -59,9 +62,8 @@ TEST("pacing: nothing is asked of the kernel where it does not pace") {
   CHECK_EQUAL(CongestionControlOfSession(false), DefaultCongestionControl());
 }
 
-TEST("pacing: only BBR paces of itself") {
-  const bool is_bbr = DefaultCongestionControl().starts_with("bbr");
-  CHECK_EQUAL(sys::PacesByDefault(), is_bbr);
+TEST("pacing: where BBR is the default, and nowhere else, it is to be switched off") {
+  CHECK_EQUAL(sys::PacesUnlessTold(), DefaultCongestionControl() == "bbr");
 }
 
 /// A listening socket that a test shares with the loop, which sets the options of the socket and
@@ -75,36 +77,49 @@ UniqueFd ListenOn(const char* ip) {
   return listening;
 }
 
-std::string CongestionControlOfUnpaced() {
-  return sys::PacesByDefault() ? "reno" : DefaultCongestionControl();
+/// Takes one client.
+struct OneClient final : AcceptorOwner {
+  std::optional<std::uint32_t> TakeSlot(int& /*error*/) override { return 0U; }
+  void GiveSlotBack(std::uint32_t /*slot*/) override {}
+  void OnAccepted(std::uint32_t /*slot*/, UniqueFd accepted, const SocketAddress& /*address*/,
+                  const ListenerOptions& /*options*/, bool /*is_tcp*/) override {
+    client = std::move(accepted);
+  }
+  void OnPaused(const ListenerOptions& /*options*/, int /*error*/) override {}
+  void OnResumed(const ListenerOptions& /*options*/) override {}
+
+  UniqueFd client;
+};
+
+/// What is used towards a client of this machine who comes to a listener on `ip`.
+std::string CongestionControlOfAccepted(const char* ip, bool paces_unless_told) {
+  UniqueFd listening = ListenOn(ip);
+  const std::uint16_t port = LocalPort(listening);
+  int error = 0;
+  const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
+  OneClient owner;
+  Acceptor acceptor(std::move(listening), {}, paces_unless_told, *loop, owner);
+  const UniqueFd client = ConnectTo(*SocketAddress::FromIp("127.0.0.1", port));
+  while (!owner.client.valid()) loop->RunOnce();
+  return CongestionControlOf(owner.client.get());
 }
 
 TEST("pacing: clients of a loopback address are not paced, those of others as the machine wants") {
-  const Listener backend = ListenTcp();
-  for (const bool everywhere : {false, true}) {
-    const UniqueFd listening = ListenOn(everywhere ? "0.0.0.0" : "127.0.0.1");
-    const std::uint16_t port = LocalPort(listening);
-    EngineHarness engine(1);
-    engine->Observe(false);
-    engine->SetBackend(0, {backend.address});
-    engine->SetCycle({0});
-    engine->Listen(sys::Duplicate(listening.get()).fd, {});
-    // The order to listen was carried out when a client is served.
-    const UniqueFd client = ConnectTo(*SocketAddress::FromIp("127.0.0.1", port));
-    AwaitClient(backend);
-    CHECK_EQUAL(CongestionControlOf(listening.get()),
-                everywhere ? DefaultCongestionControl() : CongestionControlOfUnpaced());
-  }
+  CHECK_EQUAL(CongestionControlOfAccepted("127.0.0.1", true), "reno");
+  CHECK_EQUAL(CongestionControlOfAccepted("127.0.0.1", false), DefaultCongestionControl());
+  CHECK_EQUAL(CongestionControlOfAccepted("0.0.0.0", true), DefaultCongestionControl());
 }
 
 TEST("pacing: a loop that takes a listener opens no descriptor of its own to ask about pacing") {
-  const std::string unpaced = CongestionControlOfUnpaced();
+  const std::string unpaced = sys::PacesUnlessTold() ? "reno" : DefaultCongestionControl();
   const UniqueFd listening = ListenOn("127.0.0.1");
+  // The loop sets the options of the socket, and not of its descriptor.
   UniqueFd shared = sys::Duplicate(listening.get()).fd;
   EngineHarness engine(1);
   const DescriptorLimitScope none_to_spare(3);
   engine->Listen(std::move(shared), {});
-  AwaitThat([&] { return CongestionControlOf(listening.get()) == unpaced; }, "the switch");
+  engine->Drain();  // The listener was taken when it is closed.
+  CHECK_EQUAL(CongestionControlOf(listening.get()), unpaced);
 }
 
 TEST("pacing: addresses of loopback are told from all others") {

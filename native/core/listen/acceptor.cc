@@ -21,18 +21,17 @@ constexpr std::uint64_t kRetryMs = 100;
 
 }  // namespace
 
-Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_by_default,
+Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told,
                    EventLoop& loop, AcceptorOwner& owner)
     : fd_(std::move(fd)),
       options_(options),
       loop_(loop),
       owner_(owner),
       // Connections inherit the option from the listener, which spares a call for each.
-      is_tcp_(sys::SetNoDelay(fd_.get())) {
-  // Clients of a loopback address are on this machine, see `SessionContext::paces_by_default`.
-  if (paces_by_default && sys::LocalAddress(fd_.get()).is_loopback()) {
-    sys::SwitchPacingOff(fd_.get());
-  }
+      is_tcp_(sys::SetNoDelay(fd_.get())),
+      // Clients of a loopback address are on this machine, nearly always.
+      unpaced_(paces_unless_told && sys::LocalAddress(fd_.get()).is_loopback()) {
+  if (unpaced_) sys::SwitchPacingOff(fd_.get());
   if (StartWatching()) return;
   TryAgainLater();
   owner_.OnPaused(options_, shortage_);
@@ -60,6 +59,8 @@ Acceptor::Taken Acceptor::TakeClient() {
   SocketAddress address;
   sys::Opened client = sys::Accept(fd_.get(), address);
   if (client.status == sys::Status::kOk) {
+    // The kernel may have been told to bring it here from elsewhere (DNAT, with `route_localnet`).
+    if (unpaced_ && !address.is_loopback()) sys::SwitchPacingOn(client.fd.get());
     owner_.OnAccepted(*slot, std::move(client.fd), address, options_, is_tcp_);
     return Taken::kClient;
   }

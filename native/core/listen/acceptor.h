@@ -49,9 +49,9 @@ class AcceptorOwner {
 /// clients back; it tries again after a while, or when told that slots are free.
 class Acceptor final : private EventHandler, private Timer {
  public:
-  /// Accepts from now on, on `fd`, which must listen. `paces_by_default` is that of the sessions'
-  /// context. `owner` and `loop` must outlive it.
-  Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_by_default, EventLoop& loop,
+  /// Accepts from now on, on `fd`, which must listen. `paces_unless_told` is that of the
+  /// sessions' context. `owner` and `loop` must outlive it.
+  Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told, EventLoop& loop,
            AcceptorOwner& owner);
   ~Acceptor() { Close(); }
   Acceptor(const Acceptor&) = delete;
@@ -85,6 +85,7 @@ class Acceptor final : private EventHandler, private Timer {
   int accepts_ = 1;              // at most, in one turn
   int shortage_ = 0;             // the last one: errno's number, 0 when all slots were taken
   bool is_tcp_;
+  bool unpaced_;
   bool paused_ = true;
   bool found_all_taken_ = false;  // all slots, the last time
 };

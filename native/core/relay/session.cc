@@ -118,7 +118,7 @@ void Session::TryConnect() {
   const std::uint16_t port = to.port();
   port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
   if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
-  if (context_->paces_by_default && to.is_loopback()) sys::SwitchPacingOff(backend_.socket.get());
+  if (context_->paces_unless_told && to.is_loopback()) sys::SwitchPacingOff(backend_.socket.get());
   const sys::Result connected = sys::Connect(backend_.socket.get(), to);
   Postpone(Postponed::kNo);
   if (connected.status == Status::kExhausted && now < deadline) {

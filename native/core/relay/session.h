@@ -65,9 +65,10 @@ struct SessionContext {
   std::size_t writer;  ///< Whose rows of the counters.
   /// Backend ports from here on could be the source port of a connect to themselves.
   std::uint16_t first_ephemeral_port;
-  /// `sys::PacesByDefault`. Connections within the machine are not paced: there is no link whose
-  /// queue that would spare, and the timers cost more than all the rest.
-  bool paces_by_default;
+  /// `sys::PacesUnlessTold`, as it was when the loop was made. What goes to a loopback address is
+  /// not paced: there is no link whose queue that would spare, and the timers cost more than all
+  /// the rest.
+  bool paces_unless_told;
 };
 
 /// Milliseconds; 0 switches a time-out off.

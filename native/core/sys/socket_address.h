@@ -17,7 +17,7 @@ struct SocketAddress {
   [[nodiscard]] int family() const { return storage.ss_family; }
   /// Of an IP address; 0 of any other.
   [[nodiscard]] std::uint16_t port() const;
-  /// An IP address that never leaves this machine: 127.0.0.0/8, also mapped into IPv6, and ::1.
+  /// An IP address of this machine alone: 127.0.0.0/8, also mapped into IPv6, and ::1.
   [[nodiscard]] bool is_loopback() const;
 
   /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`. Nothing when it is

@@ -73,10 +73,12 @@ int TakeSocketError(int socket);
 Result ShutdownWrite(int socket);
 /// Switches Nagle's algorithm off. False when the socket is not TCP.
 bool SetNoDelay(int socket);
-/// Has the kernel send what a TCP socket is given as soon as the windows allow, and not by a timer.
-/// Only before it connects or listens: what was paced once stays so. Clients of a listening socket
-/// inherit it. See `PacesByDefault`.
+/// Has the kernel send what a TCP socket is given as soon as the windows allow, and not by a timer:
+/// Reno instead of BBR. A connection must not be established yet: what was paced once stays so.
+/// Those that a listening socket gets from then on inherit it. See `PacesUnlessTold`.
 void SwitchPacingOff(int socket);
+/// The contrary; at any time.
+void SwitchPacingOn(int socket);
 /// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
 void SetResetOnClose(int socket);
 /// Has the kernel report a TCP socket as readable only when it holds so many bytes, or its end
@@ -154,9 +156,10 @@ bool IsExemptFromPipeLimits();
 std::uint64_t RandomSeed();
 /// First of the ports that the kernel picks as source ports (`net.ipv4.ip_local_port_range`).
 std::uint16_t FirstEphemeralPort();
-/// True where TCP sends by a timer unless told otherwise (`net.ipv4.tcp_congestion_control` is
-/// BBR).
-bool PacesByDefault();
+/// True where TCP sends by a timer unless told otherwise, and this program may tell it
+/// (`net.ipv4.tcp_congestion_control` is BBR, and `tcp_allowed_congestion_control` has Reno). Tried
+/// on a socket of its own.
+bool PacesUnlessTold();
 
 /// Splices one byte from a socket through a pipe to a socket: 0, or errno's number of the call that
 /// refused.

@@ -30,6 +30,12 @@
 namespace spliceway::sys {
 namespace {
 
+/// Of Linux, the only one that asks to be paced (SK_PACING_NEEDED in net/ipv4/tcp_bbr.c).
+constexpr std::string_view kPaced = "bbr";
+/// The one that every kernel has.
+constexpr std::string_view kUnpaced = "reno";
+constexpr std::size_t kCongestionControlBytes = 16;  // TCP_CA_NAME_MAX
+
 /// Calls until it is not interrupted by a signal.
 template <typename Call>
 auto Retry(Call call) {
@@ -66,6 +72,11 @@ Result Moved(ssize_t count) {
 Opened Open(int fd) {
   if (fd >= 0) return {.fd = UniqueFd(fd)};
   return {.fd = UniqueFd(), .status = StatusOf(errno), .error = errno};
+}
+
+bool SetCongestionControl(int socket, std::string_view name) {
+  return ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                      static_cast<socklen_t>(name.size())) == 0;
 }
 
 Status Register(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
@@ -219,12 +230,9 @@ bool SetNoDelay(int socket) {
   return ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
 }
 
-void SwitchPacingOff(int socket) {
-  // Every kernel has it, and every user may choose it (TCP_CONG_NON_RESTRICTED in
-  // net/ipv4/tcp_cong.c).
-  constexpr std::string_view kReno = "reno";
-  ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, kReno.data(), kReno.size());
-}
+void SwitchPacingOff(int socket) { SetCongestionControl(socket, kUnpaced); }
+
+void SwitchPacingOn(int socket) { SetCongestionControl(socket, kPaced); }
 
 void SetResetOnClose(int socket) {
   const linger now{.l_onoff = 1, .l_linger = 0};
@@ -375,13 +383,12 @@ std::uint16_t FirstEphemeralPort() {
   return static_cast<std::uint16_t>(std::min<std::size_t>(first, 65'535));
 }
 
-bool PacesByDefault() {
-  const File file = OpenToRead("/proc/sys/net/ipv4/tcp_congestion_control");
-  std::array<char, 4> name{};
-  // "bbr", and "bbr2" or "bbr3" in kernels that have those: the only ones that ask to be paced
-  // (SK_PACING_NEEDED).
-  return file != nullptr && std::fgets(name.data(), name.size(), file.get()) != nullptr &&
-         std::string_view(name.data()) == "bbr";
+bool PacesUnlessTold() {
+  const UniqueFd tried(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  std::array<char, kCongestionControlBytes> name{};
+  socklen_t length = name.size() - 1;
+  return ::getsockopt(tried.get(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &length) == 0 &&
+         std::string_view(name.data()) == kPaced && SetCongestionControl(tried.get(), kUnpaced);
 }
 
 int TrySplice() {

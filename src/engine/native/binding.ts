@@ -129,6 +129,8 @@ export interface NativeBinding {
   pipeBudget(): { bytes: number; pipes: number; maxSessions: number };
   /** 0 when splice works here, else errno's number. */
   trySplice(): number;
+  /** Whether TCP sends by a timer here, and the engine switches that off for what goes to loopback addresses. */
+  pacesUnlessTold(): boolean;
   /** Ends the process, and waits for no thread as `process.exit()` does. Nothing is done that is to be done at exit. */
   exitAtOnce(status: number): never;
 }

@@ -66,6 +66,7 @@ Result ShutdownWrite(int socket) {
 
 bool SetNoDelay(int socket) { return Now().IsTcp(socket); }
 void SwitchPacingOff(int /*socket*/) {}
+void SwitchPacingOn(int /*socket*/) {}
 void SetResetOnClose(int socket) { Now().At(socket).reset_on_close = true; }
 void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {
   Now().SetLowWater(Now().At(socket), bytes);
@@ -103,7 +104,7 @@ std::size_t PipePagesSoftLimit() { return 16'384; }
 bool IsExemptFromPipeLimits() { return false; }
 std::uint64_t RandomSeed() { return 0; }
 std::uint16_t FirstEphemeralPort() { return std::numeric_limits<std::uint16_t>::max(); }
-bool PacesByDefault() { return false; }
+bool PacesUnlessTold() { return false; }
 int TrySplice() { return 0; }
 
 }  // namespace spliceway::sys

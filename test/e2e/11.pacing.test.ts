@@ -1,0 +1,60 @@
+/** Who is paced on a machine whose congestion control paces; on others all are as the machine has it. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, it, onTestFinished } from 'vitest';
+import { startNetwork } from '../../scripts/lib/network.js';
+import { findProgram as findOnSystem } from '../../scripts/lib/run.js';
+import { remedy } from '../../scripts/transfers/transfers.js';
+import { RunningCommand } from '../helpers/cli.js';
+import { startServer } from '../helpers/servers.js';
+import { tempPath } from '../helpers/temp.js';
+import { describeWhere } from './helpers/programs.js';
+
+const needed = remedy();
+
+/** Says something when the backend has spoken, and stays. */
+const clientProgram = `
+  const [localAddress, port] = process.argv.slice(1);
+  require('node:net')
+    .connect({ host: '127.0.0.1', port, localAddress })
+    .once('data', () => console.log('served'));
+`;
+
+describeWhere(needed === undefined, `to run: ${needed}`, 'a listener on a loopback address', () => {
+  it('sends as the machine wants to clients who were brought there from elsewhere', async () => {
+    const network = await startNetwork();
+    onTestFinished(network.remove);
+    const host = network.proxy;
+    const ip = findOnSystem('ip') ?? 'ip';
+    const inside = (...words: string[]): string =>
+      execFileSync(ip, ['netns', 'exec', host, ...words], { encoding: 'utf8' }).trim();
+    const ofMachine = inside('cat', '/proc/sys/net/ipv4/tcp_congestion_control');
+
+    // Namespaces of networks do not part the client of a Unix socket from its server.
+    const path = tempPath('pacing.sock');
+    await startServer((socket) => socket.write('hello'), { listen: { path } });
+    const shell = `exec ${ip} netns exec ${host} "$@"`;
+    const args = ['--listen', '127.0.0.1:0', '--backend', `unix:${path}`, '--engine', 'native'];
+    await using running = new RunningCommand(args, {}, undefined, shell);
+    const port = await running.port();
+
+    const congestionControlTowards = async (from: string): Promise<string | undefined> => {
+      const words = [process.execPath, '-e', clientProgram, from, String(port)];
+      const client = spawn(ip, ['netns', 'exec', host, ...words]);
+      onTestFinished(() => void client.kill());
+      await once(client.stdout, 'data');
+      const sockets = inside(
+        'ss',
+        '-tinH',
+        'state',
+        'established',
+        `sport = :${port} and dst ${from}`,
+      );
+      return sockets.match(/\b(bbr|cubic|reno|dctcp|vegas)\b/)?.[0];
+    };
+    expect(await congestionControlTowards('127.0.0.1')).toBe(
+      ofMachine === 'bbr' ? 'reno' : ofMachine,
+    );
+    expect(await congestionControlTowards(network.proxyHost)).toBe(ofMachine);
+  });
+});
