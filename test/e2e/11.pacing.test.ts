@@ -2,15 +2,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
-import { startNetwork } from '../../scripts/lib/network.js';
-import { findProgram as findOnSystem } from '../../scripts/lib/run.js';
+import { startNetwork, startUnpacedHost } from '../../scripts/lib/network.js';
 import { remedy } from '../../scripts/transfers/transfers.js';
 import { RunningCommand } from '../helpers/cli.js';
 import { startServer } from '../helpers/servers.js';
 import { tempPath } from '../helpers/temp.js';
-import { describeWhere } from './helpers/programs.js';
+import { describeWhere, findProgram } from './helpers/programs.js';
 
 const needed = remedy();
+const ip = findProgram('ip') ?? 'ip';
 
 /** Says something when the backend has spoken, and stays. */
 const clientProgram = `
@@ -25,7 +25,6 @@ describeWhere(needed === undefined, `to run: ${needed}`, 'a listener on a loopba
     const network = await startNetwork();
     onTestFinished(network.remove);
     const host = network.proxy;
-    const ip = findOnSystem('ip') ?? 'ip';
     const inside = (...words: string[]): string =>
       execFileSync(ip, ['netns', 'exec', host, ...words], { encoding: 'utf8' }).trim();
     const ofMachine = inside('cat', '/proc/sys/net/ipv4/tcp_congestion_control');
@@ -58,3 +57,21 @@ describeWhere(needed === undefined, `to run: ${needed}`, 'a listener on a loopba
     expect(await congestionControlTowards(network.proxyHost)).toBe(ofMachine);
   });
 });
+
+describeWhere(
+  needed === undefined,
+  `to run: ${needed}`,
+  'the host of the unpaced workloads',
+  () => {
+    it('has Reno for everybody, and goes without a trace', async () => {
+      const { namespace, remove } = await startUnpacedHost();
+      const cat = (file: string): string => {
+        const words = ['netns', 'exec', namespace, 'cat', `/proc/sys/net/ipv4/${file}`];
+        return execFileSync(ip, words, { encoding: 'utf8' }).trim();
+      };
+      expect(cat('tcp_congestion_control')).toBe('reno');
+      remove();
+      expect(() => cat('tcp_congestion_control')).toThrow();
+    });
+  },
+);
