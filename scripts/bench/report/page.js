@@ -82,8 +82,9 @@ const limits = `- **No network.** All but \`network-transfers\` run over loopbac
   \`network-transfers\` has segments of a real size, but its links are memory too. Work that the kernel does in
   interrupts is in nobody's CPU time.
 - **Pacing.** Where the congestion control is BBR, the kernel sends by a timer, on loopback as well. Spliceway switches
-  that off for its own connections of loopback addresses, and has much of its lead in \`bulk-*\` there; the others do
-  not, nor do iperf3's ends, which bounds "no proxy". \`bulk-*-unpaced\` shows all of them where nobody is paced.
+  that off for what it sends over loopback itself. The others do not, nor do iperf3's ends, which bounds "no proxy";
+  so some of what \`bulk-*\` shows there, above all against tuned HAProxy and Go, is the machine's setting.
+  \`bulk-*-unpaced\` shows all of them where nobody is paced, and is held to the same claims.
 - **Few cores, and shared.** Clients and the server share one core, so beyond some rate they are the limit and not
   the proxy; "no proxy" is that limit. On virtual machines neighbours bend every figure: only ratios within this
   run mean something.
