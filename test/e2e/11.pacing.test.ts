@@ -37,24 +37,23 @@ describeWhere(needed === undefined, `to run: ${needed}`, 'a listener on a loopba
     await using running = new RunningCommand(args, {}, undefined, shell);
     const port = await running.port();
 
-    const congestionControlTowards = async (from: string): Promise<string | undefined> => {
+    /** What the kernel tells of the proxy's socket towards a new client; the congestion control is one of the words. */
+    const socketTowards = async (from: string): Promise<string[]> => {
       const words = [process.execPath, '-e', clientProgram, from, String(port)];
       const client = spawn(ip, ['netns', 'exec', host, ...words]);
       onTestFinished(() => void client.kill());
       await once(client.stdout, 'data');
-      const sockets = inside(
+      const told = inside(
         'ss',
         '-tinH',
         'state',
         'established',
         `sport = :${port} and dst ${from}`,
       );
-      return sockets.match(/\b(bbr|cubic|reno|dctcp|vegas)\b/)?.[0];
+      return told.split(/\s+/);
     };
-    expect(await congestionControlTowards('127.0.0.1')).toBe(
-      ofMachine === 'bbr' ? 'reno' : ofMachine,
-    );
-    expect(await congestionControlTowards(network.proxyHost)).toBe(ofMachine);
+    expect(await socketTowards('127.0.0.1')).toContain(ofMachine === 'bbr' ? 'reno' : ofMachine);
+    expect(await socketTowards(network.proxyHost)).toContain(ofMachine);
   });
 });
 
