@@ -66,8 +66,7 @@ TEST("pacing: where BBR is the default, and nowhere else, it is to be switched o
   CHECK_EQUAL(sys::PacesUnlessTold(), DefaultCongestionControl() == "bbr");
 }
 
-/// A listening socket that a test shares with the loop, which sets the options of the socket and
-/// not of its descriptor.
+/// A socket that listens on any port of an address.
 UniqueFd ListenOn(const char* ip) {
   UniqueFd listening(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const SocketAddress any_port = *SocketAddress::FromIp(ip, 0);
