@@ -67,7 +67,8 @@ describeWith({ ...nginxNeeds, wrk: 'wrk' }, 'nginx behind the proxy', () => {
         url('small.txt'),
       ]);
       expect(output).not.toMatch(/Socket errors|Non-2xx/);
-      expect(Number(output.match(/(\d+) requests in/)?.[1])).toBeGreaterThan(100);
+      // wrk knows only a time to run for; how many that makes is the machine's affair.
+      expect(Number(output.match(/(\d+) requests in/)?.[1])).toBeGreaterThan(0);
     });
   });
 });

@@ -1,4 +1,4 @@
-/** iperf3 through the proxy: four streams at full speed, each way and both ways at once. */
+/** iperf3 through the proxy: a gibibyte in four streams at full speed, each way and both ways at once. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { iperf3, iperf3Needs, startIperf3 } from './helpers/iperf3.js';
@@ -6,6 +6,7 @@ import { describeWith } from './helpers/programs.js';
 import { engines, ProxyProcess } from './helpers/proxy.js';
 
 const streams = 4;
+const bytes = 2 ** 30;
 
 describeWith(iperf3Needs, 'iperf3 behind the proxy', () => {
   describe.each(engines)('%s engine', (engine) => {
@@ -20,14 +21,16 @@ describeWith(iperf3Needs, 'iperf3 behind the proxy', () => {
       ['server to client', ['--reverse']],
       ['both ways at once', ['--bidir']],
     ])('%s', async (_, args) => {
-      const report = await iperf3(proxy.port, ['--parallel', `${streams}`, '--time', '2', ...args]);
+      const report = await iperf3(proxy.port, [
+        ...['--parallel', `${streams}`, '--bytes', `${bytes}`],
+        ...args,
+      ]);
       expect(report.error).toBeUndefined();
       const bothWays = args.includes('--bidir');
       expect(report.start.connected).toHaveLength(bothWays ? 2 * streams : streams);
-      expect(report.end.sum_received.bytes).toBeGreaterThan(10_000_000);
-      if (bothWays) {
-        expect(report.end.sum_received_bidir_reverse?.bytes).toBeGreaterThan(10_000_000);
-      }
+      // It stops at the last byte sent; what is on its way then is at most what the buffers hold.
+      expect(report.end.sum_received.bytes).toBeGreaterThan(bytes / 2);
+      if (bothWays) expect(report.end.sum_received_bidir_reverse?.bytes).toBeGreaterThan(0);
     });
   });
 });
