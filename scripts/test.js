@@ -1,52 +1,30 @@
 /**
- * `npm test`: sets the checkout up, then runs every check there is, one step after the other.
+ * `npm test`: sets the checkout up, then checks it, several steps at a time.
  *
+ *   npm test                  what a change needs
+ *   npm test -- --all         also what takes long: all that has one right outcome
+ *   npm test -- --changed     the steps that the files that have changed can affect
  *   npm test -- --only NAME   one step (may be given again); --list names them
  *   npm test -- --fix         format and repair what can be
  *   npm test -- --no-skips    what cannot run here has failed (also: SPLICEWAY_NO_SKIPS=1)
  */
 import { parseArgs } from 'node:util';
-import { addonSanitize, addonThreads } from './checks/addon-sanitize.js';
-import { apiDocs } from './checks/api-docs.js';
-import { biome } from './checks/biome.js';
-import { clangTidy } from './checks/clang-tidy.js';
-import { cppFormat } from './checks/cpp-format.js';
-import { cppSanitize, cppTests, cppThreads } from './checks/cpp-tests.js';
-import { packaged } from './checks/packaged.js';
-import { knownFaults, simulation } from './checks/simulation.js';
-import { types } from './checks/types.js';
-import { endToEnd, unit } from './checks/vitest.js';
+import { changedFiles } from './checks/changed.js';
+import { runInLanes } from './checks/lanes.js';
+import { steps } from './checks/steps.js';
+import { summary } from './checks/summary.js';
 import { openFileLimit } from './lib/limits.js';
-import { sum, tally } from './lib/tally.js';
+import { sum } from './lib/tally.js';
 import { setUpOrExit } from './setup.js';
 
-/** @import { Step, StepResult } from './checks/step.js' */
-/** @typedef {StepResult & { step: Step, seconds: number }} Finished */
-
-/** Quick ones first: the sooner a mistake shows, the better. */
-const steps = [
-  biome,
-  cppFormat,
-  types,
-  apiDocs,
-  packaged,
-  clangTidy,
-  cppTests,
-  cppSanitize,
-  cppThreads,
-  simulation,
-  knownFaults,
-  unit,
-  addonSanitize,
-  addonThreads,
-  endToEnd,
-];
-
-/** Of the column of names. */
-const nameWidth = Math.max(...steps.map(({ name }) => name.length)) + 2;
+/** @import { Finished } from './checks/lanes.js' */
+/** @import { Step, StepContext } from './checks/step.js' */
 
 /** The sessions of the largest tests, each with two sockets, and their pipes. */
 const openFilesWanted = 20_000;
+
+/** Milliseconds between two lines that say what still runs. */
+const stillRunningEvery = 60_000;
 
 /** @param {string} text */
 const print = (text) => process.stdout.write(`${text}\n`);
@@ -59,64 +37,95 @@ function usageError(message) {
 
 function readArguments() {
   try {
-    const { values } = parseArgs({
+    return parseArgs({
       options: {
         only: { type: 'string', multiple: true },
+        all: { type: 'boolean', default: false },
+        changed: { type: 'boolean', default: false },
         fix: { type: 'boolean', default: false },
         'no-skips': { type: 'boolean', default: process.env.SPLICEWAY_NO_SKIPS === '1' },
         list: { type: 'boolean', default: false },
       },
-    });
-    return values;
+    }).values;
   } catch (error) {
     return usageError(/** @type {Error} */ (error).message);
   }
 }
 
-/** @param {readonly Finished[]} finished */
-function printSummary(finished) {
-  print('\n== Summary');
-  for (const { step, tally, note, seconds } of finished) {
-    const verdict =
-      tally.failed > 0 ? 'FAIL' : tally.passed === 0 && tally.skipped > 0 ? 'skip' : 'ok';
-    const counts = `${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`;
-    const remark = note ? `  (${note})` : '';
-    print(
-      `${verdict.padEnd(5)}${step.name.padEnd(nameWidth)}${seconds.toFixed(1).padStart(6)} s  ${counts}${remark}`,
-    );
-  }
-  for (const { step, failures = [] } of finished) {
-    for (const failure of failures) print(`FAIL ${step.name}: ${failure}`);
+function printList() {
+  const width = Math.max(...steps.map(({ name }) => name.length)) + 2;
+  for (const { name, title, thorough } of steps) {
+    print(`${name.padEnd(width)}${title}${thorough ? ' (with --all)' : ''}`);
   }
 }
 
+/** @param {readonly string[]} changed @returns {Step[]} */
+function chooseSteps(changed) {
+  const unknown = options.only?.find((name) => !steps.some((step) => step.name === name));
+  if (unknown !== undefined) usageError(`There is no step ${unknown}.`);
+  if (options.only) return steps.filter(({ name }) => options.only?.includes(name));
+  return steps
+    .filter(({ thorough }) => options.all || !thorough)
+    .filter(({ affectedBy }) => !options.changed || changed.some((file) => affectedBy.test(file)));
+}
+
+/** @param {Step} step @returns {StepContext} */
+function contextFor(step) {
+  const relevant = changed.filter((file) => step.affectedBy.test(file));
+  const files = options.changed ? step.filesFor?.(relevant) : undefined;
+  return {
+    fix: options.fix,
+    noSkips: options['no-skips'],
+    all: options.all,
+    ...(files !== undefined && { files }),
+  };
+}
+
 /**
- * What a step throws is its failure: the others still run, and the summary comes.
- *
- * @param {Step} step
- * @returns {Promise<StepResult>}
+ * @param {readonly Step[]} chosen
+ * @returns {Promise<Finished[]>}
  */
-async function resultOf(step) {
+async function runSteps(chosen) {
+  /** @type {Map<string, number>} since when each of those that run now does */
+  const running = new Map();
+  const timer = setInterval(() => {
+    const since = [...running].map(
+      ([name, start]) => `${name} ${((performance.now() - start) / 1000).toFixed(0)} s`,
+    );
+    print(`   running: ${since.join(', ')}`);
+  }, stillRunningEvery);
   try {
-    return await step.run(context);
-  } catch (error) {
-    const { message } = /** @type {Error} */ (error);
-    print(message);
-    return { tally: tally(0, 1), failures: [message] };
+    return await runInLanes(chosen, contextFor, chosen.length === 1 ? 'shown' : 'kept', {
+      started(step) {
+        running.set(step.name, performance.now());
+        if (chosen.length === 1) print(`\n== ${step.title}`);
+      },
+      ended({ step, seconds, note }, output) {
+        running.delete(step.name);
+        if (chosen.length > 1) print(`\n== ${step.title}: ${seconds.toFixed(1)} s\n${output}`);
+        if (note) print(note);
+      },
+    });
+  } finally {
+    clearInterval(timer);
   }
 }
 
 const options = readArguments();
 if (options.list) {
-  for (const step of steps) print(`${step.name.padEnd(nameWidth)}${step.title}`);
+  printList();
   process.exit(0);
 }
-const unknown = options.only?.find((name) => !steps.some((step) => step.name === name));
-if (unknown !== undefined) usageError(`There is no step ${unknown}.`);
-const chosen = steps.filter((step) => !options.only || options.only.includes(step.name));
-const context = { fix: options.fix, noSkips: options['no-skips'] };
+const changed = options.changed ? await changedFiles() : [];
+const chosen = chooseSteps(changed);
+if (chosen.length === 0) {
+  print('Nothing has changed that a step depends on.');
+  process.exit(0);
+}
 
+const beforeSetUp = performance.now();
 await setUpOrExit();
+const setUpSeconds = (performance.now() - beforeSetUp) / 1000;
 
 const limit = openFileLimit();
 if (limit && limit.soft < openFilesWanted) {
@@ -125,22 +134,18 @@ if (limit && limit.soft < openFilesWanted) {
       `and are skipped. Raise it with: ulimit -n ${openFilesWanted}`,
   );
 }
+if (chosen.length > 1) print(`Steps: ${chosen.map(({ name }) => name).join(' ')}`);
 
-/** @type {Finished[]} */
-const finished = [];
-for (const step of chosen) {
-  print(`\n== ${step.title}`);
-  const start = performance.now();
-  const result = await resultOf(step);
-  const seconds = (performance.now() - start) / 1000;
-  finished.push({ ...result, step, seconds });
-  if (result.note) print(result.note);
-}
+const finished = await runSteps(chosen);
 
-printSummary(finished);
 const total = sum(finished.map((result) => result.tally));
-const skipsForbidden = context.noSkips && total.skipped > 0;
-if (skipsForbidden) print('Something was skipped, and skipping is forbidden: that is a failure.');
-print('');
-print(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+const skipsForbidden = options['no-skips'] && total.skipped > 0;
+if (skipsForbidden) print('\nSomething was skipped, and skipping is forbidden: that is a failure.');
+// What .ci/run did before this process is told by its clock.
+const secondsBefore = Number(process.env.SPLICEWAY_SECONDS_BEFORE ?? 0);
+const before = [
+  ...(secondsBefore > 0 ? [{ name: 'installing', seconds: secondsBefore }] : []),
+  { name: 'set-up', seconds: setUpSeconds },
+];
+print(`\n${summary(finished, before, secondsBefore + performance.now() / 1000)}`);
 process.exitCode = total.failed > 0 || skipsForbidden ? 1 : 0;

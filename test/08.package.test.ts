@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { targets } from '../scripts/prebuild/targets.js';
 import { satisfies } from '../scripts/setup/node-version.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -118,10 +119,10 @@ describe('npm run pack', () => {
 
   /** @returns what keeps the checkout from being packed */
   async function problemsOf(checkout: string): Promise<string[]> {
-    const { problems } = (await import(path.join(checkout, 'scripts/pack/problems.js'))) as {
-      problems: () => string[];
-    };
-    return problems();
+    const { problems } = (await import(
+      path.join(checkout, 'scripts/pack/problems.js')
+    )) as typeof import('../scripts/pack/problems.js');
+    return problems(targets);
   }
 
   it('refuses a package without command and addons, and says how to make them', async () => {

@@ -1,11 +1,28 @@
 /** Idle, half-close and handshake timeouts. Bytes that move keep a session alive. */
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
-import { until } from './helpers/deadline.js';
+import { until, withTimeEnough } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
-import { connect, readAll, readExactly, readToEnding } from './helpers/sockets.js';
+import { connect, readExactly, readToEnding, write } from './helpers/sockets.js';
+
+/** How long nothing moved at most, and how long it has gone on. */
+class Gaps {
+  readonly #begin = performance.now();
+  #last = this.#begin;
+  /** Milliseconds. */
+  longest = 0;
+
+  moved(): void {
+    this.longest = Math.max(this.longest, performance.now() - this.#last);
+    this.#last = performance.now();
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#begin) / 1000;
+  }
+}
 
 describe.each(ways)('timeouts with %s', (way) => {
   it('closes an idle session on both sides, without a reset', async () => {
@@ -23,22 +40,25 @@ describe.each(ways)('timeouts with %s', (way) => {
   });
 
   it('does not close a session that moves a byte now and then', async () => {
-    const proxy = await startProxy(way, {
-      backends: [(await startEcho()).address],
-      idleTimeout: '1s',
+    const backend = await startEcho();
+    await withTimeEnough(500, async (ms) => {
+      const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: ms });
+      const started = nextSession(proxy);
+      const client = await connect(portOf(proxy));
+      const gaps = new Gaps();
+      await until('some time beyond the timeout', () => {
+        client.write('x');
+        if (client.read() !== null) gaps.moved();
+        return gaps.seconds > (2.5 * ms) / 1000;
+      });
+      const session = await started;
+      const { state } = session;
+      client.resume().end();
+      const { reason } = await session.closed;
+      if (gaps.longest > ms / 2) return false;
+      expect({ state, reason }).toEqual({ state: 'open', reason: 'finished' });
+      return true;
     });
-    const started = nextSession(proxy);
-    const client = await connect(portOf(proxy));
-    const begin = performance.now();
-    await until('some time beyond the timeout', () => {
-      if (client.writableLength === 0 && client.readableLength === 0) client.write('x');
-      client.read();
-      return performance.now() - begin > 2000;
-    });
-    const session = await started;
-    expect(session.state).toBe('open');
-    client.resume().end();
-    expect((await session.closed).reason).toBe('finished');
   });
 
   it('closes a half-closed session in which nothing moves any more', async () => {
@@ -55,33 +75,37 @@ describe.each(ways)('timeouts with %s', (way) => {
   });
 
   it('lets a half-closed session go on while its other way moves', async () => {
-    const backend = await startServer((socket) => {
-      socket.resume();
-      socket.once('end', () => {
-        let left = 30;
-        const timer = setInterval(() => {
-          socket.write('.');
-          left -= 1;
-          if (left > 0) return;
-          clearInterval(timer);
-          socket.end();
-        }, 50);
+    await withTimeEnough(500, async (ms) => {
+      const gaps = new Gaps();
+      const backend = await startServer((socket) => {
+        socket.resume();
+        socket.once('end', () => {
+          gaps.moved();
+          const timer = setInterval(() => {
+            gaps.moved();
+            socket.write('.');
+            if (gaps.seconds < (2.5 * ms) / 1000) return;
+            clearInterval(timer);
+            socket.end();
+          }, 20);
+        });
       });
+      const proxy = await startProxy(way, { backends: [backend.address], halfCloseTimeout: ms });
+      const summary = nextSummary(proxy);
+      const client = await connect(portOf(proxy));
+      client.end();
+      const { data, how } = await readToEnding(client);
+      const { reason, bytesDownstream } = await summary;
+      if (gaps.longest > ms / 2) return false;
+      expect({ how, reason }).toEqual({ how: 'end', reason: 'finished' });
+      expect(data.length).toBe(bytesDownstream);
+      return true;
     });
-    const proxy = await startProxy(way, {
-      backends: [backend.address],
-      halfCloseTimeout: '1s',
-    });
-    const summary = nextSummary(proxy);
-    const client = await connect(portOf(proxy));
-    client.end();
-    expect(String(await readAll(client))).toBe('.'.repeat(30));
-    expect((await summary).reason).toBe('finished');
   });
 
   it('resets both sides at a timeout with bytes pending: the end would be a lie', async () => {
     const backend = await startSink();
-    const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '500ms' });
+    const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '2s' });
     const summary = nextSummary(proxy);
     // More than the kernel's buffers take, and nobody reads.
     const data = randomBytes(64_000_000, 1);
@@ -116,18 +140,25 @@ describe.each(ways)('timeouts with %s', (way) => {
       const backend = await startServer((socket) => {
         if (who === 'backend') socket.write('x');
       });
-      const proxy = await startProxy(way, {
-        backends: [backend.address],
-        handshakeTimeout: '300ms',
-        idleTimeout: '900ms',
+      await withTimeEnough(300, async (ms) => {
+        const proxy = await startProxy(way, {
+          backends: [backend.address],
+          handshakeTimeout: ms,
+          idleTimeout: 3 * ms,
+        });
+        const summary = nextSummary(proxy);
+        const begin = performance.now();
+        const client = await connect(portOf(proxy));
+        if (who === 'client') await write(client, 'x');
+        else await readExactly(client, 1).catch(() => {});
+        const wasQuick = performance.now() - begin < ms / 2;
+        client.resume();
+        const { reason, durationMs } = await summary;
+        if (!wasQuick) return false;
+        expect(reason).toBe('idle-timeout');
+        expect(durationMs).toBeGreaterThanOrEqual(3 * ms - 5);
+        return true;
       });
-      const summary = nextSummary(proxy);
-      const client = await connect(portOf(proxy));
-      if (who === 'client') client.write('x');
-      client.resume();
-      const { reason, durationMs } = await summary;
-      expect(reason).toBe('idle-timeout');
-      expect(durationMs).toBeGreaterThanOrEqual(895);
     },
   );
 

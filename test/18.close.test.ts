@@ -51,7 +51,7 @@ describe.each(ways)('close with %s', (way) => {
     expect(session.state).toBe('open');
     client.end();
     await readAll(client);
-    await within('the drain to end with its last session', closed, 5000);
+    await within('the drain to end with its last session', closed);
     expect((await session.closed).reason).toBe('finished');
   });
 

@@ -92,7 +92,7 @@ describe.each(ways.filter((way) => way !== 'stream'))('few descriptors with %s',
       resumed += 1;
     });
     peers.send({ port: portOf(proxy), count: CLIENTS });
-    const [answers] = await within('all answers', once(peers, 'message'), 20_000);
+    const [answers] = await within('all answers', once(peers, 'message'));
     expect(answers).toEqual({ question: CLIENTS });
     expect(paused).toBeGreaterThan(0);
     expect(mostOpen).toBeLessThan(CLIENTS);
@@ -115,7 +115,7 @@ describe.each(ways.filter((way) => way === 'native'))('no descriptors with %s', 
     const resumed = once(proxy, 'listenerResumed');
     const giveBack = exhaustDescriptors();
     peers.send({ port: portOf(proxy), count: 30 });
-    const answers = within('all answers', once(peers, 'message'), 20_000);
+    const answers = within('all answers', once(peers, 'message'));
     await until('the pause', () => reasons.length > 0);
     const pausedAt = performance.now();
     // Long enough to ask several times whether there is one.
@@ -138,7 +138,7 @@ describe.each(ways.filter((way) => way !== 'native'))('no descriptors with %s', 
     const ended = once(peers, 'exit');
     const giveBack = exhaustDescriptors();
     peers.send({ port: portOf(proxy), count: 30 });
-    const [answered] = await within('an end for each', once(peers, 'message'), 20_000);
+    const [answered] = await within('an end for each', once(peers, 'message'));
     expect(answered).not.toHaveProperty('question');
     // Its backend goes with it, so that the next client comes to the other one.
     await within('the end of the peers', ended);

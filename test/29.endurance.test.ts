@@ -21,9 +21,7 @@ async function idleCpuMs(windowMs: number): Promise<number> {
 }
 
 describe.each(ways)('endurance with %s', (way) => {
-  it(`serves ${CONNECTIONS} connections and holds no more than before`, {
-    timeout: 180_000,
-  }, async () => {
+  it(`serves ${CONNECTIONS} connections and holds no more than before`, async () => {
     let open = 0;
     // The list that the helper keeps of its connections would look like a leak.
     const server = await startServer((socket) => {
@@ -66,10 +64,13 @@ describe.each(ways)('endurance with %s', (way) => {
       downstream: 8 * CONNECTIONS,
     });
     await untilBackTo(before);
-    const memory = memoryInUse();
-    expect(memory.heap - memoryBefore.heap).toBeLessThan(10 * MIB);
-    // 2 KiB for each of the 16,000 sessions since would be over it.
-    expect(memory.outside - memoryBefore.outside).toBeLessThan(30 * MIB);
+    expect(memoryInUse().heap - memoryBefore.heap).toBeLessThan(10 * MIB);
+    // 2 KiB for each of the 16,000 sessions since would be over it. V8 keeps pages beside its heap, at times 25 MiB of them,
+    // and gives them back in its own time; what leaks never comes back, however many more there are.
+    const grown = () => memoryInUse().outside - memoryBefore.outside;
+    for (let more = 0; grown() >= 30 * MIB && more < 40; more++) await batch();
+    await quiet();
+    expect(grown()).toBeLessThan(30 * MIB);
     // A loop that spins takes all of it.
     expect(await idleCpuMs(500)).toBeLessThan(150);
   });

@@ -54,7 +54,7 @@ async function faresFrom(task: object): Promise<string[]> {
   const node = [process.execPath, '--input-type=module', '-e', program, JSON.stringify(task)];
   // With a user namespace, nobody needs to be root for it.
   const args = ['--user', '--map-root-user', '--net', 'sh', '-ec', network, 'sh', ...node];
-  const { stdout } = await promisify(execFile)('unshare', args, { timeout: 10_000 });
+  const { stdout } = await promisify(execFile)('unshare', args, { timeout: 60_000 });
   return JSON.parse(stdout) as string[];
 }
 
@@ -76,7 +76,7 @@ describe.each(ways)('attackers with %s', (way) => {
 
   it('who never read hold no more than the buffers of the kernel, and no longer than idle', async () => {
     const backend = await startServer(sendForEver);
-    const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '400ms' });
+    const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '2s' });
     const reasons: string[] = [];
     proxy.on('session', (session) => session.on('close', ({ reason }) => reasons.push(reason)));
     const before = openDescriptors();

@@ -134,7 +134,7 @@ describe.each(ways)('close with %s', (way) => {
   it(`happens to ${CYCLES} proxies, one after the other, and nothing grows`, async () => {
     const task = { index: packageUrl, options: optionsOf(way), backend: await echo() };
     const { ended } = startProgram(manyProxies, task);
-    const { code, output } = await within('the end of the program', ended, 60_000);
+    const { code, output } = await within('the end of the program', ended, 120_000);
     expect(code, output).toBe(0);
     const looks = JSON.parse(output) as Record<
       'descriptors' | 'threads' | 'heap' | 'outside',

@@ -27,7 +27,7 @@ function checkDocs(source: string): { status: number | null; output: string } {
 
 // A whole compiler starts in it.
 it('what is public without a comment or an exported type, and a dead link, fail the check', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, () => {
   const { status, output } = checkDocs(`
     /** Ours. */

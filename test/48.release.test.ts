@@ -58,6 +58,7 @@ describe('the workflows', () => {
     }
     expect(commands).toContain('npm run prebuild -- --twice');
     expect(commands).toContain('.ci/run');
+    expect(commands).toContain('.ci/verify');
   });
 
   it('pin each action to a commit, and say which version it is', () => {

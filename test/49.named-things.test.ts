@@ -63,7 +63,7 @@ function check(command: string): void {
 describe('the sentences of the documents', () => {
   it('have commands', () => expect(commands.length).toBeGreaterThan(10));
 
-  it.each([...new Set(commands)])('name what is there: %s', { timeout: 60_000 }, check);
+  it.each([...new Set(commands)])('name what is there: %s', check);
 
   it('name steps that there are', () => {
     const contributing = sentences.get('docs/CONTRIBUTING.md') ?? '';

@@ -56,7 +56,7 @@ describe('blocks of TypeScript', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it('compile', { timeout: 60_000 }, () => {
+  it('compile', () => {
     expect(blocks.length).toBeGreaterThan(5);
     for (const [index, block] of blocks.entries()) {
       writeFileSync(path.join(folder, `block-${index}.ts`), moduleOf(block));

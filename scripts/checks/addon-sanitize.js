@@ -1,30 +1,23 @@
-/**
- * The addon in Node, under the sanitizers: in copies of the checkout, since an addon that needs their libraries
- * must not be found by anybody else.
- */
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import path from 'node:path';
+/** The addon in Node, under the sanitizers. */
+import { readFileSync } from 'node:fs';
+import { makeOrThrow } from '../lib/make.js';
+import { addonFlags } from '../lib/native-headers.js';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
-import { tally } from '../lib/tally.js';
+import { timed } from './timing.js';
 import { vitest } from './vitest.js';
 
-/** @import { Step } from './step.js' */
+/** @import { Step, StepResult } from './step.js' */
+/** @import { Timing } from './timing.js' */
 
 /**
  * @typedef {object} Sanitizer
- * @property {string} folder of the copy, below `build`
- * @property {readonly string[]} flags for the compiler and the linker
+ * @property {'sanitize' | 'threads'} kind of the core
  * @property {readonly string[]} libraries that must be there before Node's own memory is
  * @property {string} symbol that what is built with it asks for
  * @property {Record<string, string>} env
  * @property {readonly string[]} topics of the tests
  */
-
-const copied = [
-  ...['package.json', 'tsconfig.json', 'vitest.config.ts', 'binding.gyp'],
-  ...['native', 'src', 'dist', 'test'],
-];
 
 /** @param {string} library @returns {Promise<string>} where g++ has it */
 async function libraryPath(library) {
@@ -33,51 +26,53 @@ async function libraryPath(library) {
 
 /**
  * @param {Sanitizer} sanitizer
- * @returns {Promise<string | undefined>} what went wrong
+ * @returns {Promise<string>} the addon
  */
-async function build({ folder, flags, symbol }) {
-  const cwd = inRoot('build', folder);
-  rmSync(cwd, { recursive: true, force: true });
-  mkdirSync(cwd, { recursive: true });
-  for (const name of copied) cpSync(inRoot(name), path.join(cwd, name), { recursive: true });
-  symlinkSync(inRoot('node_modules'), path.join(cwd, 'node_modules'));
-  const { status, output } = await run(inRoot('node_modules', '.bin', 'node-gyp'), ['rebuild'], {
-    cwd,
-    env: {
-      CXXFLAGS: `-g -O1 -fno-omit-frame-pointer ${flags.join(' ')}`,
-      LDFLAGS: flags.join(' '),
-    },
-  });
-  if (status !== 0) return output;
-  const addon = readFileSync(path.join(cwd, 'build', 'Release', 'spliceway.node'));
-  return addon.includes(symbol) ? undefined : `The addon was built without ${flags.join(' ')}.\n`;
+async function build({ kind, symbol }) {
+  // A shell of make's reads them.
+  const flags = addonFlags().map((flag) => `'${flag}'`);
+  await makeOrThrow('test/native', ['addon', `KIND=${kind}`, `ADDON_FLAGS=${flags.join(' ')}`]);
+  const addon = inRoot('build', 'native', kind, 'spliceway.node');
+  if (!readFileSync(addon).includes(symbol)) {
+    throw new Error(`${addon} was built without its sanitizer: nothing in it asks for ${symbol}.`);
+  }
+  return addon;
 }
 
-/** @param {Sanitizer} sanitizer */
+/** @param {Sanitizer} sanitizer @returns {Promise<StepResult>} */
 async function runTests(sanitizer) {
-  const failure = await build(sanitizer);
-  if (failure !== undefined) {
-    process.stdout.write(failure);
-    return { tally: tally(0, 1) };
-  }
+  /** @type {Timing[]} */
+  const timings = [];
+  const addon = await timed(timings, `building the addon, ${sanitizer.kind}`, () =>
+    build(sanitizer),
+  );
   const libraries = await Promise.all(sanitizer.libraries.map(libraryPath));
-  return vitest(
+  const result = await vitest(
     sanitizer.topics.map((topic) => `test/${topic}.`),
     {
-      cwd: inRoot('build', sanitizer.folder),
-      env: { LD_PRELOAD: libraries.join(':'), ...sanitizer.env },
+      env: {
+        LD_PRELOAD: libraries.join(':'),
+        SPLICEWAY_PREBUILD: addon,
+        ...sanitizer.env,
+      },
     },
   );
+  return { ...result, timings: [...timings, ...(result.timings ?? [])] };
 }
+
+const affectedBy = /^native\/|^src\/engine\/native\//;
 
 /** @type {Step} */
 export const addonSanitize = {
   name: 'addon',
   title: 'The addon in Node, under AddressSanitizer and UndefinedBehaviorSanitizer',
+  lane: 'tests',
+  thorough: true,
+  after: 'sanitize',
+  affectedBy,
   run: () =>
     runTests({
-      folder: 'addon-sanitize',
-      flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+      kind: 'sanitize',
       libraries: ['libasan.so', 'libubsan.so'],
       symbol: '__asan_init',
       // Node itself leaves much behind when it exits.
@@ -91,10 +86,13 @@ export const addonSanitize = {
 export const addonThreads = {
   name: 'addon-threads',
   title: 'The addon in Node, under ThreadSanitizer',
+  lane: 'tests',
+  thorough: true,
+  after: 'threads',
+  affectedBy,
   run: () =>
     runTests({
-      folder: 'addon-threads',
-      flags: ['-fsanitize=thread'],
+      kind: 'threads',
       libraries: ['libtsan.so'],
       symbol: '__tsan_init',
       // Node is not built with it: what it reads and writes is not looked at, its locks are.

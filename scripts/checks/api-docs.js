@@ -7,5 +7,7 @@ import { checkWithTool } from './step.js';
 export const apiDocs = {
   name: 'api-docs',
   title: 'Comments of the public API (TypeDoc)',
+  lane: 'tools',
+  affectedBy: /^(src|\.config)\/|^(tsconfig.*|package-lock)\.json$/,
   run: () => checkWithTool(inRoot('node_modules', '.bin', 'typedoc'), ['--emit', 'none']),
 };

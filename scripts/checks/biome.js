@@ -7,6 +7,8 @@ import { checkWithTool } from './step.js';
 export const biome = {
   name: 'lint',
   title: 'Format and lint (Biome)',
+  lane: 'tools',
+  affectedBy: /\.([jt]s|mts|cts|jsonc?)$/,
   run: ({ fix }) =>
     checkWithTool(
       inRoot('node_modules', '.bin', 'biome'),

@@ -1,63 +1,42 @@
 /** clang-tidy over the native sources, as many at a time as there are processors. */
-import { existsSync } from 'node:fs';
-import { availableParallelism, homedir } from 'node:os';
-import path from 'node:path';
+import { availableParallelism } from 'node:os';
+import { isKept, keep } from '../lib/cache.js';
 import { contentHash, listFiles } from '../lib/files.js';
-import { inRoot } from '../lib/root.js';
+import { addonFlags, nodeHeaders } from '../lib/native-headers.js';
+import { root } from '../lib/root.js';
 import { findProgram, run } from '../lib/run.js';
-import { readStamp, writeStamp } from '../lib/stamps.js';
 import { tally } from '../lib/tally.js';
 import { skippedFor } from './step.js';
+import { timed } from './timing.js';
 
 /** @import { Step } from './step.js' */
+/** @import { Timing } from './timing.js' */
 
-/** @returns {string | undefined} the folder with node_api.h of the running Node, if it is anywhere */
-function nodeHeaders() {
-  const version = process.versions.node;
-  return [
-    path.resolve(process.execPath, '..', '..', 'include', 'node'),
-    path.join(process.env.npm_config_nodedir ?? '/usr', 'include', 'node'),
-    path.join(homedir(), '.cache', 'node-gyp', version, 'include', 'node'),
-  ].find((folder) => existsSync(path.join(folder, 'node_api.h')));
-}
-
-/** @returns {string[]} the flags that the builds use, as far as they change what the code means */
-function compilerFlags() {
-  const headers = nodeHeaders();
-  return [
-    '-std=c++20',
-    '-fno-exceptions',
-    '-fno-rtti',
-    `-I${inRoot('native', 'core')}`,
-    `-I${inRoot('native', 'addon')}`,
-    '-isystem',
-    inRoot('node_modules', 'node-addon-api'),
-    ...(headers ? ['-isystem', headers] : []),
-    '-DNAPI_VERSION=9',
-    '-DSPLICEWAY_VERSION="0.0.0"',
-    '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
-    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-    '-DNODE_ADDON_API_DISABLE_DEPRECATED',
-  ];
-}
+/** The flags that the builds use, as far as they change what the code means. */
+const flags = ['-std=c++20', '-fno-exceptions', '-fno-rtti', ...addonFlags()];
 
 /**
- * A file takes seconds, so those found clean are remembered, by their content and all that it depends on.
- *
- * @returns {Record<string, string>} hash by file
+ * @param {string} file
+ * @returns {Promise<string[]>} it, and the files of this project that it includes
  */
-function readClean() {
-  try {
-    return JSON.parse(readStamp('clang-tidy') ?? '{}');
-  } catch {
-    return {};
-  }
+async function withIncluded(file) {
+  const { status, output } = await run('g++', ['-MM', ...flags, file]);
+  if (status !== 0) return [file];
+  const words = output.replaceAll('\\\n', ' ').split(/\s+/).slice(1);
+  const own = words
+    .filter((word) => word !== '')
+    .map((word) => word.replace(`${root}/`, ''))
+    .filter((word) => !word.startsWith('/'));
+  return [...new Set(own)].sort();
 }
 
 /** @type {Step} */
 export const clangTidy = {
   name: 'clang-tidy',
   title: 'C++ lint (clang-tidy)',
+  lane: 'tools',
+  thorough: true,
+  affectedBy: /^native\/|^\.clang-tidy$/,
 
   async run() {
     const program = findProgram('clang-tidy');
@@ -65,30 +44,34 @@ export const clangTidy = {
 
     const folders = nodeHeaders() ? ['native/core', 'native/addon'] : ['native/core'];
     const files = listFiles(folders, (file) => file.endsWith('.cc'));
-    const flags = compilerFlags();
     const { output: version } = await run(program, ['--version']);
-    const shared = ['.clang-tidy', ...listFiles(['native'], (file) => file.endsWith('.h'))];
-    const before = readClean();
-    /** @type {Record<string, string>} */
-    const clean = {};
+    /** @type {Timing[]} */
+    const timings = [];
+    /** @type {string[]} */
+    const failures = [];
     const waiting = [...files];
     const worker = async () => {
       for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-        const hash = contentHash([file, ...shared], [version, ...flags]);
-        if (before[file] !== hash) {
-          const result = await run(program, ['--quiet', file, '--', ...flags]);
-          if (result.status !== 0) {
-            process.stdout.write(`${file}:\n${result.output}`);
-            continue;
-          }
+        const name = file;
+        // A file takes seconds, so those found clean are remembered, by their content and all that it depends on.
+        const hash = contentHash(
+          ['.clang-tidy', ...(await withIncluded(name))],
+          [version, ...flags.map((flag) => flag.replace(root, ''))],
+        );
+        if (isKept('clang-tidy', hash)) continue;
+        const { status, output } = await timed(timings, `clang-tidy of ${name}`, () =>
+          run(program, ['--quiet', name, '--', ...flags]),
+        );
+        if (status === 0) keep('clang-tidy', hash);
+        else {
+          failures.push(name);
+          process.stdout.write(`${name}:\n${output}`);
         }
-        clean[file] = hash;
       }
     };
     await Promise.all(Array.from({ length: availableParallelism() }, worker));
-    writeStamp('clang-tidy', JSON.stringify(clean));
-
-    const passed = Object.keys(clean).length;
-    return { tally: tally(passed, files.length - passed), note: `${files.length} files` };
+    const failed = failures.length;
+    const passed = files.length - failed;
+    return { tally: tally(passed, failed), failures, timings, note: `${files.length} files` };
   },
 };

@@ -26,6 +26,8 @@ function firstDifference(before, after) {
 export const cppFormat = {
   name: 'cpp-format',
   title: 'C++ format (clang-format)',
+  lane: 'tools',
+  affectedBy: /\.(cc|h)$|^\.clang-format$/,
 
   async run({ fix }) {
     const { format } = await import('@wasm-fmt/clang-format');

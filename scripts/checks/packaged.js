@@ -16,17 +16,19 @@ const tool = (name) => inRoot('node_modules', '.bin', name);
 export const packaged = {
   name: 'package',
   title: 'The package (publint, are the types wrong, knip)',
+  lane: 'tools',
+  affectedBy: /^(src|scripts|test|docs|\.config)\/|^[^/]+$/,
   async run() {
     const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-packaged-'));
     try {
       const { file } = await packInto(folder);
-      const results = [
-        await checkWithTool(tool('publint'), ['run', file, '--strict']),
+      const results = await Promise.all([
+        checkWithTool(tool('publint'), ['run', file, '--strict']),
         // The package is ESM alone: every Node that it runs on, from 20.19 and 22.12, can require() that, so what
         // CommonJS and the resolution of before 2019 would find in its place does not matter.
-        await checkWithTool(tool('attw'), [file, '--profile', 'esm-only', '--no-color']),
-        await checkWithTool(tool('knip'), ['--config', '.config/knip.jsonc', '--no-progress']),
-      ];
+        checkWithTool(tool('attw'), [file, '--profile', 'esm-only', '--no-color']),
+        checkWithTool(tool('knip'), ['--config', '.config/knip.jsonc', '--no-progress']),
+      ]);
       return { tally: sum(results.map((result) => result.tally)) };
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -5,24 +5,42 @@ import { run } from '../lib/run.js';
 import { tally } from '../lib/tally.js';
 
 /** @import { Tally } from '../lib/tally.js' */
+/** @import { Timing } from './timing.js' */
 
 /**
  * @typedef {object} StepContext
  * @property {boolean} fix repair what can be repaired, instead of failing
  * @property {boolean} noSkips tests that cannot run have failed
+ * @property {boolean} all also what takes long
+ * @property {readonly string[]} [files] of tests; all of them when not given
  */
 
 /**
  * @typedef {object} StepResult
  * @property {Tally} tally a check without tests of its own counts as one
  * @property {readonly string[]} [failures] the names of the tests that failed, where it has tests of its own
+ * @property {readonly string[]} [flaky] the names of those that failed once, and passed when they were run again
+ * @property {readonly Timing[]} [timings] of its tests and builds
  * @property {string} [note] why it was skipped, or anything else for the summary
+ */
+
+/**
+ * Steps of one lane run one after the other, and lanes side by side. `tools` and builds keep processors busy, and wait
+ * behind tests, which wait for events most of the time.
+ *
+ * @typedef {'tools' | 'tests' | 'end to end'} Lane
  */
 
 /**
  * @typedef {object} Step
  * @property {string} name for `--only`
  * @property {string} title
+ * @property {Lane} lane
+ * @property {boolean} [thorough] only with `--all`, or by its name
+ * @property {string} [after] the name of a step that builds what this one uses
+ * @property {RegExp} affectedBy matches the files, by their path in the checkout, on which its result depends
+ * @property {(changed: readonly string[]) => readonly string[] | undefined} [filesFor] which test files to run when these
+ *   have changed; all of them when it gives nothing
  * @property {(context: StepContext) => Promise<StepResult>} run prints what is wrong
  */
 

@@ -7,5 +7,7 @@ import { checkWithTool } from './step.js';
 export const types = {
   name: 'types',
   title: 'Types (tsc)',
+  lane: 'tools',
+  affectedBy: /\.[cm]?[jt]s$|^(tsconfig|package-lock)\.json$/,
   run: () => checkWithTool(inRoot('node_modules', '.bin', 'tsc'), ['--noEmit', '--pretty']),
 };

@@ -1,49 +1,110 @@
 /** The tests in TypeScript: units and behaviour of both engines, then real servers and clients. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
-import { readVitestReport, tally } from '../lib/tally.js';
+import { sum, tally } from '../lib/tally.js';
+import { reportVariable } from './vitest-reporter.js';
 
-/** @import { Step, StepContext, StepResult } from './step.js' */
+/** @import { StepResult } from './step.js' */
+/** @import { FileReport, VitestReport } from './vitest-reporter.js' */
+
+/** @typedef {{ env?: Record<string, string> }} VitestOptions */
 
 /**
- * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: Record<string, string> }} [options]
- * @returns {Promise<StepResult>}
+ * @param {readonly string[]} args of vitest
+ * @param {VitestOptions} options
+ * @returns {Promise<VitestReport>}
  */
-export async function vitest(args, options = {}) {
+async function runVitest(args, { env = {} }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-vitest-'));
   try {
     const file = path.join(folder, 'report.json');
-    const result = await run(
+    const reporter = inRoot('scripts', 'checks', 'vitest-reporter.js');
+    const { status } = await run(
       inRoot('node_modules', '.bin', 'vitest'),
-      ['run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
-      { ...options, show: true },
+      ['run', ...args, '--reporter=default', `--reporter=${reporter}`],
+      { env: { ...env, [reportVariable]: file }, show: true },
     );
-    const report = readVitestReport(file) ?? { tally: tally(), failures: [] };
-    // An error outside of any test, such as a file that does not load, is a failure all the same.
-    if (result.status !== 0 && report.tally.failed === 0) report.tally.failed = 1;
+    const report = read(file);
+    const sawFailure =
+      report.errors.length > 0 || report.files.some(({ failed }) => failed.length > 0);
+    if (status !== 0 && !sawFailure) report.errors.push(`vitest ended with status ${status}`);
     return report;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** @param {StepContext} context */
-const skipping = ({ noSkips }) => (noSkips ? { env: { SPLICEWAY_NO_SKIPS: '1' } } : {});
+/** @param {string} file @returns {VitestReport} empty where vitest ended before it wrote one */
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { files: [], errors: [] };
+  }
+}
 
-/** @type {Step} */
-export const unit = {
-  name: 'unit',
-  title: 'Unit and behaviour tests, both engines (vitest)',
-  run: (context) => vitest([], skipping(context)),
-};
+/**
+ * @typedef {object} FailedTest
+ * @property {string} name with that of its file
+ * @property {string} message
+ */
 
-/** @type {Step} */
-export const endToEnd = {
-  name: 'e2e',
-  title: 'End to end: real servers, real clients (vitest)',
-  run: (context) => vitest(['--config', 'test/e2e/vitest.config.ts'], skipping(context)),
-};
+/** @param {FileReport} report @returns {FailedTest[]} */
+const failuresOf = ({ file, failed }) =>
+  failed.map(({ name, message }) => ({ name: `${path.basename(file)}: ${name}`, message }));
+
+/** @param {FailedTest} failure */
+const asText = ({ name, message }) => `${name}: ${message.split('\n')[0]}`;
+
+/** @param {VitestReport} report @returns {StepResult} */
+const asResult = ({ files, errors }) => ({
+  tally: sum([
+    ...files.map(({ passed, failed, skipped }) => tally(passed, failed.length, skipped)),
+    tally(0, errors.length),
+  ]),
+  failures: [...files.flatMap(failuresOf).map(asText), ...errors],
+  timings: files.flatMap(({ file, timings }) =>
+    timings.map(({ name, seconds }) => ({ name: `${path.basename(file)}: ${name}`, seconds })),
+  ),
+});
+
+/**
+ * @param {readonly string[]} args of vitest
+ * @param {VitestOptions} [options]
+ * @returns {Promise<StepResult>}
+ */
+export async function vitest(args, options = {}) {
+  return asResult(await runVitest(args, options));
+}
+
+/** A few files: more than that is no chance. */
+const mostFilesAgain = 3;
+
+/**
+ * For tests that drive programs which are not ours: the files of those that failed are run once more, alone. What passes
+ * then is told as flaky.
+ *
+ * @param {readonly string[]} args of vitest, without files
+ * @param {readonly string[]} files all of them when it is empty
+ * @param {VitestOptions} options
+ * @returns {Promise<StepResult>}
+ */
+export async function vitestWithSecondTry(args, files, options) {
+  const first = await runVitest([...args, ...files], options);
+  const failed = first.files.filter((report) => report.failed.length > 0);
+  const hopeless = first.errors.length > 0 || failed.length > mostFilesAgain;
+  if (failed.length === 0 || hopeless) return asResult(first);
+
+  process.stdout.write(`\nOnce more, alone: ${failed.map(({ file }) => path.basename(file))}\n`);
+  const second = await runVitest([...args, ...failed.map(({ file }) => file)], options);
+  const kept = first.files.filter((report) => !failed.includes(report));
+  const still = new Set(second.files.flatMap(failuresOf).map(({ name }) => name));
+  const flaky = failed.flatMap(failuresOf).filter(({ name }) => !still.has(name));
+  return {
+    ...asResult({ files: [...kept, ...second.files], errors: second.errors }),
+    flaky: flaky.map(asText),
+  };
+}

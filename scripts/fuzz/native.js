@@ -1,6 +1,6 @@
 /** The fuzzers in C++, under libFuzzer. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { make } from '../lib/make.js';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
 
@@ -15,8 +15,7 @@ const longest = { schedule: 2048, address: 256 };
  * @returns {Promise<Finding>}
  */
 export async function fuzzNative(target, seconds) {
-  const jobs = `--jobs=${availableParallelism()}`;
-  const built = await run('make', ['--silent', jobs, '-C', 'test/native/fuzz']);
+  const built = await make('test/native/fuzz', []);
   if (built.status !== 0) {
     const hint = 'The fuzzers need clang (Debian: apt-get install clang).';
     return { executions: 0, failure: `${built.output}${hint}` };

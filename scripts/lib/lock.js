@@ -20,8 +20,8 @@ function holder() {
   }
 }
 
-/** @param {number} pid */
-function isAlive(pid) {
+/** @param {number} pid @returns {boolean} whether there is a process of that number */
+export function isAlive(pid) {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,35 +1,34 @@
 /** Ports on 127.0.0.1, for the benchmark and the end-to-end tests. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
 /**
- * A port that nothing listens on, for servers that cannot be told port 0 (most cannot say which port they
- * got). The kernel hands ephemeral ports out in random order, so that another program takes this one in
- * the moment before its server does is unlikely; the server then fails to start, and says why.
+ * The ports that no client's connection gets by itself (`ip_local_port_range`). Thousands of clients of other tests may
+ * come between the moment that a port is found free and the moment that its server listens.
+ *
+ * @returns {{ from: number, to: number }}
+ */
+function portsOfServers() {
+  const unprivileged = 1024;
+  const file = '/proc/sys/net/ipv4/ip_local_port_range';
+  const [low = 32_768, high = 60_999] = readFileSync(file, 'utf8').trim().split(/\s+/).map(Number);
+  const below = { from: Math.max(unprivileged, low - 20_000), to: low };
+  const above = { from: high + 1, to: 65_536 };
+  return [below, above].find(({ from, to }) => to - from >= 1000) ?? { from: low, to: high };
+}
+
+/**
+ * A port that nothing listens on, for servers that cannot be told port 0 (most cannot say which port they got), or that
+ * are stopped and started again. It is drawn, so that two who ask at once hardly get the same one; the server that is
+ * second then fails to start, and says why.
  *
  * @returns {Promise<number>}
  */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-/** Below those that the kernel gives to clients by itself (ip_local_port_range). */
-const lasting = { from: 20_000, to: 32_000 };
-
-/**
- * A port for a server that is stopped and started again: no client's connection gets it in between.
- *
- * @returns {Promise<number>}
- */
-export async function lastingPort() {
+  const { from, to } = portsOfServers();
   for (;;) {
-    const port = lasting.from + Math.floor(Math.random() * (lasting.to - lasting.from));
+    const port = from + Math.floor(Math.random() * (to - from));
     const server = createServer().listen(port, '127.0.0.1');
     const isFree = await once(server, 'listening').then(
       () => true,

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './run.js';
 
-const readyDeadlineMs = 20_000;
-const stopDeadlineMs = 5000;
+const readyDeadlineMs = 120_000;
+const stopDeadlineMs = 60_000;
 const pollMs = 20;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
@@ -101,7 +101,7 @@ export async function startProgram(command, args, ready, { env, namespace } = {}
   throw new Error(`${command} did not become ready\n${output}`);
 }
 
-const answerDeadlineMs = 60_000;
+const answerDeadlineMs = 240_000;
 
 /**
  * @param {import('node:child_process').ChildProcessWithoutNullStreams} child

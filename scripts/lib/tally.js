@@ -1,7 +1,4 @@
 /** Counting tests: what each kind of runner says at its end, brought to one form. */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-
 /**
  * @typedef {object} Tally
  * @property {number} passed
@@ -42,55 +39,24 @@ export function tallyFromOutput(output) {
 }
 
 /**
- * @param {string} file what vitest's JSON reporter wrote
- * @returns {{ tally: Tally, failures: string[] } | undefined} nothing when vitest ended before it wrote one;
- *   a failure is a test's name, or a file's that does not load, and the first line of its message
+ * The output of the C++ tests (test/native/main.cc): `- NAME`, what is wrong, `  FAILED`, `  0.52 s`, and the counts at
+ * the end.
+ *
+ * @param {string} output
+ * @returns {{ tally: Tally, failures: string[], timings: { name: string, seconds: number }[] }} a test that ended the
+ *   process has failed
  */
-export function readVitestReport(file) {
-  try {
-    const report = JSON.parse(readFileSync(file, 'utf8'));
-    const skipped = report.numPendingTests + report.numTodoTests;
-    return {
-      tally: tally(report.numPassedTests, report.numFailedTests, skipped),
-      failures: report.testResults.flatMap(failuresOfFile),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * @param {{ name: string, status: string, message?: string,
- *   assertionResults: { status: string, fullName: string, failureMessages?: string[] }[] }} file
- * @returns {string[]}
- */
-function failuresOfFile({ name, status, message, assertionResults }) {
-  const failed = assertionResults.filter((result) => result.status === 'failed');
-  if (status === 'failed' && failed.length === 0)
-    return [withMessage(path.basename(name), message)];
-  return failed.map(({ fullName, failureMessages }) =>
-    withMessage(`${path.basename(name)}: ${fullName}`, failureMessages?.[0]),
-  );
-}
-
-/** @param {string} what @param {string} [message] */
-function withMessage(what, message) {
-  const [line] = (message ?? '').split('\n');
-  return line ? `${what}: ${line}` : what;
-}
-
-/**
- * @param {string} output of the C++ tests: `- NAME`, what is wrong, `FAILED`
- * @returns {string[]} the names of those that failed; one that ended the process is the last it began
- */
-export function failuresFromOutput(output) {
+export function readCppOutput(output) {
   const failures = [];
+  const timings = [];
   let name;
   for (const line of output.split('\n')) {
+    const [, seconds] = line.match(/^ {2}(\d+\.\d+) s$/) ?? [];
     if (line.startsWith('- ')) name = line.slice(2);
-    else if (name !== undefined && line.trim() === 'FAILED') failures.push(name);
+    else if (name !== undefined && line === '  FAILED') failures.push(name);
+    else if (name !== undefined && seconds) timings.push({ name, seconds: Number(seconds) });
     else if (/\d+ passed, \d+ failed/.test(line)) name = undefined;
   }
   if (name !== undefined) failures.push(`${name}: the process ended in it`);
-  return failures;
+  return { tally: tallyFromOutput(output) ?? tally(0, 1), failures, timings };
 }

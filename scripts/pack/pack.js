@@ -3,8 +3,11 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
+import { targets } from '../prebuild/targets.js';
 import { problems } from './problems.js';
 import { writeSbom } from './sbom.js';
+
+/** @import { Target } from '../prebuild/targets.js' */
 
 /**
  * @typedef {object} Packed
@@ -14,11 +17,12 @@ import { writeSbom } from './sbom.js';
  */
 
 /**
+ * @param {readonly Target[]} [wanted] whose addons have to be there: all, for what is published
  * @throws {Error} with what is not ready, each with what to do
  * @returns {Promise<Packed>}
  */
-export async function pack() {
-  const found = problems();
+export async function pack(wanted = targets) {
+  const found = problems(wanted);
   if (found.length > 0)
     throw new Error(found.map((text) => `not to be packed: ${text}`).join('\n'));
   return await packInto(inRoot('build'));

@@ -6,8 +6,13 @@ import { isMade } from '../prebuild/made.js';
 import { targets } from '../prebuild/targets.js';
 import { orphans } from '../setup/typescript.js';
 
-/** @returns {string[]} each with what to do; none where the package would be whole */
-export function problems() {
+/** @import { Target } from '../prebuild/targets.js' */
+
+/**
+ * @param {readonly Target[]} wanted whose addons are to be in it
+ * @returns {string[]} each with what to do; none where the package would be whole
+ */
+export function problems(wanted) {
   const found = [];
   if (!existsSync(inRoot('dist', 'cli', 'main.js'))) {
     found.push('dist/ has no command: npm run build:ts compiles it');
@@ -18,7 +23,7 @@ export function problems() {
       `dist/ has files that no source makes: delete it, then npm run build:ts (${leftOver})`,
     );
   }
-  const missing = targets.filter((target) => !isMade(target)).map(({ name }) => name);
+  const missing = wanted.filter((target) => !isMade(target)).map(({ name }) => name);
   if (missing.length > 0) {
     found.push(
       `prebuilds/ has no addon of these sources for ${missing.join(', ')}: npm run prebuild makes it`,

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { startProgress } from '../lib/progress.js';
 import { pack } from '../pack/pack.js';
+import { targets } from '../prebuild/targets.js';
 import { emulations } from './emulate.js';
 import { install, useCommand, useLibrary } from './install.js';
 import { manager, managers, node, nodeVersions } from './programs.js';
@@ -17,6 +18,7 @@ const help = `Packs the package, installs it into empty folders without a compil
   --node VERSION     one of ${nodeVersions.join(', ')}; may be given again
   --manager NAME     npm or pnpm; may be given again
   --no-emulation     nothing for the other machine and the other C library
+  --this-machine     only the addon for this machine has to be there; implies --no-emulation
   --help
 
 Wants the addons that \`npm run prebuild\` makes. Exit status 1 when anything fails.
@@ -38,6 +40,7 @@ function readArguments() {
         node: { type: 'string', multiple: true, default: nodeVersions },
         manager: { type: 'string', multiple: true, default: Object.keys(managers) },
         'no-emulation': { type: 'boolean', default: false },
+        'this-machine': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });
@@ -104,7 +107,9 @@ export async function packageTest() {
   const unknown = options.node.find((version) => !nodeVersions.includes(version));
   if (unknown !== undefined) return usageError(`--node ${unknown} is not supported.`);
 
-  const tarball = (await pack()).file;
+  const ownTargets = targets.filter(({ arch, libc }) => arch === process.arch && libc === 'glibc');
+  const tarball = (await pack(options['this-machine'] ? ownTargets : targets)).file;
+  const emulate = !options['no-emulation'] && !options['this-machine'];
   const kinds = [
     {
       head: ['installed with', 'command', 'ES module', 'CommonJS', 'took'],
@@ -114,7 +119,7 @@ export async function packageTest() {
     },
     {
       head: ['emulated', 'loaded', 'exercised'],
-      checks: options['no-emulation'] ? [] : emulations(tarball),
+      checks: emulate ? emulations(tarball) : [],
     },
   ];
   const progress = startProgress(kinds.reduce((count, { checks }) => count + checks.length, 0));

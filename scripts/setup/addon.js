@@ -1,6 +1,7 @@
 /** The native addon: build/Release/spliceway.node, from native/ and binding.gyp. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { compilerEnv } from '../lib/compiler.js';
 import { contentHash, listFiles } from '../lib/files.js';
 import { inRoot } from '../lib/root.js';
 import { findProgram, run } from '../lib/run.js';
@@ -73,7 +74,7 @@ export const addon = {
     removeStamp('addon');
     const before = inputs();
     const result = await run('npm', ['run', '--silent', 'build:addon'], {
-      env: await headerSettings(),
+      env: { ...compilerEnv(), ...(await headerSettings()) },
     });
     if (result.status !== 0 || !existsSync(product)) {
       throw new SetupError(

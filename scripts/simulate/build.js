@@ -1,20 +1,13 @@
 /** Builds the simulator, as it is or with a fault in the core. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { makeOrThrow } from '../lib/make.js';
 import { inRoot } from '../lib/root.js';
-import { run } from '../lib/run.js';
 import { applied } from './faults.js';
 
 /** @import { Fault } from './faults.js' */
 
-/** @param {readonly string[]} variables */
-async function make(variables) {
-  const jobs = `--jobs=${availableParallelism()}`;
-  const args = ['--no-print-directory', '--silent', jobs, '-C', 'test/native/simulator'];
-  const { status, output } = await run('make', [...args, ...variables]);
-  if (status !== 0) throw new Error(`The simulator could not be built:\n${output}`);
-}
+const folder = 'test/native/simulator';
 
 /**
  * @param {object} [options]
@@ -22,22 +15,36 @@ async function make(variables) {
  * @returns {Promise<string>} the program
  */
 export async function buildSimulator({ sanitize = false } = {}) {
-  await make(sanitize ? ['SANITIZE=1'] : []);
-  return inRoot('build', 'simulator', sanitize ? 'sanitize' : 'plain', 'simulator');
+  const kind = sanitize ? 'sanitize' : 'plain';
+  await makeOrThrow(folder, [`KIND=${kind}`]);
+  return inRoot('build', 'native', kind, 'simulator', 'simulator');
 }
 
 /**
+ * The simulator as it is has to be there: what the fault does not touch is taken from it. So several can be built at once.
+ *
  * @param {Fault} fault
  * @returns {Promise<string>} the program, with the fault in it
  */
 export async function buildFaulty(fault) {
   const name = fault.name.replaceAll(/\W+/g, '-');
-  const folder = inRoot('build', 'simulator', 'faults', name);
+  const sources = inRoot('build', 'native', 'faults', name);
   for (const change of fault.edits) {
-    const file = path.join(folder, change.file);
+    const file = path.join(sources, change.file);
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, applied(change));
+    writeIfNew(file, applied(change));
   }
-  await make([`FAULT=${name}`, `FILES=${fault.edits.map((change) => change.file).join(' ')}`]);
-  return path.join(folder, 'simulator');
+  const files = fault.edits.map((change) => change.file).join(' ');
+  await makeOrThrow(folder, [`FAULT=${name}`, `FILES=${files}`], { jobs: 1 });
+  return path.join(sources, 'simulator');
+}
+
+/** A file that stays as it was keeps its time, and make has nothing to do. @param {string} file @param {string} text */
+function writeIfNew(file, text) {
+  try {
+    if (readFileSync(file, 'utf8') === text) return;
+  } catch {
+    // There is none yet.
+  }
+  writeFileSync(file, text);
 }

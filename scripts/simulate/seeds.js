@@ -1,4 +1,4 @@
-/** Runs schedules of the simulator, on all processors at once. */
+/** Runs schedules of the simulator, in several processes at once. */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -70,11 +70,15 @@ function runBlock(program, first, count) {
  * @param {object} options
  * @param {number} options.from the first seed
  * @param {number} options.count of seeds at most
+ * @param {number} [options.processes] at a time; as many as there are processors when not given
  * @param {() => boolean} [options.goesOn] asked before each block
  * @param {(totals: Totals) => void} [options.onPassed] told of each block
  * @returns {Promise<{ totals: Totals, failure?: Failure }>}
  */
-export async function runSeeds(program, { from, count, goesOn = () => true, onPassed }) {
+export async function runSeeds(
+  program,
+  { from, count, processes = availableParallelism(), goesOn = () => true, onPassed },
+) {
   /** @type {Totals} */
   const totals = { schedules: 0, sessions: 0, steps: 0, calls: 0, bytes: 0 };
   /** @type {Failure[]} */
@@ -98,7 +102,7 @@ export async function runSeeds(program, { from, count, goesOn = () => true, onPa
       onPassed?.(result);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await Promise.all(Array.from({ length: processes }, worker));
   const failure = failures.sort((left, right) => left.seed - right.seed)[0];
   return failure === undefined ? { totals } : { totals, failure };
 }

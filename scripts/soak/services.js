@@ -1,7 +1,7 @@
 /** The servers behind the proxy, each with the client that puts load on it. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { accepts, lastingPort } from '../lib/port.js';
+import { accepts, freePort } from '../lib/port.js';
 import { startProgram } from '../lib/program.js';
 import { inRoot } from '../lib/root.js';
 import { findProgram, run } from '../lib/run.js';
@@ -186,7 +186,7 @@ export async function startBackends(folder) {
       const own = path.join(folder, `${service.name}-${index}`);
       mkdirSync(own, { recursive: true });
       await service.prepare?.(own);
-      backends.push(new Backend(service, own, await lastingPort()));
+      backends.push(new Backend(service, own, await freePort()));
     }
   }
   await Promise.all(backends.map((backend) => backend.start()));

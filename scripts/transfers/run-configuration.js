@@ -25,7 +25,7 @@ import { describeProxy, startProxy } from './proxy.js';
 /** Transfers at once. With few files, the proxy takes half as many at most. */
 const together = 24;
 /** None takes a tenth of it, on a machine that has nothing else to do. */
-const deadlineMs = 60_000;
+const deadlineMs = 180_000;
 /** How long ends may take to describe themselves. */
 const describeMs = 500;
 

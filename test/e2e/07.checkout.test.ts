@@ -7,7 +7,8 @@ import { describeWhere, findProgram } from './helpers/programs.js';
 
 const start = ['start', '--', '--listen', '127.0.0.1:0'];
 const liveFigures = /^sessions \d+ \(\d+ open\) \| up /m;
-const setUpMs = 120_000;
+const setUpMs = 600_000;
+const readyMs = 120_000;
 
 const hasGit = findProgram('git') !== undefined;
 const remedy = hasGit ? 'use a git checkout, with its .git folder' : 'apt-get install git';
@@ -33,14 +34,14 @@ describeWhere(hasGit && canBeCloned, `to run: ${remedy}`, 'a fresh clone', () =>
 
   test('a second npm start makes nothing again', async () => {
     const job = keep(checkout.npm(...start));
-    await job.waitFor(liveFigures, 20_000);
+    await job.waitFor(liveFigures, readyMs);
     expect(job.output).not.toContain('setup:');
     expect(await job.interrupt()).toBe(0);
   });
 
   test('SIGTERM to npm alone reaches the program, which stops with 0', async () => {
     const job = keep(checkout.npm(...start));
-    await job.waitFor(liveFigures, 20_000);
+    await job.waitFor(liveFigures, readyMs);
     expect(await job.terminate()).toBe(0);
     // A client of the demonstration may still be on its way out.
     expect(job.output).toMatch(/SIGTERM: (stopping|accepting no more)/);
@@ -57,7 +58,7 @@ describeWhere(hasGit && canBeCloned, `to run: ${remedy}`, 'a fresh clone', () =>
 
   test('npm run pack refuses a package that would have no addon', async () => {
     const job = keep(checkout.npm('run', 'pack'));
-    expect(await job.ended(50_000)).toBeGreaterThan(0);
+    expect(await job.ended(readyMs)).toBeGreaterThan(0);
     expect(job.output).toContain('npm run prebuild');
   });
 });

@@ -1,11 +1,13 @@
-/** End-to-end tests: whole programs under load, so one file at a time, with time to spare. */
+/** End-to-end tests: whole programs, some under load, so a few files at a time, with time to spare. */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     dir: import.meta.dirname,
-    fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    maxWorkers: availableParallelism(),
+    // Only what never comes takes so long.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 60_000;
 
 export interface CommandResult {
   readonly status: number | null;

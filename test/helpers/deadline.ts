@@ -1,6 +1,7 @@
 /** Waiting, never for longer than a deadline. */
 
-const DEADLINE_MS = 10_000;
+/** Only what never comes takes so long, also on a machine that has a tenth of a core for it. */
+const DEADLINE_MS = 60_000;
 /** How often `until` looks. Not a time that anything has to be done in. */
 const LOOK_EVERY_MS = 2;
 
@@ -33,5 +34,20 @@ export async function until(
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`${what}: not within ${deadlineMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/**
+ * For what has to happen before a time-out of the proxy runs off: tried with a short time first, and with four times as
+ * much whenever this machine was too slow for it. So it is quick, and right on any machine.
+ *
+ * @param attempt makes its statements and gives `true`, or gives `false` when its time was not enough to make them
+ */
+export async function withTimeEnough(
+  firstMs: number,
+  attempt: (ms: number) => Promise<boolean>,
+): Promise<void> {
+  for (let ms = firstMs; !(await attempt(ms)); ms *= 4) {
+    if (ms > DEADLINE_MS) throw new Error(`${ms} ms were not enough`);
   }
 }

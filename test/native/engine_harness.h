@@ -15,7 +15,7 @@
 
 namespace spliceway::testing {
 
-constexpr int kDeadlineMs = 10'000;
+constexpr int kDeadlineMs = 60'000;
 constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
 
 /// Owns an engine and waits for its doorbell as JavaScript's thread does.

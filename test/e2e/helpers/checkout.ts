@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compilerEnv } from '../../../scripts/lib/compiler.js';
 import { runOk } from './command.js';
 import { outsideNpm } from './environment.js';
 import { program } from './programs.js';
@@ -44,12 +45,17 @@ export class Checkout {
   /** Runs a command of a shell in it, which has to succeed. @returns what it printed */
   run(script: string, deadlineMs?: number): Promise<string> {
     const options = deadlineMs === undefined ? {} : { deadlineMs };
-    return runOk('/bin/sh', ['-c', script], { cwd: this.folder, env: outsideNpm(), ...options });
+    return runOk('/bin/sh', ['-c', script], { cwd: this.folder, env: this.#env(), ...options });
   }
 
   /** Starts npm as a shell with job control does: in a group of processes of its own. */
   npm(...args: string[]): ForegroundJob {
-    return new ForegroundJob(this.folder, args);
+    return new ForegroundJob(this.folder, args, this.#env());
+  }
+
+  /** What was compiled in another checkout need not be compiled again. */
+  #env(): NodeJS.ProcessEnv {
+    return { ...outsideNpm(), ...compilerEnv(this.folder) };
   }
 
   stop(): Promise<void> {
@@ -64,10 +70,10 @@ export class ForegroundJob {
   /** Standard output and standard error. */
   output = '';
 
-  constructor(cwd: string, args: readonly string[]) {
+  constructor(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     this.#child = spawn(program('npm'), args, {
       cwd,
-      env: outsideNpm(),
+      env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -92,13 +98,13 @@ export class ForegroundJob {
   /** Ctrl+C. @returns exit status */
   interrupt(): Promise<number | null> {
     this.#signal('SIGINT');
-    return this.ended(20_000);
+    return this.ended(60_000);
   }
 
   /** As a supervisor does, which knows npm's process only. @returns exit status */
   terminate(): Promise<number | null> {
     this.#child.kill('SIGTERM');
-    return this.ended(20_000);
+    return this.ended(60_000);
   }
 
   /** @returns exit status, or null when it had to be killed at the deadline */

@@ -24,7 +24,7 @@ export interface CommandOptions {
 export function runCommand(
   file: string,
   args: readonly string[],
-  { input = '', deadlineMs = 50_000, cwd = '/', ...options }: CommandOptions = {},
+  { input = '', deadlineMs = 240_000, cwd = '/', ...options }: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { ...options, stdio: 'pipe', cwd });

@@ -15,7 +15,7 @@ export interface DaemonOptions {
 
 /** Kept for error messages; servers that log a lot do not fill memory. */
 const outputKept = 20_000;
-const stopDeadlineMs = 15_000;
+const stopDeadlineMs = 60_000;
 
 export class Daemon {
   readonly #child: ChildProcess;
@@ -60,7 +60,7 @@ export class Daemon {
   /**
    * Waits until `check` is true; fails at once, with what the program printed, if it ends before that.
    */
-  async ready<T>(check: () => T | Promise<T>, deadlineMs = 30_000): Promise<Truthy<T>> {
+  async ready<T>(check: () => T | Promise<T>, deadlineMs = 120_000): Promise<Truthy<T>> {
     try {
       const [answer] = await waitUntil(
         async () => {

@@ -44,6 +44,6 @@ export async function iperf3(port: number, args: readonly string[]): Promise<Ipe
       // It serves one client at a time, and may still be at the end of the last one.
       return report.error?.includes('server is busy') ? undefined : report;
     },
-    { what: 'iperf3 to be free', deadlineMs: 30_000 },
+    { what: 'iperf3 to be free' },
   );
 }

@@ -18,7 +18,7 @@ export type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
  */
 export async function waitUntil<T>(
   check: () => T | Promise<T>,
-  { what, deadlineMs = 15_000 }: WaitOptions,
+  { what, deadlineMs = 60_000 }: WaitOptions,
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + deadlineMs;
   let lastError: unknown;

@@ -1,0 +1,68 @@
+/** The two suites in TypeScript as steps. */
+import { vitest, vitestWithSecondTry } from './vitest.js';
+
+/** @import { Step, StepContext } from './step.js' */
+
+/**
+ * Where tests alone have changed, they alone are run.
+ *
+ * @param {RegExp} ownTests
+ * @returns {NonNullable<Step['filesFor']>}
+ */
+const onlyChangedTests = (ownTests) => (changed) =>
+  changed.every((file) => ownTests.test(file)) ? changed : undefined;
+
+/** @param {StepContext} context */
+const settings = ({ noSkips }) => (noSkips ? { env: { SPLICEWAY_NO_SKIPS: '1' } } : {});
+
+/** @type {Step} */
+export const unit = {
+  name: 'unit',
+  title: 'Unit and behaviour tests, both engines (vitest)',
+  lane: 'tests',
+  affectedBy: /^(src|native|docs|scripts|\.github)\/|^test\/(?!e2e\/|native\/)|^[^/]+$/,
+  filesFor: onlyChangedTests(/^test\/\d\d[^/]*\.test\.ts$/),
+  run: (context) => vitest(context.files ?? [], settings(context)),
+};
+
+/** Thousands of sessions, and a minute of transfers: seconds in which a change hardly ever shows. */
+const large = ['06', '08'];
+/** A newcomer's first commands, and every other command of the documents: they build, and want the processors to themselves. */
+const ofCommands = ['07', '12', '13'];
+
+/** @param {readonly string[]} topics @returns {string[]} for vitest */
+const without = (topics) => topics.flatMap((topic) => ['--exclude', `**/${topic}.*`]);
+
+const config = ['--config', 'test/e2e/vitest.config.ts'];
+
+/** @type {Step} */
+export const endToEnd = {
+  name: 'e2e',
+  title: 'End to end: real servers, real clients (vitest)',
+  lane: 'end to end',
+  affectedBy: /^(src|native|docs|scripts)\/|^test\/(e2e|helpers)\/|^[^/]+$/,
+  filesFor: onlyChangedTests(/^test\/e2e\/[^/]*\.test\.ts$/),
+  run: (context) => {
+    const left = [...ofCommands, ...(context.all ? [] : large)];
+    return vitestWithSecondTry(
+      [...config, ...without(left)],
+      context.files ?? [],
+      settings(context),
+    );
+  },
+};
+
+/** @type {Step} */
+export const commands = {
+  name: 'commands',
+  title: 'The commands of the documents, also in a fresh clone (vitest)',
+  lane: 'tools',
+  thorough: true,
+  affectedBy: /^(src|native|docs|scripts)\/|^test\/e2e\/|^[^/]+$/,
+  run: (context) =>
+    vitestWithSecondTry(
+      config,
+      ofCommands.map((topic) => `test/e2e/${topic}.`),
+      settings(context),
+    ),
+};
