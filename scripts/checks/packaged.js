@@ -17,7 +17,7 @@ export const packaged = {
   name: 'package',
   title: 'The package (publint, are the types wrong, knip)',
   lane: 'tools',
-  affectedBy: /^(src|scripts|test|docs|\.config)\/|^[^/]+$/,
+  affectedBy: /^(src|scripts|test|docs|\.config)\/|^[^/]+\.(md|json|ts|gyp)$/,
   async run() {
     const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-packaged-'));
     try {

@@ -20,7 +20,8 @@ export const unit = {
   name: 'unit',
   title: 'Unit and behaviour tests, both engines (vitest)',
   lane: 'tests',
-  affectedBy: /^(src|native|docs|scripts|\.github)\/|^test\/(?!e2e\/|native\/)|^[^/]+$/,
+  affectedBy:
+    /^(src|native|docs|scripts|\.github|\.ci)\/|^test\/(?!e2e\/|native\/)|^[^/]+\.(md|json|ts|gyp)$/,
   filesFor: onlyChangedTests(/^test\/\d\d[^/]*\.test\.ts$/),
   run: (context) => vitest(context.files ?? [], settings(context)),
 };
@@ -40,7 +41,7 @@ export const endToEnd = {
   name: 'e2e',
   title: 'End to end: real servers, real clients (vitest)',
   lane: 'end to end',
-  affectedBy: /^(src|native|docs|scripts)\/|^test\/(e2e|helpers)\/|^[^/]+$/,
+  affectedBy: /^(src|native|docs|scripts)\/|^test\/(e2e|helpers)\/|^package(-lock)?\.json$/,
   filesFor: onlyChangedTests(/^test\/e2e\/[^/]*\.test\.ts$/),
   run: (context) => {
     const left = [...ofCommands, ...(context.all ? [] : large)];
@@ -58,7 +59,7 @@ export const commands = {
   title: 'The commands of the documents, also in a fresh clone (vitest)',
   lane: 'tools',
   thorough: true,
-  affectedBy: /^(src|native|docs|scripts)\/|^test\/e2e\/|^[^/]+$/,
+  affectedBy: /^(src|native|docs|scripts|\.ci)\/|^test\/e2e\/|^[^/]+\.(md|json|ts|gyp)$/,
   run: (context) =>
     vitestWithSecondTry(
       config,

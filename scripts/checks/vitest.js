@@ -10,14 +10,18 @@ import { reportVariable } from './vitest-reporter.js';
 /** @import { StepResult } from './step.js' */
 /** @import { FileReport, VitestReport } from './vitest-reporter.js' */
 
-/** @typedef {{ env?: Record<string, string> }} VitestOptions */
+/**
+ * @typedef {object} VitestOptions
+ * @property {Record<string, string>} [env] added to this process's environment
+ * @property {boolean} [show] default: true
+ */
 
 /**
  * @param {readonly string[]} args of vitest
  * @param {VitestOptions} options
  * @returns {Promise<VitestReport>}
  */
-async function runVitest(args, { env = {} }) {
+async function runVitest(args, { env = {}, show = true }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-vitest-'));
   try {
     const file = path.join(folder, 'report.json');
@@ -25,7 +29,7 @@ async function runVitest(args, { env = {} }) {
     const { status } = await run(
       inRoot('node_modules', '.bin', 'vitest'),
       ['run', ...args, '--reporter=default', `--reporter=${reporter}`],
-      { env: { ...env, [reportVariable]: file }, show: true },
+      { env: { ...env, [reportVariable]: file }, show },
     );
     const report = read(file);
     const sawFailure =
@@ -98,7 +102,9 @@ export async function vitestWithSecondTry(args, files, options) {
   const hopeless = first.errors.length > 0 || failed.length > mostFilesAgain;
   if (failed.length === 0 || hopeless) return asResult(first);
 
-  process.stdout.write(`\nOnce more, alone: ${failed.map(({ file }) => path.basename(file))}\n`);
+  if (options.show !== false) {
+    process.stdout.write(`\nOnce more, alone: ${failed.map(({ file }) => path.basename(file))}\n`);
+  }
   const second = await runVitest([...args, ...failed.map(({ file }) => file)], options);
   const kept = first.files.filter((report) => !failed.includes(report));
   const still = new Set(second.files.flatMap(failuresOf).map(({ name }) => name));

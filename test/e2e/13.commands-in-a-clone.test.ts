@@ -35,6 +35,14 @@ describeWith(debuggers, 'commands in a clone', () => {
 
   /** What has to be seen of a command, and what it needs to end by itself. */
   const asks: Readonly<Record<string, () => Promise<void>>> = {
+    // One test has changed, so that is what has to be run.
+    'npm test -- --changed': async () => {
+      await checkout.run('echo "// Changed." >> test/02.duration.test.ts');
+      const printed = await checkout.run('npm test -- --changed', 9 * minute);
+      expect(printed).toMatch(/^Steps: lint types package unit$/m);
+      expect(printed).toMatch(/Test Files .* 1 passed/);
+      await checkout.run('git checkout -q test/02.duration.test.ts');
+    },
     'npx changeset status': async () => {
       expect(await checkout.run('npx changeset status 2>&1')).toMatch(/minor.*spliceway/s);
     },

@@ -67,6 +67,8 @@ export const shortened: Readonly<Record<string, string>> = {
     'npm run transfers -- --count 10 --json "$FOLDER/transfers.json"',
   'npm run transfers -- --engine native --transfer splice':
     'npm run transfers -- --engine native --transfer splice --count 10',
+  // Its exit status says whether all has passed.
+  'npm run verify -- --status': 'npm run verify -- --status | grep prebuilds',
   'npm run bench -- --quick':
     'npm run bench -- --quick --workload requests-50 --peer native --repetitions 1',
   'npm run bench -- --workload bulk-1 --peer native':
@@ -86,6 +88,7 @@ export const inClone = [
   'npm ci && npm run build',
   'npm run docs:api',
   'npm test -- --only lint --fix',
+  'npm test -- --changed',
   'npx changeset status',
   'npx changeset version',
   'npm install --package-lock-only',
