@@ -4,10 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { newHash, randomBytes, sha256, writeInPieces } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
+import { ipv6 } from './helpers/machine.js';
 import { nextSession, nextSummary, portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer, startSink } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
+import { itWhere } from './helpers/where.js';
 
 const MIB = 1024 * 1024;
 
@@ -138,7 +140,7 @@ describe.each(ways)('relaying with %s', (way) => {
     expect(proxy.addresses()).toEqual([{ address: path, port: 0, family: 'unix' }]);
   });
 
-  it('relays over IPv6', async () => {
+  itWhere(ipv6, 'relays over IPv6', async () => {
     const backend = await startEcho({ listen: { port: 0, host: '::1' } });
     const proxy = await startProxy(way, { listen: '[::1]:0', backends: [backend.address] });
     expect(proxy.addresses()).toMatchObject([{ address: '::1', family: 'IPv6' }]);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SplicewayError } from '../src/errors.js';
 import { ways } from './helpers/engines.js';
+import { ipv6 } from './helpers/machine.js';
 import {
   nextSession,
   nextSummary,
@@ -17,6 +18,7 @@ import {
   startServer,
 } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
+import { itWhere } from './helpers/where.js';
 
 /** One client after the other; what each was told. */
 async function askInTurn(proxy: RunningProxy, clients: number): Promise<string> {
@@ -133,7 +135,7 @@ describe.each(ways)('backends with %s', (way) => {
     expect(await askInTurn(proxy, 2)).toBe('Ab');
   });
 
-  it('connects to a name, through each of its addresses', async () => {
+  itWhere(ipv6, 'connects to a name, through each of its addresses', async () => {
     const echo = await startEcho();
     const proxy = await startProxy(
       way,

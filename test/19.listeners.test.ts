@@ -4,13 +4,16 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Server } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
+import { freePort } from '../scripts/lib/port.js';
 import { within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
+import { ipv6 } from './helpers/machine.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer } from './helpers/servers.js';
 import { connect, readAll } from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
+import { itWhere } from './helpers/where.js';
 
 /** A socket file whose process was killed. */
 async function staleSocket(path: string): Promise<void> {
@@ -59,7 +62,7 @@ describe.each(ways)('listeners with %s', (way) => {
     expect(await listenError('192.0.2.1:0')).toContain('no network interface here');
   });
 
-  it('accept on several addresses', async () => {
+  itWhere(ipv6, 'accept on several addresses', async () => {
     const echo = await startEcho();
     const proxy = await startProxy(way, {
       listen: ['127.0.0.1:0', '[::1]:0', ':0'],
@@ -172,8 +175,10 @@ describe.each(ways)('listeners with %s', (way) => {
     });
   }
 
-  it('may have a backend with their port on another address', async () => {
-    const { port } = await startEcho({ listen: { port: 0, host: '127.0.0.2' } });
+  itWhere(ipv6, 'may have a backend with their port on another address', async () => {
+    // One that no client's connection has on the listener's own.
+    const port = await freePort();
+    await startEcho({ listen: { port, host: '127.0.0.2' } });
     await startProxy(way, {
       listen: [`127.0.0.1:${port}`, `[::1]:${port}`],
       backends: [`127.0.0.2:${port}`],

@@ -6,7 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { RunningCommand, runningInShell } from './helpers/cli.js';
 import { until } from './helpers/deadline.js';
 import { client, nextText, startGreeter } from './helpers/greeters.js';
+import { namespacesWith, namespaceWords } from './helpers/machine.js';
 import { tempPath } from './helpers/temp.js';
+import { itWhere } from './helpers/where.js';
+
+const kinds = ['--net', '--mount'];
+const own = namespacesWith(kinds);
 
 describe('spliceway serve, signalled,', () => {
   it('drains at the first signal: no new client, and the live one finishes', async () => {
@@ -91,27 +96,35 @@ describe('spliceway serve, signalled,', () => {
     expect(await command.ended()).toMatchObject({ status: 0 });
   });
 
-  it('stops while it starts, also as process 1, which signals do not end by themselves', async () => {
-    const resolver = tempPath('resolv.conf');
-    writeFileSync(resolver, `nameserver ${NOBODY}\noptions timeout:30\n`);
-    const shell = inNamespace(resolver).replace('unshare', 'unshare --pid --fork --kill-child');
-    await using command = runningInShell(shell, [
-      ...['--listen', '127.0.0.1:0', '--backend', 'name.example:1', '--connect-timeout', '1h'],
-    ]);
-    const ended = command.ended();
-    let hasEnded = false;
-    void ended.then(() => {
-      hasEnded = true;
-    });
-    // One that comes before Node is up is lost.
-    await until('its end', () => {
-      for (const child of childrenOf(command.pid)) process.kill(child, 'SIGTERM');
-      return hasEnded;
-    });
-    expect(await ended).toMatchObject({ status: 0, stdout: '' });
-  });
+  itWhere(
+    own,
+    'stops while it starts, also as process 1, which signals do not end by themselves',
+    async () => {
+      const resolver = tempPath('resolv.conf');
+      writeFileSync(resolver, `nameserver ${NOBODY}\noptions timeout:30\n`);
+      const shell = inNamespace(resolver, ['--pid', '--fork', '--kill-child']);
+      await using command = runningInShell(shell, [
+        ...['--listen', '127.0.0.1:0', '--backend', 'name.example:1', '--connect-timeout', '1h'],
+      ]);
+      const ended = command.ended();
+      let hasEnded = false;
+      void ended.then(() => {
+        hasEnded = true;
+      });
+      // One that comes before Node is up is lost.
+      await until('its end', () => {
+        for (const child of childrenOf(command.pid)) process.kill(child, 'SIGTERM');
+        return hasEnded;
+      });
+      const { status, signal, stdout } = await ended;
+      // libuv blocks signals in the main thread while it takes one over. The kernel then gives one that comes to another thread,
+      // which it ends, process 1 or not.
+      expect([0, 'SIGTERM']).toContain(status ?? signal);
+      expect(stdout).toBe('');
+    },
+  );
 
-  it('stops at once while a name server does not answer', async () => {
+  itWhere(own, 'stops at once while a name server does not answer', async () => {
     // Patient enough for the command to be killed, should it wait for an answer.
     const resolver = tempPath('resolv.conf');
     writeFileSync(resolver, `nameserver ${NOBODY}\noptions timeout:30\n`);
@@ -138,7 +151,8 @@ function childrenOf(pid: number): number[] {
 const NOBODY = '192.0.2.1';
 
 /** For a shell: runs the command with this resolver and a network of its own, where packets to nobody get lost. */
-function inNamespace(resolver: string): string {
+function inNamespace(resolver: string, more: readonly string[] = []): string {
   const setUp = `ip link set lo up && ip route add ${NOBODY} dev lo && mount --bind ${resolver} /etc/resolv.conf`;
-  return `exec unshare --map-root-user --net --mount sh -c '${setUp} && exec "$@"' sh "$@"`;
+  const words = [...(namespaceWords(kinds) ?? []), ...more].join(' ');
+  return `exec ${words} sh -c '${setUp} && exec "$@"' sh "$@"`;
 }

@@ -12,11 +12,13 @@ import { within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
 import { closeDescriptor, descriptorOf, duplicate, listeningSocket } from './helpers/inherited.js';
+import { ipv6 } from './helpers/machine.js';
 import { packageUrl } from './helpers/program.js';
 import { startProxy } from './helpers/proxies.js';
 import { startEcho, startServer } from './helpers/servers.js';
 import { connect, readAll, socketPair } from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
+import { itWhere } from './helpers/where.js';
 
 const places = {
   IPv4: () => ({ port: 0, host: '127.0.0.1' }),
@@ -36,9 +38,9 @@ describe.each(ways)('an inherited socket with %s', (way) => {
       (reason: unknown) => reason as { code: string; message: string },
     );
 
-  it.each(Object.keys(places) as (keyof typeof places)[])(
-    '%s is accepted on, shown by its real address, and stays open for its owner',
-    async (family) => {
+  for (const family of Object.keys(places) as (keyof typeof places)[]) {
+    const title = `${family} is accepted on, shown by its real address, and stays open for its owner`;
+    itWhere(family === 'IPv6' ? ipv6 : undefined, title, async () => {
       const { target, descriptor } = await listeningSocket(places[family]());
       const echo = await startEcho();
       const proxy = await startProxy(way, { listen: `fd:${descriptor}`, backends: [echo.address] });
@@ -67,8 +69,8 @@ describe.each(ways)('an inherited socket with %s', (way) => {
       // Its owner still listens: clients wait there for whoever is next.
       const waiting = await connect(where);
       waiting.destroy();
-    },
-  );
+    });
+  }
 
   it('takes clients that came before it did', async () => {
     const { target, descriptor } = await listeningSocket(places.IPv4());
@@ -126,20 +128,24 @@ describe.each(ways)('an inherited socket with %s', (way) => {
     expect(waiting.bytesRead).toBe(0);
   });
 
-  it('that is for IPv6 alone has nothing to do with a backend on that port of IPv4', async () => {
-    const { target, descriptor } = await listeningSocket({ port: 0, host: '::', ipv6Only: true });
-    const echo = await startEcho({ listen: { port: Number(target), host: '127.0.0.1' } });
-    const options = { listen: `fd:${descriptor}`, backends: [echo.address] };
-    const proxy = await startProxy(way, options);
-    const warnings: string[] = [];
-    proxy.on('warning', (line) => warnings.push(line));
-    const client = await connect({ port: Number(target), host: '::1' });
-    client.end('apart');
-    expect(String(await readAll(client))).toBe('apart');
-    expect(warnings).toEqual([
-      expect.stringMatching(/^unless they are apart .* is the proxy itself/),
-    ]);
-  });
+  itWhere(
+    ipv6,
+    'that is for IPv6 alone has nothing to do with a backend on that port of IPv4',
+    async () => {
+      const { target, descriptor } = await listeningSocket({ port: 0, host: '::', ipv6Only: true });
+      const echo = await startEcho({ listen: { port: Number(target), host: '127.0.0.1' } });
+      const options = { listen: `fd:${descriptor}`, backends: [echo.address] };
+      const proxy = await startProxy(way, options);
+      const warnings: string[] = [];
+      proxy.on('warning', (line) => warnings.push(line));
+      const client = await connect({ port: Number(target), host: '::1' });
+      client.end('apart');
+      expect(String(await readAll(client))).toBe('apart');
+      expect(warnings).toEqual([
+        expect.stringMatching(/^unless they are apart .* is the proxy itself/),
+      ]);
+    },
+  );
 
   it('says what a descriptor is that cannot be accepted on, and leaves it open', async () => {
     const datagrams = createSocket('udp4');

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { describeWhere } from '../helpers/where.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { LoadProgram } from './helpers/load/load-program.js';
 import { cpuShare, residentBytes } from './helpers/process-usage.js';
-import { describeWhere } from './helpers/programs.js';
 import { accepts, type OpenFiles, ProxyProcess } from './helpers/proxy.js';
 import { waitUntil } from './helpers/wait.js';
 
@@ -35,8 +35,7 @@ async function closeSession(socket: Socket): Promise<void> {
 }
 
 describeWhere(
-  enoughFiles,
-  `to run: ulimit -n ${openFilesNeeded}`,
+  enoughFiles ? undefined : `ulimit -n ${openFilesNeeded}`,
   'many sessions, native engine',
   () => {
     describe.each(accepts)('%s accept', (accept) => {

@@ -1,9 +1,10 @@
 /** Two words on a fresh machine: a clone sets itself up, runs, stops, and runs again. */
 import { existsSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
+import { describeWhere } from '../helpers/where.js';
 import { Checkout, canBeCloned } from './helpers/checkout.js';
 import { stopAfterwards } from './helpers/cleanup.js';
-import { describeWhere, findProgram } from './helpers/programs.js';
+import { findProgram } from './helpers/programs.js';
 
 const start = ['start', '--', '--listen', '127.0.0.1:0'];
 const liveFigures = /^sessions \d+ \(\d+ open\) \| up /m;
@@ -11,9 +12,13 @@ const setUpMs = 600_000;
 const readyMs = 120_000;
 
 const hasGit = findProgram('git') !== undefined;
-const remedy = hasGit ? 'use a git checkout, with its .git folder' : 'apt-get install git';
+const remedy = !hasGit
+  ? 'apt-get install git'
+  : canBeCloned
+    ? undefined
+    : 'use a git checkout, with its .git folder';
 
-describeWhere(hasGit && canBeCloned, `to run: ${remedy}`, 'a fresh clone', () => {
+describeWhere(remedy, 'a fresh clone', () => {
   const keep = stopAfterwards();
   let checkout: Checkout;
   beforeAll(async () => {

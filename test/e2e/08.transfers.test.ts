@@ -6,7 +6,7 @@ import {
   proxyTitle,
 } from '../../scripts/transfers/configurations.js';
 import { remedy, runTransfers } from '../../scripts/transfers/transfers.js';
-import { describeWhere } from './helpers/programs.js';
+import { describeWhere } from '../helpers/where.js';
 
 const needed = remedy();
 
@@ -16,7 +16,7 @@ const chosen = [...new Set(catalogue.map(proxyTitle))].flatMap((title, row) => {
   return rows.slice(row % rows.length).slice(0, 1);
 });
 
-describeWhere(needed === undefined, `to run: ${needed}`, 'random transfers', () => {
+describeWhere(needed, 'random transfers', () => {
   test.each(
     chosen.map((configuration) => [configurationTitle(configuration), configuration] as const),
   )('arrive whole, or up to the reset that was made: %s', async (_, configuration) => {

@@ -7,9 +7,10 @@ import { parse } from 'yaml';
 import { loadConfigFile } from '../../src/config/file.js';
 import { RunningCommand } from '../helpers/cli.js';
 import { client, nextText, startGreeter } from '../helpers/greeters.js';
+import { describeWhere } from '../helpers/where.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
-import { describeWhere, describeWith } from './helpers/programs.js';
+import { describeWith } from './helpers/programs.js';
 import { makeTempFolder, removeFolder } from './helpers/temp-folder.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -70,7 +71,7 @@ describeWith({ 'docker-compose': 'docker-compose' }, 'compose.yaml', () => {
   });
 });
 
-describeWhere(process.getuid?.() === 0, 'to run: be root', 'what the image does', () => {
+describeWhere(process.getuid?.() === 0 ? undefined : 'be root', 'what the image does', () => {
   const keep = stopAfterwards();
   let folder = '';
   beforeAll(async () => {

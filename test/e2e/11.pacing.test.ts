@@ -7,7 +7,8 @@ import { remedy } from '../../scripts/transfers/transfers.js';
 import { RunningCommand } from '../helpers/cli.js';
 import { startServer } from '../helpers/servers.js';
 import { tempPath } from '../helpers/temp.js';
-import { describeWhere, findProgram } from './helpers/programs.js';
+import { describeWhere } from '../helpers/where.js';
+import { findProgram } from './helpers/programs.js';
 
 const needed = remedy();
 const ip = findProgram('ip') ?? 'ip';
@@ -20,7 +21,7 @@ const clientProgram = `
     .once('data', () => console.log('served'));
 `;
 
-describeWhere(needed === undefined, `to run: ${needed}`, 'a listener on a loopback address', () => {
+describeWhere(needed, 'a listener on a loopback address', () => {
   it('sends as the machine wants to clients who were brought there from elsewhere', async () => {
     const network = await startNetwork();
     onTestFinished(network.remove);
@@ -57,20 +58,15 @@ describeWhere(needed === undefined, `to run: ${needed}`, 'a listener on a loopba
   });
 });
 
-describeWhere(
-  needed === undefined,
-  `to run: ${needed}`,
-  'the host of the unpaced workloads',
-  () => {
-    it('has Reno for everybody, and goes without a trace', async () => {
-      const { namespace, remove } = await startUnpacedHost();
-      const cat = (file: string): string => {
-        const words = ['netns', 'exec', namespace, 'cat', `/proc/sys/net/ipv4/${file}`];
-        return execFileSync(ip, words, { encoding: 'utf8' }).trim();
-      };
-      expect(cat('tcp_congestion_control')).toBe('reno');
-      remove();
-      expect(() => cat('tcp_congestion_control')).toThrow();
-    });
-  },
-);
+describeWhere(needed, 'the host of the unpaced workloads', () => {
+  it('has Reno for everybody, and goes without a trace', async () => {
+    const { namespace, remove } = await startUnpacedHost();
+    const cat = (file: string): string => {
+      const words = ['netns', 'exec', namespace, 'cat', `/proc/sys/net/ipv4/${file}`];
+      return execFileSync(ip, words, { encoding: 'utf8' }).trim();
+    };
+    expect(cat('tcp_congestion_control')).toBe('reno');
+    remove();
+    expect(() => cat('tcp_congestion_control')).toThrow();
+  });
+});

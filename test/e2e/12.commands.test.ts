@@ -8,12 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../scripts/lib/port.js';
 import { remedy } from '../../scripts/transfers/transfers.js';
+import { describeWhere } from '../helpers/where.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
 import { commands, elsewhere, followed, inClone, shortened } from './helpers/commands.js';
 import { Daemon } from './helpers/daemon.js';
 import { outsideNpm } from './helpers/environment.js';
-import { describeWhere, describeWith } from './helpers/programs.js';
+import { describeWith } from './helpers/programs.js';
 import { redis, redisNeeds, startRedis } from './helpers/redis.js';
 import { makeTempFolder, removeFolder } from './helpers/temp-folder.js';
 
@@ -74,7 +75,7 @@ describeWith({ ...tools, ...redisNeeds }, 'commands in the checkout', () => {
 
 const wanted = remedy();
 
-describeWhere(wanted === undefined, `to run: ${wanted}`, 'commands with namespaces', () => {
+describeWhere(wanted, 'commands with namespaces', () => {
   const keep = stopAfterwards();
   let folder = '';
   beforeAll(async () => {

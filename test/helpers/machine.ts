@@ -1,0 +1,32 @@
+/** What this machine allows. Each answer is what to do about it where it does not, and nothing where it does. */
+import { spawnSync } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
+import { findProgram } from '../../scripts/lib/run.js';
+import type { Remedy } from './where.js';
+
+/** Addresses of IPv6, of which loopback's is the least. */
+export const ipv6: Remedy = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ family }) => family === 'IPv6'),
+)
+  ? undefined
+  : 'enable IPv6 (sysctl net.ipv6.conf.lo.disable_ipv6=0)';
+
+/**
+ * Words that begin a command with namespaces of its own, as root of these. With a namespace of users, nobody needs to be root
+ * for it; but containers, a chroot and some distributions refuse those, while they may allow root the others.
+ *
+ * @param kinds such as `--net`
+ */
+export function namespaceWords(kinds: readonly string[]): readonly string[] | undefined {
+  const ways = [['--user', '--map-root-user'], []];
+  return ways
+    .map((way) => ['unshare', ...way, ...kinds])
+    .find(([command = '', ...words]) => spawnSync(command, [...words, 'true']).status === 0);
+}
+
+/** Namespaces of these kinds, and iproute2, which sets a network of one's own up. */
+export function namespacesWith(kinds: readonly string[]): Remedy {
+  if (findProgram('ip') === undefined) return 'apt-get install iproute2';
+  if (namespaceWords(kinds) !== undefined) return undefined;
+  return 'run it where namespaces are allowed: outside of a chroot or container, with user.max_user_namespaces above 0, or as root';
+}
