@@ -95,15 +95,16 @@ describe.each(ways)('attackers with %s', (way) => {
     const reasons: string[] = [];
     proxy.on('session', (session) => session.on('close', ({ reason }) => reasons.push(reason)));
     const before = openDescriptors();
-    for (let index = 0; index < 10; index++) await connect(portOf(proxy));
-    await until('their ends', () => reasons.length === 10);
+    // Few: what their buffers hold is of the memory that the kernel has for TCP, and so everybody's.
+    for (let index = 0; index < 3; index++) await connect(portOf(proxy));
+    await until('their ends', () => reasons.length === 3);
     expect(new Set(reasons)).toEqual(new Set(['idle-timeout']));
     // What loopback's sockets grow to, on both sides of the proxy: nothing that it hoards in between.
     const sent = backend.sockets.map((socket) => socket.bytesWritten - socket.writableLength);
     expect(Math.min(...sent)).toBeGreaterThan(0);
     expect(Math.max(...sent)).toBeLessThan(2 * largestBuffers());
     // The clients themselves stay: they have not read that it is over.
-    await untilBackTo({ total: before.total + 10, pipes: before.pipes });
+    await untilBackTo({ total: before.total + 3, pipes: before.pipes });
   });
 
   itWhere(networks, 'from one remote address get half of the sessions, and no more', async () => {

@@ -37,7 +37,7 @@ export const elsewhere: Readonly<Record<string, { file: string; says: string }>>
     file: 'scripts/fuzz/fuzz.js',
     says: "name: 'schedule'",
   },
-  'npm run verify': { file: '.github/workflows/verify.yml', says: 'npm run verify' },
+  'npm run verify': { file: '.ci/verify', says: 'npm run verify' },
   'npm run verify -- --background': {
     file: 'scripts/verify/verify.js',
     says: 'startInBackground()',

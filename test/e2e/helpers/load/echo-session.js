@@ -11,6 +11,12 @@ import { expectedBytes, matches, maxChunkBytes } from './pattern.js';
  */
 
 /**
+ * Bytes of a session that are on their way at most. Thousands of sessions together must not fill the memory that the kernel has
+ * for TCP (tcp_mem): it is the whole machine's, and past it the kernel drops segments of everybody.
+ */
+const mostOnTheirWay = 64 * 1024;
+
+/**
  * @param {number} port
  * @param {number} session which pattern
  * @returns {EchoSession}
@@ -36,6 +42,7 @@ export function openEchoSession(port, session) {
 
       const send = () => {
         while (sent < bytes) {
+          if (sent - received >= mostOnTheirWay) return;
           const size = Math.min(maxChunkBytes, bytes - sent);
           const chunk = expectedBytes(session, sent, size);
           sent += size;
@@ -53,6 +60,7 @@ export function openEchoSession(port, session) {
           return;
         }
         received += chunk.length;
+        if (!socket.writableEnded) send();
       });
       socket.once('end', () => {
         if (received === bytes) resolve();
