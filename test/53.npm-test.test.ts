@@ -126,6 +126,7 @@ describe('the summary', () => {
           step: stepNamed('e2e'),
           seconds: 2,
           tally: tally(5, 1, 1),
+          remedies: ['apt-get install nginx'],
           failures: ['a.test.ts: one: no'],
           flaky: ['a.test.ts: two: late'],
           timings: parts,
@@ -139,6 +140,7 @@ describe('the summary', () => {
     expect(text).toMatch(/^ +set-up +3\.0 s/m);
     expect(text).toMatch(/^ok +lint +1\.0 s {2}1 passed/m);
     expect(text).toMatch(/^ +in all +60\.0 s/m);
+    expect(lines.at(-4)).toBe('skip e2e: to run what was skipped: apt-get install nginx');
     expect(lines.at(-3)).toBe('FAIL e2e: a.test.ts: one: no');
     expect(lines.at(-2)).toBe('flaky: a.test.ts: two: late');
     expect(lines.at(-1)).toBe('6 passed, 1 failed, 1 skipped');

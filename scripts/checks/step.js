@@ -20,6 +20,7 @@ import { tally } from '../lib/tally.js';
  * @property {Tally} tally a check without tests of its own counts as one
  * @property {readonly string[]} [failures] the names of the tests that failed, where it has tests of its own
  * @property {readonly string[]} [flaky] the names of those that failed once, and passed when they were run again
+ * @property {readonly string[]} [remedies] what to do to have those run that were skipped
  * @property {readonly Timing[]} [timings] of its tests and builds
  * @property {string} [note] why it was skipped, or anything else for the summary
  */
@@ -66,6 +67,7 @@ export async function checkWithTool(command, args) {
 export function skippedFor(program, debianPackage) {
   return {
     tally: tally(0, 0, 1),
-    note: `${program} is not installed (Debian: apt-get install ${debianPackage})`,
+    remedies: [`apt-get install ${debianPackage}`],
+    note: `${program} is not installed`,
   };
 }

@@ -41,6 +41,9 @@ export function summary(finished, before, seconds) {
     '== The slowest tests and builds',
     ...slowest.slice(0, slowestShown).map(({ name, seconds }) => `${column(seconds)}  ${name}`),
     '',
+    ...finished.flatMap(({ step, remedies = [] }) =>
+      remedies.map((remedy) => `skip ${step.name}: to run what was skipped: ${remedy}`),
+    ),
     ...finished.flatMap(({ step, failures = [] }) =>
       failures.map((failure) => `FAIL ${step.name}: ${failure}`),
     ),

@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs';
  * @property {string} file absolute
  * @property {number} passed
  * @property {{ name: string, message: string }[]} failed tests; also a hook, or the file itself when it does not load
- * @property {number} skipped
+ * @property {string[]} skipped the names of tests; those that cannot run here end with what to do about it
  * @property {{ name: string, seconds: number }[]} timings of its tests
  *
  * @typedef {object} VitestReport
@@ -38,13 +38,13 @@ export default class {
 /** @param {TestModule} module @returns {FileReport} */
 function reportOf(module) {
   /** @type {FileReport} */
-  const report = { file: module.moduleId, passed: 0, failed: [], skipped: 0, timings: [] };
+  const report = { file: module.moduleId, passed: 0, failed: [], skipped: [], timings: [] };
   for (const test of module.children.allTests()) {
     const { state, errors = [] } = test.result();
     const name = test.fullName;
     if (state === 'passed') report.passed += 1;
     else if (state === 'failed') report.failed.push({ name, message: errors[0]?.message ?? '' });
-    else report.skipped += 1;
+    else report.skipped.push(name);
     const seconds = (test.diagnostic()?.duration ?? 0) / 1000;
     if (seconds >= worthTelling) report.timings.push({ name, seconds });
   }

@@ -63,13 +63,17 @@ const failuresOf = ({ file, failed }) =>
 /** @param {FailedTest} failure */
 const asText = ({ name, message }) => `${name}: ${message.split('\n')[0]}`;
 
+/** @param {string} name of a skipped test @returns {string} what to do to have it run; test/helpers/where.ts writes it */
+const remedyIn = (name) => name.match(/\(to run: (.*)\)/)?.[1] ?? `see ${name}`;
+
 /** @param {VitestReport} report @returns {StepResult} */
 const asResult = ({ files, errors }) => ({
   tally: sum([
-    ...files.map(({ passed, failed, skipped }) => tally(passed, failed.length, skipped)),
+    ...files.map(({ passed, failed, skipped }) => tally(passed, failed.length, skipped.length)),
     tally(0, errors.length),
   ]),
   failures: [...files.flatMap(failuresOf).map(asText), ...errors],
+  remedies: [...new Set(files.flatMap(({ skipped }) => skipped.map(remedyIn)))],
   timings: files.flatMap(({ file, timings }) =>
     timings.map(({ name, seconds }) => ({ name: `${path.basename(file)}: ${name}`, seconds })),
   ),

@@ -57,15 +57,31 @@ const words = [
 /** Milliseconds within which any text must be judged. */
 const longestMs = 2000;
 
-/** @param {number} below */
-const any = (below) => Math.floor(Math.random() * below);
+/** @typedef {(below: number) => number} Any a whole number from 0 on */
+
+/**
+ * The same numbers for the same seed: mulberry32
+ *
+ * @param {number} seed
+ * @returns {Any}
+ */
+export function numbersFrom(seed) {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
 
 /**
  * @param {string} text
  * @param {readonly string[]} corpus
+ * @param {Any} any
  * @returns {string}
  */
-function mutate(text, corpus) {
+function mutate(text, corpus, any) {
   let result = text;
   for (let change = any(6); change >= 0; change -= 1) {
     const from = any(result.length + 1);
@@ -85,10 +101,11 @@ function mutate(text, corpus) {
 }
 
 /**
- * @param {number} seconds
+ * @param {Any} any draws what to change
+ * @param {(executions: number) => boolean} goesOn asked before each text
  * @returns {Promise<Finding>}
  */
-export async function fuzzConfig(seconds) {
+export async function fuzzConfig(any, goesOn) {
   /** @param {...string} parts */
   const load = (...parts) => import(pathToFileURL(inRoot('dist', ...parts)).href);
   const { loadConfigFile } = await load('config', 'file.js');
@@ -108,11 +125,10 @@ export async function fuzzConfig(seconds) {
     (/** @type {string} */ text) => parseAddress(text.slice(0, 200)),
     (/** @type {string} */ text) => parseDuration(text.slice(0, 50)),
   ];
-  const until = performance.now() + seconds * 1000;
   let executions = 0;
   try {
-    while (performance.now() < until) {
-      const text = mutate(corpus[any(corpus.length)] ?? '', corpus);
+    while (goesOn(executions)) {
+      const text = mutate(corpus[any(corpus.length)] ?? '', corpus, any);
       const start = performance.now();
       const index = any(targets.length);
       try {

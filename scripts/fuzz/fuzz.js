@@ -1,6 +1,6 @@
 /** Fuzzers of everything that is parsed, and of the core's schedules. */
 import { parseArgs } from 'node:util';
-import { fuzzConfig } from './config.js';
+import { fuzzConfig, numbersFrom } from './config.js';
 import { fuzzNative } from './native.js';
 
 /**
@@ -19,7 +19,13 @@ import { fuzzNative } from './native.js';
 const targets = [
   { name: 'schedule', run: (seconds) => fuzzNative('schedule', seconds) },
   { name: 'address', run: (seconds) => fuzzNative('address', seconds) },
-  { name: 'config', run: fuzzConfig },
+  {
+    name: 'config',
+    run: (seconds) => {
+      const until = performance.now() + seconds * 1000;
+      return fuzzConfig(numbersFrom(Date.now()), () => performance.now() < until);
+    },
+  },
 ];
 
 const help = `Fuzzes the parsers, and the core on the simulated kernel.
