@@ -25,6 +25,7 @@ export type {
   CloseReason,
   Session,
   SessionEvents,
+  SessionFigures,
   SessionState,
   SessionSummary,
 } from './proxy/session.js';

@@ -33,11 +33,13 @@ describe('parseDuration', () => {
     ['1.5s', 'the number must be whole; write 1500ms instead of 1.5s'],
     ['soon', 'write a whole number and ms, s, m or h'],
     ['597h', 'the longest is 596h'],
-    ['99999999999999999999ms', 'a number of milliseconds is whole'],
+    ['99999999999999999999ms', 'the longest is 596h'],
+    ['99999999999h', 'the longest is 596h'],
     [-1, 'whole and not negative'],
     [0.5, 'whole and not negative'],
     [Number.NaN, 'whole and not negative'],
-    [Number.POSITIVE_INFINITY, 'whole and not negative'],
+    [Number.POSITIVE_INFINITY, 'the longest is 596h'],
+    [Number.NEGATIVE_INFINITY, 'whole and not negative'],
     [2 ** 31, 'the longest is 596h'],
   ])('refuses %j: %s', (input, reason) => {
     expect(() => parseDuration(input)).toThrow(

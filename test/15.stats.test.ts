@@ -1,4 +1,5 @@
 /** Figures are live while bytes move, exact at the end, and stay after close(). */
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { until } from './helpers/deadline.js';
@@ -30,6 +31,32 @@ describe.each(ways)('stats with %s', (way) => {
     client.end();
     sink.end();
     expect(await session.closed).toMatchObject({ bytesUpstream: 5 * block.length });
+  });
+
+  it('are all that a session shows of itself, as JSON and on the console', async () => {
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
+    const started = nextSession(proxy);
+    const client = await connect(portOf(proxy));
+    client.write('four');
+    await readExactly(client, 4);
+    const session = await started;
+    const figures = {
+      id: 1,
+      client: { address: '127.0.0.1', port: client.localPort },
+      listener: `127.0.0.1:${portOf(proxy)}`,
+      state: 'open',
+      backend: proxy.stats().backends[0]?.address,
+      bytesUpstream: 4,
+      bytesDownstream: 4,
+    };
+    expect(JSON.parse(JSON.stringify(session))).toMatchObject(figures);
+    const shown = inspect(session);
+    expect(shown).toMatch(/^Session \{/);
+    for (const name of Object.keys(figures)) expect(shown).toContain(`${name}: `);
+    expect(shown).not.toMatch(/_events|kCapture|Symbol/);
+    client.end();
+    await session.closed;
+    expect(session.toJSON()).toMatchObject({ state: 'closed', bytesUpstream: 4 });
   });
 
   it('tells sessions apart', async () => {

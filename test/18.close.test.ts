@@ -1,6 +1,6 @@
 /** close(): with and without drain, twice, and what still works afterwards. */
 import { connect as netConnect } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { SessionSummary } from '../src/index.js';
 import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
@@ -53,6 +53,17 @@ describe.each(ways)('close with %s', (way) => {
     await readAll(client);
     await within('the drain to end with its last session', closed);
     expect((await session.closed).reason).toBe('finished');
+  });
+
+  it('drains although the timers of the program are faked, as in its tests', async () => {
+    const proxy = await echoProxy();
+    const { session } = await openClient(proxy);
+    // All that vitest can fake, sinon and jest fake as well.
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    await proxy.close({ drain: '50ms' });
+    expect(session.state).toBe('closed');
+    expect((await session.closed).durationMs).toBeGreaterThan(0);
   });
 
   it('cuts what is left when the time to drain is over', async () => {

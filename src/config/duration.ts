@@ -22,11 +22,11 @@ export const MICROSECONDS_IN_MS = 1000;
  */
 export function parseDuration(input: Duration): number {
   const milliseconds = typeof input === 'number' ? input : parseText(input);
-  if (!Number.isSafeInteger(milliseconds) || milliseconds < 0) {
-    throw invalid(input, 'a number of milliseconds is whole and not negative, as in 1500');
-  }
   if (milliseconds > LONGEST_MS) {
     throw invalid(input, `the longest is ${LONGEST_HOURS}h; write 0 to switch the timeout off`);
+  }
+  if (!Number.isInteger(milliseconds) || milliseconds < 0) {
+    throw invalid(input, 'a number of milliseconds is whole and not negative, as in 1500');
   }
   return milliseconds;
 }

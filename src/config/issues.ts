@@ -48,7 +48,7 @@ export function issuesFromSchema(
   issues: readonly core.$ZodIssue[],
   keysAt: (path: ConfigPath) => readonly string[],
 ): ConfigIssue[] {
-  return issues.flatMap((issue): ConfigIssue[] => {
+  const found = issues.flatMap((issue): ConfigIssue[] => {
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
@@ -60,6 +60,9 @@ export function issuesFromSchema(
     }
     return [{ code: codeOf(issue), path, at: 'value', message: issue.message }];
   });
+  // A value that several checks of the schema refuse is told of once: to a person it is one mistake.
+  const texts = found.map((issue) => formatIssue(issue, formatPath));
+  return found.filter((_, index) => texts.indexOf(texts[index] as string) === index);
 }
 
 /** Schema checks that wrap a parser of ours carry the code of the parser's own error. */

@@ -1,7 +1,9 @@
 /** Lets clients in while there are descriptors for them, and holds them back while there are none. */
+
 import type { Socket } from 'node:net';
 import type { SessionLimit } from '../engine/session-limit.js';
 import { SplicewayError } from '../errors.js';
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../timers.js';
 import { throwLater } from './emit.js';
 import type { Listener } from './listener.js';
 

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { Address, BackendConfig } from '../config/types.js';
 import type { ResolvedAddress } from '../engine/engine.js';
 import type { PickBackend } from '../policy/pick-function.js';
+import { clearTimeout, now, setTimeout } from '../timers.js';
 import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
@@ -67,7 +68,7 @@ export class PoolBackend {
     this.#address = config.address;
     this.#events = events;
     this.#lookup = internals.lookup ?? lookupAll;
-    this.#now = internals.now ?? (() => performance.now());
+    this.#now = internals.now ?? now;
     const fixed = literal(config.address);
     this.isName = fixed === undefined;
     this.#addresses = fixed === undefined ? [] : [fixed];
@@ -180,7 +181,7 @@ export class Pool {
     events: PoolEvents,
     internals: PoolInternals = {},
   ) {
-    this.now = internals.now ?? (() => performance.now());
+    this.now = internals.now ?? now;
     const withClock = { ...internals, now: this.now };
     this.backends = configs.map((config, row) => new PoolBackend(config, row, events, withClock));
   }

@@ -1,4 +1,5 @@
 /** Listeners, a pool and an engine, put together. */
+
 import type { Socket } from 'node:net';
 import { formatAddress, isReachedBy, parseAddress } from '../config/address.js';
 import { type Duration, parseDuration } from '../config/duration.js';
@@ -14,6 +15,7 @@ import { type ChosenEngine, createEngine } from '../engine/choose.js';
 import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
+import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
 import { checkOptions } from './check-options.js';
 import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';

@@ -1,7 +1,9 @@
 /** One client joined to one backend, as users of the library see it. */
 import { EventEmitter } from 'node:events';
+import { type InspectOptions, inspect } from 'node:util';
 import type { ClientAddress, CloseReason, EngineSession } from '../engine/engine.js';
 import type { SplicewayError } from '../errors.js';
+import { now } from '../timers.js';
 import { emitSafely } from './emit.js';
 
 export type { ClientAddress, CloseReason };
@@ -14,6 +16,21 @@ export type SessionState =
   | 'open'
   /** It has ended; figures are final. */
   | 'closed';
+
+/** What is known of a session at one moment. */
+export type SessionFigures = Readonly<
+  Pick<
+    Session,
+    | 'id'
+    | 'client'
+    | 'listener'
+    | 'state'
+    | 'openedAt'
+    | 'backend'
+    | 'bytesUpstream'
+    | 'bytesDownstream'
+  >
+>;
 
 /** How a session ended; figures are final. */
 export interface SessionSummary {
@@ -58,7 +75,7 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly listener: string;
   /** When the client was taken. */
   readonly openedAt: Date = new Date();
-  readonly #startedAt = performance.now();
+  readonly #startedAt = now();
   #engineSession: EngineSession | undefined;
   #state: SessionState = 'connecting';
   #backend: string | undefined;
@@ -108,6 +125,17 @@ export class Session extends EventEmitter<SessionEvents> {
     if (this.#state !== 'closed') this.#engineSession?.destroy();
   }
 
+  /** What is known of it at this moment, as plain data; also what `JSON.stringify()` and `console.log()` show. */
+  toJSON(): SessionFigures {
+    const { id, client, listener, state, openedAt, backend, bytesUpstream, bytesDownstream } = this;
+    return { id, client, listener, state, openedAt, backend, bytesUpstream, bytesDownstream };
+  }
+
+  /** @internal Without what the emitter keeps for itself. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Session ${inspect(this.toJSON(), options)}`;
+  }
+
   /** @internal */
   attach(engineSession: EngineSession): void {
     this.#engineSession = engineSession;
@@ -127,7 +155,7 @@ export class Session extends EventEmitter<SessionEvents> {
       backend: this.#backend,
       bytesUpstream: this.bytesUpstream,
       bytesDownstream: this.bytesDownstream,
-      durationMs: performance.now() - this.#startedAt,
+      durationMs: now() - this.#startedAt,
       error,
     };
     this.#state = 'closed';

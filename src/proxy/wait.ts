@@ -3,6 +3,8 @@
  *
  * @param limitMs milliseconds; 0 is no limit
  */
+import { clearTimeout, setTimeout } from '../timers.js';
+
 export async function waitAtMost(promise: Promise<unknown>, limitMs: number): Promise<void> {
   if (limitMs === 0) {
     await promise;

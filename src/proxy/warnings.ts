@@ -1,4 +1,5 @@
 /** Lines for a person: when they are said, and how often. */
+import { clearTimeout, setTimeout } from '../timers.js';
 
 /** Of what comes in crowds, one line says it all for this long. */
 const CROWD_MS = 1000;

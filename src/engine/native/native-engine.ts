@@ -1,7 +1,9 @@
 /** The engine that moves bytes in the kernel: loops in C++, which also accept and pick if they are told to. */
+
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
 import { CounterReader, CounterWriter } from '../../stats/counters.js';
+import { setImmediate } from '../../timers.js';
 import type {
   AcceptHost,
   AcceptingEngine,

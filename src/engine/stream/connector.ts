@@ -1,5 +1,7 @@
 /** Connects to the first backend of a route that answers. */
+
 import type { Socket } from 'node:net';
+import { clearTimeout, setTimeout } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
 import type { ResolvedAddress, Route } from '../engine.js';
 import { connectSocket, errorCode, wasConnected } from './sockets.js';

@@ -1,5 +1,7 @@
 /** Two open sockets joined to each other: both relays, and what happens when one of them ends. */
+
 import type { Socket } from 'node:net';
+import { clearTimeout, setTimeout } from '../../timers.js';
 import type { CloseReason, SessionTimeouts } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { Relay } from './relay.js';
