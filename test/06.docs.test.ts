@@ -14,7 +14,7 @@ function read(document: string): string {
 /** A test of this name, in either language. */
 function declarationOf(title: string): RegExp {
   const name = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`(\\bit\\('${name}'|TEST\\(\\s*"${name}")`);
+  return new RegExp(`(\\bit(Where)?\\([^']*'${name}'|TEST\\(\\s*"${name}")`);
 }
 
 describe('the documents', () => {

@@ -21,7 +21,9 @@ async function idleCpuMs(windowMs: number): Promise<number> {
 }
 
 describe.each(ways)('endurance with %s', (way) => {
-  it(`serves ${CONNECTIONS} connections and holds no more than before`, async () => {
+  it(`serves ${CONNECTIONS} connections and holds no more than before`, {
+    timeout: 900_000,
+  }, async () => {
     let open = 0;
     // The list that the helper keeps of its connections would look like a leak.
     const server = await startServer((socket) => {

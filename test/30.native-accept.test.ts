@@ -369,7 +369,7 @@ describe.runIf(ways.includes('native'))('names, with native accept', () => {
     let ahead = 0;
     const proxy = await startProxy(
       'native',
-      { backends: [`moved.test:${echo.port}`, silent], connectTimeout: '300ms' },
+      { backends: [`moved.test:${echo.port}`, silent], connectTimeout: '2s' },
       {
         now: () => performance.now() + ahead,
         lookup: async () => [{ address: answers.shift() ?? '127.0.0.1', family: 4 }],
@@ -416,7 +416,7 @@ describe.runIf(ways.includes('native'))('names, with native accept', () => {
       ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
     const proxy = await startProxy(
       'native',
-      { backends: [`two.test:${port}`], connectTimeout: '300ms' },
+      { backends: [`two.test:${port}`], connectTimeout: '2s' },
       { lookup },
     );
     const ask = async () => {

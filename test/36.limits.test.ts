@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ClientCounter, clientLimits } from '../src/proxy/client-limit.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
-import { portOf, startProxy } from './helpers/proxies.js';
+import { nextSession, portOf, startProxy } from './helpers/proxies.js';
 import { refusedAddress, startBlackhole, startEcho, startServer } from './helpers/servers.js';
 import {
   connect,
@@ -218,11 +218,12 @@ describe.each(ways)('maxSessionsPerClient with %s', (way) => {
       maxSessionsPerClient: 2,
     });
     const port = portOf(proxy);
+    const started = nextSession(proxy);
     const clients = [await openClient(port), await openClient(port)];
     expect(await refused(port)).toBe('ECONNRESET');
     await openClient(port, '127.0.0.2');
     clients[0]?.end();
-    await until('the end of the session', () => proxy.stats().sessions.open === 2);
+    await (await started).closed;
     await openClient(port);
     expect(await refused(port)).toBe('ECONNRESET');
     expect(proxy.stats().sessions).toEqual({ open: 3, opened: 4, failed: 0, rejected: 2 });

@@ -92,6 +92,10 @@ const places: Record<string, (journey: Journey) => boolean> = {
   sent: ({ sink, missing }) => missing === 0 && peerOf(sink).unacknowledged > LATE_ACKNOWLEDGEMENTS,
 };
 
+/** A kernel that is short of memory for TCP gives sockets small buffers, in which a piece may get stuck on its way. */
+const STALL_MS = 10_000;
+const ATTEMPTS = 10;
+
 /** What one write brings to the other end of loopback in one segment. */
 const PIECE = 60 * 1024;
 /** More than all buffers on the way take. */
@@ -132,7 +136,7 @@ async function openSession(way: Way, role: 'client' | 'backend', row: Row, idleS
   const fill = async (source: Socket, sink: Socket, place: string): Promise<Buffer> => {
     const isThere = places[place];
     for (let sent = PIECE; sent <= data.length; sent += PIECE) {
-      await write(source, data.subarray(sent - PIECE, sent));
+      await write(source, data.subarray(sent - PIECE, sent), STALL_MS);
       // What came in the middle of a turn is met in the next one.
       for (let turns = 0; missing(source, sent) > 0 && turns < 2; turns++) await turn();
       if (isThere?.({ source, sink, missing: missing(source, sent) })) {
@@ -149,7 +153,8 @@ async function openSession(way: Way, role: 'client' | 'backend', row: Row, idleS
  * row has begun: then it gets longer.
  */
 async function openFilledSession(way: Way, role: 'client' | 'backend', row: Row) {
-  for (let idleSeconds = 2; ; idleSeconds *= 4) {
+  let idleSeconds = 2;
+  for (let attempt = 1; ; attempt++) {
     const { pipes } = openDescriptors();
     const { fill, ...opened } = await openSession(way, role, row, idleSeconds);
     const { session, x, y } = opened;
@@ -160,10 +165,17 @@ async function openFilledSession(way: Way, role: 'client' | 'backend', row: Row)
         way.transfer === 'splice' && (row.place === 'held' || row.place === 'unread');
       if (isInPipe) expect(openDescriptors().pipes).toBeGreaterThan(pipes);
       if (session.state !== 'closed') return { ...opened, sink, sent };
+      idleSeconds *= 4;
     } catch (error) {
+      const isStuck = error instanceof Error && error.message.startsWith('writing: not within');
+      if (isStuck && attempt < ATTEMPTS) {
+        session.destroy();
+        continue;
+      }
       // The socket may hear of the end before the session does.
       const ended = session.closed.then(({ reason }) => reason);
       if (row.outcome.reason !== 'idle-timeout' || (await ended) !== 'idle-timeout') throw error;
+      idleSeconds *= 4;
     }
   }
 }

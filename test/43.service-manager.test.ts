@@ -70,7 +70,8 @@ describe('spliceway under a service manager', () => {
     let message = await manager.next();
     while (message[0] === 'WATCHDOG=1') message = await manager.next();
     expect(message[0]).toBe('STOPPING=1');
-    expect(command.stderr.match(/cannot report/g)).toHaveLength(1);
+    // Once for each time that it fell behind, and not for each word: of these there were hundreds.
+    expect(command.stderr.match(/cannot report/g)?.length).toBeLessThan(queue);
   });
 
   it('feeds no watchdog that is for another process', async () => {

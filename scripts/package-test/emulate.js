@@ -25,7 +25,7 @@ const nodeVersion = '22';
 const coreTests = ['engine_test.cc', 'close_test.cc'];
 const testSupport = [
   ...['main.cc', 'harness.cc', 'engine_harness.cc', 'sockets.cc'],
-  ...['faults.cc', 'meter.cc'],
+  ...['faults.cc', 'meter.cc', 'steady_clock.cc'],
 ];
 
 /** @param {string} tarball @returns {Check[]} */

@@ -144,9 +144,9 @@ export async function socketPair(
 }
 
 /** Writes and waits until the kernel has it. */
-export function write(socket: Socket, data: Buffer | string): Promise<void> {
+export function write(socket: Socket, data: Buffer | string, deadlineMs?: number): Promise<void> {
   const written = new Promise<void>((resolve, reject) => {
     socket.write(data, (error) => (error ? reject(error) : resolve()));
   });
-  return within('writing', written);
+  return within('writing', written, deadlineMs);
 }

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "relay/session.h"
 #include "sockets.h"
+#include "steady_clock.h"
 
 namespace spliceway::testing {
 
@@ -39,7 +40,7 @@ class Harness final : public SessionOwner, private Timer {
   /// A session between two open sockets.
   Session& Join(UniqueFd client, UniqueFd backend);
 
-  /// Runs the loop until `done` says so; fails the test after five seconds.
+  /// Runs the loop until `done` says so; fails the test after a minute.
   bool RunUntil(const std::function<bool()>& done, const char* what);
   /// Runs turns for about this long.
   void RunFor(std::uint64_t ms);
@@ -63,6 +64,7 @@ class Harness final : public SessionOwner, private Timer {
   std::uint64_t open_at_close = 0;
 
  private:
+  const SteadyClock steady_clock_;
   void OnAttemptFailed(Session& session, int why) override;
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason why, int code) override;

@@ -16,6 +16,7 @@
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
 #include "sockets.h"
+#include "steady_clock.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -162,6 +163,7 @@ TEST("event loop: generations are counted for each handler, over many lives of o
 }
 
 TEST("busy polling: a loop polls before it sleeps, and only then") {
+  const SteadyClock steady_clock;
   std::vector<int> waits;
   const HookScope hooks({.wait = [&](int timeout_ms) { waits.push_back(timeout_ms); }});
   for (const std::uint32_t busy_poll_us : {0U, 3000U}) {
@@ -198,6 +200,7 @@ TEST(
 }
 
 TEST("busy polling: a timer that is due before the polling is over fires in time") {
+  const SteadyClock steady_clock;
   const std::unique_ptr<EventLoop> loop = MakeLoop(5'000'000);
   Alarm alarm;
   const std::uint64_t start = sys::NowMs();

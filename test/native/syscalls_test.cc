@@ -245,8 +245,10 @@ TEST("system calls: a megabyte in bulk takes two splices or a few more, and noth
   const Joined joined(harness, {.near_receive_buffer = 8 << 20},
                       {.peer_receive_buffer = 8 << 20, .near_send_buffer = 8 << 20});
   const std::string text = Pattern(1 << 20);
-  // The first one makes the pipe.
-  for (int round = 0; round < 4; ++round) {
+  // The first one makes the pipe. A kernel that is short of memory for TCP brings one in more
+  // pieces, which it is not always.
+  int few = 0;
+  for (int round = 0; few < 3 && round < 100; ++round) {
     harness.RunFor(20);
     const CallCounts before = CallsSoFar();
     CHECK(Transfer(harness, joined.client, joined.backend, text, text.size(), "a megabyte") ==
@@ -254,9 +256,10 @@ TEST("system calls: a megabyte in bulk takes two splices or a few more, and noth
     const CallCounts made = CallsSoFar() - before;
     if (round == 0) continue;
     CHECK(made[Call::kSplice] >= 2);
-    CHECK(made[Call::kSplice] <= 8);
     CHECK_EQUAL(made.total(), made[Call::kSplice]);
+    if (made[Call::kSplice] <= 8) ++few;
   }
+  CHECK_EQUAL(few, 3);
 }
 
 }  // namespace

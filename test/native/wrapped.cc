@@ -13,12 +13,14 @@
 
 #include "faults.h"
 #include "meter.h"
+#include "steady_clock.h"
 
 namespace {
 
 using spliceway::testing::Call;
 using spliceway::testing::CountCall;
 using spliceway::testing::InstalledHooks;
+using spliceway::testing::SteadyTime;
 
 /// Counts the call and sets errno to what the hook wants; true when the call must fail.
 template <typename... Arguments>
@@ -27,6 +29,23 @@ bool Fails(Call call, const std::function<int(Arguments...)>& hook, Arguments...
   const int error = hook ? hook(arguments...) : 0;
   if (error != 0) errno = error;
   return error != 0;
+}
+
+std::uint64_t Microseconds(const timespec& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec) / 1000;
+}
+
+}  // namespace
+
+extern "C" int __real_clock_gettime(clockid_t clock, timespec* now);
+
+namespace {
+
+std::uint64_t RealMicroseconds() {
+  timespec now{};
+  __real_clock_gettime(CLOCK_MONOTONIC, &now);
+  return Microseconds(now);
 }
 
 }  // namespace
@@ -71,11 +90,11 @@ int __wrap_accept4(int listener, sockaddr* address, socklen_t* length, int flags
   return __real_accept4(listener, address, length, flags);
 }
 
-int __real_clock_gettime(clockid_t clock, timespec* now);
 int __wrap_clock_gettime(clockid_t clock, timespec* now);
 int __wrap_clock_gettime(clockid_t clock, timespec* now) {
-  if (!InstalledHooks().now_us) return __real_clock_gettime(clock, now);
-  const std::uint64_t us = InstalledHooks().now_us();
+  if (__real_clock_gettime(clock, now) != 0) return -1;
+  const std::uint64_t us =
+      InstalledHooks().now_us ? InstalledHooks().now_us() : SteadyTime(Microseconds(*now));
   now->tv_sec = static_cast<time_t>(us / 1'000'000);
   now->tv_nsec = static_cast<long>(us % 1'000'000 * 1000);
   return 0;
@@ -100,7 +119,13 @@ int __wrap_epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_
 int __wrap_epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) {
   CountCall(Call::kEpollWait);
   if (InstalledHooks().wait) InstalledHooks().wait(timeout_ms);
+  // Without a time-out there is no timer that could run off.
+  const std::uint64_t longest_us = timeout_ms < 0
+                                       ? std::uint64_t{1} << 40
+                                       : std::uint64_t{1000} * static_cast<unsigned>(timeout_ms);
+  SteadyTime(RealMicroseconds());
   const int count = __real_epoll_wait(epoll, events, capacity, timeout_ms);
+  SteadyTime(RealMicroseconds(), longest_us);
   if (count > 0 && InstalledHooks().events) InstalledHooks().events(events, count);
   return count;
 }

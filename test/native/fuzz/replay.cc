@@ -1,5 +1,5 @@
-// Runs a fuzzer's target once over each file of its kept corpus, and over pieces of it: without libFuzzer, and so with
-// any compiler.
+// Runs a fuzzer's target once over each file of its kept corpus, and over pieces of it: without
+// libFuzzer, and so with any compiler.
 
 #include <cstddef>
 #include <cstdint>
