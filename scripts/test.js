@@ -64,15 +64,21 @@ function chooseSteps(changed) {
   const unknown = options.only?.find((name) => !steps.some((step) => step.name === name));
   if (unknown !== undefined) usageError(`There is no step ${unknown}.`);
   if (options.only) return steps.filter(({ name }) => options.only?.includes(name));
-  return steps
-    .filter(({ thorough }) => options.all || !thorough)
-    .filter(({ affectedBy }) => !options.changed || changed.some((file) => affectedBy.test(file)));
+  const wanted = steps.filter(({ thorough }) => options.all || !thorough);
+  if (!options.changed) return wanted;
+  return wanted.filter(
+    (step) =>
+      changed.some((file) => step.affectedBy.test(file)) && filesFor(step, changed)?.length !== 0,
+  );
 }
+
+/** @param {Step} step @param {readonly string[]} changed @returns {readonly string[] | undefined} of tests; all when undefined */
+const filesFor = (step, changed) =>
+  step.filesFor?.(changed.filter((file) => step.affectedBy.test(file)));
 
 /** @param {Step} step @returns {StepContext} */
 function contextFor(step) {
-  const relevant = changed.filter((file) => step.affectedBy.test(file));
-  const files = options.changed ? step.filesFor?.(relevant) : undefined;
+  const files = options.changed ? filesFor(step, changed) : undefined;
   return {
     fix: options.fix,
     noSkips: options['no-skips'],
@@ -116,7 +122,9 @@ if (options.list) {
   printList();
   process.exit(0);
 }
-const changed = options.changed ? await changedFiles() : [];
+const changed = options.changed
+  ? await changedFiles().catch((/** @type {Error} */ error) => usageError(error.message))
+  : [];
 const chosen = chooseSteps(changed);
 if (chosen.length === 0) {
   print('Nothing has changed that a step depends on.');

@@ -2,9 +2,7 @@
  * Node's timers, as they were when this package was loaded: a program's tests that put faked ones in their place later do
  * not stop the proxy.
  */
-import * as timers from 'node:timers';
-
-export const { setTimeout, clearTimeout, setImmediate, clearImmediate } = timers;
+export const { setTimeout, clearTimeout, setImmediate, clearImmediate } = globalThis;
 
 /** Milliseconds of a clock that never goes back. */
 export const now = performance.now.bind(performance);

@@ -11,12 +11,16 @@ import { connect, readExactly, readToEnding, write } from './helpers/sockets.js'
 class Gaps {
   readonly #begin = performance.now();
   #last = this.#begin;
-  /** Milliseconds. */
-  longest = 0;
+  #longest = 0;
 
   moved(): void {
-    this.longest = Math.max(this.longest, performance.now() - this.#last);
+    this.#longest = this.longest;
     this.#last = performance.now();
+  }
+
+  /** Milliseconds, of those until now. */
+  get longest(): number {
+    return Math.max(this.#longest, performance.now() - this.#last);
   }
 
   get seconds(): number {
@@ -30,12 +34,13 @@ describe.each(ways)('timeouts with %s', (way) => {
     const backend = await startServer((socket) => endings.push(readToEnding(socket)));
     const proxy = await startProxy(way, { backends: [backend.address], idleTimeout: '100ms' });
     const summary = nextSummary(proxy);
+    const begin = performance.now();
     const client = await connect(portOf(proxy));
     expect((await readToEnding(client)).how).toBe('end');
-    const { reason, error, durationMs } = await summary;
+    const { reason, error } = await summary;
     expect(reason).toBe('idle-timeout');
     expect(error?.code).toBe('ERR_SPLICEWAY_SESSION_TIMEOUT');
-    expect(durationMs).toBeGreaterThanOrEqual(95);
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(95);
     expect((await endings[0])?.how).toBe('end');
   });
 
@@ -126,12 +131,13 @@ describe.each(ways)('timeouts with %s', (way) => {
       handshakeTimeout: '100ms',
     });
     const summary = nextSummary(proxy);
+    const begin = performance.now();
     const client = await connect(portOf(proxy));
     expect((await readToEnding(client)).how).toBe('end');
-    const { reason, error, durationMs } = await summary;
+    const { reason, error } = await summary;
     expect(reason).toBe('handshake-timeout');
     expect(error?.code).toBe('ERR_SPLICEWAY_SESSION_TIMEOUT');
-    expect(durationMs).toBeGreaterThanOrEqual(95);
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(95);
   });
 
   it.each(['client', 'backend'])(
@@ -153,10 +159,10 @@ describe.each(ways)('timeouts with %s', (way) => {
         else await readExactly(client, 1).catch(() => {});
         const wasQuick = performance.now() - begin < ms / 2;
         client.resume();
-        const { reason, durationMs } = await summary;
+        const { reason } = await summary;
         if (!wasQuick) return false;
         expect(reason).toBe('idle-timeout');
-        expect(durationMs).toBeGreaterThanOrEqual(3 * ms - 5);
+        expect(performance.now() - begin).toBeGreaterThanOrEqual(3 * ms - 5);
         return true;
       });
     },

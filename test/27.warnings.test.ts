@@ -1,10 +1,13 @@
 /** Warnings wait until somebody can listen, and those that come in crowds are one line a second. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Warnings } from '../src/proxy/warnings.js';
 
 describe('warnings', () => {
-  beforeEach(() => {
+  let Warnings: typeof import('../src/proxy/warnings.js').Warnings;
+  beforeEach(async () => {
     vi.useFakeTimers();
+    // The package keeps the timers that are there when it is loaded.
+    vi.resetModules();
+    ({ Warnings } = await import('../src/proxy/warnings.js'));
   });
   afterEach(() => {
     vi.useRealTimers();

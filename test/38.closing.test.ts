@@ -1,12 +1,18 @@
 /** docs/closing.md, row by row. */
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { randomBytes } from './helpers/bytes.js';
 import { within } from './helpers/deadline.js';
 import { openDescriptors } from './helpers/descriptors.js';
 import { type EngineName, engines } from './helpers/engines.js';
-import { kernelSocket, peerOf } from './helpers/kernel.js';
+import {
+  isShortOfTcpMemory,
+  kernelSocket,
+  peerOf,
+  shortagesOfTcpMemory,
+} from './helpers/kernel.js';
 import { nextSession, portOf, startProxy } from './helpers/proxies.js';
 import { startServer } from './helpers/servers.js';
 import {
@@ -93,7 +99,7 @@ const places: Record<string, (journey: Journey) => boolean> = {
 };
 
 /** A kernel that is short of memory for TCP gives sockets small buffers, in which a piece may get stuck on its way. */
-const STALL_MS = 10_000;
+const STALL_MS = 30_000;
 const ATTEMPTS = 10;
 
 /** What one write brings to the other end of loopback in one segment. */
@@ -139,9 +145,11 @@ async function openSession(way: Way, role: 'client' | 'backend', row: Row, idleS
       await write(source, data.subarray(sent - PIECE, sent), STALL_MS);
       // What came in the middle of a turn is met in the next one.
       for (let turns = 0; missing(source, sent) > 0 && turns < 2; turns++) await turn();
-      if (isThere?.({ source, sink, missing: missing(source, sent) })) {
-        return data.subarray(0, sent);
-      }
+      const isStill = () => isThere?.({ source, sink, missing: missing(source, sent) }) ?? false;
+      if (!isStill()) continue;
+      // Not only because the loop, or the kernel, was slow.
+      for (let turns = 0; isStill() && turns < 10; turns++) await turn();
+      if (isStill()) return data.subarray(0, sent);
     }
     throw new Error(`${data.length} bytes are on their way, and none is ${place}`);
   };
@@ -155,6 +163,7 @@ async function openSession(way: Way, role: 'client' | 'backend', row: Row, idleS
 async function openFilledSession(way: Way, role: 'client' | 'backend', row: Row) {
   let idleSeconds = 2;
   for (let attempt = 1; ; attempt++) {
+    const shortages = shortagesOfTcpMemory();
     const { pipes } = openDescriptors();
     const { fill, ...opened } = await openSession(way, role, row, idleSeconds);
     const { session, x, y } = opened;
@@ -168,7 +177,8 @@ async function openFilledSession(way: Way, role: 'client' | 'backend', row: Row)
       idleSeconds *= 4;
     } catch (error) {
       const isStuck = error instanceof Error && error.message.startsWith('writing: not within');
-      if (isStuck && attempt < ATTEMPTS) {
+      const wasShort = isShortOfTcpMemory() || shortagesOfTcpMemory() > shortages;
+      if (isStuck && wasShort && attempt < ATTEMPTS) {
         session.destroy();
         continue;
       }
@@ -223,6 +233,28 @@ class Witness {
   }
 }
 
+/** Has the event of a row happen, and gives what came of it. */
+async function play(way: Way, role: 'client' | 'backend', row: Row): Promise<Row['outcome']> {
+  const { event, owner, reader, outcome } = row;
+  const { session, x, y, turn, sink, sent } = await openFilledSession(way, role, row);
+  const [ofX, ofY] = [new Witness(x), new Witness(y)];
+
+  await events[event]?.(x, y, turn);
+  const isGone = event.startsWith('resets');
+  const deaf = reader === 'reads' ? undefined : sink;
+  if (deaf !== x && !isGone) void ofX.read();
+  if (deaf !== y) void (reader === 'reads' ? ofY.answer() : ofY.read());
+
+  const { reason } = await within('the end of the session', session.closed);
+  const seen = await ofY.testimony(owner === 'X' ? sent : undefined);
+  return {
+    x: isGone ? '–' : await ofX.testimony(owner === 'Y' ? sent : undefined),
+    // Where the page does not say how much it is, it depends on who is faster.
+    y: outcome.y.startsWith('all or some,') ? seen.replace(/^(all|some),/, 'all or some,') : seen,
+    reason,
+  };
+}
+
 describe('the page on closing', () => {
   it('has each row once, in words that the tests know', () => {
     expect(general.length).toBeGreaterThan(30);
@@ -248,26 +280,15 @@ describe.each(ways)('closing with $engine, $transfer', (way) => {
   describe.each(['client', 'backend'] as const)('where X is the %s', (role) => {
     for (const row of rowsFor(engine)) {
       it(row.title, async () => {
-        const { event, owner, reader, outcome } = row;
-        const { session, x, y, turn, sink, sent } = await openFilledSession(way, role, row);
-        const [ofX, ofY] = [new Witness(x), new Witness(y)];
-
-        await events[event]?.(x, y, turn);
-        const isGone = event.startsWith('resets');
-        const deaf = reader === 'reads' ? undefined : sink;
-        if (deaf !== x && !isGone) void ofX.read();
-        if (deaf !== y) void (reader === 'reads' ? ofY.answer() : ofY.read());
-
-        const { reason } = await within('the end of the session', session.closed);
-        const got = {
-          x: isGone ? '–' : await ofX.testimony(owner === 'Y' ? sent : undefined),
-          y: await ofY.testimony(owner === 'X' ? sent : undefined),
-          reason,
-        };
-        // Where the page does not say how much it is, it depends on who is faster.
-        const isOpen = outcome.y.startsWith('all or some,');
-        if (isOpen) got.y = got.y.replace(/^(all|some),/, 'all or some,');
-        expect(got).toEqual(outcome);
+        for (let attempt = 1; ; attempt++) {
+          const shortages = shortagesOfTcpMemory();
+          const got = await play(way, role, row);
+          // What was held because the kernel had no memory for it moves on when it has.
+          const wasShort = isShortOfTcpMemory() || shortagesOfTcpMemory() > shortages;
+          if (wasShort && attempt < ATTEMPTS && !isDeepStrictEqual(got, row.outcome)) continue;
+          expect(got).toEqual(row.outcome);
+          return;
+        }
       });
     }
   });

@@ -64,6 +64,23 @@ describe('the steps', () => {
     expect(filesFor?.(['test/02.duration.test.ts'])).toEqual(['test/02.duration.test.ts']);
     expect(filesFor?.(['test/02.duration.test.ts', 'src/config/duration.ts'])).toBeUndefined();
     expect(filesFor?.(['test/helpers/temp.ts'])).toBeUndefined();
+    // One that was deleted cannot be run, and those of another step are not.
+    expect(filesFor?.(['test/00.deleted.test.ts'])).toEqual([]);
+    expect(stepNamed('e2e').filesFor?.(['test/e2e/07.checkout.test.ts'])).toEqual([]);
+  });
+
+  it('that have run nothing have failed', async () => {
+    const context = {
+      fix: false,
+      noSkips: false,
+      all: false,
+      files: ['test/00.not-there.test.ts'],
+    };
+    const [finished] = await runInLanes([stepNamed('unit')], () => context, 'kept', {
+      started: () => {},
+      ended: () => {},
+    });
+    expect(finished?.tally.failed).toBeGreaterThan(0);
   });
 
   it('give a result, and what they printed, from processes of their own', async () => {
@@ -101,13 +118,22 @@ describe('a second try', () => {
       `import { it } from 'vitest'; it('fails', () => { throw new Error('no'); });`,
     );
     files.write('right.test.mjs', `import { it } from 'vitest'; it('passes', () => {});`);
+    // Of the second run nobody knows whether it would have passed.
+    const changing = `import { it } from 'vitest'; it('at ' + Date.now(), () => { throw new Error('no'); });`;
+    files.write('changing.test.mjs', changing);
     // It is found without a package there.
     files.write('package.json', '{"type":"module"}');
     const folder = path.dirname(marker);
     execFileSync('ln', ['-s', path.join(root, 'node_modules'), path.join(folder, 'node_modules')]);
     const result = await vitestWithSecondTry(['--root', folder], [], { show: false });
-    expect(result.tally).toEqual(tally(3, 1));
-    expect(result.failures).toEqual(['broken.test.mjs: fails: no']);
+    expect(result.tally).toEqual(tally(3, 3));
+    expect(result.failures).toEqual(
+      expect.arrayContaining([
+        'broken.test.mjs: fails: no',
+        expect.stringMatching(/^changing\.test\.mjs: at \d+: no$/),
+        expect.stringMatching(/^changing\.test\.mjs: at \d+: was not run the second time$/),
+      ]),
+    );
     expect(result.flaky).toHaveLength(1);
     expect(result.flaky?.[0]).toMatch(/^flaky\.test\.mjs: passes when it is run again: /);
   });

@@ -1,9 +1,11 @@
 /** The addon in Node, under the sanitizers. */
-import { readFileSync } from 'node:fs';
-import { makeOrThrow } from '../lib/make.js';
+import { readFileSync, rmSync } from 'node:fs';
+import { listFiles } from '../lib/files.js';
+import { build } from '../lib/make.js';
 import { addonFlags } from '../lib/native-headers.js';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
+import { readStamp, writeStamp } from '../lib/stamps.js';
 import { timed } from './timing.js';
 import { vitest } from './vitest.js';
 
@@ -28,10 +30,17 @@ async function libraryPath(library) {
  * @param {Sanitizer} sanitizer
  * @returns {Promise<string>} the addon
  */
-async function build({ kind, symbol }) {
+async function buildAddon({ kind, symbol }) {
   // A shell of make's reads them.
-  const flags = addonFlags().map((flag) => `'${flag}'`);
-  await makeOrThrow('test/native', ['addon', `KIND=${kind}`, `ADDON_FLAGS=${flags.join(' ')}`]);
+  const flags = addonFlags()
+    .map((flag) => `'${flag}'`)
+    .join(' ');
+  // Make does not see that they have changed, as with another Node.
+  if (readStamp(`addon-${kind}`) !== flags) {
+    rmSync(inRoot('build', 'native', kind, 'addon'), { recursive: true, force: true });
+  }
+  await build('Makefile', ['addon', `KIND=${kind}`, `ADDON_FLAGS=${flags}`]);
+  writeStamp(`addon-${kind}`, flags);
   const addon = inRoot('build', 'native', kind, 'spliceway.node');
   if (!readFileSync(addon).includes(symbol)) {
     throw new Error(`${addon} was built without its sanitizer: nothing in it asks for ${symbol}.`);
@@ -44,23 +53,25 @@ async function runTests(sanitizer) {
   /** @type {Timing[]} */
   const timings = [];
   const addon = await timed(timings, `building the addon, ${sanitizer.kind}`, () =>
-    build(sanitizer),
+    buildAddon(sanitizer),
   );
   const libraries = await Promise.all(sanitizer.libraries.map(libraryPath));
-  const result = await vitest(
-    sanitizer.topics.map((topic) => `test/${topic}.`),
-    {
-      env: {
-        LD_PRELOAD: libraries.join(':'),
-        SPLICEWAY_PREBUILD: addon,
-        ...sanitizer.env,
-      },
+  const files = sanitizer.topics.flatMap((topic) => {
+    const found = listFiles(['test'], (file) => file.startsWith(`test/${topic}.`));
+    if (found.length === 0) throw new Error(`there is no test/${topic}.*.test.ts`);
+    return found;
+  });
+  const result = await vitest(files, {
+    env: {
+      LD_PRELOAD: libraries.join(':'),
+      SPLICEWAY_PREBUILD: addon,
+      ...sanitizer.env,
     },
-  );
+  });
   return { ...result, timings: [...timings, ...(result.timings ?? [])] };
 }
 
-const affectedBy = /^native\/|^src\/engine\/native\//;
+const affectedBy = /^native\/|^src\/engine\/native\/|^test\/native\/core\.mk$/;
 
 /** @type {Step} */
 export const addonSanitize = {

@@ -22,5 +22,9 @@ export async function changedFiles() {
     throw new Error('--changed asks git, and this is no checkout of it.');
   }
   if (tracked.length + untracked.length > 0) return [...tracked, ...untracked];
-  return (await git('diff', '--name-only', 'HEAD~1', 'HEAD')) ?? [];
+  const last = await git('diff', '--name-only', 'HEAD~1', 'HEAD');
+  if (last === undefined) {
+    throw new Error('--changed finds no commit before the last one: fetch more of the history.');
+  }
+  return last;
 }

@@ -17,11 +17,12 @@ const flags = ['-std=c++20', '-fno-exceptions', '-fno-rtti', ...addonFlags()];
 
 /**
  * @param {string} file
- * @returns {Promise<string[]>} it, and the files of this project that it includes
+ * @returns {Promise<string[] | undefined>} it, and the files of this project that it includes; nothing where the compiler does
+ *   not tell
  */
 async function withIncluded(file) {
   const { status, output } = await run('g++', ['-MM', ...flags, file]);
-  if (status !== 0) return [file];
+  if (status !== 0) return undefined;
   const words = output.replaceAll('\\\n', ' ').split(/\s+/).slice(1);
   const own = words
     .filter((word) => word !== '')
@@ -54,16 +55,20 @@ export const clangTidy = {
       for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
         const name = file;
         // A file takes seconds, so those found clean are remembered, by their content and all that it depends on.
-        const hash = contentHash(
-          ['.clang-tidy', ...(await withIncluded(name))],
-          [version, ...flags.map((flag) => flag.replace(root, ''))],
-        );
-        if (isKept('clang-tidy', hash)) continue;
+        const included = await withIncluded(name);
+        const hash =
+          included &&
+          contentHash(
+            ['.clang-tidy', 'package-lock.json', ...included],
+            [version, process.version, ...flags.map((flag) => flag.replace(root, ''))],
+          );
+        if (hash !== undefined && isKept('clang-tidy', hash)) continue;
         const { status, output } = await timed(timings, `clang-tidy of ${name}`, () =>
           run(program, ['--quiet', name, '--', ...flags]),
         );
-        if (status === 0) keep('clang-tidy', hash);
-        else {
+        if (status === 0) {
+          if (hash !== undefined) keep('clang-tidy', hash);
+        } else {
           failures.push(name);
           process.stdout.write(`${name}:\n${output}`);
         }

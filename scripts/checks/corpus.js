@@ -1,6 +1,6 @@
 /** What the fuzzers keep: inputs that were worth it once, and a fixed number of those that come of them. */
 import { fuzzConfig, numbersFrom } from '../fuzz/config.js';
-import { make } from '../lib/make.js';
+import { build, make } from '../lib/make.js';
 import { tally } from '../lib/tally.js';
 
 /** @import { Step } from './step.js' */
@@ -16,7 +16,8 @@ export const corpus = {
   affectedBy:
     /^native\/core\/sys\/|^src\/(config|errors)|^test\/(native\/)?fuzz\/|^scripts\/fuzz\//,
   async run() {
-    const { status, output } = await make('test/native/fuzz', ['replay']);
+    await build('fuzz/Makefile', ['replay-program']);
+    const { status, output } = await make('fuzz/Makefile', ['replay']);
     process.stdout.write(output);
     const { executions, failure } = await fuzzConfig(
       numbersFrom(1),

@@ -1,13 +1,12 @@
 /** The C++ tests, which need no Node: as built for users, under ASAN and UBSAN, and under TSAN. */
 import { availableParallelism } from 'node:os';
-import { make, makeOrThrow } from '../lib/make.js';
+import { build, make } from '../lib/make.js';
 import { readCppOutput, sum } from '../lib/tally.js';
 import { timed } from './timing.js';
 
 /** @import { Step, StepResult } from './step.js' */
 /** @import { Timing } from './timing.js' */
 
-const folder = 'test/native';
 /** The simulator, the fuzzers and the addon's loader are built and run by others. */
 const affectedBy = /^native\/core\/|^test\/native\/[^/]*$/;
 
@@ -23,10 +22,10 @@ async function buildAndRun(target, kind) {
   /** @type {Timing[]} */
   const timings = [];
   await timed(timings, `building the core's tests, ${kind}`, () =>
-    makeOrThrow(folder, ['build', `KIND=${kind}`]),
+    build('Makefile', ['build', `KIND=${kind}`]),
   );
   const parts = Array.from({ length: partCount }, (_, index) => `PART=${index + 1}/${partCount}`);
-  const results = await Promise.all(parts.map((part) => make(folder, [target, part])));
+  const results = await Promise.all(parts.map((part) => make('Makefile', [target, part])));
   const read = results.map(({ status, output }) => {
     process.stdout.write(output);
     const found = readCppOutput(output);

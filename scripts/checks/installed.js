@@ -31,7 +31,7 @@ export const installed = {
         return status === 0;
       });
     const passed =
-      (await script('prebuild', ['--only', 'linux-x64'])) &&
+      (await script('prebuild', ['--only', `linux-${process.arch}`])) &&
       (await script('package-test', ['--this-machine', '--node', '20', '--manager', 'npm']));
     return { tally: passed ? tally(1) : tally(0, 1), timings };
   },

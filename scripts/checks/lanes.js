@@ -1,21 +1,12 @@
 /** Runs steps: those of a lane one after the other, lanes side by side, each step in a process of its own. */
 import { fork } from 'node:child_process';
+import { asGroup } from '../lib/process-groups.js';
 import { inRoot } from '../lib/root.js';
 import { tally } from '../lib/tally.js';
 
 /** @import { Lane, Step, StepContext, StepResult } from './step.js' */
 
 /** @typedef {StepResult & { step: Step, seconds: number }} Finished */
-
-/** @type {Set<import('node:child_process').ChildProcess>} */
-const alive = new Set();
-
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-  process.once(signal, () => {
-    for (const { pid } of alive) if (pid !== undefined) process.kill(-pid, signal);
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  });
-}
 
 /**
  * @typedef {object} Listener
@@ -62,10 +53,9 @@ function runStep(step, context, output, listener) {
   const out = output === 'shown' ? 'inherit' : 'pipe';
   const child = fork(program, [step.name, JSON.stringify(context)], {
     stdio: ['ignore', out, out, 'ipc'],
-    // A group of processes, which can be ended with all that the step has started.
     detached: true,
   });
-  alive.add(child);
+  asGroup(child);
   /** @type {Buffer[]} */
   const printed = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -78,15 +68,33 @@ function runStep(step, context, output, listener) {
   });
   return new Promise((resolve) => {
     child.once('close', (code, signal) => {
-      alive.delete(child);
-      result ??= {
-        tally: tally(0, 1),
-        failures: [`the step ended without a result (${signal ?? `status ${code}`})`],
-      };
+      const problem = problemOf(result, code, signal);
+      if (problem !== undefined) {
+        const { tally: counted = tally(), failures = [] } = result ?? {};
+        result = {
+          ...result,
+          tally: { ...counted, failed: counted.failed + 1 },
+          failures: [...failures, problem],
+        };
+      }
       const seconds = (performance.now() - start) / 1000;
-      const finished = { ...result, step, seconds };
+      const finished = { .../** @type {StepResult} */ (result), step, seconds };
       listener.ended(finished, Buffer.concat(printed).toString());
       resolve(finished);
     });
   });
+}
+
+/**
+ * @param {StepResult | undefined} result
+ * @param {number | null} code
+ * @param {NodeJS.Signals | null} signal
+ * @returns {string | undefined} why the result, though it tells of no failure, is none to believe
+ */
+function problemOf(result, code, signal) {
+  if (result === undefined)
+    return `the step ended without a result (${signal ?? `status ${code}`})`;
+  if (code !== 0) return `the step ended with ${signal ?? `status ${code}`}`;
+  const { passed, failed, skipped } = result.tally;
+  return passed + failed + skipped === 0 ? 'the step has run nothing' : undefined;
 }

@@ -3,6 +3,7 @@
  * it with the step's name and its context, and gets the result as a message.
  */
 import { setPriority } from 'node:os';
+import { endGroup } from '../lib/process-groups.js';
 import { tally } from '../lib/tally.js';
 import { steps } from './steps.js';
 
@@ -34,5 +35,11 @@ async function result() {
   }
 }
 
+// Who started it is gone, and wants no result: whatever the step has started goes as well.
+const orphaned = () => endGroup(process.pid);
+process.once('disconnect', orphaned);
 const found = await result();
-process.send?.(found, () => process.disconnect());
+process.send?.(found, () => {
+  process.off('disconnect', orphaned);
+  process.disconnect();
+});

@@ -24,7 +24,7 @@ const kept = {
 /** Each fault is found within so many; see docs/simulation.md for where. */
 const seedsForFault = 20_000;
 
-const affectedBy = /^native\/core\/|^test\/native\/simulator\/|^scripts\/simulate\//;
+const affectedBy = /^native\/core\/|^test\/native\/(simulator\/|core\.mk$)|^scripts\/simulate\//;
 
 /** @type {Step} */
 export const simulation = {

@@ -1,16 +1,25 @@
 /** The two suites in TypeScript as steps. */
+import { existsSync } from 'node:fs';
+import { inRoot } from '../lib/root.js';
 import { vitest, vitestWithSecondTry } from './vitest.js';
 
 /** @import { Step, StepContext } from './step.js' */
 
 /**
- * Where tests alone have changed, they alone are run.
+ * Where tests alone have changed, they alone are run: those that are still there, and that the step runs at all.
  *
  * @param {RegExp} ownTests
+ * @param {readonly string[]} [left] topics that it leaves out
  * @returns {NonNullable<Step['filesFor']>}
  */
-const onlyChangedTests = (ownTests) => (changed) =>
-  changed.every((file) => ownTests.test(file)) ? changed : undefined;
+const onlyChangedTests =
+  (ownTests, left = []) =>
+  (changed) =>
+    changed.every((file) => ownTests.test(file))
+      ? changed.filter(
+          (file) => existsSync(inRoot(file)) && !left.some((topic) => file.includes(`/${topic}.`)),
+        )
+      : undefined;
 
 /** @param {StepContext} context */
 const settings = ({ noSkips }) => (noSkips ? { env: { SPLICEWAY_NO_SKIPS: '1' } } : {});
@@ -42,7 +51,7 @@ export const endToEnd = {
   title: 'End to end: real servers, real clients (vitest)',
   lane: 'end to end',
   affectedBy: /^(src|native|docs|scripts)\/|^test\/(e2e|helpers)\/|^package(-lock)?\.json$/,
-  filesFor: onlyChangedTests(/^test\/e2e\/[^/]*\.test\.ts$/),
+  filesFor: onlyChangedTests(/^test\/e2e\/[^/]*\.test\.ts$/, [...large, ...ofCommands]),
   run: (context) => {
     const left = [...ofCommands, ...(context.all ? [] : large)];
     return vitestWithSecondTry(

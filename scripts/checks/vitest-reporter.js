@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 /**
  * @typedef {object} FileReport
  * @property {string} file absolute
- * @property {number} passed
+ * @property {string[]} passed the names of tests
  * @property {{ name: string, message: string }[]} failed tests; also a hook, or the file itself when it does not load
  * @property {string[]} skipped the names of tests; those that cannot run here end with what to do about it
  * @property {{ name: string, seconds: number }[]} timings of its tests
@@ -18,6 +18,9 @@ import { writeFileSync } from 'node:fs';
 
 /** Where the report goes, as the environment says. */
 export const reportVariable = 'SPLICEWAY_VITEST_REPORT';
+
+/** Instead of a test's name, for an error of a hook or of the file. */
+export const outsideOfTests = 'outside of its tests';
 
 /** Seconds. What is quicker is never among the slowest. */
 const worthTelling = 0.5;
@@ -38,11 +41,11 @@ export default class {
 /** @param {TestModule} module @returns {FileReport} */
 function reportOf(module) {
   /** @type {FileReport} */
-  const report = { file: module.moduleId, passed: 0, failed: [], skipped: [], timings: [] };
+  const report = { file: module.moduleId, passed: [], failed: [], skipped: [], timings: [] };
   for (const test of module.children.allTests()) {
     const { state, errors = [] } = test.result();
     const name = test.fullName;
-    if (state === 'passed') report.passed += 1;
+    if (state === 'passed') report.passed.push(name);
     else if (state === 'failed') report.failed.push({ name, message: errors[0]?.message ?? '' });
     else report.skipped.push(name);
     const seconds = (test.diagnostic()?.duration ?? 0) / 1000;
@@ -52,7 +55,7 @@ function reportOf(module) {
   const suites = [...module.children.allSuites()];
   const [error] = [...module.errors(), ...suites.flatMap((suite) => suite.errors())];
   if (error !== undefined && report.failed.length === 0) {
-    report.failed.push({ name: 'outside of its tests', message: error.message });
+    report.failed.push({ name: outsideOfTests, message: error.message });
   }
   return report;
 }

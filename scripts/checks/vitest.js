@@ -5,7 +5,7 @@ import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
 import { sum, tally } from '../lib/tally.js';
-import { reportVariable } from './vitest-reporter.js';
+import { outsideOfTests, reportVariable } from './vitest-reporter.js';
 
 /** @import { StepResult } from './step.js' */
 /** @import { FileReport, VitestReport } from './vitest-reporter.js' */
@@ -69,7 +69,9 @@ const remedyIn = (name) => name.match(/\(to run: (.*)\)/)?.[1] ?? `see ${name}`;
 /** @param {VitestReport} report @returns {StepResult} */
 const asResult = ({ files, errors }) => ({
   tally: sum([
-    ...files.map(({ passed, failed, skipped }) => tally(passed, failed.length, skipped.length)),
+    ...files.map(({ passed, failed, skipped }) =>
+      tally(passed.length, failed.length, skipped.length),
+    ),
     tally(0, errors.length),
   ]),
   failures: [...files.flatMap(failuresOf).map(asText), ...errors],
@@ -111,10 +113,39 @@ export async function vitestWithSecondTry(args, files, options) {
   }
   const second = await runVitest([...args, ...failed.map(({ file }) => file)], options);
   const kept = first.files.filter((report) => !failed.includes(report));
-  const still = new Set(second.files.flatMap(failuresOf).map(({ name }) => name));
-  const flaky = failed.flatMap(failuresOf).filter(({ name }) => !still.has(name));
+  const judged = failed.map((before) => judge(before, second.files));
   return {
-    ...asResult({ files: [...kept, ...second.files], errors: second.errors }),
-    flaky: flaky.map(asText),
+    ...asResult({
+      files: [...kept, ...judged.map(({ report }) => report)],
+      errors: second.errors,
+    }),
+    flaky: judged.flatMap(({ flaky }) => flaky.map(asText)),
+  };
+}
+
+/**
+ * Only what is seen to pass is flaky. What is not there the second time, or is skipped then, has failed.
+ *
+ * @param {FileReport} before
+ * @param {readonly FileReport[]} again
+ * @returns {{ report: FileReport, flaky: FailedTest[] }}
+ */
+function judge(before, again) {
+  const now = again.find(({ file }) => file === before.file);
+  if (now === undefined) return { report: before, flaky: [] };
+  const names = new Set(before.passed.concat(before.failed.map(({ name }) => name)));
+  /** What failed outside of tests kept them from being run: they all have to pass. @param {string} name */
+  const passes = (name) =>
+    name === outsideOfTests
+      ? now.failed.length === 0 && now.passed.length > 0
+      : now.passed.includes(name);
+  const gone = [...names].filter(
+    (name) => !passes(name) && now.failed.every((failure) => failure.name !== name),
+  );
+  const lost = gone.map((name) => ({ name, message: 'was not run the second time' }));
+  const flaky = { ...before, failed: before.failed.filter(({ name }) => passes(name)) };
+  return {
+    report: { ...now, failed: [...now.failed, ...lost] },
+    flaky: failuresOf(flaky),
   };
 }

@@ -1,6 +1,6 @@
 /** The fuzzers in C++, under libFuzzer. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { make } from '../lib/make.js';
+import { build } from '../lib/make.js';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
 
@@ -15,10 +15,11 @@ const longest = { schedule: 2048, address: 256 };
  * @returns {Promise<Finding>}
  */
 export async function fuzzNative(target, seconds) {
-  const built = await make('test/native/fuzz', []);
-  if (built.status !== 0) {
+  try {
+    await build('fuzz/Makefile', []);
+  } catch (error) {
     const hint = 'The fuzzers need clang (Debian: apt-get install clang).';
-    return { executions: 0, failure: `${built.output}${hint}` };
+    return { executions: 0, failure: `${/** @type {Error} */ (error).message}${hint}` };
   }
   const corpus = inRoot('build', 'fuzz', 'corpus', target);
   mkdirSync(corpus, { recursive: true });

@@ -1,5 +1,5 @@
 /** The bill of materials of the package, in CycloneDX's form: what it depends on, and what is linked into the addons. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
 import { linked } from './linked.js';
@@ -89,7 +89,10 @@ function asComponent({ name, version, license, purl, url }) {
   };
 }
 
-/** Writes it where the package has it. */
+/** Writes it where the package has it, whole or not at all: somebody else may be packing. */
 export async function writeSbom() {
-  writeFileSync(inRoot('dist', 'sbom.cdx.json'), `${JSON.stringify(await sbom(), null, 2)}\n`);
+  const draft = inRoot('build', `sbom.${process.pid}`);
+  mkdirSync(inRoot('build'), { recursive: true });
+  writeFileSync(draft, `${JSON.stringify(await sbom(), null, 2)}\n`);
+  renameSync(draft, inRoot('dist', 'sbom.cdx.json'));
 }

@@ -1,13 +1,13 @@
 /** Builds the simulator, as it is or with a fault in the core. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeOrThrow } from '../lib/make.js';
+import { build } from '../lib/make.js';
 import { inRoot } from '../lib/root.js';
 import { applied } from './faults.js';
 
 /** @import { Fault } from './faults.js' */
 
-const folder = 'test/native/simulator';
+const makefile = 'simulator/Makefile';
 
 /**
  * @param {object} [options]
@@ -16,7 +16,7 @@ const folder = 'test/native/simulator';
  */
 export async function buildSimulator({ sanitize = false } = {}) {
   const kind = sanitize ? 'sanitize' : 'plain';
-  await makeOrThrow(folder, [`KIND=${kind}`]);
+  await build(makefile, [`KIND=${kind}`]);
   return inRoot('build', 'native', kind, 'simulator', 'simulator');
 }
 
@@ -35,7 +35,7 @@ export async function buildFaulty(fault) {
     writeIfNew(file, applied(change));
   }
   const files = fault.edits.map((change) => change.file).join(' ');
-  await makeOrThrow(folder, [`FAULT=${name}`, `FILES=${files}`], { jobs: 1 });
+  await build(makefile, [`FAULT=${name}`, `FILES=${files}`], { apart: true });
   return path.join(sources, 'simulator');
 }
 

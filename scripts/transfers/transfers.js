@@ -1,4 +1,5 @@
 /** Random transfers through every configuration, in three network namespaces; see docs/transfers.md. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { startNetwork } from '../lib/network.js';
 import { nobodyRemedy } from '../lib/nobody.js';
@@ -30,7 +31,11 @@ export function remedy() {
   const missing = Object.entries(programs).filter(([name]) => findProgram(name) === undefined);
   const packages = new Set(missing.map(([, debianPackage]) => debianPackage));
   if (!existsSync(header)) packages.add('libssl-dev');
-  return packages.size === 0 ? nobodyRemedy() : `apt-get install ${[...packages].join(' ')}`;
+  if (packages.size > 0) return `apt-get install ${[...packages].join(' ')}`;
+  if (spawnSync('unshare', ['--net', 'true']).status !== 0) {
+    return 'be root where root may make network namespaces: not in a plain container';
+  }
+  return nobodyRemedy();
 }
 
 /**

@@ -24,25 +24,42 @@ export const logFile = (name) => path.join(folder, `${name}.log`);
 /** All that the steps depend on: tests in TypeScript and documents do not count. */
 const tree = () =>
   contentHash(
-    listFiles(['native', 'src', 'scripts', 'test/native', 'binding.gyp', 'package-lock.json']),
+    listFiles([
+      ...['native', 'src', 'scripts', 'test/native', 'test/fuzz'],
+      ...['binding.gyp', 'package.json', 'package-lock.json'],
+      ...['tsconfig.json', 'tsconfig.build.json'],
+    ]),
   );
 
 /** @returns {State} with nothing in it where the sources have changed since */
 export function readState() {
   const now = tree();
-  try {
-    /** @type {State} */
-    const state = JSON.parse(readFileSync(file, 'utf8'));
-    if (state.tree === now) return state;
-  } catch {
-    // There is none yet.
-  }
-  return { tree: now, outcomes: {} };
+  const kept = readFile();
+  return kept?.tree === now ? kept : { tree: now, outcomes: {} };
 }
 
-/** @param {State} state */
-export function writeState(state) {
+/** @returns {State | undefined} */
+function readFile() {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    // There is none yet.
+    return undefined;
+  }
+}
+
+/**
+ * Writes one outcome down, beside those that others may have written since.
+ *
+ * @param {string} tree of the sources that the step began with: where they have changed since, nobody will believe it
+ * @param {string} name of the step
+ * @param {Outcome} outcome
+ */
+export function record(tree, name, outcome) {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${file}.draft`, `${JSON.stringify(state, undefined, 2)}\n`);
-  renameSync(`${file}.draft`, file);
+  const kept = readFile();
+  const outcomes = { ...(kept?.tree === tree ? kept.outcomes : {}), [name]: outcome };
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify({ tree, outcomes }, undefined, 2)}\n`);
+  renameSync(draft, file);
 }

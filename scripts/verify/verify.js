@@ -12,8 +12,9 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { isAlive } from '../lib/lock.js';
+import { asGroup } from '../lib/process-groups.js';
 import { inRoot } from '../lib/root.js';
-import { logFile, readState, writeState } from './state.js';
+import { logFile, readState, record } from './state.js';
 import { steps } from './steps.js';
 
 /** @import { Outcome, State } from './state.js' */
@@ -105,19 +106,23 @@ function startInBackground() {
 }
 
 /**
- * Shows what it prints as it comes, and keeps it.
- *
  * @param {VerifyStep} step
  * @param {readonly string[]} command
+ * @param {boolean} show what it prints, as it comes; it is kept in any case
  * @returns {Promise<boolean>} whether it passed
  */
-function runStep({ name }, command) {
+function runStep({ name }, command, show) {
   const log = createWriteStream(logFile(name));
-  const child = spawn('npm', command, { cwd: inRoot(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('npm', command, {
+    cwd: inRoot(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  asGroup(child);
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       log.write(chunk);
-      process.stdout.write(chunk);
+      if (show) process.stdout.write(chunk);
     });
   }
   return new Promise((resolve) => {
@@ -125,26 +130,43 @@ function runStep({ name }, command) {
   });
 }
 
+/** Seconds between two lines that say what still runs. */
+const stillRunningEvery = 60;
+
 /** @param {State} state @param {readonly VerifyStep[]} wanted */
 async function runSteps(state, wanted) {
-  for (const step of wanted) {
-    const command = step.command();
-    const start = performance.now();
-    const at = new Date().toISOString();
-    const seconds = () => (performance.now() - start) / 1000;
-    const shown = ['npm', ...command].join(' ');
-    /** @param {'running' | 'passed' | 'failed'} status */
-    const note = (status) => {
-      state.outcomes[step.name] = {
-        ...{ status, command: shown, seconds: seconds(), at },
-        process: process.pid,
+  const show = wanted.length === 1;
+  /** @param {VerifyStep['lane']} lane */
+  const runLane = async (lane) => {
+    for (const step of wanted.filter((candidate) => candidate.lane === lane)) {
+      const command = step.command();
+      const start = performance.now();
+      const at = new Date().toISOString();
+      const seconds = () => (performance.now() - start) / 1000;
+      const shown = ['npm', ...command].join(' ');
+      /** @param {'running' | 'passed' | 'failed'} status */
+      const note = (status) => {
+        const outcome = {
+          ...{ status, command: shown, seconds: seconds(), at },
+          process: process.pid,
+        };
+        state.outcomes[step.name] = outcome;
+        record(state.tree, step.name, outcome);
       };
-      writeState(state);
-    };
-    note('running');
-    print(`\n== ${step.title}\n   ${shown}\n`);
-    note((await runStep(step, command)) ? 'passed' : 'failed');
-  }
+      note('running');
+      print(`${step.name}: ${step.title}: ${shown}`);
+      const status = (await runStep(step, command, show)) ? 'passed' : 'failed';
+      note(status);
+      print(`${step.name}: ${status} in ${seconds().toFixed(0)} s: ${lastLine(step.name)}`);
+    }
+  };
+  const timer = setInterval(() => {
+    const running = wanted.filter(({ name }) => state.outcomes[name]?.status === 'running');
+    for (const { name } of running) print(`   ${name}: ${lastLine(name)}`);
+  }, stillRunningEvery * 1000);
+  await Promise.all([runLane('machines'), runLane('seeds')]);
+  await runLane('alone');
+  clearInterval(timer);
 }
 
 /** @returns {Promise<number>} exit status */
@@ -165,6 +187,13 @@ export async function verify() {
   if (options.background) {
     startInBackground();
     return 0;
+  }
+  const other = Object.values(state.outcomes).find(
+    (outcome) => outcome.status === 'running' && !isStopped(outcome),
+  );
+  if (other !== undefined) {
+    print(`Process ${other.process} is at it; --status tells how far it is.`);
+    return 1;
   }
   const todo = wanted.filter(
     ({ name }) => options.again || state.outcomes[name]?.status !== 'passed',

@@ -42,3 +42,19 @@ export function peerOf(socket: Socket): KernelSocket {
   if (peer === undefined) throw new Error(`no peer of port ${localPort} at port ${remotePort}`);
   return peer;
 }
+
+/** Whether the kernel is short of memory for TCP (tcp_mem), which is the whole machine's. It then keeps buffers small. */
+export function isShortOfTcpMemory(): boolean {
+  const [calm = 0] = readFileSync('/proc/sys/net/ipv4/tcp_mem', 'utf8').split(/\s+/).map(Number);
+  const [, pages] = /^TCP: .* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8')) ?? [];
+  return Number(pages) > calm;
+}
+
+/** How often the kernel has become short of it so far. */
+export function shortagesOfTcpMemory(): number {
+  const [names = [], values = []] = readFileSync('/proc/net/netstat', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt:'))
+    .map((line) => line.split(' '));
+  return Number(values[names.indexOf('TCPMemoryPressures')]);
+}

@@ -5,7 +5,9 @@
 #   KIND=sanitize   under AddressSanitizer and UndefinedBehaviorSanitizer
 #   KIND=threads    under ThreadSanitizer
 #
-# Whoever includes it has set ROOT, the checkout.
+# All of them are run in this folder, so that make knows an object and what it depends on by the same names.
+
+ROOT := ../..
 
 KIND ?= plain
 OUT ?= $(ROOT)/build/native
@@ -27,7 +29,7 @@ CORE := $(patsubst $(ROOT)/native/core/%.cc,$(DIR)/core/%.o,\
 # Without this, `make` alone would make the first file below.
 .DEFAULT_GOAL := build
 
-$(DIR)/core/%.o: $(ROOT)/native/core/%.cc $(ROOT)/test/native/core.mk
+$(DIR)/core/%.o: $(ROOT)/native/core/%.cc core.mk
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) -c $< -o $@
 
