@@ -30,7 +30,7 @@
       ],
       # What is tested and what ships both assert: some compilers leave assertions out by themselves.
       "cflags": ["-O2", "-UNDEBUG", "-fvisibility=hidden"],
-      "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/addon/exports.map"],
+      "ldflags": ["-Wl,--version-script='<(module_root_dir)/native/addon/exports.map'"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": [
         "-std=c++20",
@@ -42,7 +42,7 @@
         "-Wshadow",
         "-Werror",
         # As a system header, so that our warnings do not apply to it.
-        "-isystem <!(node -p \"path.dirname(require.resolve('node-addon-api/napi.h'))\")"
+        "-isystem '<!(node -p \"path.dirname(require.resolve('node-addon-api/napi.h'))\")'"
       ]
     }
   ]

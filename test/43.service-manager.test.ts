@@ -1,5 +1,6 @@
 /** The command under a service manager: what it reports, and the sockets that it was passed. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { RunningCommand } from './helpers/cli.js';
 import { client, nextText, startGreeter } from './helpers/greeters.js';
@@ -7,7 +8,7 @@ import { listeningSocket } from './helpers/inherited.js';
 import { startServiceManager } from './helpers/service-manager.js';
 import { tempPath } from './helpers/temp.js';
 
-const COMMAND = new URL('../dist/cli/main.js', import.meta.url).pathname;
+const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** As a service manager starts it: the variables name the process that they are for. */
 const ACTIVATED = 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:admin exec "$@"';
 
