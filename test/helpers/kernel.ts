@@ -1,5 +1,5 @@
 /** Connections over IPv4 as the kernel sees them, at either end and in whatever process. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 
 export interface KernelSocket {
@@ -43,9 +43,14 @@ export function peerOf(socket: Socket): KernelSocket {
   return peer;
 }
 
-/** Whether the kernel is short of memory for TCP (tcp_mem), which is the whole machine's. It then keeps buffers small. */
+/**
+ * Whether the kernel is short of memory for TCP (tcp_mem), which is the whole machine's. It then keeps buffers small. A
+ * network of its own, as a container has, does not show the limit: there the shortages that have begun have to do.
+ */
 export function isShortOfTcpMemory(): boolean {
-  const [calm = 0] = readFileSync('/proc/sys/net/ipv4/tcp_mem', 'utf8').split(/\s+/).map(Number);
+  const file = '/proc/sys/net/ipv4/tcp_mem';
+  if (!existsSync(file)) return false;
+  const [calm = 0] = readFileSync(file, 'utf8').split(/\s+/).map(Number);
   const [, pages] = /^TCP: .* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8')) ?? [];
   return Number(pages) > calm;
 }
