@@ -74,7 +74,10 @@ function chooseSteps(changed) {
 
 /** @param {Step} step @param {readonly string[]} changed @returns {readonly string[] | undefined} of tests; all when undefined */
 const filesFor = (step, changed) =>
-  step.filesFor?.(changed.filter((file) => step.affectedBy.test(file)));
+  step.filesFor?.(
+    changed.filter((file) => step.affectedBy.test(file)),
+    options.all,
+  );
 
 /** @param {Step} step @returns {StepContext} */
 function contextFor(step) {

@@ -13,7 +13,8 @@ const CLIENTS = 20;
 
 /**
  * Its own process: what this test is about would end it. The worker runs the built package, the main thread its
- * backend and clients, which send all the time. Prints the descriptors that were left over.
+ * backend and clients, which send all the time. Prints the descriptors that were left over. Whatever does not come ends
+ * it, with a message that names the round and what was waited for.
  */
 const program = `
   import { once } from 'node:events';
@@ -36,11 +37,17 @@ const program = `
     ...JSON.parse(process.argv.at(-1)),
     backend: '127.0.0.1:' + backend.address().port,
   };
+  let round = 0;
+  const within = (what, promise) => {
+    const text = 'round ' + round + ': ' + what + ' not within 60 s';
+    const timer = setTimeout(() => { console.log(text); process.exit(1); }, 60_000);
+    return promise.finally(() => clearTimeout(timer));
+  };
   const descriptors = () => readdirSync('/proc/self/fd').length;
   let before;
-  for (let round = 0; round < ${ROUNDS}; round++) {
+  for (; round < ${ROUNDS}; round++) {
     const worker = new Worker(inWorker, { eval: true, workerData });
-    const [port] = await once(worker, 'message');
+    const [port] = await within('the port', once(worker, 'message'));
     const clients = Array.from({ length: ${CLIENTS} }, () => {
       const client = net.connect({ port, host: '127.0.0.1' });
       client.on('error', () => {});
@@ -48,12 +55,12 @@ const program = `
       client.write('x'.repeat(10_000));
       return client;
     });
-    await Promise.all(clients.map((client) => once(client, 'data')));
+    await within('data for each client', Promise.all(clients.map((client) => once(client, 'data'))));
     const closed = clients.map((client) => once(client, 'close').catch(() => {}));
-    await worker.terminate();
-    await Promise.all(closed);
+    await within('the end of the worker', worker.terminate());
+    await within('the end of each client', Promise.all(closed));
     const late = net.connect({ port, host: '127.0.0.1' });
-    const [error] = await once(late, 'error');
+    const [error] = await within('a refusal', once(late, 'error'));
     if (error.code !== 'ECONNREFUSED') throw error;
     // What a first worker leaves for good, caches and the like, is not a leak.
     if (round === 0) before = descriptors();
@@ -124,7 +131,7 @@ describe('worker threads', () => {
     'can be terminated with sessions alive, %s accept: no crash, no descriptor and no open port is left',
     async (accept) => {
       const { ended } = startProgram(program, { index: packageUrl, accept });
-      expect(await within('the rounds', ended, 120_000)).toEqual({
+      expect(await ended).toEqual({
         code: 0,
         signal: null,
         output: 'left over: 0\n',

@@ -61,12 +61,17 @@ describe('the steps', () => {
 
   it('run the changed tests alone where nothing else has changed', () => {
     const { filesFor } = stepNamed('unit');
-    expect(filesFor?.(['test/02.duration.test.ts'])).toEqual(['test/02.duration.test.ts']);
-    expect(filesFor?.(['test/02.duration.test.ts', 'src/config/duration.ts'])).toBeUndefined();
-    expect(filesFor?.(['test/helpers/temp.ts'])).toBeUndefined();
+    expect(filesFor?.(['test/02.duration.test.ts'], false)).toEqual(['test/02.duration.test.ts']);
+    expect(
+      filesFor?.(['test/02.duration.test.ts', 'src/config/duration.ts'], false),
+    ).toBeUndefined();
+    expect(filesFor?.(['test/helpers/temp.ts'], false)).toBeUndefined();
     // One that was deleted cannot be run, and those of another step are not.
-    expect(filesFor?.(['test/00.deleted.test.ts'])).toEqual([]);
-    expect(stepNamed('e2e').filesFor?.(['test/e2e/07.checkout.test.ts'])).toEqual([]);
+    expect(filesFor?.(['test/00.deleted.test.ts'], false)).toEqual([]);
+    expect(stepNamed('e2e').filesFor?.(['test/e2e/07.checkout.test.ts'], false)).toEqual([]);
+    const large = ['test/e2e/06.many-sessions.test.ts'];
+    expect(stepNamed('e2e').filesFor?.(large, false)).toEqual([]);
+    expect(stepNamed('e2e').filesFor?.(large, true)).toEqual(large);
   });
 
   it('that have run nothing have failed', async () => {

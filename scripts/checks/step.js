@@ -40,8 +40,8 @@ import { tally } from '../lib/tally.js';
  * @property {boolean} [thorough] only with `--all`, or by its name
  * @property {string} [after] the name of a step that builds what this one uses
  * @property {RegExp} affectedBy matches the files, by their path in the checkout, on which its result depends
- * @property {(changed: readonly string[]) => readonly string[] | undefined} [filesFor] which test files to run when these
- *   have changed; all of them when it gives nothing
+ * @property {(changed: readonly string[], all: boolean) => readonly string[] | undefined} [filesFor] which test files to
+ *   run when these have changed, and whether those that take long are among them; every test when it gives nothing
  * @property {(context: StepContext) => Promise<StepResult>} run prints what is wrong
  */
 

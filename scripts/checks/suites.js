@@ -9,15 +9,16 @@ import { vitest, vitestWithSecondTry } from './vitest.js';
  * Where tests alone have changed, they alone are run: those that are still there, and that the step runs at all.
  *
  * @param {RegExp} ownTests
- * @param {readonly string[]} [left] topics that it leaves out
+ * @param {(all: boolean) => readonly string[]} [leftOut] topics
  * @returns {NonNullable<Step['filesFor']>}
  */
 const onlyChangedTests =
-  (ownTests, left = []) =>
-  (changed) =>
+  (ownTests, leftOut = () => []) =>
+  (changed, all) =>
     changed.every((file) => ownTests.test(file))
       ? changed.filter(
-          (file) => existsSync(inRoot(file)) && !left.some((topic) => file.includes(`/${topic}.`)),
+          (file) =>
+            existsSync(inRoot(file)) && !leftOut(all).some((topic) => file.includes(`/${topic}.`)),
         )
       : undefined;
 
@@ -40,6 +41,9 @@ const large = ['06', '08'];
 /** A newcomer's first commands, and every other command of the documents: they build, and want the processors to themselves. */
 const ofCommands = ['07', '12', '13'];
 
+/** @param {boolean} all @returns {readonly string[]} the topics that are not run end to end */
+const leftEndToEnd = (all) => [...ofCommands, ...(all ? [] : large)];
+
 /** @param {readonly string[]} topics @returns {string[]} for vitest */
 const without = (topics) => topics.flatMap((topic) => ['--exclude', `**/${topic}.*`]);
 
@@ -51,15 +55,13 @@ export const endToEnd = {
   title: 'End to end: real servers, real clients (vitest)',
   lane: 'end to end',
   affectedBy: /^(src|native|docs|scripts)\/|^test\/(e2e|helpers)\/|^package(-lock)?\.json$/,
-  filesFor: onlyChangedTests(/^test\/e2e\/[^/]*\.test\.ts$/, [...large, ...ofCommands]),
-  run: (context) => {
-    const left = [...ofCommands, ...(context.all ? [] : large)];
-    return vitestWithSecondTry(
-      [...config, ...without(left)],
+  filesFor: onlyChangedTests(/^test\/e2e\/[^/]*\.test\.ts$/, leftEndToEnd),
+  run: (context) =>
+    vitestWithSecondTry(
+      [...config, ...without(leftEndToEnd(context.all))],
       context.files ?? [],
       settings(context),
-    );
-  },
+    ),
 };
 
 /** @type {Step} */
