@@ -16,7 +16,7 @@ const longest = { schedule: 2048, address: 256 };
  */
 export async function fuzzNative(target, seconds) {
   try {
-    await build('fuzz/Makefile', []);
+    await build('fuzz/Makefile', ['build']);
   } catch (error) {
     const hint = 'The fuzzers need clang (Debian: apt-get install clang).';
     return { executions: 0, failure: `${/** @type {Error} */ (error).message}${hint}` };
