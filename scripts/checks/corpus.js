@@ -1,7 +1,9 @@
-/** What the fuzzers keep: inputs that were worth it once, and a fixed number of those that come of them. */
+/** The fuzzers, as far as they have one right outcome: what they keep passes, and they build. */
 import { fuzzConfig, numbersFrom } from '../fuzz/config.js';
 import { build, make } from '../lib/make.js';
+import { findProgram } from '../lib/run.js';
 import { tally } from '../lib/tally.js';
+import { skippedFor } from './step.js';
 
 /** @import { Step } from './step.js' */
 
@@ -26,5 +28,19 @@ export const corpus = {
     if (failure !== undefined) process.stdout.write(`${failure}\n`);
     const passed = (status === 0 ? 1 : 0) + (failure === undefined ? 1 : 0);
     return { tally: tally(passed, 2 - passed), note: `${executions} configurations` };
+  },
+};
+
+/** They run for a time in `npm run verify` only; a change that breaks their build is to show before. @type {Step} */
+export const fuzzers = {
+  name: 'fuzzers',
+  title: 'The fuzzers in C++ build (clang)',
+  lane: 'tools',
+  thorough: true,
+  affectedBy: /^native\/core\/|^test\/native\/(simulator\/|fuzz\/|core\.mk)/,
+  async run() {
+    if (findProgram('clang++') === undefined) return skippedFor('clang', 'clang libclang-rt-dev');
+    await build('fuzz/Makefile', ['build']);
+    return { tally: tally(1) };
   },
 };

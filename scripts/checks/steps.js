@@ -3,7 +3,7 @@ import { addonSanitize, addonThreads } from './addon-sanitize.js';
 import { apiDocs } from './api-docs.js';
 import { biome } from './biome.js';
 import { clangTidy } from './clang-tidy.js';
-import { corpus } from './corpus.js';
+import { corpus, fuzzers } from './corpus.js';
 import { cppFormat } from './cpp-format.js';
 import { cppSanitize, cppTests, cppThreads } from './cpp-tests.js';
 import { installed } from './installed.js';
@@ -27,6 +27,7 @@ export const steps = [
   simulation,
   knownFaults,
   corpus,
+  fuzzers,
   clangTidy,
   installed,
   commands,
