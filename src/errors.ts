@@ -51,21 +51,54 @@ export type SplicewayErrorCode = keyof typeof catalogue;
 /** What each code means, in one line, as the documentation prints it. */
 export const errorCatalogue: Readonly<Record<SplicewayErrorCode, string>> = catalogue;
 
+/** What an error says besides its words. */
+export interface SplicewayErrorDetails {
+  /** The system's own error, or whatever else led to this one. */
+  readonly cause?: unknown;
+  /** The system's name of what happened. Default: the `code` of the cause, where that is such a name. */
+  readonly systemCode?: string | undefined;
+  /** Name of the backend that it is about. */
+  readonly backend?: string | undefined;
+  /** Where that was tried, or the listener's address. */
+  readonly address?: string | undefined;
+}
+
 /** Every error that Spliceway throws, rejects with or emits. */
 export class SplicewayError extends Error {
   /** Stable across releases; compare this, not the message. */
   readonly code: SplicewayErrorCode;
+  /** The system's own error, or whatever else led to this one; `undefined` where there was nothing. */
+  declare readonly cause?: unknown;
+  /** The system's name of what happened, such as `ECONNREFUSED` or `ENOTFOUND`; `undefined` where it said nothing. */
+  readonly systemCode: string | undefined;
+  /** Name of the backend that the error is about, as in the options; `undefined` where it is about none. */
+  readonly backend: string | undefined;
+  /**
+   * The address that was tried: one that the backend resolved to (`127.0.0.1:3306`, `[::1]:3306`, `unix:/path`), or a
+   * listener's. `undefined` where there was none.
+   */
+  readonly address: string | undefined;
 
   /**
    * For Spliceway itself; programs catch these errors, and have no need to make any.
    *
    * @param code one of the catalogue above
    * @param message what happened, then what to do, in words for a person
-   * @param options `cause`: the system's own error, where there was one
    */
-  constructor(code: SplicewayErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: SplicewayErrorCode, message: string, details: SplicewayErrorDetails = {}) {
+    const { cause, systemCode = systemCodeOf(cause), backend, address } = details;
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'SplicewayError';
     this.code = code;
+    this.systemCode = systemCode;
+    this.backend = backend;
+    this.address = address;
   }
+}
+
+/** `undefined` for codes that are not the system's: those of Node, of a parser, of a module that is missing. */
+function systemCodeOf(cause: unknown): string | undefined {
+  if (cause instanceof SplicewayError) return cause.systemCode;
+  const { code } = (cause ?? {}) as { code?: unknown };
+  return typeof code === 'string' && /^E(?!RR_)[A-Z0-9_]+$/.test(code) ? code : undefined;
 }

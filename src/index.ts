@@ -2,7 +2,12 @@
 export type { Duration } from './config/duration.js';
 export type { BackendOptions, ProxyOptions, ProxySettings } from './config/options.js';
 export type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './config/types.js';
-export { errorCatalogue, SplicewayError, type SplicewayErrorCode } from './errors.js';
+export {
+  errorCatalogue,
+  SplicewayError,
+  type SplicewayErrorCode,
+  type SplicewayErrorDetails,
+} from './errors.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type {
   BackendErrorEvent,

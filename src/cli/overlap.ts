@@ -12,11 +12,11 @@ import { SplicewayError } from '../errors.js';
  */
 export function withOverlapHint(error: unknown, listen: readonly ListenAddress[]): unknown {
   if (!(error instanceof SplicewayError) || error.code !== 'ERR_SPLICEWAY_LISTEN') return error;
-  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
-  const names = code === 'EADDRINUSE' ? samePort(listen) : [];
+  const { cause, systemCode, address } = error;
+  const names = systemCode === 'EADDRINUSE' ? samePort(listen) : [];
   if (names.length === 0) return error;
   const hint = `or is it this configuration itself? ${names.join(' and ')} may overlap; keep one of them`;
-  return new SplicewayError(error.code, `${error.message}\n${hint}`, { cause: error.cause });
+  return new SplicewayError(error.code, `${error.message}\n${hint}`, { cause, address });
 }
 
 /** The first listeners that share a port; none when each has its own. */

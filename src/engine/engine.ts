@@ -4,7 +4,6 @@
  * tests.
  */
 import type { Socket } from 'node:net';
-import type { SplicewayError } from '../errors.js';
 import type { CounterReader } from '../stats/counters.js';
 import type { SessionLimit } from './session-limit.js';
 
@@ -62,8 +61,8 @@ export interface SessionObserver {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** A backend answered; bytes move from now on. Not called for `join`. */
   onOpen(backend: number): void;
-  /** The end. Counters of the session are final and stay readable. */
-  onClose(reason: CloseReason, error?: SplicewayError): void;
+  /** The end. Counters of the session are final and stay readable. `cause` is the system's error, where there was one. */
+  onClose(reason: CloseReason, cause?: Error): void;
 }
 
 /** The engine's side of one session. */

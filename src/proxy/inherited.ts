@@ -31,5 +31,5 @@ export function inspectInherited(fd: number): string {
   const kind = inheritedKinds[index] ?? 'no socket';
   if (kind === 'listening') return path;
   const message = `cannot listen on fd:${fd}: descriptor ${fd} ${advice[kind]}`;
-  throw new SplicewayError('ERR_SPLICEWAY_LISTEN', message);
+  throw new SplicewayError('ERR_SPLICEWAY_LISTEN', message, { address: `fd:${fd}` });
 }

@@ -11,6 +11,7 @@ import { SplicewayError } from '../errors.js';
 import { checkOptions } from './check-options.js';
 import { clientOf } from './observe.js';
 import { Session } from './session.js';
+import { sessionError } from './session-errors.js';
 
 /** Options of `join()`. Unknown keys are errors. */
 export interface JoinOptions {
@@ -70,7 +71,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
       // A join connects to nothing, so there is nothing that fails or opens.
       onAttemptFailed: () => {},
       onOpen: () => {},
-      onClose: (reason, error) => session.markClosed(reason, error),
+      onClose: (reason, cause) => session.markClosed(reason, sessionError(reason, { cause })),
     },
   });
   lastId += 1;

@@ -15,6 +15,7 @@ export function listenError(name: string, cause: Error): SplicewayError {
   const reason = advice ?? `the system says ${code}; check the address`;
   return new SplicewayError('ERR_SPLICEWAY_LISTEN', `cannot listen on ${name}: ${reason}`, {
     cause,
+    address: name,
   });
 }
 

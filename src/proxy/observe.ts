@@ -26,7 +26,25 @@ export function attemptError(
 ): SplicewayError {
   const resolved = showResolved(address);
   const where = resolved === backend ? backend : `${backend} (${resolved})`;
-  return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', `backend ${where} ${because(code)}`);
+  return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', `backend ${where} ${because(code)}`, {
+    cause: connectError(address, code),
+    systemCode: code,
+    backend,
+    address: resolved,
+  });
+}
+
+/** As Node's own, in both engines: the loops have no more than the code. */
+function connectError(address: ResolvedAddress, code: string): Error {
+  const target =
+    address.kind === 'unix'
+      ? { address: address.path }
+      : { address: address.ip, port: address.port };
+  return Object.assign(new Error(`connect ${code} ${showResolved(address)}`), {
+    code,
+    syscall: 'connect',
+    ...target,
+  });
 }
 
 /** @param cause what the resolver said */
@@ -35,7 +53,7 @@ export function resolveError(backend: string, cause: Error): SplicewayError {
   const message =
     `the name of backend ${backend} does not resolve (${code}); ` +
     'check its spelling and the name servers; it is looked up again when it is needed';
-  return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', message, { cause });
+  return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', message, { cause, backend });
 }
 
 /** The name server is slow; said once, at the start. */

@@ -290,6 +290,7 @@ export class Proxy extends SessionEmitter {
       throw new SplicewayError(
         'ERR_SPLICEWAY_UNKNOWN_BACKEND',
         `the proxy has no backend ${name}; it has ${known}`,
+        { backend: name },
       );
     }
     return (tried) => (tried.has(index) ? undefined : index);

@@ -11,13 +11,13 @@ import type {
   SessionPlan,
   SessionTimeouts,
 } from '../engine/engine.js';
-import type { SplicewayError } from '../errors.js';
 import { emitSafely } from './emit.js';
 import type { ProxyEvents } from './events.js';
 import { clientOf } from './observe.js';
 import type { Pool } from './pool.js';
 import type { ClientRoute } from './route.js';
 import { Session } from './session.js';
+import { sessionError } from './session-errors.js';
 
 export interface SessionsHost {
   readonly emitter: EventEmitter<ProxyEvents>;
@@ -103,15 +103,16 @@ export class Sessions {
       onAttemptFailed: (backend, address, code) =>
         this.#host.onAttemptFailed(backend, address, code),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
-      onClose: (reason, error) => {
+      onClose: (reason, cause) => {
         route.end();
         onEnded?.();
-        this.#closed(session, reason, error);
+        this.#closed(session, reason, cause);
       },
     };
   }
 
-  #closed(session: Session, reason: CloseReason, error: SplicewayError | undefined): void {
+  #closed(session: Session, reason: CloseReason, cause: Error | undefined): void {
+    const error = sessionError(reason, { cause, backend: session.backend });
     this.#open -= 1;
     this.#host.onEnded();
     if (reason === 'no-backend' && error !== undefined) {

@@ -337,5 +337,6 @@ function shortage(code: string): SplicewayError {
   return new SplicewayError(
     'ERR_SPLICEWAY_RESOURCE_LIMIT',
     `the session could not be taken over: the system said ${code}; raise the limit of open files (ulimit -n)`,
+    { systemCode: code },
   );
 }

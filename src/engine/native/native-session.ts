@@ -11,7 +11,6 @@ import type {
   SessionPlan,
 } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
-import { sessionError } from '../session-errors.js';
 import { closeReasons, Ending, type NativeEngineBinding } from './binding.js';
 import type { PickBatch } from './pick-batch.js';
 import { systemError } from './system-error.js';
@@ -111,7 +110,7 @@ export class NativeSession implements EngineSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queued = undefined;
-    this.#observer?.onClose(reason, sessionError(reason, cause));
+    this.#observer?.onClose(reason, cause);
   }
 
   #end(why: 'destroyed' | 'no-backend'): void {

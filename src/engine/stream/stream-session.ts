@@ -9,7 +9,6 @@ import type {
   ResolvedAddress,
 } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
-import { sessionError } from '../session-errors.js';
 import { Connector } from './connector.js';
 import type { Places } from './places.js';
 import { RelayPair } from './relay-pair.js';
@@ -177,7 +176,7 @@ export class StreamSession implements EngineSession {
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
-    this.#request.observer.onClose(reason, sessionError(reason, cause));
+    this.#request.observer.onClose(reason, cause);
   }
 
   /** Adds to the listener's row and, for what both rows have in common, to the backend's. */

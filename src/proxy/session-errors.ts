@@ -1,6 +1,6 @@
-/** The words that both engines use for the end of a session. */
-import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
-import type { CloseReason } from './engine.js';
+/** The words for the end of a session. */
+import type { CloseReason } from '../engine/engine.js';
+import { SplicewayError, type SplicewayErrorCode, type SplicewayErrorDetails } from '../errors.js';
 
 const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorCode, string]>> = {
   reset: [
@@ -35,10 +35,13 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
 /**
  * The error that goes with a close reason; `undefined` for `finished`, which is none.
  *
- * @param cause the system's own error, where there was one
+ * @param details `cause`: the system's own error, where there was one; `backend`: the one that had answered
  */
-export function sessionError(reason: CloseReason, cause?: Error): SplicewayError | undefined {
+export function sessionError(
+  reason: CloseReason,
+  details: SplicewayErrorDetails,
+): SplicewayError | undefined {
   if (reason === 'finished') return undefined;
   const [code, message] = errors[reason];
-  return new SplicewayError(code, message, cause === undefined ? undefined : { cause });
+  return new SplicewayError(code, message, details);
 }
