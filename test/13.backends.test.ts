@@ -1,5 +1,6 @@
 /** Which backend a client gets, and what happens when one does not answer. */
-import { describe, expect, it } from 'vitest';
+import { Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { SplicewayError } from '../src/errors.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
@@ -14,6 +15,7 @@ import {
 import {
   refusedAddress,
   startBlackhole,
+  startBusy,
   startEcho,
   startNamed,
   startServer,
@@ -306,4 +308,57 @@ describe.each(ways)('backends with %s', (way) => {
     expect(await askInTurn(proxy, 1)).toBe('n');
     expect(errors[0]?.error.message).toContain('ENOENT');
   });
+
+  it('waits for a unix backend whose queue is full, as for one that does not answer yet', async () => {
+    const busy = await startBusy();
+    const proxy = await startProxy(way, { backends: [busy.address] });
+    const errors = errorsOf(proxy);
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connect(portOf(proxy))));
+    const answers = Promise.all(clients.map((client) => readAll(client)));
+    await until('all on their way', () => proxy.stats().sessions.opened === clients.length);
+    busy.accept();
+    expect((await answers).map(String)).toEqual(clients.map(() => 'free'));
+    expect(errors).toEqual([]);
+  });
+
+  it('gives up on a unix backend whose queue stays full when its time is over', async () => {
+    const busy = await startBusy();
+    const [good = ''] = await namedBackends('g');
+    const backends = [busy.address, good];
+    const proxy = await startProxy(way, { backends, connectTimeout: '1s' });
+    const errors = errorsOf(proxy);
+    const waiting = await Promise.all(Array.from({ length: 8 }, () => connect(portOf(proxy))));
+    await until('the others served', () => proxy.stats().backends[1]?.opened === 6);
+    // The native engine may tell of both in one event.
+    await until('told of', () => errors.length > 0);
+    expect(errors[0]?.error.systemCode).toBe('EAGAIN');
+    busy.accept();
+    const answers = await Promise.all(waiting.map((client) => readAll(client)));
+    expect(answers.map(String).filter((answer) => answer === 'g')).toHaveLength(6);
+  });
+});
+
+// What the kernel does by luck with ephemeral ports: native asks for both ends, too (native/core/sys/sys.h).
+it('the stream engine takes a connection to itself for a backend that refuses', async () => {
+  const backend = await refusedAddress();
+  const [host = '', port = ''] = backend.split(':');
+  const connectAs = Socket.prototype.connect as (this: Socket, ...args: unknown[]) => Socket;
+  const joined: Socket[] = [];
+  const spy = vi.spyOn(Socket.prototype, 'connect');
+  onTestFinished(() => spy.mockRestore());
+  spy.mockImplementation(function (this: Socket, ...args: unknown[]) {
+    const [options] = args as [{ host?: string }];
+    if (options.host !== host) return connectAs.apply(this, args);
+    this.once('connect', () => joined.push(this));
+    return connectAs.call(this, { ...options, localAddress: host, localPort: Number(port) });
+  });
+  const proxy = await startProxy('stream', { backends: [backend] });
+  const errors = errorsOf(proxy);
+  const summary = nextSummary(proxy);
+  const client = await connect(portOf(proxy));
+  client.write('mine');
+  expect(String(await readAll(client))).toBe('');
+  expect((await summary).reason).toBe('no-backend');
+  expect(errors.map(({ error }) => error.systemCode)).toEqual(['ECONNREFUSED']);
+  expect(joined).toHaveLength(1);
 });

@@ -113,6 +113,21 @@ describe.each(engines)('handoff with %s', (engine) => {
     expect(stolen).toEqual([]);
   });
 
+  it('takes no socket twice, nor one whose queued writes it waits for', async () => {
+    const { proxy } = await echoProxy();
+    for (const queued of [0, 8_000_000]) {
+      const { near, far } = await socketPair({ pauseOnConnect: true });
+      near.write(Buffer.alloc(queued));
+      expect(near.writableLength > 0).toBe(queued > 0);
+      const session = proxy.handoff(near);
+      expect(refusal(proxy, near)).toBe('ERR_SPLICEWAY_SOCKET_UNUSABLE');
+      if (queued > 0) await readExactly(far, queued);
+      far.end('once');
+      expect(String(await readAll(far))).toBe('once');
+      expect(await session.closed).toMatchObject({ reason: 'finished', bytesUpstream: 4 });
+    }
+  });
+
   it('gives the socket to the backend that is named, in any spelling', async () => {
     const a = await startNamed('a');
     const b = await startNamed('b');

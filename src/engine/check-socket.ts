@@ -12,6 +12,14 @@ export function descriptorOf(socket: Socket): number {
   return typeof handle?.fd === 'number' ? handle.fd : -1;
 }
 
+/** Those that an engine has, or waits for. */
+const taken = new WeakSet<Socket>();
+
+/** From now on `checkSocket` refuses it: what two sessions read from one socket would reach two backends. */
+export function markTaken(socket: Socket): void {
+  taken.add(socket);
+}
+
 /**
  * Throws when the socket cannot become one side of a session. It changes nothing.
  *
@@ -20,6 +28,14 @@ export function descriptorOf(socket: Socket): number {
  * @throws SplicewayError `ERR_SPLICEWAY_TLS_SOCKET` or `ERR_SPLICEWAY_SOCKET_UNUSABLE`
  */
 export function checkSocket(socket: Socket): void {
+  if (taken.has(socket)) {
+    throw unusable('the socket belongs to a session already', 'hand each socket over once');
+  }
+  checkUsable(socket);
+}
+
+/** As `checkSocket`, also of a socket that is marked as taken. */
+export function checkUsable(socket: Socket): void {
   if (!(socket instanceof Socket)) {
     throw unusable('this is not a net.Socket', 'pass the socket that a net.Server gave you');
   }

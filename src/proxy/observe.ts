@@ -96,6 +96,8 @@ function because(code: string): string {
       return `refused the connection (${code}); start the server there, or correct the address`;
     case 'ETIMEDOUT':
       return `did not answer in time (${code}); check the network, or raise connectTimeout`;
+    case 'EAGAIN':
+      return `had no room in its queue in time (${code}); have it accept faster, or raise its backlog or connectTimeout`;
     case 'ENOENT':
       return `has no socket at its path (${code}); start the server there, or correct the path`;
     case 'EACCES':

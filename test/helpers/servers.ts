@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 import { until, within } from './deadline.js';
 import { connect } from './sockets.js';
+import { tempPath } from './temp.js';
 
 export interface TestServer {
   readonly port: number;
@@ -108,6 +109,37 @@ export async function startBlackhole(): Promise<string> {
   // A queue of length n takes n + 1 connections.
   await Promise.all([connect(port), connect(port)]);
   return `127.0.0.1:${port}`;
+}
+
+/** A server on a unix socket that accepts nobody until told to. */
+export interface Busy {
+  readonly address: string;
+  /** Serves who has come, and who comes: says `free` and ends. */
+  accept(): void;
+}
+
+/** Its queue takes two connections; those who connect then are told EAGAIN. */
+export async function startBusy(): Promise<Busy> {
+  const isFree = new Int32Array(new SharedArrayBuffer(4));
+  const path = tempPath('busy.sock');
+  const worker = new Worker(
+    `const { parentPort, workerData: { path, isFree } } = require('node:worker_threads');
+     const server = require('node:net').createServer((socket) => socket.resume().end('free'));
+     server.listen({ path, backlog: 1 }, () => {
+       parentPort.postMessage('listening');
+       Atomics.wait(isFree, 0, 0);
+     });`,
+    { eval: true, workerData: { path, isFree } },
+  );
+  const accept = () => {
+    Atomics.store(isFree, 0, 1);
+    Atomics.notify(isFree, 0);
+  };
+  onTestFinished(async () => {
+    await worker.terminate();
+  });
+  await within('the busy server', once(worker, 'message'));
+  return { address: `unix:${path}`, accept };
 }
 
 /** A server that answers each connection with a few bytes and a reset at once. */

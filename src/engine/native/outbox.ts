@@ -1,6 +1,6 @@
 /** Sockets on which Node has still something to write. */
 import type { Socket } from 'node:net';
-import { checkSocket } from '../check-socket.js';
+import { checkSocket, checkUsable, markTaken } from '../check-socket.js';
 import { resetSocket } from '../reset-socket.js';
 import type { NativeSession } from './native-session.js';
 import { whenWritten } from './take-socket.js';
@@ -29,12 +29,13 @@ export class Outbox {
       take();
       return;
     }
+    for (const socket of sockets) markTaken(socket);
     session.wait(sockets);
     this.#sessions.add(session);
     whenWritten(sockets, () => {
       this.#sessions.delete(session);
       try {
-        for (const socket of sockets) checkSocket(socket);
+        for (const socket of sockets) checkUsable(socket);
         take();
       } catch (error) {
         for (const socket of sockets) resetSocket(socket);

@@ -4,7 +4,11 @@ import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
 import type { ResolvedAddress, Route } from '../engine.js';
-import { connectSocket, errorCode, wasConnected } from './sockets.js';
+import { resetSocket } from '../reset-socket.js';
+import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
+
+/** Between two looks at a unix backend whose queue is full: the kernel tells nobody when it has room again. */
+const QUEUE_RETRY_MS = 50;
 
 export interface ConnectorEvents {
   /** Where a backend is. */
@@ -30,6 +34,7 @@ export class Connector {
   readonly #events: ConnectorEvents;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #aborted = false;
 
   /** @param timeoutMs for each address; 0 leaves it to the system */
@@ -68,36 +73,50 @@ export class Connector {
       this.#nextBackend();
       return;
     }
-    const socket = connectSocket(address);
-    this.#socket = socket;
     const fail = (code: string) => {
       this.#drop();
       this.#events.onAttemptFailed(backend, address, code);
       if (!this.#aborted) this.#tryAddress(backend, others);
     };
+    if (this.#timeoutMs > 0) {
+      const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
+      this.#timer = setTimeout(() => fail(code), this.#timeoutMs);
+    }
+    this.#attempt(backend, address, fail);
+  }
+
+  #attempt(backend: number, address: ResolvedAddress, fail: (code: string) => void): void {
+    const socket = connectSocket(address);
+    this.#socket = socket;
     socket.once('error', (error) => {
+      const code = errorCode(error);
       if (wasConnected(error)) this.#events.onReset(error);
-      else fail(errorCode(error));
+      else if (code === 'EAGAIN' && address.kind === 'unix') {
+        // Its queue is full, as with TCP when a SYN gets no answer: it waits, as that would, for the connect timeout.
+        this.#retry = setTimeout(() => this.#attempt(backend, address, fail), QUEUE_RETRY_MS);
+      } else fail(code);
     });
     socket.once('connect', () => {
+      if (isConnectedToItself(socket)) {
+        fail('ECONNREFUSED');
+        return;
+      }
       clearTimeout(this.#timer);
       this.#socket = undefined;
       socket.removeAllListeners('error');
       this.#events.onConnected(backend, socket);
     });
-    if (this.#timeoutMs > 0) {
-      this.#timer = setTimeout(() => fail('ETIMEDOUT'), this.#timeoutMs);
-    }
   }
 
   #drop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
     socket.removeAllListeners('connect').removeAllListeners('error');
     // A failure that was on its way is of no interest any more, but an 'error' event needs a listener.
     socket.on('error', () => {});
-    socket.destroy();
+    resetSocket(socket);
   }
 }

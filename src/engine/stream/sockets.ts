@@ -1,12 +1,13 @@
 /** What both phases of a session, connecting and relaying, do to Node's sockets. */
 import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { descriptorOf } from '../check-socket.js';
+import { descriptorOf, markTaken } from '../check-socket.js';
 import type { ResolvedAddress } from '../engine.js';
 import { takeOver } from '../take-over.js';
 
 /** Takes the socket from the code that had it, for relaying. */
 export function takeSocket(socket: Socket): void {
+  markTaken(socket);
   takeOver(socket);
   socket.setNoDelay(true);
 }
@@ -21,6 +22,15 @@ export function connectSocket(address: ResolvedAddress): Socket {
     family: address.family,
     noDelay: true,
   });
+}
+
+/**
+ * True when the kernel gave a connect to a closed port of this machine that very port for its own end: TCP joins the two,
+ * and a client would get its own bytes back.
+ */
+export function isConnectedToItself(socket: Socket): boolean {
+  const { localPort, remotePort, localAddress, remoteAddress } = socket;
+  return localPort !== undefined && localPort === remotePort && localAddress === remoteAddress;
 }
 
 /** The system's name of an error, such as `ECONNREFUSED`. */
