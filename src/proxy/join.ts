@@ -77,6 +77,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
   lastId += 1;
   session.attach(engineSession);
   session.markOpen(undefined);
+  session.rest();
   return session;
 }
 

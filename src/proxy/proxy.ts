@@ -258,6 +258,7 @@ export class Proxy extends SessionEmitter {
     const drained = this.#engine.drain();
     if (drainMs > 0) await this.#drain(drained, drainMs);
     await this.#engine.close();
+    await this.#sessions.allTold();
     this.#warnings.flush();
     this.#finalStats = this.stats();
   }

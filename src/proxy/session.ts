@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type InspectOptions, inspect } from 'node:util';
 import type { ClientAddress, CloseReason, EngineSession } from '../engine/engine.js';
 import type { SplicewayError } from '../errors.js';
-import { now } from '../timers.js';
+import { now, setImmediate } from '../timers.js';
 import { emitSafely } from './emit.js';
 
 export type { ClientAddress, CloseReason };
@@ -65,7 +65,10 @@ export interface SessionOrigin {
   readonly listener: string;
 }
 
-/** Emits `open`, `error` and `close`; see `SessionEvents`. */
+/**
+ * Emits `open`, `error` and `close`; see `SessionEvents`. Each comes in a turn of Node's event loop of its own, so that a
+ * listener of one may await something that is there before it listens for the next.
+ */
 export class Session extends EventEmitter<SessionEvents> {
   /** Counts up from 1, for each proxy. */
   readonly id: number;
@@ -82,6 +85,10 @@ export class Session extends EventEmitter<SessionEvents> {
   #summary: SessionSummary | undefined;
   #closed: Promise<SessionSummary> | undefined;
   #resolveClosed: ((summary: SessionSummary) => void) | undefined;
+  /** What is still to be told; each gives whether anybody listened. */
+  readonly #steps: (() => boolean)[] = [];
+  /** Something was told in this turn. */
+  #isResting = false;
 
   /** @internal Sessions are made by `createProxy()`, `handoff()` and `join()`. */
   constructor(origin: SessionOrigin) {
@@ -141,11 +148,36 @@ export class Session extends EventEmitter<SessionEvents> {
     this.#engineSession = engineSession;
   }
 
+  /** @internal Tells users now, or in a later turn where this one has told them something of the session already. */
+  tell(step: () => boolean): void {
+    this.#steps.push(step);
+    if (!this.#isResting) this.#tellNext();
+  }
+
+  /** @internal Users hear of it in this turn. */
+  rest(): void {
+    this.#isResting = true;
+    setImmediate(() => this.#tellNext());
+  }
+
+  #tellNext(): void {
+    this.#isResting = true;
+    for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
+      if (step()) {
+        this.rest();
+        return;
+      }
+    }
+    this.#isResting = false;
+  }
+
   /** @internal @param backend `undefined` for a join, whose backend has no name */
   markOpen(backend: string | undefined): void {
-    this.#state = 'open';
     this.#backend = backend;
-    if (backend !== undefined) emitSafely(this, 'open', backend);
+    this.tell(() => {
+      this.#state = 'open';
+      return backend !== undefined && emitSafely(this, 'open', backend);
+    });
   }
 
   /** @internal */
@@ -158,12 +190,17 @@ export class Session extends EventEmitter<SessionEvents> {
       durationMs: now() - this.#startedAt,
       error,
     };
-    this.#state = 'closed';
-    this.#summary = summary;
-    // The engine's object holds memory of the loops; users may keep this one for as long as they like.
-    this.#engineSession = undefined;
-    if (error !== undefined && this.listenerCount('error') > 0) emitSafely(this, 'error', error);
-    emitSafely(this, 'close', summary);
-    this.#resolveClosed?.(summary);
+    if (error !== undefined) {
+      this.tell(() => this.listenerCount('error') > 0 && emitSafely(this, 'error', error));
+    }
+    this.tell(() => {
+      this.#state = 'closed';
+      this.#summary = summary;
+      // The engine's object holds memory of the loops; users may keep this one for as long as they like.
+      this.#engineSession = undefined;
+      const isHeard = emitSafely(this, 'close', summary);
+      this.#resolveClosed?.(summary);
+      return isHeard;
+    });
   }
 }

@@ -39,6 +39,9 @@ export class Sessions {
   readonly #host: SessionsHost;
   #lastId = 0;
   #open = 0;
+  /** Those whose end users have not heard of. */
+  #untold = 0;
+  #onAllTold: (() => void) | undefined;
 
   constructor(host: SessionsHost) {
     this.#host = host;
@@ -86,6 +89,14 @@ export class Sessions {
     return { route, observer: this.#observe(session, route) };
   }
 
+  /** Resolves when users have heard of the end of every session. */
+  allTold(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onAllTold = resolve;
+      if (this.#untold === 0) resolve();
+    });
+  }
+
   /** A session that cannot be started leaves no gap in the numbers. */
   #make(client: ClientAddress, listener: string): Session {
     return new Session({ id: this.#lastId + 1, client, listener });
@@ -94,7 +105,9 @@ export class Sessions {
   #begin(session: Session, engineSession: EngineSession): void {
     this.#lastId = session.id;
     this.#open += 1;
+    this.#untold += 1;
     session.attach(engineSession);
+    session.rest();
     emitSafely(this.#host.emitter, 'session', session);
   }
 
@@ -116,8 +129,13 @@ export class Sessions {
     this.#open -= 1;
     this.#host.onEnded();
     if (reason === 'no-backend' && error !== undefined) {
-      emitSafely(this.#host.emitter, 'noBackend', { session, error });
+      session.tell(() => emitSafely(this.#host.emitter, 'noBackend', { session, error }));
     }
     session.markClosed(reason, error);
+    session.tell(() => {
+      this.#untold -= 1;
+      if (this.#untold === 0) this.#onAllTold?.();
+      return false;
+    });
   }
 }
