@@ -54,7 +54,9 @@ export class RunningCommand {
     for (;;) {
       const match = pattern.exec(this[stream]);
       if (match !== null) return match;
-      if (deadline.aborted || this.#child.exitCode !== null) throw this.#missing(pattern);
+      const { exitCode, signalCode } = this.#child;
+      if (deadline.aborted || exitCode !== null || signalCode !== null)
+        throw this.#missing(pattern);
       const more = once(this.#child[stream], 'data', { signal: deadline }).catch(() => undefined);
       await Promise.race([more, this.#ended]);
     }
