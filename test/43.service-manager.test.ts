@@ -139,6 +139,13 @@ describe('spliceway under a service manager', () => {
   it.each([
     ['SIGHUP', 'nothing is reloaded'],
     ['SIGUSR1', 'no log files'],
+    ['SIGUSR2', 'no upgrade of a running spliceway yet'],
+    ['SIGQUIT', 'SIGTERM stops'],
+    ['SIGALRM', 'means nothing'],
+    ['SIGIO', 'means nothing'],
+    ['SIGVTALRM', 'means nothing'],
+    ['SIGTTIN', 'SIGTERM stops'],
+    ['SIGTTOU', 'SIGTERM stops'],
   ] as const)('goes on at %s, and says so', async (signal, what) => {
     await using command = new RunningCommand(await flags());
     const port = await command.port();

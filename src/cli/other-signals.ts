@@ -1,16 +1,41 @@
 /** Signals that are not for stopping, and that people send who know other balancers. */
+import { isatty } from 'node:tty';
 import type { Logger } from './log.js';
 
-/** Takes over from now on: none of them ends the process, or opens it to a debugger. */
-export function explainOtherSignals(log: Logger): void {
-  // At a terminal it means that the terminal is gone, and whoever sat there.
-  if (!process.stdin.isTTY) {
-    process.on('SIGHUP', () =>
-      log.warn('SIGHUP: nothing is reloaded; restart spliceway to have a changed configuration'),
-    );
-  }
+const STOP = 'SIGTERM stops spliceway and lets live sessions finish';
+
+/** What each is answered with. USR1 and USR2 are reserved for what they ask of other balancers. */
+const answers = {
   // Node would listen for a debugger, whom it lets in without asking.
-  process.on('SIGUSR1', () =>
-    log.warn('SIGUSR1: there are no log files to open again; node --inspect is for debugging'),
-  );
+  SIGUSR1:
+    'there are no log files to open again; it is reserved for that. node --inspect is for debugging',
+  SIGUSR2:
+    'there is no upgrade of a running spliceway yet; it is reserved for that. Restart it instead',
+  SIGALRM: 'it means nothing to spliceway',
+  SIGIO: 'it means nothing to spliceway',
+  SIGVTALRM: 'it means nothing to spliceway',
+} as const;
+
+/** Of a terminal that is gone, and of its Ctrl+\. */
+const answersWithoutKeyboard = {
+  SIGHUP: 'nothing is reloaded; restart spliceway to have a changed configuration',
+  SIGQUIT: STOP,
+} as const;
+
+/** Of a terminal that another job has. Where one is written to, the kernel repeats them for ever to who handles them. */
+const answersWithoutTerminal = {
+  SIGTTIN: `listeners cannot be paused; ${STOP}`,
+  SIGTTOU: `listeners cannot be paused; ${STOP}`,
+} as const;
+
+/** Takes over from now on: none of them ends or stops the process, or opens it to a debugger. */
+export function explainOtherSignals(log: Logger): void {
+  const all = {
+    ...answers,
+    ...(isatty(0) ? {} : answersWithoutKeyboard),
+    ...([0, 1, 2].some((descriptor) => isatty(descriptor)) ? {} : answersWithoutTerminal),
+  };
+  for (const [signal, answer] of Object.entries(all)) {
+    process.on(signal, () => log.warn(`${signal}: ${answer}`));
+  }
 }

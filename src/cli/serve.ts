@@ -15,12 +15,12 @@ import { endAsProcessOne, StopSignals } from './stop-signals.js';
 export async function serve(flags: ServeFlags): Promise<void> {
   const drainMs = drainFromFlags(flags);
   const log = createLogger(flags.logLevel, flags.logFormat);
+  explainOtherSignals(log);
   if (isDemo(flags)) {
     await demo(flags, drainMs, log);
     return;
   }
   const config = configFromFlags(flags);
-  explainOtherSignals(log);
   const endEarly = endAsProcessOne();
   const proxy = await startProxy(config, log);
   endEarly.cancel();
