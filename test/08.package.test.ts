@@ -24,10 +24,11 @@ describe('the scripts of package.json', () => {
     expect(read('.npmrc').split('\n')).toContain('ignore-scripts=true');
   });
 
-  it('run nothing where the package is installed', () => {
+  it('run nothing where the package is installed, but for `prepare` where that is by the address of its repository', () => {
     const { scripts } = JSON.parse(read('package.json')) as Manifest;
     const hooks = /^(pre|post)?install$|^(pre|post)?prepare$|^(pre|post)?pack$|^dependencies$/;
-    expect(Object.keys(scripts).filter((name) => hooks.test(name))).toEqual(['pack']);
+    expect(Object.keys(scripts).filter((name) => hooks.test(name))).toEqual(['prepare', 'pack']);
+    expect(scripts.prepare).toBe('node scripts/prepare.js');
   });
 });
 

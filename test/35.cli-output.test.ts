@@ -1,6 +1,7 @@
 /** What the command writes: errors, log lines and figures. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
 import { formatBytes } from '../src/cli/live-line.js';
 import { LogDestination } from '../src/cli/log-destination.js';
 import { RateLimit } from '../src/cli/rate-limit.js';
@@ -8,7 +9,7 @@ import { printError } from '../src/cli/status.js';
 import { tempPath } from './helpers/temp.js';
 
 describe('printError', () => {
-  it('shows the stack of an error that nobody foresaw, and asks to report it', () => {
+  it('shows the stack of an error that nobody foresaw, and says where to report it', () => {
     const written: string[] = [];
     vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
       written.push(String(text));
@@ -17,7 +18,7 @@ describe('printError', () => {
     printError(new TypeError('x is not a function'));
     vi.restoreAllMocks();
     expect(written.join('')).toMatch(/TypeError: x is not a function\n\s+at .*35\.cli-output/);
-    expect(written.join('')).toContain('please report it');
+    expect(written.join('')).toContain(`please report it at ${manifest.bugs.url}, with`);
   });
 });
 

@@ -116,6 +116,13 @@ describe('a changeset', () => {
   });
 });
 
+/** Of a project that has a repository. */
+const places = {
+  homepage: 'https://git.invalid/spliceway',
+  bugs: { url: 'https://git.invalid/spliceway/issues' },
+  repository: 'https://git.invalid/spliceway.git',
+};
+
 describe('npm run release:check', () => {
   it('names everything that keeps a commit from being released', () => {
     const { folder, write } = checkout();
@@ -131,13 +138,25 @@ describe('npm run release:check', () => {
       expect.stringMatching(/the tag is v1\.2\.4 and package\.json says 1\.2\.3/),
       expect.stringMatching(/package-lock\.json says 1\.2\.2/),
       expect.stringMatching(/CHANGELOG\.md begins with "1\.2\.3, not released yet"/),
-      expect.stringMatching(/no repository/),
+      expect.stringMatching(/repository\.example stands in package\.json/),
     ]);
+  });
+
+  it('asks for the places that npm shows and that reports go to', () => {
+    const { folder, write } = checkout();
+    write('package.json', JSON.stringify({ version: '1.2.3' }));
+    expect(problems(folder, 'v1.2.3')).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/names no repository/),
+        expect.stringMatching(/names no homepage/),
+        expect.stringMatching(/names no bugs\.url/),
+      ]),
+    );
   });
 
   it('is content with a commit that is ready', () => {
     const { folder, write } = checkout();
-    write('package.json', JSON.stringify({ version: '1.2.3', repository: 'example/spliceway' }));
+    write('package.json', JSON.stringify({ version: '1.2.3', ...places }));
     write('package-lock.json', JSON.stringify({ version: '1.2.3' }));
     write('CHANGELOG.md', '# Changelog\n\n## 1.2.3, 2026-01-31\n\n- Faster.\n');
     expect(problems(folder, 'v1.2.3')).toEqual([]);

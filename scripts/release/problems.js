@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
+/** Stands for the repository's address, wherever people are sent to it: nobody can own a name that ends so (RFC 2606). */
+const placeholder = 'repository.example';
+
 /**
  * @param {string} checkout its folder
  * @param {string} tag the name of the release, as `v1.2.3`
@@ -10,7 +13,7 @@ import path from 'node:path';
 export function problems(checkout, tag) {
   /** @param {...string} parts */
   const read = (...parts) => readFileSync(path.join(checkout, ...parts), 'utf8');
-  const { version, repository } = JSON.parse(read('package.json'));
+  const { version, repository, homepage, bugs } = JSON.parse(read('package.json'));
   const lock = JSON.parse(read('package-lock.json'));
   const [, heading = 'nothing'] = /^## (.*)$/m.exec(read('CHANGELOG.md')) ?? [];
   const waiting = readdirSync(path.join(checkout, '.changeset')).filter(
@@ -38,6 +41,15 @@ export function problems(checkout, tag) {
   }
   if (repository === undefined) {
     found.push('package.json names no repository, without which npm attests no provenance');
+  }
+  if (homepage === undefined) {
+    found.push('package.json names no homepage, where people read what it is');
+  }
+  if (bugs?.url === undefined) {
+    found.push('package.json names no bugs.url, where people are asked to report');
+  }
+  if (read('package.json').includes(placeholder)) {
+    found.push(`${placeholder} stands in package.json: write the repository's address`);
   }
   return found;
 }
