@@ -2,11 +2,11 @@
 import { beforeAll, expect, test } from 'vitest';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
-import { connectionArguments, postgresNeeds, startPostgres } from './helpers/postgres.js';
-import { describeWith, program } from './helpers/programs.js';
+import { connectionArguments, describeWithPostgres, startPostgres } from './helpers/postgres.js';
+import { program } from './helpers/programs.js';
 import { ProxyProcess } from './helpers/proxy.js';
 
-describeWith(postgresNeeds, 'PostgreSQL behind the proxy', () => {
+describeWithPostgres('PostgreSQL behind the proxy', () => {
   const keep = stopAfterwards();
   let proxy: ProxyProcess;
   beforeAll(async () => {

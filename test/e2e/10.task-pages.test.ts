@@ -7,7 +7,7 @@ import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
 import { makeMariadbTemplate, mariadbNeeds, startMariadb } from './helpers/mariadb.js';
 import { nginxNeeds, startNginx } from './helpers/nginx.js';
-import { postgresNeeds, startPostgres } from './helpers/postgres.js';
+import { describeWithPostgres, startPostgres } from './helpers/postgres.js';
 import { describeWith, program } from './helpers/programs.js';
 import { Reader, type ReaderOptions, type Typed } from './helpers/reader.js';
 import { redisNeeds, startRedis } from './helpers/redis.js';
@@ -38,7 +38,7 @@ describeWith({ ...mariadbNeeds, mariadb: 'mariadb-client' }, 'docs/mysql.md', ()
   });
 });
 
-describeWith({ ...postgresNeeds, psql: 'postgresql-client' }, 'docs/postgresql.md', () => {
+describeWithPostgres('docs/postgresql.md', () => {
   const keep = stopAfterwards();
   test('clients take turns between two servers', async () => {
     const servers = [keep(await startPostgres()), keep(await startPostgres())] as const;

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { loadConfigFile } from '../../src/config/file.js';
 import { RunningCommand } from '../helpers/cli.js';
 import { client, nextText, startGreeter } from '../helpers/greeters.js';
+import { otherUsers } from '../helpers/machine.js';
 import { describeWhere } from '../helpers/where.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { runOk } from './helpers/command.js';
@@ -71,7 +72,7 @@ describeWith({ 'docker-compose': 'docker-compose' }, 'compose.yaml', () => {
   });
 });
 
-describeWhere(process.getuid?.() === 0 ? undefined : 'be root', 'what the image does', () => {
+describeWhere(otherUsers(), 'what the image does', () => {
   const keep = stopAfterwards();
   let folder = '';
   beforeAll(async () => {

@@ -11,6 +11,13 @@ export const ipv6: Remedy = Object.values(networkInterfaces()).some((addresses) 
   ? undefined
   : 'enable IPv6 (sysctl net.ipv6.conf.lo.disable_ipv6=0)';
 
+/** Root that can become other users: in a container without privileges it often is the only one that there is. */
+export function otherUsers(): Remedy {
+  if (process.getuid?.() !== 0) return 'be root';
+  const { status } = spawnSync('true', { uid: 1000, gid: 1000 });
+  return status === 0 ? undefined : 'be root where there are other users (/proc/self/uid_map)';
+}
+
 /**
  * Words that begin a command with namespaces of its own, as root of these. With a namespace of users, nobody needs to be root
  * for it; but containers, a chroot and some distributions refuse those, while they may allow root the others.

@@ -1,19 +1,28 @@
 import { chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { freePort } from '../../../scripts/lib/port.js';
+import { otherUsers } from '../../helpers/machine.js';
+import { describeWhere } from '../../helpers/where.js';
 import { runCommand, runOk } from './command.js';
 import { Daemon } from './daemon.js';
 import { identityOf } from './identity.js';
-import { program } from './programs.js';
+import { type Needs, program, remedyFor } from './programs.js';
 import { Server } from './server.js';
 import { makeTempFolder } from './temp-folder.js';
 
-export const postgresNeeds = {
+const needs: Needs = {
   initdb: 'postgresql',
   postgres: 'postgresql',
   pgbench: 'postgresql',
   pg_isready: 'postgresql-client',
+  psql: 'postgresql-client',
 };
+
+/** For tests that need its server, which refuses to be root, and its clients. */
+export function describeWithPostgres(title: string, tests: () => void): void {
+  const identity = process.getuid?.() === 0 ? otherUsers() : undefined;
+  describeWhere(remedyFor(needs) ?? identity, title, tests);
+}
 
 /** Arguments of every PostgreSQL client for a server or proxy on a port. */
 export const connectionArguments = (port: number): string[] => [

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { nobodyRemedy } from '../../../scripts/lib/nobody.js';
 import { findProgram as findOnSystem } from '../../../scripts/lib/run.js';
-import { describeWhere } from '../../helpers/where.js';
+import { describeWhere, type Remedy } from '../../helpers/where.js';
 
 /** PostgreSQL's servers live in a folder for each version, the newest first here. */
 function postgresFolders(): string[] {
@@ -37,10 +37,13 @@ export type Needs = Readonly<Record<string, string>>;
  * the package to install in the title; where skipping is forbidden they fail with the same words.
  */
 export function describeWith(needs: Needs, title: string, tests: () => void): void {
+  describeWhere(remedyFor(needs), title, tests);
+}
+
+export function remedyFor(needs: Needs): Remedy {
   const missing = Object.entries(needs).filter(([name]) => findProgram(name) === undefined);
   const packages = [...new Set(missing.map(([, debianPackage]) => debianPackage))].join(' ');
-  const remedy = missing.length === 0 ? undefined : `apt-get install ${packages}`;
-  describeWhere(remedy, title, tests);
+  return missing.length === 0 ? undefined : `apt-get install ${packages}`;
 }
 
 /** For tests that run the command as nobody. */
