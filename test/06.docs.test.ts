@@ -1,14 +1,30 @@
 /** The documents say what the code does. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { faults } from '../scripts/simulate/faults.js';
 import { loadConfigFile } from '../src/config/file.js';
 import { errorCatalogue } from '../src/errors.js';
+import type { CloseReason } from '../src/proxy/session.js';
+import { sessionError } from '../src/proxy/session-errors.js';
 import { runCommand } from './helpers/cli.js';
 
 function read(document: string): string {
   return readFileSync(new URL(`../docs/${document}`, import.meta.url), 'utf8');
+}
+
+/** Files of the project, by their path in it. */
+function filesIn(...folders: string[]): { file: string; text: string }[] {
+  return folders.flatMap((folder) =>
+    readdirSync(new URL(`../${folder}/`, import.meta.url), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(ts|js|cc|h|md)$/.test(name))
+      .map((name) => `${folder}/${name}`)
+      .map((file) => ({
+        file,
+        text: readFileSync(new URL(`../${file}`, import.meta.url), 'utf8'),
+      })),
+  );
 }
 
 /** A test of this name, in either language. */
@@ -56,10 +72,76 @@ describe('the documents', () => {
     }
   });
 
+  it('list every reason of a close, as its type has it, with the code of its error', () => {
+    const source = readFileSync(new URL('../src/engine/engine.ts', import.meta.url), 'utf8');
+    const [, type = ''] = /export type CloseReason =\n(.*?);/s.exec(source) ?? [];
+    const reasons = [...type.matchAll(/\/\*\* (.*) \*\/\n {2}\| '([\w-]+)'/g)].map(
+      ([, why = '', reason = '']) => {
+        const code = sessionError(reason as CloseReason, {})?.code;
+        return { reason, why, error: code === undefined ? 'none' : `\`${code}\`` };
+      },
+    );
+    expect(reasons).toHaveLength(type.match(/\|/g)?.length ?? 0);
+    const [, section = ''] = /^## Reasons\n(.*?)^## /ms.exec(read('closing.md')) ?? [];
+    const rows = [...section.matchAll(/^\| `([\w-]+)` \| (.*) \| (.*) \|$/gm)];
+    expect(rows.map(([, reason, why, error]) => ({ reason, why, error }))).toEqual(reasons);
+  });
+
   it('name the flags that the command has', async () => {
     const { stdout } = await runCommand('--help');
     const flags = [...read('configuration.md').matchAll(/`(--[a-z-]+)`/g)].map(([, flag]) => flag);
     expect(flags.length).toBeGreaterThan(8);
     for (const flag of flags) expect(stdout).toContain(flag);
+  });
+});
+
+describe('the rules of the data plane', () => {
+  const [, ...sections] = read('rules.md').split(/^## Rule /m);
+  const rules = sections.map((text) => ({ number: text.split(':')[0], text }));
+  const sources = filesIn('test', 'native', 'src', 'scripts', 'docs').filter(
+    ({ file }) => file !== 'docs/rules.md' && file !== 'test/06.docs.test.ts',
+  );
+
+  it('are numbered without a gap, and each has its reason', () => {
+    expect(rules.length).toBeGreaterThan(0);
+    for (const [index, { number, text }] of rules.entries()) {
+      expect(number).toBe(String(index + 1));
+      expect(text, number).toMatch(/^\*Why:\* /m);
+    }
+  });
+
+  it('are all those that the project cites', () => {
+    const cited = sources.flatMap(({ text }) => [...text.matchAll(/\brule (\d+)\b/g)]);
+    expect(cited.length).toBeGreaterThan(rules.length);
+    const known = rules.map(({ number }) => number);
+    for (const [words, number] of cited) expect(known, words).toContain(number);
+  });
+
+  it('name the files whose tests cite them, and no other', () => {
+    const tests = filesIn('test').filter(({ file }) => /[._]test\.(ts|cc)$/.test(file));
+    for (const { number, text } of rules) {
+      const [, shown = ''] = /^\*Shown by:\* (.*)$/m.exec(text) ?? [];
+      const title = new RegExp(`(\\bit(Where)?\\(|TEST\\()\\s*['"]rule ${number}: `);
+      const citing = tests.filter((test) => title.test(test.text)).map(({ file }) => `\`${file}\``);
+      expect(citing, `rule ${number}`).not.toHaveLength(0);
+      expect(shown.split(', ').sort(), `rule ${number}`).toEqual(citing.sort());
+    }
+  });
+
+  it('rule 13: the addon includes no header of libuv', () => {
+    const native = filesIn('native');
+    expect(native.length).toBeGreaterThan(30);
+    for (const { file, text } of native) expect(text, file).not.toMatch(/#include\s*[<"]uv/);
+  });
+
+  it('rule 16: each known fault fits the core as it is, and the page says how soon it is found', () => {
+    for (const { name, edits } of faults) {
+      for (const { file, before } of edits) {
+        const core = readFileSync(new URL(`../native/core/${file}`, import.meta.url), 'utf8');
+        expect(core.split(before), `${name}: ${before}`).toHaveLength(2);
+      }
+    }
+    const rows = [...read('simulation.md').matchAll(/^\| (.*) \| [\d,]+ \|$/gm)];
+    expect(rows.map(([, name]) => name)).toEqual(faults.map(({ name }) => name));
   });
 });

@@ -50,7 +50,7 @@ describe.each(engines)('handoff with %s', (engine) => {
     expect(listeners).toEqual([]);
   });
 
-  it('sends first what was read already and put back, then the rest', async () => {
+  it('rule 13: sends first what was read already and put back, then the rest', async () => {
     const { proxy } = await echoProxy();
     const { near, far } = await socketPair();
     far.write('GET /');
@@ -62,7 +62,7 @@ describe.each(engines)('handoff with %s', (engine) => {
     expect((await session.closed).bytesUpstream).toBe(14);
   });
 
-  it('sends what is in the read buffer of a socket that was being read', async () => {
+  it('rule 13: sends what is in the read buffer of a socket that was being read', async () => {
     const { proxy } = await echoProxy();
     const { near, far } = await socketPair();
     const data = randomBytes(200_000, 2);
