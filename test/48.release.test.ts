@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 const manifest = JSON.parse(read('package.json')) as {
   version: string;
+  bugs: { url: string };
   scripts: Record<string, string>;
 };
 
@@ -89,11 +90,56 @@ describe('the workflows', () => {
   });
 });
 
+interface Form {
+  readonly name: string;
+  readonly description: string;
+  readonly body: readonly {
+    readonly type: string;
+    readonly id?: string;
+    readonly attributes: { readonly label?: string; readonly value?: string };
+  }[];
+}
+
+describe('reports', () => {
+  const folder = '.github/ISSUE_TEMPLATE';
+  const names = readdirSync(path.join(root, folder));
+
+  it('have forms that GitHub understands', () => {
+    const forms = names.filter((name) => name !== 'config.yml');
+    expect(forms).not.toHaveLength(0);
+    for (const name of forms) {
+      const form = parse(read(`${folder}/${name}`)) as Form;
+      expect(form.name, name).toMatch(/\S/);
+      expect(form.description, name).toMatch(/\S/);
+      const fields = form.body.filter(({ type }) => type !== 'markdown');
+      expect(fields, name).not.toHaveLength(0);
+      const ids = fields.map(({ id }) => id);
+      expect(new Set(ids).size, name).toBe(ids.length);
+      for (const { type, id, attributes } of fields) {
+        expect(['input', 'textarea', 'dropdown', 'checkboxes'], name).toContain(type);
+        expect(id, name).toMatch(/^[\w-]+$/);
+        expect(attributes.label, name).toMatch(/\S/);
+      }
+    }
+  });
+
+  it('of a hole go to one private place, in the repository that the package names', () => {
+    const { contact_links: links } = parse(read(`${folder}/config.yml`)) as {
+      contact_links: readonly { url: string }[];
+    };
+    const [repository] = (manifest.bugs.url.match(/^.*(?=\/issues$)/) ?? []) as [string];
+    const place = `${repository}/security/advisories/new`;
+    expect(links.map(({ url }) => url)).toEqual([place]);
+    expect(read('docs/SECURITY.md')).toContain(`<${place}>`);
+  });
+});
+
 /** A folder that has what a release changes. */
 function checkout(): { folder: string; write: (file: string, text: string) => void } {
   const folder = tempPath('checkout');
   mkdirSync(folder);
-  for (const part of ['.changeset', 'package.json', 'package-lock.json', 'CHANGELOG.md']) {
+  const parts = ['.changeset', 'package.json', 'package-lock.json', 'CHANGELOG.md'];
+  for (const part of [...parts, 'docs/SECURITY.md', '.github/ISSUE_TEMPLATE']) {
     cpSync(path.join(root, part), path.join(folder, part), { recursive: true });
   }
   return { folder, write: (file, text) => writeFileSync(path.join(folder, file), text) };
@@ -139,6 +185,8 @@ describe('npm run release:check', () => {
       expect.stringMatching(/package-lock\.json says 1\.2\.2/),
       expect.stringMatching(/CHANGELOG\.md begins with "1\.2\.3, not released yet"/),
       expect.stringMatching(/repository\.example stands in package\.json/),
+      expect.stringMatching(/repository\.example stands in docs\/SECURITY\.md/),
+      expect.stringMatching(/repository\.example stands in \.github\/ISSUE_TEMPLATE\/config\.yml/),
     ]);
   });
 
@@ -159,6 +207,8 @@ describe('npm run release:check', () => {
     write('package.json', JSON.stringify({ version: '1.2.3', ...places }));
     write('package-lock.json', JSON.stringify({ version: '1.2.3' }));
     write('CHANGELOG.md', '# Changelog\n\n## 1.2.3, 2026-01-31\n\n- Faster.\n');
+    write('docs/SECURITY.md', 'Write to https://git.invalid/spliceway/security/advisories/new.');
+    write('.github/ISSUE_TEMPLATE/config.yml', 'blank_issues_enabled: true');
     expect(problems(folder, 'v1.2.3')).toEqual([]);
   });
 

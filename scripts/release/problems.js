@@ -1,9 +1,11 @@
 /** What keeps a commit from being released. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Stands for the repository's address, wherever people are sent to it: nobody can own a name that ends so (RFC 2606). */
 const placeholder = 'repository.example';
+/** Where people are sent to it. */
+const places = ['package.json', 'docs/SECURITY.md', '.github/ISSUE_TEMPLATE/config.yml'];
 
 /**
  * @param {string} checkout its folder
@@ -48,8 +50,12 @@ export function problems(checkout, tag) {
   if (bugs?.url === undefined) {
     found.push('package.json names no bugs.url, where people are asked to report');
   }
-  if (read('package.json').includes(placeholder)) {
-    found.push(`${placeholder} stands in package.json: write the repository's address`);
+  for (const place of places) {
+    if (!existsSync(path.join(checkout, place))) {
+      found.push(`${place} is missing, where people look for the place of their reports`);
+    } else if (read(place).includes(placeholder)) {
+      found.push(`${placeholder} stands in ${place}: write the repository's address`);
+    }
   }
   return found;
 }
