@@ -21,7 +21,7 @@ describe('spliceway, asked about itself', () => {
   });
 
   it('lists its commands', async () => {
-    expect((await runCommand('--help')).stdout).toMatch(/serve .*check .*doctor /s);
+    expect((await runCommand('--help')).stdout).toMatch(/serve .*demo .*check .*doctor /s);
   });
 });
 
@@ -42,7 +42,11 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [['--backend', 'a:1'], option, 'there is nowhere to listen; add --listen'],
     [['--listen', 'x', '--backend', 'a:1'], address, '--listen: "x" is not an address'],
     [['--listen', ':70000', '--backend', 'a:1'], address, '--listen: ":70000" is not an address'],
-    [['--listen', ':70000'], address, 'port 70000 is too high'],
+    [['demo', '--listen', ':70000'], address, '--listen: ":70000" is not an address'],
+    [['--listen', ':0'], option, 'there is no backend to balance over; add --backend'],
+    [['serve'], option, 'there is nowhere to listen; add --listen'],
+    [['--log-level', 'debug'], option, 'there is nowhere to listen; add --listen'],
+    [['demo', '--backend', 'a:1'], option, "unknown option '--backend'"],
     [[...serve, '--backend', 'b'], address, '--backend: "b" is not an address'],
     [[...serve, '--backend', 'b:70000'], address, 'port 70000 is too high'],
     [[...serve, '--backend', 'b:1,weight=0'], option, '--backend b:1,weight=0: weight: 0 is not'],
@@ -71,7 +75,8 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [[...serve, '--drain-timeout', '1d'], duration, '--drain-timeout: "1d" is not a duration'],
     [['--config', 'a.yaml', '--listen', ':0'], option, '--listen cannot be combined with --config'],
     [['--config', 'a.yaml', '--backend', 'a:1'], option, '--backend cannot be combined with'],
-    [['--threads', '0'], option, '--threads: 0 is not'],
+    [['demo', '--threads', '0'], option, '--threads: 0 is not'],
+    [['demo', '--connect-timeout', '5'], duration, '--connect-timeout: "5" is not a duration'],
   ])('%j', async (args, code, message) => {
     const { status, stdout, stderr } = await runCommand(...args);
     expect(stderr).toContain(message);

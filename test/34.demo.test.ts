@@ -1,13 +1,23 @@
-/** The demonstration that runs when no backend is given. */
+/** The demonstration: `spliceway demo`, or `spliceway` alone. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { verdict } from '../src/cli/demo.js';
 import { RunningCommand } from './helpers/cli.js';
 
-describe('spliceway with no backend is a demonstration', () => {
+/** Its own port may be taken: a module that has any free one in its place. */
+const anyPort = `data:text/javascript,${encodeURIComponent(`
+  import net from 'node:net';
+  const { listen } = net.Server.prototype;
+  net.Server.prototype.listen = function (options, ...rest) {
+    const port = options.port === 5555 ? 0 : options.port;
+    return listen.call(this, { ...options, port }, ...rest);
+  };
+`)}`;
+
+describe('spliceway demo', () => {
   it('shows four clients taking turns, then live figures, and stays up', async () => {
-    await using command = new RunningCommand(['--listen', '127.0.0.1:0']);
+    await using command = new RunningCommand(['demo', '--listen', '127.0.0.1:0']);
     const port = await command.port();
     await command.waitFor(
       'stdout',
@@ -32,7 +42,8 @@ describe('spliceway with no backend is a demonstration', () => {
   });
 
   it('stays up when the reader of its output leaves', async () => {
-    await using command = new RunningCommand(['--listen', '127.0.0.1:0', '--log-level', 'info']);
+    const args = ['demo', '--listen', '127.0.0.1:0', '--log-level', 'info'];
+    await using command = new RunningCommand(args);
     await command.port();
     command.closeStdout();
     await command.waitFor('stderr', /engine/);
@@ -41,14 +52,14 @@ describe('spliceway with no backend is a demonstration', () => {
   });
 
   it.each([
-    ['', 'spliceway --listen 127.0.0.1:6000'],
-    ['start', 'npm start -- --listen 127.0.0.1:6000'],
+    ['', 'spliceway demo --listen 127.0.0.1:6000'],
+    ['start', 'npm start -- demo --listen 127.0.0.1:6000'],
   ])('says how to choose another port when its own is taken (%s)', async (script, advice) => {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const listener = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await using command = new RunningCommand(['--listen', listener], {
+    await using command = new RunningCommand(['demo', '--listen', listener], {
       npm_lifecycle_event: script,
     });
     const { status, stdout, stderr } = await command.ended();
@@ -60,8 +71,13 @@ describe('spliceway with no backend is a demonstration', () => {
     expect(stderr.match(/ERR_SPLICEWAY_LISTEN/g)).toHaveLength(1);
   });
 
+  it('is what spliceway alone is', async () => {
+    await using command = new RunningCommand([], { NODE_OPTIONS: `--import=${anyPort}` });
+    await command.waitFor('stdout', /^A demonstration: .*\nlistening on 127\.0\.0\.1:\d+$/m);
+  });
+
   it('names the address that it really listens on', async () => {
-    await using command = new RunningCommand(['--listen', '127.0.0.2:0']);
+    await using command = new RunningCommand(['demo', '--listen', '127.0.0.2:0']);
     const [, host, port] = await command.waitFor('stdout', /^listening on (.*):(\d+)$/m);
     await command.waitFor('stdout', new RegExp(`a line at a time: {2}nc ${host} ${port}$`, 'm'));
     expect(host).toBe('127.0.0.2');

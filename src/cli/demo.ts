@@ -1,15 +1,15 @@
 /**
- * What runs when no backend is named: two small backends of its own, a proxy before them, and a few
+ * `spliceway demo`, and `spliceway` alone: two small backends of its own, a proxy before them, and a few
  * clients that show how they take turns. It stays up, so that anyone can connect to it as well.
  */
-import { parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { ask, EchoBackend, firstListener } from './demo-peers.js';
-import { type ServeFlags, settingsFromFlags } from './flags.js';
+import { configFromFlags, drainFromFlags, type ServeFlags } from './flags.js';
 import { formatFigures, LiveLine } from './live-line.js';
-import type { Logger } from './log.js';
+import { createLogger, type Logger } from './log.js';
+import { explainOtherSignals } from './other-signals.js';
 import { announce, startProxy, stopOnSignal } from './run.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -23,12 +23,14 @@ const TICK_MS = 1000;
  *
  * @throws SplicewayError for wrong flags, and `ERR_SPLICEWAY_LISTEN` with how to choose another port
  */
-export async function demo(flags: ServeFlags, drainMs: number, log: Logger): Promise<void> {
-  const settings = settingsFromFlags(flags);
+export async function demo(flags: ServeFlags): Promise<void> {
+  const drainMs = drainFromFlags(flags);
+  const log = createLogger(flags.logLevel, flags.logFormat);
+  explainOtherSignals(log);
   const backends = await Promise.all(NAMES.map((name) => EchoBackend.start(name)));
-  const pool = backends.map((backend) => backend.address);
-  const options = { listen: flags.listen ?? DEFAULT_LISTENER, backends: pool };
-  const proxy = await startOrAdvise({ ...parseOptions(options), ...settings }, log);
+  const backend = backends.map(({ address }) => address);
+  const config = configFromFlags({ listen: [DEFAULT_LISTENER], ...flags, backend });
+  const proxy = await startOrAdvise(config, log);
   const signals = new StopSignals();
 
   print('A demonstration: backends A and B echo lines, and one address stands before them.');
@@ -49,7 +51,7 @@ export async function demo(flags: ServeFlags, drainMs: number, log: Logger): Pro
     figures.end();
   };
   await stopOnSignal(proxy, { signals, drainMs, log, onStopping });
-  for (const backend of backends) backend.close();
+  for (const echo of backends) echo.close();
 }
 
 /** @returns the name of the backend that each client was answered by, or nothing for one that was not */
@@ -84,7 +86,7 @@ async function startOrAdvise(config: ProxyConfig, log: Logger): Promise<RunningP
     if (!(error instanceof SplicewayError) || error.code !== 'ERR_SPLICEWAY_LISTEN') throw error;
     const advice = [
       'to choose another address for the demonstration:',
-      `  ${commandLine('--listen 127.0.0.1:6000')}`,
+      `  ${commandLine('demo --listen 127.0.0.1:6000')}`,
       'or for your own servers:',
       `  ${commandLine('--listen 127.0.0.1:6000 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307')}`,
     ];

@@ -34,15 +34,7 @@ const collect = (value: string, earlier: string[] = []): string[] => [...earlier
 
 /** Declares the flags. The schema checks their values, so that flags and files get the same messages. */
 export function addServeOptions(command: Command): Command {
-  const drain = new Option(
-    '--drain-timeout <duration>',
-    'for live sessions to finish when stopped',
-  );
-  const levels = new Option('--log-level <level>', 'least important line to log');
-  const format = new Option('--log-format <format>', 'pretty when a terminal reads it, else json');
-  return command
-    .optionsGroup('Where:')
-    .option('-l, --listen <address>', 'accept clients here; repeatable', collect)
+  addListen(command)
     .option(
       '-b, --backend <address[,option=N]>',
       'a server to balance over; its options are weight, its share (1 to 1000), and max-sessions, at once; repeatable',
@@ -52,7 +44,29 @@ export function addServeOptions(command: Command): Command {
       '-c, --config <file>',
       'read all this from YAML or JSON instead; the flags under "How" and "Limits" override the file, ' +
         '--listen and --backend cannot be mixed with it',
-    )
+    );
+  return addSettings(command);
+}
+
+/** The demonstration has backends of its own. */
+export function addDemoOptions(command: Command): Command {
+  return addSettings(addListen(command));
+}
+
+function addListen(command: Command): Command {
+  return command
+    .optionsGroup('Where:')
+    .option('-l, --listen <address>', 'accept clients here; repeatable', collect);
+}
+
+function addSettings(command: Command): Command {
+  const drain = new Option(
+    '--drain-timeout <duration>',
+    'for live sessions to finish when stopped',
+  );
+  const levels = new Option('--log-level <level>', 'least important line to log');
+  const format = new Option('--log-format <format>', 'pretty when a terminal reads it, else json');
+  return command
     .optionsGroup('How:')
     .option('--policy <name>', 'how a backend is picked: round-robin (default: round-robin)')
     .option('--engine <name>', 'what moves the bytes: auto, native or stream (default: auto)')
@@ -83,11 +97,6 @@ export function addServeOptions(command: Command): Command {
     .optionsGroup('Options:');
 }
 
-/** Whether the flags name no server at all: the demonstration, then. */
-export function isDemo(flags: ServeFlags): boolean {
-  return flags.backend === undefined && flags.config === undefined;
-}
-
 /**
  * The configuration that the flags ask for.
  *
@@ -106,12 +115,19 @@ export function configFromFlags(flags: ServeFlags): ProxyConfig {
   if (flags.listen === undefined) {
     throw wrongUsage('there is nowhere to listen; add --listen, as in --listen 127.0.0.1:5555');
   }
+  // A variable of a script that is empty must not become a public echo server.
+  if (flags.backend === undefined) {
+    throw wrongUsage(
+      'there is no backend to balance over; add --backend, as in --backend 127.0.0.1:3306\n' +
+        'The demonstration with backends of its own is: spliceway demo',
+    );
+  }
   const options = { listen: flags.listen, backends: flags.backend, ...settingsInput(flags) };
   return parseOptions(options, (path) => flagName(path, flags));
 }
 
 /** The settings among the flags, checked, with no default filled in. Errors as `configFromFlags`. */
-export function settingsFromFlags(flags: ServeFlags): Partial<Settings> {
+function settingsFromFlags(flags: ServeFlags): Partial<Settings> {
   return parseSettings(settingsInput(flags), (path) => flagName(path, flags));
 }
 

@@ -4,9 +4,10 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
 import { closest } from '../config/suggest.js';
 import { check } from './check.js';
+import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { exit } from './exit.js';
-import { addServeOptions, type ServeFlags } from './flags.js';
+import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
 
@@ -25,8 +26,8 @@ Examples:
     $ spliceway --listen :5555 --backend big:3306,weight=3 --backend small:3306
   From a file, with more threads than it says:
     $ spliceway --config spliceway.yaml --threads 8
-  A demonstration with backends of its own:
-    $ spliceway
+  A demonstration with backends of its own, which spliceway alone is as well:
+    $ spliceway demo
 
 SIGTERM or Ctrl+C stops accepting and lets live sessions finish; a second one stops at once
 (a second Ctrl+C within a quarter of a second counts as the first one's echo).
@@ -36,7 +37,10 @@ Exit status: 0 clean, 1 failure while running, 2 wrong usage or configuration.
 function createProgram(setStatus: (status: ExitStatus) => void): Command {
   const program = new Command('spliceway')
     .description('A layer-4 TCP load balancer that moves bytes inside the kernel.')
-    .usage('[serve] [options]\n       spliceway check --config FILE\n       spliceway doctor')
+    .usage(
+      '[serve] [options]\n       spliceway demo [options]\n' +
+        '       spliceway check --config FILE\n       spliceway doctor',
+    )
     .version(version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
@@ -52,8 +56,14 @@ function createProgram(setStatus: (status: ExitStatus) => void): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: ServeFlags) => {
       if (words[0] !== undefined) throw unknownWord(words[0], program);
-      await serve(flags);
+      // Nobody who types the name alone expects an error; with any word more, a server is meant.
+      await (program.args.length === 0 ? demo(flags) : serve(flags));
     });
+
+  addDemoOptions(program.command('demo'))
+    .description('show it at work, with two backends and a few clients of its own')
+    .usage('[options]')
+    .action((flags: ServeFlags) => demo(flags));
 
   program
     .command('check')

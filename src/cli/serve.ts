@@ -1,6 +1,5 @@
 /** `spliceway serve`: runs a proxy until a signal asks it to stop. */
-import { demo } from './demo.js';
-import { configFromFlags, drainFromFlags, isDemo, type ServeFlags } from './flags.js';
+import { configFromFlags, drainFromFlags, type ServeFlags } from './flags.js';
 import { createLogger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
 import { announce, startProxy, stopOnSignal } from './run.js';
@@ -16,10 +15,6 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const drainMs = drainFromFlags(flags);
   const log = createLogger(flags.logLevel, flags.logFormat);
   explainOtherSignals(log);
-  if (isDemo(flags)) {
-    await demo(flags, drainMs, log);
-    return;
-  }
   const config = configFromFlags(flags);
   const endEarly = endAsProcessOne();
   const proxy = await startProxy(config, log);

@@ -6,7 +6,7 @@ import { Checkout, canBeCloned } from './helpers/checkout.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { findProgram } from './helpers/programs.js';
 
-const start = ['start', '--', '--listen', '127.0.0.1:0'];
+const start = ['start', '--', 'demo', '--listen', '127.0.0.1:0'];
 const liveFigures = /^sessions \d+ \(\d+ open\) \| up /m;
 const setUpMs = 600_000;
 const readyMs = 120_000;
