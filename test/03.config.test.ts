@@ -295,6 +295,18 @@ describe('loadConfigFile', () => {
     ['two documents', 'a.yaml', 'listen: :0\n---\nlisten: :1', 'a.yaml:2:1: '],
     ['a list', 'a.yaml', '- a', 'a.yaml:1:1: a list is not a configuration'],
     ['no listener', 'a.yaml', 'backends: [a:1]', 'a.yaml:1:1: listen: give at least one address'],
+    [
+      'a duration without a unit, which a program gives in milliseconds',
+      'a.yaml',
+      'listen: :0\nbackends: [a:1]\nidleTimeout: 30',
+      'a.yaml:3:14: idleTimeout: "30" is not a duration: the unit is missing; write 30ms or 30s',
+    ],
+    [
+      'a fine duration without a unit',
+      'a.json',
+      '{"listen": ":0", "backends": ["a:1"], "busyPoll": 50}',
+      'a.json:1:51: busyPoll: "50" is not a duration: the unit is missing; write 50us or 50ms',
+    ],
     ['no backends', 'a.yaml', 'listen: :0', 'a.yaml:1:1: backends: missing'],
     [
       'an unknown key',

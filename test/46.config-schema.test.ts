@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfigFile } from '../src/config/file.js';
 import { configFileSchema, type JsonSchema } from '../src/config/json-schema.js';
+import { durationKeys } from '../src/config/schema.js';
 import { tempFiles } from './helpers/temp.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -61,23 +62,13 @@ const good: unknown[] = [
   ...[1, 256].map((value) => withSetting('threads', value)),
   ...[1, 1_048_576].map((value) => withSetting('maxSessions', value)),
   ...[1, 1_048_576].map((value) => withSetting('maxSessionsPerClient', value)),
-  ...['0', '50us', '1000000us', '1000ms', '1s', '0m', 0, 1000].map((value) =>
+  ...['0', '50us', '1000000us', '1000ms', '1s', '0m', 0].map((value) =>
     withSetting('busyPoll', value),
   ),
   ...['connectTimeout', 'idleTimeout', 'halfCloseTimeout', 'handshakeTimeout'].flatMap((key) =>
-    [
-      '0',
-      '0h',
-      '007s',
-      '250ms',
-      '5s',
-      '1m',
-      '596h',
-      '35760m',
-      '2145600000ms',
-      0,
-      2_145_600_000,
-    ].map((value) => withSetting(key, value)),
+    ['0', '0h', '007s', '250ms', '5s', '1m', '596h', '35760m', '2145600000ms', 0].map((value) =>
+      withSetting(key, value),
+    ),
   ),
   { listen, backends, engine: 'stream', accept: 'node' },
   { listen, backends, engine: 'native', accept: 'native' },
@@ -143,6 +134,8 @@ const bad: unknown[] = [
     (value) => withSetting('connectTimeout', value),
   ),
   ...['1000001us', '1001ms', '2s', '1m', '1h', 1001].map((value) => withSetting('busyPoll', value)),
+  // Thirty seconds or milliseconds?
+  ...durationKeys.map((key) => withSetting(key, 30)),
   { listen, backends, engine: 'stream', accept: 'native' },
 ];
 

@@ -2,7 +2,7 @@
 import type { BackendOptions, ProxyOptions } from './options.js';
 
 const ADDRESS = 'host:port, [v6]:port or unix:/path';
-const DURATION = '500ms, 5s, 1m, 1h, or a number of milliseconds; 0 switches it off.';
+const DURATION = '500ms, 5s, 1m or 1h; 0 switches it off.';
 
 /** Of the keys of a file. */
 export const descriptions: Readonly<Record<keyof ProxyOptions, string>> = {

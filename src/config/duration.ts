@@ -39,6 +39,9 @@ export function parseDuration(input: Duration): number {
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_DURATION`
  */
 export function parseMicroseconds(input: Duration, longestMs: number): number {
+  if (typeof input === 'string' && /^\d*[1-9]\d*$/.test(input)) {
+    throw invalid(input, `the unit is missing; write ${input}us or ${input}ms`);
+  }
   const fine = typeof input === 'string' ? /^(\d+)us$/.exec(input)?.[1] : undefined;
   const microseconds =
     fine === undefined ? parseDuration(input) * MICROSECONDS_IN_MS : Number(fine);

@@ -15,7 +15,7 @@ import {
 import { SplicewayError } from '../errors.js';
 import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
 import { findJsonError } from './json.js';
-import { validateOptions } from './schema.js';
+import { durationKeys, validateOptions } from './schema.js';
 import type { ProxyConfig } from './types.js';
 
 /**
@@ -51,7 +51,8 @@ interface Source {
 export function loadConfigFile(path: string): ProxyConfig {
   const format = formatOf(path);
   const source = parse(path, read(path), format);
-  const result = validateOptions(withoutSchema(toValue(source), format));
+  const value = withoutSchema(toValue(source), format);
+  const result = validateOptions(asText(value, durationKeys));
   if (!result.ok) throw fromIssues(source, result.issues);
   if (result.config.listen.length === 0) {
     const message = 'give at least one address to listen on, as in 127.0.0.1:5555';
@@ -63,11 +64,25 @@ export function loadConfigFile(path: string): ProxyConfig {
 
 /** A file in JSON, which has no comments, may name its schema for editors. */
 function withoutSchema(value: unknown, format: Format): unknown {
-  if (format !== 'json' || typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return value;
-  }
-  const { $schema, ...rest } = value as Record<string, unknown>;
+  if (format !== 'json' || !isObject(value)) return value;
+  const { $schema, ...rest } = value;
   return typeof $schema === 'string' ? rest : value;
+}
+
+/**
+ * Numbers of these keys as text, for which a unit is asked as it is of flags: who writes `idleTimeout: 30` does not
+ * mean the milliseconds of a program.
+ */
+function asText(value: unknown, keys: readonly string[]): unknown {
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).map(([key, held]) =>
+    typeof held === 'number' && keys.includes(key) ? [key, String(held)] : [key, held],
+  );
+  return Object.fromEntries(entries);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function formatOf(path: string): Format {

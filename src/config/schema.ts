@@ -89,27 +89,23 @@ const addressBy = <Parsed>(use: AddressUse, parse: (input: string) => Parsed) =>
 const listenAddress = addressBy('listener', (input) => parseAddress(input));
 const backendAddress = addressBy('backend', (input) => parseAddress(input, 'backend'));
 
-const durationBy = (
-  parse: (input: string | number) => number,
-  longestMs: number,
-  pattern: string,
-) =>
+const durationBy = (parse: (input: string | number) => number, pattern: string) =>
   parsedBy((input): number => {
     if (typeof input === 'string' || typeof input === 'number') return parse(input);
     throw new SplicewayError(
       'ERR_SPLICEWAY_INVALID_DURATION',
-      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or a number of milliseconds`,
+      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h`,
     );
   }).meta({
     anyOf: [
       { type: 'string', pattern, patternErrorMessage: 'write 500ms, 5s, 1m or 1h, or 0' },
-      { type: 'integer', minimum: 0, maximum: longestMs },
+      // Of files, where a number has no unit; a program may give milliseconds.
+      { type: 'integer', enum: [0] },
     ],
   });
-const duration = durationBy(parseDuration, LONGEST_MS, durationPattern(LONGEST_MS));
+const duration = durationBy(parseDuration, durationPattern(LONGEST_MS));
 const microseconds = durationBy(
   (input) => parseMicroseconds(input, BUSY_POLL_MAX_MS),
-  BUSY_POLL_MAX_MS,
   microsecondsPattern(BUSY_POLL_MAX_MS),
 );
 
@@ -239,6 +235,15 @@ const about = (key: keyof ProxyOptions, byDefault?: string) => ({
 const timeout = (key: keyof ProxyOptions, defaultMs: number) =>
   duration.meta(about(key, formatDuration(defaultMs))).optional();
 
+const timeoutsShape = {
+  connectTimeout: timeout('connectTimeout', defaults.connectTimeoutMs),
+  idleTimeout: timeout('idleTimeout', defaults.idleTimeoutMs),
+  halfCloseTimeout: timeout('halfCloseTimeout', defaults.halfCloseTimeoutMs),
+  handshakeTimeout: timeout('handshakeTimeout', defaults.handshakeTimeoutMs),
+};
+/** Options that are durations. */
+export const durationKeys: readonly string[] = ['busyPoll', ...Object.keys(timeoutsShape)];
+
 const settingsShape = {
   policy: policy.meta(about('policy', defaults.policy)).optional(),
   engine: oneOf('an engine', ['auto', 'native', 'stream'])
@@ -256,10 +261,7 @@ const settingsShape = {
     .optional(),
   maxSessions: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessions')).optional(),
   maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
-  connectTimeout: timeout('connectTimeout', defaults.connectTimeoutMs),
-  idleTimeout: timeout('idleTimeout', defaults.idleTimeoutMs),
-  halfCloseTimeout: timeout('halfCloseTimeout', defaults.halfCloseTimeoutMs),
-  handshakeTimeout: timeout('handshakeTimeout', defaults.handshakeTimeoutMs),
+  ...timeoutsShape,
 };
 const proxyShape = {
   listen: listen.meta(about('listen')).optional(),
