@@ -1,10 +1,13 @@
 /** The command: what it says of itself, how it is used wrongly, and what it checks. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { configFileSchema, type JsonSchema } from '../src/config/json-schema.js';
 import { runCommand } from './helpers/cli.js';
 import { tempFiles } from './helpers/temp.js';
 
 const files = tempFiles();
+
+const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 describe('spliceway, asked about itself', () => {
   it('prints its version', async () => {
@@ -18,6 +21,22 @@ describe('spliceway, asked about itself', () => {
     expect(result.stderr).toBe('');
     expect(result.stdout).toContain('--backend <address[,option=N]>');
     expect(result.stdout).toContain('$ spliceway --listen :5555 --backend 127.0.0.1:3306');
+  });
+
+  it('gives the defaults that a file has, and no other', async () => {
+    const words = (await runCommand('--help')).stdout.replaceAll(/\s+/g, ' ');
+    const texts = words.split(/(?= --[a-z-]+ <)/);
+    const printed = texts.flatMap((text) => {
+      const [, flag, value] = /^ --([a-z-]+) <.*\(default: ([^\s,)]+)(?:, off)?\)/.exec(text) ?? [];
+      return flag === undefined ? [] : [[flag, value]];
+    });
+    const properties = configFileSchema().properties as Record<string, JsonSchema>;
+    const declared = Object.entries(properties).flatMap(([key, schema]) =>
+      schema.default === undefined ? [] : [[flagOf(key), schema.default]],
+    );
+    // Of the command alone.
+    const others = ['drain-timeout', 'log-level'];
+    expect(printed.filter(([flag = '']) => !others.includes(flag))).toEqual(declared);
   });
 
   it('lists its commands', async () => {

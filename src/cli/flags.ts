@@ -3,7 +3,8 @@ import { type Command, Option } from 'commander';
 import { parseDuration } from '../config/duration.js';
 import { loadConfigFile } from '../config/file.js';
 import { type ConfigPath, formatPath } from '../config/issues.js';
-import { parseOptions, parseSettings, type Settings } from '../config/schema.js';
+import type { ProxySettings } from '../config/options.js';
+import { defaultTexts, parseOptions, parseSettings, type Settings } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.js';
@@ -31,6 +32,10 @@ export interface ServeFlags {
 }
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+
+/** As the schema has it, so that the help cannot say another. */
+const byDefault = (key: keyof ProxySettings, meaning = ''): string =>
+  `(default: ${defaultTexts.get(key)}${meaning})`;
 
 /** Declares the flags. The schema checks their values, so that flags and files get the same messages. */
 export function addServeOptions(command: Command): Command {
@@ -68,14 +73,23 @@ function addSettings(command: Command): Command {
   const format = new Option('--log-format <format>', 'pretty when a terminal reads it, else json');
   return command
     .optionsGroup('How:')
-    .option('--policy <name>', 'how a backend is picked: round-robin (default: round-robin)')
-    .option('--engine <name>', 'what moves the bytes: auto, native or stream (default: auto)')
-    .option('--accept <name>', 'who accepts connections: auto, native or node (default: auto)')
+    .option('--policy <name>', `how a backend is picked: round-robin ${byDefault('policy')}`)
+    .option(
+      '--engine <name>',
+      `what moves the bytes: auto, native or stream ${byDefault('engine')}`,
+    )
+    .option(
+      '--accept <name>',
+      `who accepts connections: auto, native or node ${byDefault('accept')}`,
+    )
     .option('--threads <number>', 'threads of the native engine (default: one for each CPU)')
-    .option('--transfer <name>', 'how it moves bytes: auto, splice or copy (default: auto)')
+    .option(
+      '--transfer <name>',
+      `how it moves bytes: auto, splice or copy ${byDefault('transfer')}`,
+    )
     .option(
       '--busy-poll <duration>',
-      'how long its idle threads poll before they sleep, as in 50us (default: 0, off)',
+      `how long its idle threads poll before they sleep, as in 50us ${byDefault('busyPoll', ', off')}`,
     )
     .optionsGroup('Limits:')
     .option(
@@ -86,10 +100,22 @@ function addSettings(command: Command): Command {
       '--max-sessions-per-client <number>',
       'at once from one address (default: half of all, but any number from loopback)',
     )
-    .option('--connect-timeout <duration>', 'for one address of a backend (default: 5s)')
-    .option('--idle-timeout <duration>', 'for a session with no byte moving (default: 1h)')
-    .option('--half-close-timeout <duration>', 'the same, after one side ended (default: 5m)')
-    .option('--handshake-timeout <duration>', 'the same, before the first byte (default: 1m)')
+    .option(
+      '--connect-timeout <duration>',
+      `for one address of a backend ${byDefault('connectTimeout')}`,
+    )
+    .option(
+      '--idle-timeout <duration>',
+      `for a session with no byte moving ${byDefault('idleTimeout')}`,
+    )
+    .option(
+      '--half-close-timeout <duration>',
+      `the same, after one side ended ${byDefault('halfCloseTimeout')}`,
+    )
+    .option(
+      '--handshake-timeout <duration>',
+      `the same, before the first byte ${byDefault('handshakeTimeout')}`,
+    )
     .addOption(drain.default('30s', '30s'))
     .optionsGroup('Logs, on standard error:')
     .addOption(levels.choices(LOG_LEVELS).default('info' satisfies LogLevel, 'info'))

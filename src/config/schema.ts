@@ -263,6 +263,14 @@ const settingsShape = {
   maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
   ...timeoutsShape,
 };
+/** The default of each setting that has a fixed one, as users write it. */
+export const defaultTexts: ReadonlyMap<string, string> = new Map(
+  Object.entries(settingsShape).flatMap(([key, setting]) => {
+    const text: unknown = setting.unwrap().meta()?.default;
+    return typeof text === 'string' ? [[key, text] as const] : [];
+  }),
+);
+
 const proxyShape = {
   listen: listen.meta(about('listen')).optional(),
   backends: backends.meta(about('backends')),

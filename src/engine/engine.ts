@@ -4,6 +4,7 @@
  * tests.
  */
 import type { Socket } from 'node:net';
+import type { ClientAddress } from '../model/client-address.js';
 import type { CounterReader } from '../stats/counters.js';
 import type { SessionLimit } from './session-limit.js';
 
@@ -12,13 +13,7 @@ export type ResolvedAddress =
   | { readonly kind: 'tcp'; readonly ip: string; readonly port: number; readonly family: 4 | 6 }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** Who connected. A client of a unix listener has no address: `''` and port 0. */
-export interface ClientAddress {
-  /** An IP address without brackets. */
-  readonly address: string;
-  /** The port that the client connected from. */
-  readonly port: number;
-}
+export type { ClientAddress };
 
 /**
  * The backends to try for one client, by their rows in the pool, best first. The engine asks for the first one at

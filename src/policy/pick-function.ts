@@ -1,5 +1,5 @@
 /** A policy that users write: a function that picks. */
-import type { ClientAddress } from '../engine/engine.js';
+import type { ClientAddress } from '../model/client-address.js';
 
 /** One backend, as a policy sees it. */
 export interface PickBackend {
