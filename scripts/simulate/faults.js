@@ -269,7 +269,7 @@ export const faults = [
     why: 'A backend that does not answer keeps its clients, though another one would.',
     edits: [
       edit(
-        'relay/session.cc',
+        'relay/session_connect.cc',
         'if (deadline != kNever) context_->loop.Arm(*this, deadline);\n}',
         '}',
       ),
@@ -357,7 +357,7 @@ export const faults = [
     why: 'A backend that is down looks healthy to whoever watches the counters.',
     edits: [
       edit(
-        'relay/session.cc',
+        'relay/session_connect.cc',
         'if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);\n',
         '',
       ),

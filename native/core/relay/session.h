@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -167,6 +168,13 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
+
+  static constexpr unsigned kClientToken = 0;
+  static constexpr unsigned kBackendToken = 1;
+  static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+  /// Between two attempts to get from a system what it has not at the moment: a descriptor, memory,
+  /// or room in the queue of a Unix socket.
+  static constexpr std::uint64_t kExhaustedRetryMs = 50;
 
   /// For want of what the address is tried again later.
   enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue };

@@ -10,9 +10,9 @@
 #include "sys/socket_address.h"
 #include "sys/unique_fd.h"
 
-/// Every system call of the core, and nothing else. sys_linux.cc makes the real ones; a test may
-/// link another implementation in its place (a simulated kernel), so no code above this seam calls
-/// the kernel, but for the making of threads.
+/// Every system call of the core, and nothing else. sys_linux.cc and machine_linux.cc make the real
+/// ones; a test may link another implementation in their place (a simulated kernel), so no code
+/// above this seam calls the kernel, but for the making of threads.
 ///
 /// errno is turned into a `Status` here, once. EINTR is retried here. All descriptors that these
 /// functions create are non-blocking and close-on-exec.

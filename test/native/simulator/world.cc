@@ -8,11 +8,6 @@
 namespace spliceway::simulator {
 namespace {
 
-constexpr std::uint16_t kListenerPort = 1;
-constexpr std::uint16_t kFirstBackendPort = 2;
-constexpr std::uint16_t kFirstClientPort = 40;
-constexpr std::size_t kMostPairs = 4;
-constexpr std::uint32_t kSlots = 16;
 /// Steps after which a schedule runs in circles: the longest of a million took a tenth.
 constexpr std::uint64_t kMostSteps = 200'000;
 /// Turns in a row of a loop that asked for one at once and then did nothing.
@@ -38,114 +33,6 @@ World::World(Choices& choices, const Options& options)
 World::~World() {
   scene_.crew.reset();
   Kernel::Current() = nullptr;
-}
-
-// ── The scene ──
-
-void World::SetUp() {
-  Conditions& conditions = kernel_.conditions;
-  constexpr std::array<std::size_t, 4> kSegments = {65536, 1448, 536, 16384};
-  conditions.segment = kSegments[choices_.Below(4)];
-  conditions.pipe_slots = choices_.OneIn(2) ? 256 : 16;
-  conditions.signals = choices_.OneIn(4);
-  conditions.races = choices_.OneIn(2);
-  conditions.hesitates = choices_.OneIn(6);
-  conditions.refuses_splice = choices_.OneIn(12);
-  if (choices_.OneIn(6)) conditions.shortages = 1 + static_cast<int>(choices_.Below(20));
-  if (choices_.OneIn(8)) conditions.bytes_per_us = 100;
-  const Transfer transfer = static_cast<Transfer>(choices_.Below(3));
-  scene_.few_descriptors = choices_.OneIn(6);
-  // Without it, sessions may wait for descriptors that others like them hold.
-  scene_.timeouts.connect_ms = scene_.few_descriptors || choices_.OneIn(2) ? 1000 : 0;
-  scene_.timeouts.handshake_ms = choices_.OneIn(6) ? 2000 : 0;
-  scene_.timeouts.idle_ms = choices_.OneIn(3) ? 3000 : 0;
-  scene_.timeouts.half_close_ms = choices_.OneIn(4) ? 1500 : 0;
-  may_stay_ = choices_.OneIn(4);
-
-  MakeWorkers(1 + choices_.Below(2), transfer);
-  scene_.crew->observed.store(!choices_.OneIn(3));
-  MakePairs();
-  MakeBackends();
-  scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
-  if (choices_.OneIn(8)) scene_.clients.remote = 1 + choices_.Below(2);
-  const int listener = kernel_.Listen(kListenerPort, !choices_.OneIn(6));
-  scene_.crew->open_listeners.fetch_add(1);
-  scene_.crew->workers.front()->Post(ListenCommand{.fd = UniqueFd(listener),
-                                                   .options = {.listener = 0,
-                                                               .picks = scene_.picks,
-                                                               .timeouts = scene_.timeouts,
-                                                               .clients = scene_.clients}});
-  base_descriptors_ = kernel_.open_descriptors();
-  if (scene_.few_descriptors) conditions.descriptors = base_descriptors_ + 2 + choices_.Below(8);
-  if (choices_.OneIn(6)) drains_at_us_ = kernel_.now_us() + choices_.Below(100'000);
-}
-
-void World::MakeWorkers(std::size_t count, Transfer transfer) {
-  const std::uint32_t slots = choices_.OneIn(4) ? 1 + choices_.Below(3) : kSlots;
-  scene_.crew = std::make_unique<Crew>(
-      slots, kFirstClientPort, 1, std::make_shared<Counters>(count, 1, kFirstClientPort, slots),
-      [this] { rung_ = true; });
-  for (std::size_t index = 0; index < count; ++index) {
-    int error = 0;
-    scene_.epolls.push_back(static_cast<int>(3 + kernel_.open_descriptors()));
-    scene_.crew->workers.push_back(
-        Worker::Create({.index = index,
-                        .pipes = {.large_bytes = 1 << 20,
-                                  .default_bytes = 65536,
-                                  .total_bytes = choices_.OneIn(8) ? std::size_t{65536} : 8U << 20,
-                                  .pipes = choices_.OneIn(8) ? 1U : 8U,
-                                  .idle = 2},
-                        .transfer = transfer,
-                        .busy_poll_us = choices_.OneIn(16) ? 20U : 0U},
-                       *scene_.crew, error));
-  }
-  vigils_.resize(count);
-}
-
-void World::MakePairs() {
-  const bool much = choices_.OneIn(64);
-  const std::size_t wanted = much ? 6U << 20 : choices_.OneIn(4) ? 400'000 : 20'000;
-  const std::size_t most = std::min(wanted, options_.most_bytes);
-  // Slowly enough for a stream to last, and fast enough to count as one.
-  if (much) kernel_.conditions.bytes_per_us = 100;
-  kernel_.conditions.largest_buffer = much ? 4U << 20 : 400'000;
-  // A byte at a time, of many, takes long and shows nothing more.
-  kernel_.conditions.smallest_buffer = most / 256 + 1;
-  scene_.pairs.resize(1 + choices_.Below(kMostPairs));
-  for (Pair& pair : scene_.pairs) {
-    pair.client_habits = Habits::Choose(choices_, most, may_stay_);
-    pair.client_habits.answers = false;
-    pair.backend_habits = Habits::Choose(choices_, most, may_stay_);
-    pair.starts_at_us = kernel_.now_us() + (choices_.OneIn(2) ? choices_.Below(50'000) : 0);
-    pair.by_owner = choices_.OneIn(4);
-    pair.joins = pair.by_owner && choices_.OneIn(2);
-  }
-}
-
-void World::MakeBackends() {
-  // Two for each client, some of them down.
-  const std::size_t count = 2 * scene_.pairs.size();
-  std::vector<std::uint16_t> cycle;
-  for (std::size_t index = 0; index < count; ++index) {
-    const auto port = static_cast<std::uint16_t>(kFirstBackendPort + index);
-    Backend& backend = kernel_.backends[port];
-    backend = Backend::kAccepts;
-    if (choices_.OneIn(6)) {
-      constexpr std::array<Backend, 3> kDown = {Backend::kRefuses, Backend::kUnreachable,
-                                                Backend::kSilent};
-      backend = kDown[choices_.Below(scene_.timeouts.connect_ms > 0 ? 3 : 2)];
-    }
-    const SocketAddress address = choices_.OneIn(6) ? *SocketAddress::FromPath(std::to_string(port))
-                                                    : *SocketAddress::FromIp("192.0.2.2", port);
-    scene_.crew->table.SetAddresses(port, {address});
-    if (choices_.OneIn(8)) {
-      scene_.limits[port] = 1 + choices_.Below(2);
-      scene_.crew->table.PlacesOf(port).Limit(scene_.limits[port]);
-    }
-    cycle.push_back(port);
-    scene_.rows.push_back(port);
-  }
-  scene_.crew->table.SetCycle(std::move(cycle));
 }
 
 // ── What happens next ──

@@ -39,6 +39,9 @@ class World {
   Outcome Run();
 
  private:
+  static constexpr std::uint16_t kListenerPort = 1;
+  static constexpr std::uint16_t kFirstClientPort = 40;
+
   enum class Step : std::uint8_t { kTurn, kPass, kTell, kPeer, kStart, kOwner, kDrain };
   struct Possible {
     Step step;

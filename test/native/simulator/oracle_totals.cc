@@ -1,0 +1,127 @@
+// What must hold of all sessions together.
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "evidence.h"
+#include "oracle.h"
+
+namespace spliceway::simulator {
+
+/// No attempt is broken off before its time, unless its client has gone.
+void Oracle::CheckAttempts() {
+  const bool client_left =
+      std::any_of(scene_.pairs.begin(), scene_.pairs.end(), [&](const Pair& pair) {
+        return WasDisturbed(pair) || (pair.client && Near(*pair.client).reset_came());
+      });
+  // Its time runs while it waits for a descriptor, too.
+  if (client_left || scene_.few_descriptors) return;
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core || !socket->closed || socket->phase != Socket::Phase::kConnecting)
+      continue;
+    if (scene_.timeouts.connect_ms == 0 ||
+        socket->closed_us + Hurry(scene_) < socket->connect_us + Us(scene_.timeouts.connect_ms)) {
+      kernel_.Fail("a connect time-out came early");
+    }
+  }
+}
+
+/// Who has as many sessions as one may is refused, and nobody else.
+void Oracle::CheckLimits() {
+  std::uint64_t refused = 0;
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core) continue;
+    if (const auto limit = scene_.limits.find(socket->port);
+        limit != scene_.limits.end() && socket->others >= limit->second) {
+      kernel_.Fail("a backend has more sessions than it may have");
+    }
+    if (!socket->was_accepted) continue;
+    const bool was_refused = !socket->was_watched;
+    if (was_refused) ++refused;
+    const std::uint32_t most = scene_.clients.remote;
+    if (was_refused != (most > 0 && socket->others >= most)) {
+      kernel_.Fail(was_refused ? "a client was refused that had fewer sessions than it may have"
+                               : "a client has more sessions than it may have");
+    }
+  }
+  if (refused != scene_.refusals) kernel_.Fail("refused clients are not reported");
+  for (const auto& [row, most] : scene_.limits) {
+    for (std::uint32_t place = 0; place < most; ++place) {
+      if (scene_.crew->table.PlacesOf(row).Take() == Places::Answer::kNone) {
+        kernel_.Fail("a backend's place was not given back");
+      }
+    }
+  }
+}
+
+void Oracle::CheckCounters() {
+  const auto sum = [&](auto&& row_of, Counter CounterRow::* counter) {
+    std::uint64_t total = 0;
+    for (std::size_t worker = 0; worker < scene_.epolls.size(); ++worker) {
+      total += (row_of(worker).*counter).value();
+    }
+    return total;
+  };
+  const auto check = [&](const char* what, std::uint64_t counted, std::uint64_t expected) {
+    if (counted == expected) return;
+    kernel_.Fail("counters: " + std::to_string(counted) + " " + what + " instead of " +
+                 std::to_string(expected));
+  };
+  std::uint64_t begun = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t alone = 0;
+  std::uint64_t upstream = 0;
+  std::uint64_t downstream = 0;
+  std::map<std::uint16_t, std::uint64_t> upstream_of;
+  std::map<std::uint16_t, std::uint64_t> downstream_of;
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core) continue;
+    upstream += socket->written;
+    upstream_of[socket->port] += socket->written;
+  }
+  for (const Pair& pair : scene_.pairs) {
+    if (!pair.client) continue;
+    const Socket& near = Near(*pair.client);
+    if (near.was_watched) ++begun;
+    if (near.was_accepted && !near.was_watched) ++refused;
+    if (pair.left_alone && pair.reason == CloseReason::kEnded) ++alone;
+    downstream += near.written;
+    upstream -= near.written;
+    if (pair.backend) downstream_of[Near(*pair.backend).port] += near.written;
+  }
+  const auto listener = [&](std::size_t worker) -> CounterRow& {
+    return scene_.crew->counters->Listener(worker, 0);
+  };
+  check("sessions opened", sum(listener, &CounterRow::opened), begun);
+  check("sessions open", sum(listener, &CounterRow::open), 0);
+  check("clients refused", sum(listener, &CounterRow::rejected), refused);
+  check("sessions without a backend", sum(listener, &CounterRow::failed), alone);
+  check("bytes upstream", sum(listener, &CounterRow::bytes_upstream), upstream);
+  check("bytes downstream", sum(listener, &CounterRow::bytes_downstream), downstream);
+  for (const std::uint16_t row : scene_.rows) {
+    const auto backend = [&](std::size_t worker) -> CounterRow& {
+      return scene_.crew->counters->Backend(worker, row);
+    };
+    const auto failures = scene_.failures.find(row);
+    check("sessions open at a backend", sum(backend, &CounterRow::open), 0);
+    check("failures of a backend", sum(backend, &CounterRow::failed),
+          failures == scene_.failures.end() ? 0 : failures->second);
+    check("bytes upstream to a backend", sum(backend, &CounterRow::bytes_upstream),
+          upstream_of[row]);
+    check("bytes downstream from a backend", sum(backend, &CounterRow::bytes_downstream),
+          downstream_of[row]);
+  }
+}
+
+/// A bound on calls for each event and each byte: whoever works without a cause exceeds it.
+void Oracle::CheckCosts() {
+  const std::uint64_t most =
+      200 + 60 * scene_.pairs.size() + 8 * scene_.stimuli + kernel_.bytes_moved() / 512;
+  if (kernel_.calls() > most) {
+    kernel_.Fail(std::to_string(kernel_.calls()) + " calls for " + std::to_string(scene_.stimuli) +
+                 " events and " + std::to_string(kernel_.bytes_moved()) + " bytes");
+  }
+}
+
+}  // namespace spliceway::simulator
