@@ -105,6 +105,14 @@ describe('spliceway serve', () => {
     expect(await nextText(await client(await command.port()))).toBe('a\n');
   });
 
+  it.each([30, 60])('says what to do where %d open files do not let it load', async (limit) => {
+    const flags = ['--listen', '127.0.0.1:0', '--backend', '127.0.0.1:9'];
+    await using command = runningInShell(`ulimit -n ${limit}; exec "$@"`, flags);
+    const { status, stdout, stderr } = await command.ended();
+    expect(stderr).toMatch(/^spliceway: .* ulimit -n 1024 \(ERR_SPLICEWAY_RESOURCE_LIMIT\)\n$/);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  });
+
   it('outlives dead backends: disconnects the client, says why, goes on', async () => {
     const dead = await refusedAddress();
     await using command = new RunningCommand([

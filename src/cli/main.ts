@@ -1,126 +1,45 @@
 #!/usr/bin/env node
-/** The command `spliceway`: its sub-commands, its help, and how it ends. */
-import { createRequire } from 'node:module';
-import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
-import { closest } from '../config/suggest.js';
-import { check } from './check.js';
-import { demo } from './demo.js';
-import { doctor } from './doctor.js';
-import { exit } from './exit.js';
-import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
-import { serve } from './serve.js';
-import { ExitStatus, printError, statusOf } from './status.js';
+/** The program. It imports nothing of its own, so that it can say what is the matter where the rest cannot be loaded. */
+import { readFileSync } from 'node:fs';
 
-const require = createRequire(import.meta.url);
-const { version } = require('../../package.json') as { version: string };
-
-const EXAMPLES = `
-Addresses are host:port, :port (all interfaces), [v6]:port or unix:/path; --listen also takes fd:3, a
-listening socket that the program was started with.
-Durations are 500ms, 5s, 1m, 1h; 0 switches a timeout off.
-
-Examples:
-  Two databases behind one port:
-    $ spliceway --listen :5555 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307
-  Three quarters of the sessions for the bigger one:
-    $ spliceway --listen :5555 --backend big:3306,weight=3 --backend small:3306
-  From a file, with more threads than it says:
-    $ spliceway --config spliceway.yaml --threads 8
-  A demonstration with backends of its own, which spliceway alone is as well:
-    $ spliceway demo
-
-SIGTERM or Ctrl+C stops accepting and lets live sessions finish; a second one stops at once
-(a second Ctrl+C within a quarter of a second counts as the first one's echo).
-Exit status: 0 clean, 1 failure while running, 2 wrong usage or configuration.
-`;
-
-function createProgram(setStatus: (status: ExitStatus) => void): Command {
-  const program = new Command('spliceway')
-    .description('A layer-4 TCP load balancer that moves bytes inside the kernel.')
-    .usage(
-      '[serve] [options]\n       spliceway demo [options]\n' +
-        '       spliceway check --config FILE\n       spliceway doctor',
-    )
-    .version(version, '-V, --version', 'show the version')
-    .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
-    .addHelpText('after', EXAMPLES)
-    // Errors are thrown and printed in one place, in one form.
-    .exitOverride()
-    .configureOutput({ outputError: () => {} });
-
-  const serveCommand = addServeOptions(program.command('serve', { isDefault: true }))
-    .description('run the load balancer (the default command)')
-    .argument('[words...]')
-    .usage('[options]')
-    .addHelpText('after', EXAMPLES)
-    .action(async (words: string[], flags: ServeFlags) => {
-      if (words[0] !== undefined) throw unknownWord(words[0], program);
-      // Nobody who types the name alone expects an error; with any word more, a server is meant.
-      await (program.args.length === 0 ? demo(flags) : serve(flags));
-    });
-
-  addDemoOptions(program.command('demo'))
-    .description('show it at work, with two backends and a few clients of its own')
-    .usage('[options]')
-    .action((flags: ServeFlags) => demo(flags));
-
-  program
-    .command('check')
-    .description('validate a configuration file; exit 0, or 2 with file:line:column and the reason')
-    .requiredOption('-c, --config <file>', 'the file, .yaml, .yml or .json')
-    .action((flags: { config: string }) => check(flags.config));
-
-  program
-    .command('doctor')
-    .description('show what this machine allows; exit 0 when the native engine works, else 1')
-    .action(() => setStatus(doctor()));
-
-  // Set after the sub-commands, which would inherit it.
-  return program.configureHelp(helpOnServe(program, serveCommand));
-}
-
-/** Who asks the program itself for help is looking for the options of its default command: those come first. */
-function helpOnServe(program: Command, serveCommand: Command): HelpConfiguration {
-  const help = new Help();
-  return {
-    visibleOptions: (command) =>
-      command === program
-        ? [...serveCommand.options, ...help.visibleOptions(program)]
-        : help.visibleOptions(command),
-    // Groups stand in the order of what they are made from.
-    groupItems: (_declared, visible, groupOf) => help.groupItems(visible, visible, groupOf),
-    subcommandTerm: (command) => command.name(),
-  };
-}
-
-/** `serve` is the default, so a mistyped sub-command arrives there as its argument. */
-function unknownWord(word: string, program: Command): CommanderError {
-  const names = program.commands.map((command) => command.name());
-  const meant = closest(word, names);
-  const advice =
-    meant === undefined ? `the commands are ${names.join(', ')}` : `did you mean "${meant}"?`;
-  return new CommanderError(
-    ExitStatus.usage,
-    'spliceway.unknownWord',
-    `"${word}" is neither a command nor an option; ${advice}`,
-  );
-}
-
-async function run(argv: readonly string[]): Promise<ExitStatus> {
-  let status: ExitStatus = ExitStatus.clean;
-  const program = createProgram((result) => {
-    status = result;
-  });
-  try {
-    await program.parseAsync(argv);
-  } catch (error) {
-    status = statusOf(error);
-    if (status !== ExitStatus.clean) printError(error);
-  }
-  return status;
-}
+/** Node opens many files at once to load the rest; docs and README say this figure. */
+const FILES_TO_START = 128;
 
 // Whoever read the output may go away (`spliceway | head`), a disk may fill up; a load balancer stays.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+async function load() {
+  try {
+    const [{ run }, { exit }] = await Promise.all([import('./command.js'), import('./exit.js')]);
+    return { run, exit };
+  } catch (error) {
+    const remedy = remedyOf(error);
+    if (remedy === undefined) throw error;
+    process.stderr.write(
+      `spliceway: no file descriptor is left to load the program with; ${remedy} (ERR_SPLICEWAY_RESOURCE_LIMIT)\n`,
+    );
+    process.exit(1);
+  }
+}
+
+/** What to do about a lack of descriptors; nothing where that is not what went wrong. */
+function remedyOf(error: unknown): string | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENFILE') return 'raise fs.file-max of the system, or find out who opens so many';
+  // Where it cannot be opened, Node may take a file for absent.
+  if (code !== 'EMFILE' && openFilesAllowed() >= FILES_TO_START) return undefined;
+  return `it takes ${FILES_TO_START} to start: raise the limit, as in ulimit -n 1024`;
+}
+
+function openFilesAllowed(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  } catch (error) {
+    // Also this takes a descriptor.
+    return (error as NodeJS.ErrnoException).code === 'EMFILE' ? 0 : Number.POSITIVE_INFINITY;
+  }
+}
+
+const { run, exit } = await load();
 exit(await run(process.argv));
