@@ -1,10 +1,12 @@
 /** The reference of the library: the check that `npm test` runs finds what has no words. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { tempFiles } from './helpers/temp.js';
 
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = tempFiles();
 
@@ -43,4 +45,30 @@ it('what is public without a comment or an exported type, and a dead link, fail 
   expect(output).toMatch(/Holder\.silent .*does not have any documentation/);
   expect(output).toMatch(/Hidden, .*not included in the documentation/);
   expect(output).toMatch(/resolve link to "Nothing"/);
+});
+
+// Whether it says of them what the sources do is for the step `api-docs`.
+it('docs/api.md has whatever the package exports, each event and each member', () => {
+  const page = read('docs/api.md');
+  const exported = [...read('src/index.ts').matchAll(/\{([^}]*)\}/g)].flatMap(([, list = '']) =>
+    list.split(',').flatMap((name) => name.replace(/^\s*type /, '').trim() || []),
+  );
+  expect(exported.length).toBeGreaterThan(20);
+  for (const name of exported) expect(page).toMatch(new RegExp(`^### ${name}(\\(\\))?$`, 'm'));
+  const members = [
+    'addresses',
+    'stats',
+    'handoff',
+    'close',
+    'destroy',
+    'toJSON',
+    'closed',
+    'state',
+  ];
+  for (const name of members) expect(page).toMatch(new RegExp(`^##### ${name}(\\(\\))?$`, 'm'));
+  const events = ['src/proxy/events.ts', 'src/proxy/session.ts'].flatMap((file) =>
+    [...read(file).matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => name),
+  );
+  expect(events).toEqual(expect.arrayContaining(['noBackend', 'listenerPaused', 'open']));
+  for (const name of events) expect(page).toContain(`| \`${name}\` | \\[`);
 });
