@@ -99,7 +99,6 @@ describe('the sentences of the documents', () => {
   });
 
   it.each([
-    ['one stream', 'bulk-1'],
     ['one stream where nobody is paced', 'bulk-1-unpaced'],
     ['50 clients asking Redis', 'requests-50'],
     ['short connections', 'churn'],
@@ -117,6 +116,32 @@ describe('the sentences of the documents', () => {
       );
       // The page has a column for no proxy before, and one for the best after.
       expect(ratios.slice(0, 5), what).toEqual(measured?.slice(4, 9));
+    }
+  });
+
+  it('compare first where nobody is paced, and say what is not there yet before any figure', () => {
+    const readme = readDocument('README.md');
+    const [, table = ''] = /^\| Spliceway against .*\n.*\n((?:\|.*\n)+)/m.exec(readme) ?? [];
+    expect(table).toMatch(/^\| one stream where nobody is paced, Gbit/);
+    const [before = ''] = readme.split('| Spliceway against');
+    for (const lack of ['health checks', 'TLS', 'reload', 'metrics'])
+      expect(before).toContain(lack);
+    expect(before.indexOf('npx spliceway\n')).toBeLessThan(
+      before.indexOf('npx spliceway --listen'),
+    );
+  });
+
+  it('give for directives of others what the configuration has', () => {
+    const keys = readDocument('docs/configuration.md');
+    const flags = readFileSync(inRoot('src', 'cli', 'flags.ts'), 'utf8');
+    const page = readDocument('docs/migrating.md');
+    const rows = [...page.matchAll(/^\| `.*? \| (.*?) \| .*\|$/gm)].map(([, here = '']) => here);
+    expect(rows.length).toBeGreaterThan(30);
+    for (const here of rows) {
+      const [, flag, key] = /^`(?:(--[a-z-]+)|(\w+))/.exec(here) ?? [];
+      if (flag !== undefined) expect(flags, here).toContain(`${flag} <`);
+      else if (key !== undefined) expect(keys, here).toContain(`| \`${key}\` |`);
+      else expect(here).toMatch(/^(none|always so)$/);
     }
   });
 

@@ -18,6 +18,7 @@ export const followed: Readonly<Record<string, string>> = {
 /** What takes minutes, or would run this very test, by the file that runs the same. */
 export const elsewhere: Readonly<Record<string, { file: string; says: string }>> = {
   'npm install spliceway': { file: 'scripts/package-test/install.js', says: "'install'" },
+  'npx spliceway': { file: 'test/34.demo.test.ts', says: 'clients taking turns' },
   'npx spliceway --listen 127.0.0.1:5555 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307': {
     file: 'scripts/package-test/install.js',
     says: 'npx spliceway',
