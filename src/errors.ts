@@ -34,6 +34,7 @@ const catalogue = {
   ERR_SPLICEWAY_SESSION_RESET:
     'one side of the session reset its connection; the other was reset too',
   ERR_SPLICEWAY_SESSION_TIMEOUT: 'a session was idle, or half-closed, for longer than allowed',
+  ERR_SPLICEWAY_SESSION_DENIED: 'the filter did not let the client in',
   ERR_SPLICEWAY_SESSION_DESTROYED: 'the session was cut short by close() or destroy()',
 
   // The process.

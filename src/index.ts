@@ -8,6 +8,7 @@ export {
   type SplicewayErrorCode,
   type SplicewayErrorDetails,
 } from './errors.js';
+export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type {
   BackendErrorEvent,

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
 import type { BackendConfig } from '../src/config/types.js';
-import type { Route } from '../src/engine/engine.js';
 import { CycleRoute } from '../src/proxy/cycle-route.js';
 import { type Lookup, Pool, type PoolBackend } from '../src/proxy/pool.js';
 import { type Pick, PoolRoute } from '../src/proxy/route.js';
@@ -38,10 +37,12 @@ function resolver(known: Record<string, string[]>) {
 }
 
 /** Every backend that the route gives, with the addresses that it has then. */
-async function all(pool: Pool, route: Route): Promise<string[]> {
+async function all(pool: Pool, route: PoolRoute | CycleRoute): Promise<string[]> {
   const given: string[] = [];
   for (let row = await route.next(); row !== undefined; row = await route.next()) {
-    const addresses = pool.backend(row).addresses.map((to) => ('ip' in to ? to.ip : to.path));
+    const addresses = pool
+      .backend(Number(row))
+      .addresses.map((to) => ('ip' in to ? to.ip : to.path));
     given.push(`${row}:${addresses.join('+')}`);
   }
   return given;

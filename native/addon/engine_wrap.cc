@@ -186,7 +186,10 @@ void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }
 
 // observe(on)
 void EngineWrap::Observe(const Napi::CallbackInfo& info) {
-  engine_->Observe(info[0].As<Napi::Boolean>());
+  const bool on = info[0].As<Napi::Boolean>();
+  // Whoever is told of a client may want to end it, before a backend has a byte of it.
+  engine_->Hold(on);
+  engine_->Observe(on);
 }
 
 Napi::Value EngineWrap::TakeSlot(const Napi::CallbackInfo& info) {

@@ -5,7 +5,7 @@ const ADDRESS = 'host:port, [v6]:port or unix:/path';
 const DURATION = '500ms, 5s, 1m or 1h; 0 switches it off.';
 
 /** Of the keys of a file. */
-export const descriptions: Readonly<Record<keyof ProxyOptions, string>> = {
+export const descriptions: Readonly<Record<Exclude<keyof ProxyOptions, 'filter'>, string>> = {
   listen: `Where clients connect: ${ADDRESS}; one or several. :port is all interfaces, port 0 any free one.`,
   backends:
     'The servers behind the listeners, at least one, none twice. Each is an address, which ' +

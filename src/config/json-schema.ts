@@ -19,7 +19,8 @@ export function configFileSchema(): JsonSchema {
       Object.assign(jsonSchema, z.globalRegistry.get(zodSchema));
     },
   });
-  const { listen, backends, ...settings } = schema.properties as Record<string, JsonSchema>;
+  // What is a function no file can have.
+  const { listen, backends, filter, ...settings } = schema.properties as Record<string, JsonSchema>;
   return {
     ...($schema && { $schema }),
     title: 'Configuration of Spliceway',

@@ -1,4 +1,5 @@
 /** The configuration as users write it: the argument of `createProxy()`, and the keys of a file. */
+import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 import type { Duration } from './duration.js';
 import type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './types.js';
@@ -23,6 +24,11 @@ export interface ProxySettings {
    * is called for each client. Default `round-robin`.
    */
   policy?: PolicyName | PickFunction | undefined;
+  /**
+   * Who is let in: a function that is called for each client of a listener, before any backend hears of it, and answers
+   * with `true` or `false`, or a promise of that. For programs alone; not asked for `handoff()`. Default: everybody.
+   */
+  filter?: FilterFunction | undefined;
   /**
    * What moves the bytes: `native` (splice, Linux only), `stream` (Node streams, anywhere), or `auto`:
    * native where it runs, else stream with a warning. Default `auto`.

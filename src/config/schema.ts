@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { SplicewayError } from '../errors.js';
+import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 import {
   type AddressUse,
@@ -22,7 +23,6 @@ import {
   parseMicroseconds,
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
-import type { ProxyOptions } from './options.js';
 import { addressPattern, durationPattern, microsecondsPattern } from './pattern.js';
 import { didYouMean } from './suggest.js';
 import type { PolicyName, ProxyConfig } from './types.js';
@@ -48,7 +48,7 @@ const defaults = {
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
-} as const satisfies Omit<Settings, 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
+} as const satisfies Omit<Settings, 'filter' | 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
 
 /** The outcome of validation: a configuration, or every issue that was found. */
 export type Validation<Config> =
@@ -139,6 +139,14 @@ const policy = z
   })
   .meta({ type: 'string', enum: policyNames });
 
+/** Taken as it is; a file has none. */
+const filter = z.unknown().transform((input, context): FilterFunction => {
+  if (typeof input === 'function') return input as FilterFunction;
+  const message = `${show(input)} is not a function; only a program has a filter, ({ client, listener }) => boolean`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
 // ---- The pool -----------------------------------------------------------------------------------
 
 /** Reports the second of two equal names in a list, at its own index. */
@@ -228,11 +236,11 @@ const backends = z
 
 // ---- The whole ----------------------------------------------------------------------------------
 
-const about = (key: keyof ProxyOptions, byDefault?: string) => ({
+const about = (key: keyof typeof descriptions, byDefault?: string) => ({
   description: descriptions[key],
   default: byDefault,
 });
-const timeout = (key: keyof ProxyOptions, defaultMs: number) =>
+const timeout = (key: keyof typeof descriptions, defaultMs: number) =>
   duration.meta(about(key, formatDuration(defaultMs))).optional();
 
 const timeoutsShape = {
@@ -246,6 +254,7 @@ export const durationKeys: readonly string[] = ['busyPoll', ...Object.keys(timeo
 
 const settingsShape = {
   policy: policy.meta(about('policy', defaults.policy)).optional(),
+  filter: filter.optional(),
   engine: oneOf('an engine', ['auto', 'native', 'stream'])
     .meta(about('engine', defaults.engine))
     .optional(),

@@ -1,5 +1,6 @@
 /** The words of the configuration, as the rest of the program sees them after validation. */
 
+import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 
 /** A parsed address. `host` is a name, an IPv4 or IPv6 literal (no brackets), or '' for all interfaces. */
@@ -55,6 +56,7 @@ export interface ProxyConfig {
   readonly listen: readonly ListenAddress[];
   readonly backends: readonly BackendConfig[];
   readonly policy: PolicyName | PickFunction;
+  readonly filter?: FilterFunction | undefined;
   readonly engine: EngineChoice;
   readonly accept: AcceptChoice;
   readonly threads: number;

@@ -1,7 +1,7 @@
-import type { Route } from './engine.js';
+import type { NextHop, Route } from './engine.js';
 
 /** Asks for the next backend and passes it on: at once where the route knows it, else when it does. */
-export function askRoute(route: Route, then: (backend: number | undefined) => void): void {
+export function askRoute(route: Route, then: (next: NextHop) => void): void {
   const next = route.next();
   if (!(next instanceof Promise)) {
     then(next);

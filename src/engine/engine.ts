@@ -16,12 +16,18 @@ export type ResolvedAddress =
 export type { ClientAddress };
 
 /**
- * The backends to try for one client, by their rows in the pool, best first. The engine asks for the first one at
- * once, and for another each time that every address of the last one failed (or that it had none); `undefined`
- * means that none is left.
+ * Where a client goes next: a backend by its row in the pool; `undefined` when none is left; `by cycle` when the engine
+ * that accepted it is to pick by the cycle that it was given; `denied` when it is not to be served at all.
+ */
+export type NextHop = number | 'by cycle' | 'denied' | undefined;
+
+/**
+ * The backends to try for one client, best first. The engine asks for the first one when whoever gave it the client has
+ * returned, before any backend hears of it, and for another each time that every address of the last one failed (or
+ * that it had none).
  */
 export interface Route {
-  next(): number | undefined | Promise<number | undefined>;
+  next(): NextHop | Promise<NextHop>;
 }
 
 /** Milliseconds; 0 switches a timeout off. */
@@ -47,6 +53,8 @@ export type CloseReason =
   | 'handshake-timeout'
   /** There was no backend left to try before any answered. */
   | 'no-backend'
+  /** The `filter` of the options did not let the client in. */
+  | 'denied'
   /** Cut short by `destroy()` of the session, or `close()` of the proxy. */
   | 'destroyed';
 
@@ -85,8 +93,18 @@ export type SessionPlan = Pick<ConnectRequest, 'route' | 'observer'>;
 
 /** What an engine that accepts tells the proxy. Rows are those of the counters. */
 export interface AcceptHost {
-  /** A client was taken, and somebody wants to know, or has to. Observers are not called before this returns. */
-  onAccepted(session: EngineSession, listener: number, client: ClientAddress): SessionPlan;
+  /**
+   * A client was taken, and somebody wants to know, or has to. Observers are not called before this returns, and the
+   * route is not asked.
+   *
+   * @param isNew no backend has been tried for it; else the engine has tried all of its cycle
+   */
+  onAccepted(
+    session: EngineSession,
+    listener: number,
+    client: ClientAddress,
+    isNew: boolean,
+  ): SessionPlan;
   /** As `SessionObserver.onAttemptFailed`, for so many clients of whom only the engine knows. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
   /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
@@ -108,7 +126,7 @@ export interface AcceptRequest {
   readonly listeners: readonly { readonly row: number; readonly descriptor: number }[];
   /**
    * Rows of backends, to be walked round and round for first picks: no route is asked then before they have all
-   * failed. Without it, the route of each client is asked for each pick.
+   * failed, but while the host is told of clients. Without it, the route of each client is asked for each pick.
    */
   readonly cycle: Uint16Array | undefined;
   readonly timeouts: SessionTimeouts;
@@ -166,8 +184,8 @@ export interface AcceptingEngine extends Engine {
   /** Accepts from now on. May be called once. */
   accept(request: AcceptRequest): void;
   /**
-   * Whether the host is told of clients that the engine picks backends for; it is at first. It is told in any case
-   * of those that it has to pick for.
+   * Whether the host is told of clients that the engine picks backends for, each of which then waits for its route's
+   * word; it is at first. It is told in any case of those that it has to pick for.
    */
   observe(on: boolean): void;
 }

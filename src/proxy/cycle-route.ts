@@ -1,4 +1,4 @@
-/** What is left to try for a client for whom the engine has tried every backend by itself. */
+/** What is left to try for a client for whom the engine picks by itself, once it has tried every backend. */
 import type { Pool, PoolBackend } from './pool.js';
 import type { ClientRoute } from './route.js';
 import { waitAtMost } from './wait.js';
@@ -9,6 +9,8 @@ export interface CycleRouteOptions {
   readonly openedAt: number;
   /** For one address to answer; 0 is as long as the system allows. */
   readonly connectTimeoutMs: number;
+  /** The engine has not tried any yet, and waits for a word. */
+  readonly isNew?: boolean;
 }
 
 /**
@@ -19,15 +21,21 @@ export interface CycleRouteOptions {
 export class CycleRoute implements ClientRoute {
   readonly #pool: Pool;
   readonly #options: CycleRouteOptions;
+  #isNew: boolean;
   #since = 0;
   #left: PoolBackend[] | undefined;
 
   constructor(pool: Pool, options: CycleRouteOptions) {
     this.#pool = pool;
     this.#options = options;
+    this.#isNew = options.isNew ?? false;
   }
 
-  next(): undefined | Promise<number | undefined> {
+  next(): 'by cycle' | undefined | Promise<number | undefined> {
+    if (this.#isNew) {
+      this.#isNew = false;
+      return 'by cycle';
+    }
     if (this.#left === undefined) {
       this.#left = this.#pool.backends.filter(({ isName }) => isName);
       this.#since = this.#earliestArrival();

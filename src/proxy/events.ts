@@ -37,8 +37,8 @@ export interface ResumeEvent {
 /** What a `Proxy` emits: the names of the events, and what their listeners are called with. */
 export interface ProxyEvents {
   /**
-   * A client was taken; its backend is being connected. Where the engine accepts by itself, it makes sessions known
-   * only while somebody listens here, those that it has to ask about excepted.
+   * A client was taken, and no backend has heard of it: none does where a listener destroys the session. Where the engine
+   * accepts by itself, it makes sessions known only while somebody listens here, those that it has to ask about excepted.
    */
   session: [session: Session];
   /** One address of a backend could not be reached, or its name not be resolved. The next one is tried. */

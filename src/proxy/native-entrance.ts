@@ -86,14 +86,23 @@ export class NativeEntrance implements Entrance, AcceptHost {
     this.#engine.observe(on);
   }
 
-  onAccepted(session: EngineSession, row: number, client: ClientAddress): SessionPlan {
+  onAccepted(
+    session: EngineSession,
+    row: number,
+    client: ClientAddress,
+    isNew: boolean,
+  ): SessionPlan {
     const listener = this.names[row] ?? '';
     const { sessions, pool, timeouts } = this.#host;
     const route =
       this.#cycle === undefined
         ? this.#host.route(client, listener)
-        : new CycleRoute(pool, { openedAt: this.#openedAt, connectTimeoutMs: timeouts.connectMs });
-    return sessions.adopt(session, listener, client, route);
+        : new CycleRoute(pool, {
+            openedAt: this.#openedAt,
+            connectTimeoutMs: timeouts.connectMs,
+            isNew,
+          });
+    return sessions.adopt(session, listener, client, this.#host.filtered(route, client, listener));
   }
 
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void {

@@ -89,7 +89,8 @@ export class NodeEntrance implements Entrance {
       return;
     }
     const listener = this.names[row] ?? '';
-    const route = (client: ClientAddress) => this.#host.route(client, listener);
+    const route = (client: ClientAddress) =>
+      this.#host.filtered(this.#host.route(client, listener), client, listener);
     try {
       this.#host.sessions.start(socket, { row, listener }, route, leave);
     } catch (error) {

@@ -82,6 +82,12 @@ export function refusedClients(count: number, address: string, most: number): st
   );
 }
 
+/** Clients for whom the filter threw, rejected, or gave no answer that it may give. */
+export function filterFailed(count: number, { message }: Error): string {
+  const who = count === 1 ? '1 client was' : `${count} clients were`;
+  return `${who} denied because the filter failed: ${message}; have it answer with true or false, within connectTimeout`;
+}
+
 /** `maxSessions` is more than can be; said once, at the start. */
 export function tooManyAsked(maxSessions: number, possible: number): string {
   return (

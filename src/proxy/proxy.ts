@@ -20,11 +20,12 @@ import { checkOptions } from './check-options.js';
 import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';
 import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
+import { FilteredRoute, type Gate } from './filtered-route.js';
 import { lacksHardLinks } from './listen-error.js';
 import { asAddress, type Listener, type ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
-import { attemptError, resolveError, slowLookup, tooManyAsked } from './observe.js';
+import { attemptError, filterFailed, resolveError, slowLookup, tooManyAsked } from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
 import { type ClientRoute, type Pick, PoolRoute } from './route.js';
 import type { Session } from './session.js';
@@ -64,6 +65,7 @@ export class Proxy extends SessionEmitter {
   readonly #engine: Engine;
   readonly #engineReason: string;
   readonly #policy: Policy;
+  readonly #gate: Gate | undefined;
   readonly #sessions: Sessions;
   readonly #makeNodeEntrance: () => Entrance;
   #entrance: Entrance;
@@ -93,6 +95,7 @@ export class Proxy extends SessionEmitter {
       if (maxSessions !== undefined) engine.limitBackend(row, maxSessions);
     }
     this.#policy = createPolicy(config.policy, this.#pool.shown());
+    this.#gate = this.#makeGate(config);
     const timeouts = {
       connectMs: config.connectTimeoutMs,
       idleMs: config.idleTimeoutMs,
@@ -115,6 +118,10 @@ export class Proxy extends SessionEmitter {
       checkListener: (listener: Listener) => this.#refuseLoop(listener),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
+      filtered: (route: ClientRoute, client: ClientAddress, listener: string) =>
+        this.#gate === undefined
+          ? route
+          : new FilteredRoute(this.#gate, { client, listener }, route),
     };
     this.#makeNodeEntrance = () => new NodeEntrance(config.listen, chosen, host);
     this.#accept = whoAccepts(config, chosen);
@@ -125,7 +132,7 @@ export class Proxy extends SessionEmitter {
         timeouts,
         onAttemptFailed: (...failure) => this.#attemptFailed(...failure),
       });
-      this.watchListeners((isHeard) => this.#entrance.observe(isHeard));
+      this.watchListeners((isHeard) => this.#observe(isHeard));
     } else {
       this.#entrance = this.#makeNodeEntrance();
     }
@@ -152,8 +159,13 @@ export class Proxy extends SessionEmitter {
     // Later, so that whoever awaits `createProxy()` has had the time to listen.
     setImmediate(() => {
       this.#warnings.release();
-      this.#entrance.observe(this.listenerCount('session') > 0);
+      this.#observe(this.listenerCount('session') > 0);
     });
+  }
+
+  /** A filter has to hear of every client. */
+  #observe(isHeard: boolean): void {
+    this.#entrance.observe(isHeard || this.#gate !== undefined);
   }
 
   /** Leaves accepting to Node where the loops were to do it by default, and cannot have a unix listener. */
@@ -272,6 +284,13 @@ export class Proxy extends SessionEmitter {
     });
     await Promise.race([drained, cut]);
     clearTimeout(timer);
+  }
+
+  #makeGate({ filter, connectTimeoutMs: limitMs }: ProxyConfig): Gate | undefined {
+    if (filter === undefined) return undefined;
+    const onFailed = (error: Error) =>
+      this.#warnings.count('filter', 1, (clients) => filterFailed(clients, error));
+    return { filter, limitMs, onFailed };
   }
 
   #policyRoute(client: ClientAddress, listener: string): ClientRoute {

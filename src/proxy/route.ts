@@ -11,6 +11,8 @@ export type Pick = (tried: ReadonlySet<number>) => number | undefined;
 export interface ClientRoute extends Route {
   /** The session has ended. */
   end(): void;
+  /** Why the client was denied, where that was no plain answer. */
+  readonly failure?: Error | undefined;
 }
 
 /** What was known of a backend when it was tried. */

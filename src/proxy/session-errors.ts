@@ -26,6 +26,11 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
     'no backend answered and had room, so the client was disconnected; check that the backends run and can be ' +
       'reached, and raise their maxSessions where they are full',
   ],
+  denied: [
+    'ERR_SPLICEWAY_SESSION_DENIED',
+    'the filter did not let the client in, so it was disconnected before any backend heard of it; see the cause, where ' +
+      'there is one, or what the filter goes by',
+  ],
   destroyed: [
     'ERR_SPLICEWAY_SESSION_DESTROYED',
     'the session was cut short by close() or destroy(); close with a drain time to let sessions finish',

@@ -119,7 +119,7 @@ export class Sessions {
       onClose: (reason, cause) => {
         route.end();
         onEnded?.();
-        this.#closed(session, reason, cause);
+        this.#closed(session, reason, cause ?? route.failure);
       },
     };
   }

@@ -20,7 +20,7 @@ export const Counter = {
   failed: 2,
   bytesUpstream: 3,
   bytesDownstream: 4,
-  /** Listener: clients that had as many sessions as one may. Backend: clients that it had no room for. */
+  /** Listener: clients that had as many sessions as one may, or were denied. Backend: those that it had no room for. */
   rejected: 5,
 } as const;
 

@@ -260,6 +260,59 @@ TEST("route: where the owner picks, it is asked for each client, with the client
   engine.WaitFor(Kind::kOpened, 10);
 }
 
+TEST("route: a client that is held reaches no backend before the owner's word, then the cycle's") {
+  const Refusing down;
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
+  engine->Observe(false);
+  engine->Hold(true);
+  engine->SetBackend(0, {down.address});
+  engine->SetBackend(1, {backend.address});
+  engine->SetCycle({0, 1});
+  const SocketAddress address = engine.Listen();
+  std::vector<UniqueFd> clients;
+  for (int index = 0; index < 4; ++index) {
+    clients.push_back(ConnectTo(address));
+    WriteSome(clients.back().get(), "hello");
+  }
+  engine.WaitFor(Kind::kNeedBackend, 4);
+  CHECK(!ClientWaits(backend, 0));
+  for (const SessionEvent& event : std::vector(engine.events)) {
+    if (event.kind != Kind::kNeedBackend) continue;
+    CHECK_EQUAL(event.backend, -1);
+    CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
+    engine->Connect({.slot = static_cast<std::uint32_t>(event.slot), .backend = kNoRow});
+  }
+  // Two of them set out for the one that is down, and went on by the cycle without a question.
+  for (int index = 0; index < 4; ++index) CHECK_EQUAL(Await(AwaitClient(backend), 5), "hello");
+  engine.WaitFor(Kind::kOpened, 4);
+  CHECK_EQUAL(Failures(engine, 0), 2);
+  CHECK_EQUAL(engine.Count(Kind::kNeedBackend), 4U);
+  engine.Stop();
+}
+
+TEST("route: a client that is denied is reset and counted, and no backend has heard of it") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->Hold(true);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const UniqueFd client = ConnectTo(engine.Listen());
+  WriteSome(client.get(), "hello");
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
+  engine->End({.slot = slot, .ending = Ending::kDenied});
+  CHECK_EQUAL(AwaitEnd(client), -ECONNRESET);
+  engine.WaitFor(Kind::kClosed, 1);
+  CHECK_EQUAL(engine.First(Kind::kClosed).reason, static_cast<std::int32_t>(CloseReason::kEnded));
+  const CounterRow& row = engine->counters()->Listener(0, 0);
+  CHECK_EQUAL(row.rejected.value(), 1U);
+  CHECK_EQUAL(row.failed.value(), 0U);
+  CHECK_EQUAL(row.open.value(), 0U);
+  CHECK(!ClientWaits(backend, 0));
+  engine.Stop();
+}
+
 TEST("route: a thousand backends that fail at once do not pile up calls") {
   // No socket for a family that nobody knows; and none may connect to the broadcast address.
   for (const SocketAddress& address :

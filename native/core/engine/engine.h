@@ -61,6 +61,10 @@ class Engine {
   void Drain();
   /// Whether sessions accepted from now on are reported. They are at first.
   void Observe(bool on) { crew_.observed.store(on, std::memory_order_relaxed); }
+  /// Whether sessions accepted from now on wait for the owner's word, reported by kAccepted and
+  /// kNeedBackend, where the loops pick as well. They do not at first. `Connect` with `kNoRow` has
+  /// the loop pick; with `End`, no backend ever hears of the client.
+  void Hold(bool on) { crew_.held.store(on, std::memory_order_relaxed); }
 
   /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.
   std::optional<std::uint32_t> TakeSlot();

@@ -191,6 +191,7 @@ void Worker::Handle(StartCommand& command) { Begin(command); }
 void Worker::Handle(ConnectCommand& command) {
   Session& session = crew_.slab.At(command.slot);
   if (!session.waits_for_backend()) return;
+  if (command.backend == kNoRow) return PickFirst(session);
   session.route.by_cycle = false;
   Approach(session, command.backend);
   TryBackends(session);
@@ -255,18 +256,17 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
   if (!crew_.clients.Enter(slot, address, options.clients)) {
     return Refuse(slot, client, address, options, is_tcp);
   }
-  const bool reported =
-      options.picks == Picks::kByOwner || crew_.observed.load(std::memory_order_relaxed);
-  StartCommand command{
-      .start = {.slot = slot,
-                .client = std::move(client),
-                .client_prefix = {},
-                .timeouts = options.timeouts,
-                .listener = options.listener,
-                .accepted_tcp = is_tcp,
-                .route = {.by_cycle = options.picks == Picks::kByCycle, .reported = reported}},
-      .picks = options.picks,
-      .address = address};
+  const bool held = options.picks == Picks::kByOwner || crew_.held.load(std::memory_order_relaxed);
+  const bool reported = held || crew_.observed.load(std::memory_order_relaxed);
+  StartCommand command{.start = {.slot = slot,
+                                 .client = std::move(client),
+                                 .client_prefix = {},
+                                 .timeouts = options.timeouts,
+                                 .listener = options.listener,
+                                 .accepted_tcp = is_tcp,
+                                 .route = {.by_cycle = !held, .reported = reported}},
+                       .picks = held ? Picks::kByOwner : Picks::kByCycle,
+                       .address = address};
   Worker& worker = LessLoaded();
   crew_.worker_of_slot[slot] = static_cast<std::uint16_t>(worker.index_);
   if (&worker != this) return worker.Start(std::move(command));
@@ -337,6 +337,7 @@ void Worker::Begin(StartCommand& command) {
 void Worker::PickFirst(Session& session) {
   const std::shared_ptr<Cycle> cycle = crew_.table.cycle();
   if (!cycle) return AskOwner(session);
+  session.route.by_cycle = true;
   session.route.position = cycle->Next();
   Approach(session, cycle->RowAt(session.route.position));
   TryBackends(session);

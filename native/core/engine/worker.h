@@ -31,7 +31,7 @@ struct StartCommand {
 /// A session that waits for a backend tries the addresses of this one.
 struct ConnectCommand {
   std::uint32_t slot;
-  std::uint16_t backend;  ///< Row of the counters.
+  std::uint16_t backend;  ///< Row of the counters; `kNoRow`: its loop picks, by the cycle.
 };
 
 /// A session that waits for a backend gets a socket that is connected already.
@@ -95,6 +95,7 @@ struct Crew {
   std::vector<std::uint16_t> worker_of_slot;
   std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
   std::atomic<bool> observed{true};
+  std::atomic<bool> held{false};
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> open_listeners{0};
   Shortage shortage;                      ///< While there is one, no client is taken.

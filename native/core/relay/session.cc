@@ -314,10 +314,11 @@ void Session::GiveUpRelaying() {
 
 void Session::End(Ending ending) {
   if (state_ == State::kClosed) return;
-  if (CounterRow* row = listener_counters(); row != nullptr && ending == Ending::kNoBackend) {
-    row->failed.Add(1);
+  if (CounterRow* row = listener_counters()) {
+    if (ending == Ending::kNoBackend) row->failed.Add(1);
+    if (ending == Ending::kDenied) row->rejected.Add(1);
   }
-  Close(CloseReason::kEnded, 0, ending == Ending::kReset);
+  Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);
 }
 
 void Session::Close(CloseReason reason, int error, bool reset) {

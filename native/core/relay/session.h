@@ -48,6 +48,7 @@ enum class Ending : std::uint8_t {
   kReset,      ///< Both connections are reset.
   kNoBackend,  ///< No backend answered: the client's connection is closed, which TCP turns into a
                ///< reset where the client had sent something that nobody read.
+  kDenied,     ///< The client is not to be served: it is counted as rejected, and reset.
 };
 
 /// What keeps accepting back: sessions, on whatever loop, come first.

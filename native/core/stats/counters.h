@@ -34,8 +34,8 @@ struct alignas(64) CounterRow {
                    ///< at all of its addresses.
   Counter bytes_upstream;    ///< Client to backend, written to the backend's socket.
   Counter bytes_downstream;  ///< Backend to client, written to the client's socket.
-  Counter rejected;  ///< Listener: clients that had as many sessions as one may. Backend: clients
-                     ///< that it had no room for.
+  Counter rejected;  ///< Listener: clients that had as many sessions as one may, or were denied.
+                     ///< Backend: clients that it had no room for.
 };
 static_assert(sizeof(CounterRow) == 64);
 

@@ -32,8 +32,8 @@ export interface NativeEngineBinding {
   /**
    * Accepts on a listening socket, from now on. Owns `fd`, whose queue may be shared with other descriptors.
    * @param listener row of the counters
-   * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only when no backend
-   *   of it answered; `Picks.ask`: JavaScript picks for every client
+   * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only while it observes,
+   *   or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
    * @param timeouts of its sessions: connect, idle, half-close and handshake, in milliseconds
    * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
@@ -49,7 +49,10 @@ export interface NativeEngineBinding {
    * no slot is taken any more, which may be at once.
    */
   drain(): void;
-  /** Whether sessions that the loops accept from now on are reported. They are at first. */
+  /**
+   * Whether sessions that the loops accept from now on are reported, and wait (`needBackend`) for `connect` or `end`
+   * before any backend hears of them. Say it before `listen`.
+   */
   observe(on: boolean): void;
 
   /** A free slot, or -1 when all are taken. The caller must give it back. */
@@ -69,7 +72,7 @@ export interface NativeEngineBinding {
   /**
    * Lets sessions that wait for a backend try every address of one, in order. Each answers with `opened` or, when
    * none of the addresses did, with `needBackend`.
-   * @param picks pairs of slot and backend row
+   * @param picks pairs of slot and backend row; `NONE` as the row has the loop pick, by the cycle
    */
   connect(picks: Uint32Array): void;
   end(slot: number, ending: number): void;
@@ -168,12 +171,15 @@ export const EventKind = {
   opened: 1,
   /** The end of a session: slot, reason, errno. */
   closed: 2,
-  /** A loop took a client: slot, listener, the client's address. */
+  /**
+   * A loop took a client: slot, listener, the client's address; in `backend` the row that failed last, or `NONE` where
+   * none was tried.
+   */
   accepted: 3,
   /**
    * The session waits for a pick: slot, and in `backend` the row that failed last, or `NONE` for a client that is
-   * new. Where the loops pick, it is asked when every backend of the cycle has failed; a session that was not
-   * observed is reported by `accepted` first.
+   * new. Where the loops pick, it is asked of a client that is new while JavaScript observes, and when every backend of
+   * the cycle has failed; a session that was not observed is reported by `accepted` first.
    */
   needBackend: 4,
   /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken). */
@@ -205,7 +211,7 @@ export type InheritedKind = (typeof inheritedKinds)[number];
 export const Transfer = { auto: 0, splice: 1, copy: 2 } as const;
 
 /** `Ending` in native/core/relay/session.h. */
-export const Ending = { reset: 0, noBackend: 1 } as const;
+export const Ending = { reset: 0, noBackend: 1, denied: 2 } as const;
 
 /** `CloseReason` in native/core/relay/session.h, by number; 'ended' means that `end` was called. */
 export const closeReasons = [

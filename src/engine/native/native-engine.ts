@@ -123,6 +123,7 @@ export class NativeEngine implements AcceptingEngine {
     if (cycle !== undefined) this.#binding.setCycle(cycle);
     const picks = cycle === undefined ? Picks.ask : Picks.cycle;
     const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
+    this.#binding.observe(true);
     for (const { row, descriptor } of listeners) {
       this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts), limits);
     }
@@ -199,7 +200,8 @@ export class NativeEngine implements AcceptingEngine {
     }
     give(slot, taken);
     this.#add(session, slot);
-    session.pick();
+    // Later, for who is told of the session now may end it, before any backend hears of it.
+    queueMicrotask(() => session.pick());
   }
 
   #add(session: NativeSession, slot: number): void {
@@ -294,7 +296,8 @@ export class NativeEngine implements AcceptingEngine {
     this.#add(session, slot);
     const { endpoint } = event;
     const client = endpoint === undefined ? NOWHERE : { address: endpoint.ip, port: endpoint.port };
-    session.follow(this.#acceptHost.onAccepted(session, event.get('listener'), client));
+    const isNew = event.get('backend') === NONE;
+    session.follow(this.#acceptHost.onAccepted(session, event.get('listener'), client, isNew));
   }
 
   #onAttemptFailed(session: NativeSession | undefined, event: NativeEvent): void {

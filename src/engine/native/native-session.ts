@@ -23,6 +23,13 @@ export interface NativeSessionHost {
   readonly sessionWords: BigUint64Array;
 }
 
+/** Ends of a session that come from here. */
+const endings = {
+  destroyed: Ending.reset,
+  'no-backend': Ending.noBackend,
+  denied: Ending.denied,
+} as const;
+
 export class NativeSession implements EngineSession {
   readonly #host: NativeSessionHost;
   #observer: SessionObserver | undefined;
@@ -31,7 +38,7 @@ export class NativeSession implements EngineSession {
   #slot: number | undefined;
   #queued: readonly Socket[] | undefined;
   /** Why `end` was asked for, once it was. */
-  #ending: 'destroyed' | 'no-backend' | undefined;
+  #ending: keyof typeof endings | undefined;
   #isClosed = false;
   #finalUpstream = 0;
   #finalDownstream = 0;
@@ -71,10 +78,11 @@ export class NativeSession implements EngineSession {
 
   /** The loops wait for a backend. */
   pick(): void {
-    if (this.#route === undefined) return;
-    askRoute(this.#route, (backend) => {
-      if (backend === undefined) this.#end('no-backend');
-      else if (this.#ending === undefined) this.#host.picks.add(this, backend);
+    if (this.#route === undefined || this.#ending !== undefined) return;
+    askRoute(this.#route, (next) => {
+      if (next === undefined) this.#end('no-backend');
+      else if (next === 'denied') this.#end('denied');
+      else if (this.#ending === undefined) this.#host.picks.add(this, next);
     });
   }
 
@@ -113,10 +121,10 @@ export class NativeSession implements EngineSession {
     this.#observer?.onClose(reason, cause);
   }
 
-  #end(why: 'destroyed' | 'no-backend'): void {
+  #end(why: keyof typeof endings): void {
     if (this.#slot === undefined || this.#ending !== undefined) return;
     this.#ending = why;
-    this.#host.binding.end(this.#slot, why === 'destroyed' ? Ending.reset : Ending.noBackend);
+    this.#host.binding.end(this.#slot, endings[why]);
   }
 
   #word(slot: number, word: number): number {

@@ -1,5 +1,5 @@
 /** Picks on their way to the loops, as many as possible in one call. */
-import type { NativeEngineBinding } from './binding.js';
+import { type NativeEngineBinding, NONE } from './binding.js';
 
 /** A session that waits for a backend. */
 interface Waiting {
@@ -9,7 +9,7 @@ interface Waiting {
 
 export class PickBatch {
   readonly #binding: Pick<NativeEngineBinding, 'connect'>;
-  readonly #picks: { readonly session: Waiting; readonly backend: number }[] = [];
+  readonly #picks: { readonly session: Waiting; readonly backend: number | 'by cycle' }[] = [];
   #held = false;
 
   constructor(binding: Pick<NativeEngineBinding, 'connect'>) {
@@ -17,7 +17,7 @@ export class PickBatch {
   }
 
   /** Sends the session to a backend: at once, or with others while `hold` runs. */
-  add(session: Waiting, backend: number): void {
+  add(session: Waiting, backend: number | 'by cycle'): void {
     this.#picks.push({ session, backend });
     if (!this.#held) this.#flush();
   }
@@ -37,7 +37,9 @@ export class PickBatch {
     // A session may have ended since its pick, and another one may have its slot.
     const pairs = this.#picks
       .splice(0)
-      .flatMap(({ session: { slot }, backend }) => (slot === undefined ? [] : [slot, backend]));
+      .flatMap(({ session: { slot }, backend }) =>
+        slot === undefined ? [] : [slot, backend === 'by cycle' ? NONE : backend],
+      );
     if (pairs.length > 0) this.#binding.connect(Uint32Array.from(pairs));
   }
 }

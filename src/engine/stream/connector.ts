@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
-import type { ResolvedAddress, Route } from '../engine.js';
+import type { NextHop, ResolvedAddress, Route } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
 
@@ -25,6 +25,8 @@ export interface ConnectorEvents {
   onReset(cause: Error): void;
   /** The end: the route ran out. */
   onExhausted(): void;
+  /** The end: the route does not want the client served. */
+  onDenied(): void;
 }
 
 /** One attempt at a time: addresses of a backend in their order, then the next backend. */
@@ -55,12 +57,15 @@ export class Connector {
   }
 
   #nextBackend(): void {
+    if (this.#aborted) return;
     askRoute(this.#route, (backend) => this.#tryBackend(backend));
   }
 
-  #tryBackend(backend: number | undefined): void {
+  #tryBackend(backend: NextHop): void {
     if (this.#aborted) return;
     if (backend === undefined) this.#events.onExhausted();
+    // Only an engine that accepts has a cycle.
+    else if (backend === 'denied' || backend === 'by cycle') this.#events.onDenied();
     else if (this.#events.takePlace(backend)) {
       this.#tryAddress(backend, this.#events.addressesOf(backend));
     } else this.#nextBackend();

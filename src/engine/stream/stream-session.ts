@@ -103,8 +103,14 @@ export class StreamSession implements EngineSession {
         this.#count('failed', 1);
         this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
       },
+      onDenied: () => {
+        this.#count('rejected', 1);
+        this.#leave({ reason: 'denied' }, resetSocket);
+      },
     });
-    this.#connector.start();
+    // Later, for who is told of the session now may end it, before any backend hears of it.
+    const connector = this.#connector;
+    queueMicrotask(() => connector.start());
   }
 
   /**

@@ -1,0 +1,310 @@
+/** Denying clients: nothing of them reaches a backend, whoever accepts. */
+import { once } from 'node:events';
+import { connect as netConnect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { configFileSchema } from '../src/config/json-schema.js';
+import { parseOptions } from '../src/config/schema.js';
+import type { FilterContext, FilterFunction, SessionSummary } from '../src/index.js';
+import { until, within } from './helpers/deadline.js';
+import { ways } from './helpers/engines.js';
+import { nextSummary, portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
+import { startEcho, startNamed, startServer, type TestServer } from './helpers/servers.js';
+import { connect, guarded, readAll, readToEnding, socketPair, write } from './helpers/sockets.js';
+import { collectUncaught } from './helpers/uncaught.js';
+
+const CLIENTS = 200;
+
+/** A backend that keeps count of the bytes that it reads. */
+async function startCounting(): Promise<TestServer & { bytes(): number }> {
+  let bytes = 0;
+  const server = await startServer((socket) => {
+    socket.on('data', (chunk) => {
+      bytes += chunk.length;
+    });
+  });
+  return { ...server, bytes: () => bytes };
+}
+
+/** A client that says something as soon as it can: what it is told before it is cut off, at whatever moment. */
+function cutOff(proxy: RunningProxy): Promise<string> {
+  const client = guarded(netConnect(portOf(proxy), '127.0.0.1'));
+  client.write('let me in');
+  let text = '';
+  client.on('data', (chunk) => {
+    text += String(chunk);
+  });
+  const end = new Promise<string>((resolve) => client.on('close', () => resolve(text)));
+  return within('the end of the connection', end);
+}
+
+/** As many at once. */
+async function crowdIsCut(proxy: RunningProxy): Promise<void> {
+  const texts = await Promise.all(Array.from({ length: CLIENTS }, () => cutOff(proxy)));
+  expect(texts.join('')).toBe('');
+}
+
+/** One more, who is served: whatever was sent before it has been read by then. */
+async function oneIsServed(proxy: RunningProxy, backend: { bytes(): number }): Promise<void> {
+  const before = backend.bytes();
+  const client = await connect(portOf(proxy));
+  await write(client, 'hello');
+  await until('the bytes of the one who is served', () => backend.bytes() === before + 5);
+}
+
+describe.each(ways)('a session that is destroyed in the listener of session, with %s', (way) => {
+  it('reaches no backend with a byte: 200 clients that write at once', async () => {
+    const backend = await startCounting();
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    const summaries: Promise<SessionSummary>[] = [];
+    const deny = (session: { destroy(): void; closed: Promise<SessionSummary> }) => {
+      session.destroy();
+      summaries.push(session.closed);
+    };
+    proxy.on('session', deny);
+    await crowdIsCut(proxy);
+    const reasons = new Set((await Promise.all(summaries)).map(({ reason }) => reason));
+    expect([...reasons]).toEqual(['destroyed']);
+    expect(summaries).toHaveLength(CLIENTS);
+    proxy.off('session', deny);
+    await oneIsServed(proxy, backend);
+    expect(backend.bytes()).toBe(5);
+    expect(backend.sockets).toHaveLength(1);
+  });
+
+  it('reaches none through handoff() either', async () => {
+    const backend = await startCounting();
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    proxy.once('session', (session) => session.destroy());
+    const { near, far } = await socketPair();
+    far.write('let me in');
+    const summary = await within('the end', proxy.handoff(near).closed);
+    expect(summary).toMatchObject({ reason: 'destroyed', bytesUpstream: 0 });
+    await oneIsServed(proxy, backend);
+    expect(backend.sockets).toHaveLength(1);
+  });
+});
+
+describe.each(ways)('a filter, with %s', (way) => {
+  it('is asked for each client once, and told of it, before any backend hears of it', async () => {
+    const backend = await startEcho();
+    const asked: FilterContext[] = [];
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      filter: (context) => {
+        asked.push(context);
+        expect(backend.sockets).toHaveLength(0);
+        return true;
+      },
+    });
+    const client = await connect(portOf(proxy));
+    client.end('x');
+    expect(String(await readAll(client))).toBe('x');
+    expect(asked).toEqual([
+      {
+        client: { address: '127.0.0.1', port: expect.any(Number) },
+        listener: `127.0.0.1:${portOf(proxy)}`,
+      },
+    ]);
+    expect(proxy.stats().sessions).toMatchObject({ opened: 1, failed: 0, rejected: 0 });
+  });
+
+  it.each<[string, FilterFunction]>([
+    ['at once', () => false],
+    ['by a promise', async () => false],
+  ])('that denies %s lets no byte through: 200 clients that write at once', async (_how, no) => {
+    const backend = await startCounting();
+    let answer = no;
+    const warnings: string[] = [];
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      filter: (context) => answer(context),
+    });
+    proxy.on('warning', (line) => warnings.push(line));
+    await crowdIsCut(proxy);
+    await until('the end of all', () => proxy.stats().sessions.open === 0);
+    expect(proxy.stats().sessions).toMatchObject({ failed: 0, rejected: CLIENTS });
+    answer = () => true;
+    await oneIsServed(proxy, backend);
+    expect(backend.bytes()).toBe(5);
+    expect(backend.sockets).toHaveLength(1);
+    expect(warnings).toEqual([]);
+  });
+
+  it('that denies ends the session with a reason of its own', async () => {
+    const proxy = await startProxy(way, { backends: ['127.0.0.1:1'], filter: () => false });
+    const summary = nextSummary(proxy);
+    await cutOff(proxy);
+    const { reason, error, backend } = await summary;
+    expect({ reason, backend }).toEqual({ reason: 'denied', backend: undefined });
+    expect(error?.code).toBe('ERR_SPLICEWAY_SESSION_DENIED');
+    expect(error?.cause).toBeUndefined();
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'throws',
+      () => {
+        throw new Error('a mistake');
+      },
+      'a mistake',
+    ],
+    ['rejects', () => Promise.reject(new Error('no answer')), 'no answer'],
+    ['answers with nothing', () => undefined, 'the filter answered with undefined'],
+    ['answers with what looks true', () => 'yes', 'the filter answered with a string'],
+    ['promises what is no boolean', async () => 1, 'the filter answered with a number'],
+  ])('that %s denies, warns, and ends nothing else', async (_what, answer, message) => {
+    const uncaught = collectUncaught();
+    const backend = await startCounting();
+    let isGood = false;
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      filter: () => isGood || (answer() as boolean),
+    });
+    const summary = nextSummary(proxy);
+    const warnings: string[] = [];
+    proxy.on('warning', (line) => warnings.push(line));
+    await cutOff(proxy);
+    const { reason, error } = await summary;
+    expect(reason).toBe('denied');
+    expect(error).toMatchObject({ cause: { message } });
+    expect(proxy.stats().listeners[0]).toMatchObject({ open: 0, rejected: 1 });
+    isGood = true;
+    await oneIsServed(proxy, backend);
+    expect(backend.bytes()).toBe(5);
+    await proxy.close();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(`1 client was denied because the filter failed: ${message}`);
+    expect(uncaught).toEqual([]);
+  });
+
+  it('that never settles denies after connectTimeout', async () => {
+    const backend = await startCounting();
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      connectTimeout: 20,
+      filter: () => new Promise<boolean>(() => {}),
+    });
+    const summary = nextSummary(proxy);
+    await cutOff(proxy);
+    expect(await summary).toMatchObject({
+      reason: 'denied',
+      error: { cause: { message: 'the filter did not answer within 20 ms' } },
+    });
+    expect(backend.sockets).toHaveLength(0);
+  });
+
+  it('that takes its time holds many, with their bytes, and serves them when it knows', async () => {
+    const backend = await startEcho();
+    const answers: ((isIn: boolean) => void)[] = [];
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      connectTimeout: 0,
+      filter: () => new Promise<boolean>((answer) => answers.push(answer)),
+    });
+    const clients = await Promise.all(
+      Array.from({ length: CLIENTS }, async (_, index) => {
+        const client = await connect(portOf(proxy));
+        client.end(`client ${index}`);
+        return client;
+      }),
+    );
+    await until('a question for each', () => answers.length === CLIENTS);
+    expect(backend.sockets).toHaveLength(0);
+    for (const answer of answers) answer(true);
+    const echoes = await Promise.all(clients.map((client) => readAll(client)));
+    expect(echoes.map(String)).toEqual(clients.map((_, index) => `client ${index}`));
+  });
+
+  it('holds no more than maxSessions: who comes then waits, unasked', async () => {
+    const backend = await startEcho();
+    const answers: ((isIn: boolean) => void)[] = [];
+    const proxy = await startProxy(way, {
+      backends: [backend.address],
+      maxSessions: 2,
+      connectTimeout: 0,
+      filter: () => new Promise<boolean>((answer) => answers.push(answer)),
+    });
+    const paused = once(proxy, 'listenerPaused');
+    const clients = await Promise.all(
+      [0, 1, 2].map(async (index) => {
+        const client = await connect(portOf(proxy));
+        client.end(`client ${index}`);
+        return client;
+      }),
+    );
+    await within('the pause', paused);
+    await until('two questions', () => answers.length >= 2);
+    expect(answers).toHaveLength(2);
+    for (const answer of answers) answer(false);
+    await until('the third question', () => answers.length === 3);
+    answers[2]?.(true);
+    const texts = await Promise.all(
+      clients.map(async (client) => String((await readToEnding(client)).data)),
+    );
+    expect(texts.filter((text) => text !== '')).toHaveLength(1);
+  });
+
+  it('that answers after the client has left asks no policy for it', async () => {
+    let answer: ((isIn: boolean) => void) | undefined;
+    let picks = 0;
+    const proxy = await startProxy(way, {
+      backends: ['127.0.0.1:1'],
+      filter: () =>
+        new Promise<boolean>((resolve) => {
+          answer = resolve;
+        }),
+      policy: () => {
+        picks += 1;
+        return undefined;
+      },
+    });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    await until('the question', () => answer !== undefined);
+    client.resetAndDestroy();
+    expect((await summary).reason).toBe('reset');
+    answer?.(true);
+    await new Promise(setImmediate);
+    expect(picks).toBe(0);
+  });
+
+  it('is not asked for a session that was destroyed in the listener of session', async () => {
+    let asked = 0;
+    const proxy = await startProxy(way, {
+      backends: ['127.0.0.1:1'],
+      filter: () => {
+        asked += 1;
+        return true;
+      },
+    });
+    proxy.once('session', (session) => session.destroy());
+    await cutOff(proxy);
+    expect(asked).toBe(0);
+  });
+
+  it('is not asked for handoff(): the program has decided', async () => {
+    const { address } = await startNamed('a');
+    const proxy = await startProxy(way, { listen: [], backends: [address], filter: () => false });
+    const { near, far } = await socketPair();
+    proxy.handoff(near);
+    expect(String(await readAll(guarded(far).end()))).toBe('a');
+  });
+
+  it('goes with a policy of the program', async () => {
+    const [a, b] = [await startNamed('a'), await startNamed('b')];
+    const proxy = await startProxy(way, {
+      backends: [a.address, b.address],
+      filter: async () => true,
+      policy: () => 1,
+    });
+    expect(String(await readAll((await connect(portOf(proxy))).end()))).toBe('b');
+  });
+});
+
+it('a filter that is no function is refused, and a file has none', () => {
+  const options = { listen: ':0', backends: ['127.0.0.1:1'], filter: 'nobody' };
+  expect(() => parseOptions(options)).toThrow(
+    '"nobody" is not a function; only a program has a filter',
+  );
+  expect(configFileSchema().properties).not.toHaveProperty('filter');
+});
