@@ -116,6 +116,7 @@ describe('parseOptions', () => {
 
   it('takes port 0 twice: those are two ports', () => {
     expect(parseOptions({ ...minimal, listen: [':0', ':0'] }).listen).toHaveLength(2);
+    expect(parseOptions({ backends: 'a:1,weight=2' }).backends).toMatchObject([{ weight: 2 }]);
   });
 
   const option = 'ERR_SPLICEWAY_INVALID_OPTION';
@@ -126,9 +127,10 @@ describe('parseOptions', () => {
     ['a string', 'x', option, '"x" is not a configuration'],
     ['null', null, option, 'null is not a configuration'],
     ['a list', [], option, 'a list is not a configuration'],
-    ['no pool', { listen: ':1' }, option, 'backends: missing; give a list'],
+    ['no pool', { listen: ':1' }, option, 'backends: missing; give at least one'],
     ['an empty pool', { backends: [] }, option, 'backends: the pool is empty'],
-    ['a pool that is text', { backends: 'a:1' }, option, 'backends: "a:1" is not a list'],
+    ['a pool that is a number', { backends: 7 }, option, 'backends: 7 is not a backend address or'],
+    ['a bad only backend', { backends: 'a:1,weight=0' }, option, 'backends.weight: 0 is not a wh'],
     ['a backend of no kind', { backends: [7] }, option, 'backends[0]: 7 is not a backend'],
     ['a bad backend', { backends: ['a:1', 'b'] }, address, 'backends[1].address: "b" is not an'],
     ['port 70000', { backends: ['a:70000'] }, address, 'backends[0].address: "a:70000" is not'],

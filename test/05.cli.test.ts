@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configFileSchema, type JsonSchema } from '../src/config/json-schema.js';
-import { runCommand } from './helpers/cli.js';
+import { RunningCommand, runCommand } from './helpers/cli.js';
 import { tempFiles } from './helpers/temp.js';
 
 const files = tempFiles();
@@ -34,9 +34,7 @@ describe('spliceway, asked about itself', () => {
     const declared = Object.entries(properties).flatMap(([key, schema]) =>
       schema.default === undefined ? [] : [[flagOf(key), schema.default]],
     );
-    // Of the command alone.
-    const others = ['drain-timeout', 'log-level'];
-    expect(printed.filter(([flag = '']) => !others.includes(flag))).toEqual(declared);
+    expect(printed).toEqual(declared);
   });
 
   it('lists its commands', async () => {
@@ -140,10 +138,30 @@ describe('spliceway check', () => {
         '  engine    auto, threads 2, accept auto',
         '  transfer  auto, busy poll 0',
         '  limits    sessions as descriptors allow, per client half of them',
-        '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m',
+        '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, drain 30s',
+        '  log       info, pretty on a terminal, else json',
         '',
       ].join('\n'),
     });
+  });
+
+  it.each([
+    ['listen: :5555\nbackends: a:1\ndrainTimeout: 2s\n'],
+    ['{"$schema": "x", "listen": ":5555", "backends": "a:1", "drainTimeout": "2s"}'],
+  ])('reads standard input: %j', async (text) => {
+    await using command = new RunningCommand(['check', '--config', '-']);
+    command.type(text);
+    const { status, stdout } = await command.ended();
+    expect(stdout).toMatch(/^<stdin>: ok\n.*backend {3}a:1.*drain 2s\n/s);
+    expect(status).toBe(0);
+  });
+
+  it('says where standard input is wrong', async () => {
+    await using command = new RunningCommand(['check', '--config', '-']);
+    command.type('listen: :5555\nbackends: a\n');
+    expect((await command.ended()).stderr).toContain(
+      '<stdin>:2:11: backends.address: "a" is not an',
+    );
   });
 
   it.each([

@@ -59,6 +59,20 @@ describe('spliceway serve', () => {
     expect(command.stderr).toContain('"engine":"stream"');
   });
 
+  it('takes from a file, of standard input too, how it drains and logs, which flags override', async () => {
+    const config = { listen: '127.0.0.1:0', backends: await startGreeter('a') };
+    const own = { drainTimeout: '2h', logLevel: 'debug', logFormat: 'pretty' };
+    await using command = new RunningCommand(['--config', '-', '--log-format', 'json']);
+    command.type(JSON.stringify({ ...config, ...own }));
+    const socket = await client(await command.port());
+    await nextText(socket);
+    await command.waitFor('stderr', /"level":20/);
+    command.kill('SIGTERM');
+    await command.waitFor('stderr', /"msg":"SIGTERM: .*up to 2h for 1 session/);
+    command.kill('SIGTERM');
+    expect(await command.ended()).toMatchObject({ status: 0 });
+  });
+
   it('fails with 1 when the listener is in use', async () => {
     const { address: listener } = await startServer();
     const result = await runCommand('--listen', listener, '--backend', '127.0.0.1:9');

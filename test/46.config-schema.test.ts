@@ -65,11 +65,16 @@ const good: unknown[] = [
   ...['0', '50us', '1000000us', '1000ms', '1s', '0m', 0].map((value) =>
     withSetting('busyPoll', value),
   ),
-  ...['connectTimeout', 'idleTimeout', 'halfCloseTimeout', 'handshakeTimeout'].flatMap((key) =>
-    ['0', '0h', '007s', '250ms', '5s', '1m', '596h', '35760m', '2145600000ms', 0].map((value) =>
-      withSetting(key, value),
+  ...durationKeys
+    .filter((key) => key !== 'busyPoll')
+    .flatMap((key) =>
+      ['0', '0h', '007s', '250ms', '5s', '1m', '596h', '35760m', '2145600000ms', 0].map((value) =>
+        withSetting(key, value),
+      ),
     ),
-  ),
+  { listen, backends: '127.0.0.1:3306,weight=2' },
+  ...['trace', 'silent'].map((value) => withSetting('logLevel', value)),
+  ...['pretty', 'json'].map((value) => withSetting('logFormat', value)),
   { listen, backends, engine: 'stream', accept: 'node' },
   { listen, backends, engine: 'native', accept: 'native' },
 ];
@@ -82,7 +87,9 @@ const bad: unknown[] = [
   { backends },
   { listen: [], backends },
   { listen, backends: [] },
-  { listen, backends: backends[0] },
+  { listen, backends: 'a' },
+  withSetting('logLevel', 'loud'),
+  withSetting('logFormat', 'xml'),
   { listen: 5555, backends },
   { listen, backends, port: 80 },
   { listen, backends, connecttimeout: '5s' },
@@ -235,11 +242,12 @@ describe('the documents', () => {
   });
 
   it('and the schema has words for each key, also of a backend', () => {
-    const { items } = properties.backends as { items: { anyOf: JsonSchema[] } };
-    const keys = [schema, ...items.anyOf].flatMap((object) =>
+    const forms = properties.backends?.anyOf as { items?: { anyOf: JsonSchema[] } }[];
+    const backend = forms.flatMap(({ items }) => items?.anyOf ?? []);
+    const keys = [schema, ...backend].flatMap((object) =>
       Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
     );
-    expect(keys.length).toBe(18);
+    expect(keys.length).toBe(21);
     for (const [key, { description }] of keys) expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
   });
 });

@@ -1,7 +1,7 @@
 /** `spliceway check`: is this file a configuration, and what does it say? */
 import { formatAddress } from '../config/address.js';
 import { formatDuration, formatMicroseconds } from '../config/duration.js';
-import { loadConfigFile } from '../config/file.js';
+import { loadConfigFile, nameOfFile } from '../config/file.js';
 import type { BackendConfig } from '../config/types.js';
 
 /**
@@ -22,9 +22,10 @@ export function check(file: string): void {
     `idle ${formatDuration(config.idleTimeoutMs)}`,
     `half-close ${formatDuration(config.halfCloseTimeoutMs)}`,
     `handshake ${formatDuration(config.handshakeTimeoutMs)}`,
+    `drain ${formatDuration(config.drainTimeoutMs)}`,
   ];
   const lines = [
-    `${file}: ok`,
+    `${nameOfFile(file)}: ok`,
     `  listen    ${config.listen.map(formatAddress).join(', ')}`,
     ...config.backends.map((backend) => `  backend   ${describe(backend)}`),
     `  policy    ${config.policy}`,
@@ -32,6 +33,7 @@ export function check(file: string): void {
     `  transfer  ${config.transfer}, busy poll ${formatMicroseconds(config.busyPollUs)}`,
     `  limits    sessions ${maxSessions}, per client ${maxSessionsPerClient}`,
     `  timeouts  ${timeouts.join(', ')}`,
+    `  log       ${config.logLevel}, ${config.logFormat ?? 'pretty on a terminal, else json'}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

@@ -66,7 +66,10 @@ function createProgram(setStatus: (status: ExitStatus) => void): Command {
   program
     .command('check')
     .description('validate a configuration file; exit 0, or 2 with file:line:column and the reason')
-    .requiredOption('-c, --config <file>', 'the file, .yaml, .yml or .json')
+    .requiredOption(
+      '-c, --config <file>',
+      'the file, .yaml, .yml or .json, or - for standard input',
+    )
     .action((flags: { config: string }) => check(flags.config));
 
   program

@@ -6,7 +6,7 @@ import type { ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { ask, EchoBackend, firstListener } from './demo-peers.js';
-import { configFromFlags, drainFromFlags, type ServeFlags } from './flags.js';
+import { configFromFlags, type ServeFlags } from './flags.js';
 import { formatFigures, LiveLine } from './live-line.js';
 import { createLogger, type Logger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
@@ -24,12 +24,11 @@ const TICK_MS = 1000;
  * @throws SplicewayError for wrong flags, and `ERR_SPLICEWAY_LISTEN` with how to choose another port
  */
 export async function demo(flags: ServeFlags): Promise<void> {
-  const drainMs = drainFromFlags(flags);
-  const log = createLogger(flags.logLevel, flags.logFormat);
-  explainOtherSignals(log);
   const backends = await Promise.all(NAMES.map((name) => EchoBackend.start(name)));
   const backend = backends.map(({ address }) => address);
   const config = configFromFlags({ listen: [DEFAULT_LISTENER], ...flags, backend });
+  const log = createLogger(config.logLevel, config.logFormat);
+  explainOtherSignals(log);
   const proxy = await startOrAdvise(config, log);
   const signals = new StopSignals();
 
@@ -50,7 +49,7 @@ export async function demo(flags: ServeFlags): Promise<void> {
     clearInterval(ticking);
     figures.end();
   };
-  await stopOnSignal(proxy, { signals, drainMs, log, onStopping });
+  await stopOnSignal(proxy, { signals, drainMs: config.drainTimeoutMs, log, onStopping });
   for (const echo of backends) echo.close();
 }
 

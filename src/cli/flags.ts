@@ -1,13 +1,16 @@
 /** The flags of `serve`, and the configuration that they make, with or without a file. */
 import { type Command, Option } from 'commander';
-import { parseDuration } from '../config/duration.js';
 import { loadConfigFile } from '../config/file.js';
 import { type ConfigPath, formatPath } from '../config/issues.js';
-import type { ProxySettings } from '../config/options.js';
-import { defaultTexts, parseOptions, parseSettings, type Settings } from '../config/schema.js';
-import type { ProxyConfig } from '../config/types.js';
+import type { FileOptions } from '../config/options.js';
+import {
+  type CommandConfig,
+  defaultTexts,
+  parseCommand,
+  parseCommandSettings,
+} from '../config/schema.js';
+import { LOG_FORMATS, LOG_LEVELS } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.js';
 
 /** What commander makes of the flags; values are unchecked text but where it had a list of choices. */
 export interface ServeFlags {
@@ -26,15 +29,15 @@ export interface ServeFlags {
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
   readonly handshakeTimeout?: string;
-  readonly drainTimeout: string;
-  readonly logLevel: LogLevel;
-  readonly logFormat?: LogFormat;
+  readonly drainTimeout?: string;
+  readonly logLevel?: string;
+  readonly logFormat?: string;
 }
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
 /** As the schema has it, so that the help cannot say another. */
-const byDefault = (key: keyof ProxySettings, meaning = ''): string =>
+const byDefault = (key: keyof FileOptions, meaning = ''): string =>
   `(default: ${defaultTexts.get(key)}${meaning})`;
 
 /** Declares the flags. The schema checks their values, so that flags and files get the same messages. */
@@ -47,7 +50,7 @@ export function addServeOptions(command: Command): Command {
     )
     .option(
       '-c, --config <file>',
-      'read all this from YAML or JSON instead; the flags under "How" and "Limits" override the file, ' +
+      'read all this from YAML or JSON instead, - for standard input; the flags below override the file, ' +
         '--listen and --backend cannot be mixed with it',
     );
   return addSettings(command);
@@ -65,11 +68,10 @@ function addListen(command: Command): Command {
 }
 
 function addSettings(command: Command): Command {
-  const drain = new Option(
-    '--drain-timeout <duration>',
-    'for live sessions to finish when stopped',
+  const levels = new Option(
+    '--log-level <level>',
+    `least important line to log ${byDefault('logLevel')}`,
   );
-  const levels = new Option('--log-level <level>', 'least important line to log');
   const format = new Option('--log-format <format>', 'pretty when a terminal reads it, else json');
   return command
     .optionsGroup('How:')
@@ -116,9 +118,12 @@ function addSettings(command: Command): Command {
       '--handshake-timeout <duration>',
       `the same, before the first byte ${byDefault('handshakeTimeout')}`,
     )
-    .addOption(drain.default('30s', '30s'))
+    .option(
+      '--drain-timeout <duration>',
+      `for live sessions to finish when stopped ${byDefault('drainTimeout')}`,
+    )
     .optionsGroup('Logs, on standard error:')
-    .addOption(levels.choices(LOG_LEVELS).default('info' satisfies LogLevel, 'info'))
+    .addOption(levels.choices(LOG_LEVELS))
     .addOption(format.choices(LOG_FORMATS))
     .optionsGroup('Options:');
 }
@@ -129,14 +134,15 @@ function addSettings(command: Command): Command {
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS`, `…_INVALID_DURATION` with
  *   the flag's name in the message, or `ERR_SPLICEWAY_CONFIG_FILE`
  */
-export function configFromFlags(flags: ServeFlags): ProxyConfig {
+export function configFromFlags(flags: ServeFlags): CommandConfig {
   if (flags.config !== undefined) {
     // A pool that is half in a file and half on a command line is a mistake waiting to happen.
     const mixed = flags.listen !== undefined ? '--listen' : flags.backend && '--backend';
     if (mixed !== undefined) {
       throw wrongUsage(`${mixed} cannot be combined with --config; write it into the file`);
     }
-    return { ...loadConfigFile(flags.config), ...settingsFromFlags(flags) };
+    const settings = parseCommandSettings(settingsInput(flags), (path) => flagName(path, flags));
+    return { ...loadConfigFile(flags.config), ...settings };
   }
   if (flags.listen === undefined) {
     throw wrongUsage('there is nowhere to listen; add --listen, as in --listen 127.0.0.1:5555');
@@ -149,28 +155,14 @@ export function configFromFlags(flags: ServeFlags): ProxyConfig {
     );
   }
   const options = { listen: flags.listen, backends: flags.backend, ...settingsInput(flags) };
-  return parseOptions(options, (path) => flagName(path, flags));
-}
-
-/** The settings among the flags, checked, with no default filled in. Errors as `configFromFlags`. */
-function settingsFromFlags(flags: ServeFlags): Partial<Settings> {
-  return parseSettings(settingsInput(flags), (path) => flagName(path, flags));
-}
-
-/** How long live sessions may take to finish, in milliseconds. Throws `ERR_SPLICEWAY_INVALID_DURATION`. */
-export function drainFromFlags({ drainTimeout }: ServeFlags): number {
-  try {
-    return parseDuration(drainTimeout);
-  } catch (error) {
-    if (!(error instanceof SplicewayError)) throw error;
-    throw new SplicewayError(error.code, `--drain-timeout: ${error.message}`);
-  }
+  return parseCommand(options, (path) => flagName(path, flags));
 }
 
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
   const { policy, engine, accept, threads, transfer, busyPoll } = flags;
   const { maxSessions, maxSessionsPerClient } = flags;
   const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
+  const { drainTimeout, logLevel, logFormat } = flags;
   return {
     policy,
     engine,
@@ -184,6 +176,9 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
     idleTimeout,
     halfCloseTimeout,
     handshakeTimeout,
+    drainTimeout,
+    logLevel,
+    logFormat,
   };
 }
 

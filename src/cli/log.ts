@@ -1,13 +1,9 @@
 /** The log of the command: lines on standard error, for people or for machines. */
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import type { LogFormat, LogLevel } from '../config/types.js';
 import { LogDestination } from './log-destination.js';
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export const LOG_FORMATS = ['pretty', 'json'] as const;
-
-export type LogLevel = (typeof LOG_LEVELS)[number];
-export type LogFormat = (typeof LOG_FORMATS)[number];
 export type { Logger };
 
 const STDERR = 2;

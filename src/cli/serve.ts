@@ -1,5 +1,5 @@
 /** `spliceway serve`: runs a proxy until a signal asks it to stop. */
-import { configFromFlags, drainFromFlags, type ServeFlags } from './flags.js';
+import { configFromFlags, type ServeFlags } from './flags.js';
 import { createLogger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
 import { announce, startProxy, stopOnSignal } from './run.js';
@@ -12,10 +12,9 @@ import { endAsProcessOne, StopSignals } from './stop-signals.js';
  * @throws SplicewayError for wrong flags or a wrong file, and when the proxy cannot start
  */
 export async function serve(flags: ServeFlags): Promise<void> {
-  const drainMs = drainFromFlags(flags);
-  const log = createLogger(flags.logLevel, flags.logFormat);
-  explainOtherSignals(log);
   const config = configFromFlags(flags);
+  const log = createLogger(config.logLevel, config.logFormat);
+  explainOtherSignals(log);
   const endEarly = endAsProcessOne();
   const proxy = await startProxy(config, log);
   endEarly.cancel();
@@ -26,5 +25,5 @@ export async function serve(flags: ServeFlags): Promise<void> {
   manager.ready(proxy);
   warnOfUnusedSockets(config.listen, log);
   const onStopping = (): void => manager.stopping(proxy);
-  await stopOnSignal(proxy, { signals, drainMs, log, onStopping });
+  await stopOnSignal(proxy, { signals, drainMs: config.drainTimeoutMs, log, onStopping });
 }

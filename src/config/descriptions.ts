@@ -1,11 +1,11 @@
 /** What an editor shows of each key of a configuration file, in the words of docs/configuration.md. */
-import type { BackendOptions, ProxyOptions } from './options.js';
+import type { BackendOptions, FileOptions } from './options.js';
 
 const ADDRESS = 'host:port, [v6]:port or unix:/path';
 const DURATION = '500ms, 5s, 1m or 1h; 0 switches it off.';
 
 /** Of the keys of a file. */
-export const descriptions: Readonly<Record<Exclude<keyof ProxyOptions, 'filter'>, string>> = {
+export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>, string>> = {
   listen: `Where clients connect: ${ADDRESS}; one or several. :port is all interfaces, port 0 any free one.`,
   backends:
     'The servers behind the listeners, at least one, none twice. Each is an address, which ' +
@@ -39,6 +39,9 @@ export const descriptions: Readonly<Record<Exclude<keyof ProxyOptions, 'filter'>
   handshakeTimeout:
     'How long a session may live, once its backend has answered, before either side sends its ' +
     `first byte. ${DURATION}`,
+  drainTimeout: `How long live sessions may go on after the first stop signal. 500ms, 5s, 1m or 1h; 0 ends them at once.`,
+  logLevel: 'The least important line to log, on standard error.',
+  logFormat: 'Default: pretty when a terminal reads the log, else json.',
 };
 
 /** Of the keys of a backend. */

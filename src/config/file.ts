@@ -15,8 +15,7 @@ import {
 import { SplicewayError } from '../errors.js';
 import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
 import { findJsonError } from './json.js';
-import { durationKeys, validateOptions } from './schema.js';
-import type { ProxyConfig } from './types.js';
+import { type CommandConfig, durationKeys, validateCommand } from './schema.js';
 
 /**
  * How often aliases may repeat what an anchor holds before the file is refused: a few lines of
@@ -24,7 +23,10 @@ import type { ProxyConfig } from './types.js';
  */
 const MAX_ALIAS_COUNT = 100;
 
-type Format = 'yaml' | 'json';
+/** What `-` as a path names, which is YAML and so may be JSON as well. */
+const STANDARD_INPUT = { path: '-', descriptor: 0, name: '<stdin>' } as const;
+
+type Format = 'yaml' | 'json' | 'either';
 
 /** Where the YAML library's own words are for its users: programmers with its API before them. */
 const yamlReasons: Partial<Record<ErrorCode, string>> = {
@@ -41,18 +43,19 @@ interface Source {
 }
 
 /**
- * Reads and validates a configuration file. Its keys are those of `ProxyOptions`; since files are for
+ * Reads and validates a configuration file. Its keys are those of `FileOptions`; since files are for
  * the command, at least one listener is required.
  *
- * @param path `.yaml`, `.yml` or `.json`; JSON is read strictly
+ * @param file `.yaml`, `.yml` or `.json`; JSON is read strictly. `-` is standard input, to its end
  * @throws SplicewayError `ERR_SPLICEWAY_CONFIG_FILE`; the message has one line for each error,
  *   `file:line:column: reason` (`file: reason` where there is no position)
  */
-export function loadConfigFile(path: string): ProxyConfig {
-  const format = formatOf(path);
-  const source = parse(path, read(path), format);
+export function loadConfigFile(file: string): CommandConfig {
+  const path = nameOfFile(file);
+  const format = formatOf(file);
+  const source = parse(path, read(file, path), format);
   const value = withoutSchema(toValue(source), format);
-  const result = validateOptions(asText(value, durationKeys));
+  const result = validateCommand(asText(value, durationKeys));
   if (!result.ok) throw fromIssues(source, result.issues);
   if (result.config.listen.length === 0) {
     const message = 'give at least one address to listen on, as in 127.0.0.1:5555';
@@ -64,7 +67,7 @@ export function loadConfigFile(path: string): ProxyConfig {
 
 /** A file in JSON, which has no comments, may name its schema for editors. */
 function withoutSchema(value: unknown, format: Format): unknown {
-  if (format !== 'json' || !isObject(value)) return value;
+  if (format === 'yaml' || !isObject(value)) return value;
   const { $schema, ...rest } = value;
   return typeof $schema === 'string' ? rest : value;
 }
@@ -85,7 +88,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** How messages name it. */
+export function nameOfFile(file: string): string {
+  return file === STANDARD_INPUT.path ? STANDARD_INPUT.name : file;
+}
+
 function formatOf(path: string): Format {
+  if (path === STANDARD_INPUT.path) return 'either';
   switch (extname(path).toLowerCase()) {
     case '.yaml':
     case '.yml':
@@ -97,10 +106,11 @@ function formatOf(path: string): Format {
   }
 }
 
-function read(path: string): string {
+function read(file: string, path: string): string {
   try {
+    const source = file === STANDARD_INPUT.path ? STANDARD_INPUT.descriptor : file;
     // A byte order mark is legal in YAML and common in JSON written on Windows; JSON.parse refuses it.
-    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    return readFileSync(source, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     throw failure(`${path}: cannot be read: ${systemReason(error)}`, error);
   }

@@ -1,7 +1,7 @@
 /** The configuration file as a JSON Schema, for editors: made from the schema that checks it. */
 import { z } from 'zod';
 import { backendPattern } from './pattern.js';
-import { proxySchema, SESSIONS_MAX, WEIGHT_MAX } from './schema.js';
+import { fileSchema, SESSIONS_MAX, WEIGHT_MAX } from './schema.js';
 
 /** Any JSON Schema, with keywords of its own or of an editor's. */
 export type JsonSchema = z.core.JSONSchema.BaseSchema;
@@ -11,7 +11,7 @@ export type JsonSchema = z.core.JSONSchema.BaseSchema;
  * such as that two addresses are one in two spellings, `spliceway check` finds.
  */
 export function configFileSchema(): JsonSchema {
-  const { $schema, ...schema } = z.toJSONSchema(proxySchema, {
+  const { $schema, ...schema } = z.toJSONSchema(fileSchema, {
     io: 'input',
     target: 'draft-7',
     // Zod leaves the default of what is transformed out: it could be one of the output.
@@ -44,12 +44,13 @@ function oneOrMore({ description = '', ...list }: JsonSchema = {}): JsonSchema {
   return { description, anyOf: [list.items as JsonSchema, { ...list, minItems: 1 }] };
 }
 
-/** A backend is text or an object. */
-function withTextForm({ items, ...list }: JsonSchema = {}): JsonSchema {
+/** A backend is text or an object; one text need not be in a list. */
+function withTextForm({ description = '', items, ...list }: JsonSchema = {}): JsonSchema {
   const text: JsonSchema = {
     type: 'string',
     pattern: backendPattern(WEIGHT_MAX, SESSIONS_MAX),
     patternErrorMessage: 'write ADDRESS, or ADDRESS,weight=N,max-sessions=N',
   };
-  return { ...list, items: { anyOf: [text, items as JsonSchema] }, uniqueItems: true };
+  const several = { ...list, items: { anyOf: [text, items as JsonSchema] }, uniqueItems: true };
+  return { description, anyOf: [text, several] };
 }

@@ -2,7 +2,14 @@
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 import type { Duration } from './duration.js';
-import type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './types.js';
+import type {
+  AcceptChoice,
+  EngineChoice,
+  LogFormat,
+  LogLevel,
+  PolicyName,
+  TransferChoice,
+} from './types.js';
 
 /** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N]`. */
 export interface BackendOptions {
@@ -93,5 +100,12 @@ export interface ProxyOptions extends ProxySettings {
    */
   listen?: string | readonly string[] | undefined;
   /** The servers behind the listeners, at least one, no address twice. */
-  backends: readonly (string | BackendOptions)[];
+  backends: string | readonly (string | BackendOptions)[];
+}
+
+/** The keys of a file: those of a proxy, and the command's own. */
+export interface FileOptions extends ProxyOptions {
+  drainTimeout?: Duration | undefined;
+  logLevel?: LogLevel | undefined;
+  logFormat?: LogFormat | undefined;
 }

@@ -4,16 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { SplicewayError } from '../errors.js';
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
-import {
-  type AddressUse,
-  addressForm,
-  formatAddress,
-  isReachedBy,
-  parseAddress,
-} from './address.js';
+import { formatAddress, isReachedBy } from './address.js';
 import { backendDescriptions, descriptions } from './descriptions.js';
 import {
   formatDuration,
@@ -23,9 +16,15 @@ import {
   parseMicroseconds,
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
-import { addressPattern, durationPattern, microsecondsPattern } from './pattern.js';
-import { didYouMean } from './suggest.js';
-import type { PolicyName, ProxyConfig } from './types.js';
+import { durationPattern, microsecondsPattern } from './pattern.js';
+import {
+  type CommandSettings,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type PolicyName,
+  type ProxyConfig,
+} from './types.js';
+import { backendAddress, durationBy, listenAddress, oneOf, show, wholeNumber } from './values.js';
 
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
@@ -49,6 +48,10 @@ const defaults = {
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
 } as const satisfies Omit<Settings, 'filter' | 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
+const commandDefaults = {
+  drainTimeoutMs: parseDuration('30s'),
+  logLevel: 'info',
+} as const satisfies CommandSettings;
 
 /** The outcome of validation: a configuration, or every issue that was found. */
 export type Validation<Config> =
@@ -56,73 +59,12 @@ export type Validation<Config> =
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
 // ---- Values -------------------------------------------------------------------------------------
-//
-// What `meta()` holds is for the JSON Schema alone (json-schema.ts).
 
-/** A schema around one of our parsers: its error becomes the issue, and keeps its code. */
-function parsedBy<Value>(parse: (input: unknown) => Value) {
-  return z.unknown().transform((input, context): Value => {
-    try {
-      return parse(input);
-    } catch (error) {
-      if (!(error instanceof SplicewayError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message, params: { code: error.code } });
-      return z.NEVER;
-    }
-  });
-}
-
-const addressBy = <Parsed>(use: AddressUse, parse: (input: string) => Parsed) =>
-  parsedBy((input): Parsed => {
-    if (typeof input === 'string') return parse(input);
-    throw new SplicewayError(
-      'ERR_SPLICEWAY_INVALID_ADDRESS',
-      input === undefined
-        ? 'the address is missing; write host:port, [v6]:port or unix:/path'
-        : `${show(input)} is not an address: it is not text; write "host:port", "[v6]:port" or "unix:/path"`,
-    );
-  }).meta({
-    type: 'string',
-    pattern: addressPattern(use),
-    patternErrorMessage: `write ${addressForm(use)}`,
-  });
-const listenAddress = addressBy('listener', (input) => parseAddress(input));
-const backendAddress = addressBy('backend', (input) => parseAddress(input, 'backend'));
-
-const durationBy = (parse: (input: string | number) => number, pattern: string) =>
-  parsedBy((input): number => {
-    if (typeof input === 'string' || typeof input === 'number') return parse(input);
-    throw new SplicewayError(
-      'ERR_SPLICEWAY_INVALID_DURATION',
-      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h`,
-    );
-  }).meta({
-    anyOf: [
-      { type: 'string', pattern, patternErrorMessage: 'write 500ms, 5s, 1m or 1h, or 0' },
-      // Of files, where a number has no unit; a program may give milliseconds.
-      { type: 'integer', enum: [0] },
-    ],
-  });
 const duration = durationBy(parseDuration, durationPattern(LONGEST_MS));
 const microseconds = durationBy(
   (input) => parseMicroseconds(input, BUSY_POLL_MAX_MS),
   microsecondsPattern(BUSY_POLL_MAX_MS),
 );
-
-function wholeNumber(lowest: number, highest: number) {
-  const error = (issue: { input?: unknown }) =>
-    `${show(issue.input)} is not a whole number from ${lowest} to ${highest}`;
-  return z.int({ error }).min(lowest, { error }).max(highest, { error });
-}
-
-function oneOf<const Name extends string>(what: string, names: readonly Name[]) {
-  return z.enum(names, {
-    error: ({ input }) => {
-      const hint = typeof input === 'string' ? didYouMean(input, names) : '';
-      return `${show(input)} is not ${what}${hint}; choose ${names.join(' or ')}`;
-    },
-  });
-}
 
 const policyNames = ['round-robin'] as const;
 const policyName = oneOf('a policy', policyNames);
@@ -166,8 +108,11 @@ function noneTwice<Item>(what: string, nameOf: (item: Item) => string | undefine
   };
 }
 
+/** One text need not be in a list. */
+const listed = (input: unknown): unknown => (typeof input === 'string' ? [input] : input);
+
 const listen = z.preprocess(
-  (input) => (typeof input === 'string' ? [input] : input),
+  listed,
   z
     .array(listenAddress, {
       error: ({ input }) => `${show(input)} is not an address or a list of addresses`,
@@ -224,15 +169,18 @@ const backend = z.preprocess(
     })),
 );
 
-const backends = z
-  .array(backend, {
-    error: ({ input }) =>
-      input === undefined
-        ? 'missing; give a list of at least one backend address'
-        : `${show(input)} is not a list of backends`,
-  })
-  .min(1, { error: 'the pool is empty; give at least one backend address' })
-  .superRefine(noneTwice('backend', (item) => item.name));
+const backends = z.preprocess(
+  listed,
+  z
+    .array(backend, {
+      error: ({ input }) =>
+        input === undefined
+          ? 'missing; give at least one backend address'
+          : `${show(input)} is not a backend address or a list of backends`,
+    })
+    .min(1, { error: 'the pool is empty; give at least one backend address' })
+    .superRefine(noneTwice('backend', (item) => item.name)),
+);
 
 // ---- The whole ----------------------------------------------------------------------------------
 
@@ -250,7 +198,11 @@ const timeoutsShape = {
   handshakeTimeout: timeout('handshakeTimeout', defaults.handshakeTimeoutMs),
 };
 /** Options that are durations. */
-export const durationKeys: readonly string[] = ['busyPoll', ...Object.keys(timeoutsShape)];
+export const durationKeys: readonly string[] = [
+  'busyPoll',
+  ...Object.keys(timeoutsShape),
+  'drainTimeout',
+];
 
 const settingsShape = {
   policy: policy.meta(about('policy', defaults.policy)).optional(),
@@ -272,9 +224,18 @@ const settingsShape = {
   maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
   ...timeoutsShape,
 };
+/** Of the command: a program logs by itself, and says how long to drain when it closes a proxy. */
+const commandShape = {
+  drainTimeout: timeout('drainTimeout', commandDefaults.drainTimeoutMs),
+  logLevel: oneOf('a log level', LOG_LEVELS)
+    .meta(about('logLevel', commandDefaults.logLevel))
+    .optional(),
+  logFormat: oneOf('a log format', LOG_FORMATS).meta(about('logFormat')).optional(),
+};
+
 /** The default of each setting that has a fixed one, as users write it. */
 export const defaultTexts: ReadonlyMap<string, string> = new Map(
-  Object.entries(settingsShape).flatMap(([key, setting]) => {
+  Object.entries({ ...settingsShape, ...commandShape }).flatMap(([key, setting]) => {
     const text: unknown = setting.unwrap().meta()?.default;
     return typeof text === 'string' ? [[key, text] as const] : [];
   }),
@@ -285,6 +246,7 @@ const proxyShape = {
   backends: backends.meta(about('backends')),
   ...settingsShape,
 };
+const fileShape = { ...proxyShape, ...commandShape };
 
 /** Also what is said where the listener is an inherited socket, of which no more is known before it is opened. */
 export function backendIsProxyItself(backend: string, listener: string): string {
@@ -320,20 +282,38 @@ function noNativeAcceptOfStream(
 const notAnObject = ({ input }: { input?: unknown }) =>
   `${show(input)} is not a configuration; give an object with backends and, mostly, listen`;
 const settingsSchema = z.strictObject(settingsShape, { error: notAnObject });
-/** The whole of it, of which json-schema.ts tells editors. */
-export const proxySchema = z
+const proxySchema = z
   .strictObject(proxyShape, { error: notAnObject })
   .superRefine(noLoop)
   .superRefine(noNativeAcceptOfStream);
+/** The whole of it, of which json-schema.ts tells editors. */
+export const fileSchema = z
+  .strictObject(fileShape, { error: notAnObject })
+  .superRefine(noLoop)
+  .superRefine(noNativeAcceptOfStream);
+const commandSettingsSchema = z.strictObject({ ...settingsShape, ...commandShape });
 
-/** Validates a whole configuration and keeps every issue, for callers that know where each came from. */
-export function validateOptions(input: unknown): Validation<ProxyConfig> {
+/** What the command is told, by a file or by flags. */
+export type CommandConfig = ProxyConfig & CommandSettings;
+
+/** Validates the options of a proxy. */
+function validateOptions(input: unknown): Validation<ProxyConfig> {
   const result = proxySchema.safeParse(input);
-  if (!result.success) return { ok: false, issues: issuesOf(result.error, input) };
-  const { listen: listeners = [], backends: pool, ...settings } = result.data;
+  if (!result.success) return { ok: false, issues: issuesOf(result.error, input, proxyShape) };
+  return { ok: true, config: withDefaults(result.data) };
+}
+
+/** Validates all that a file may say and keeps every issue, for callers that know where each came from. */
+export function validateCommand(input: unknown): Validation<CommandConfig> {
+  const result = fileSchema.safeParse(input);
+  if (!result.success) return { ok: false, issues: issuesOf(result.error, input, fileShape) };
+  return { ok: true, config: { ...commandDefaults, ...withDefaults(result.data) } };
+}
+
+function withDefaults(options: z.output<typeof proxySchema>): ProxyConfig {
+  const { listen: listeners = [], backends: pool, ...settings } = options;
   const threads = Math.min(availableParallelism(), THREADS_MAX);
-  const config = { listen: listeners, backends: pool, ...defaults, threads, ...rename(settings) };
-  return { ok: true, config };
+  return { listen: listeners, backends: pool, ...defaults, threads, ...rename(settings) };
 }
 
 /**
@@ -350,20 +330,46 @@ export function parseOptions(input: unknown, nameOf?: (path: ConfigPath) => stri
   return result.config;
 }
 
+/** As `parseOptions`, with what is the command's. */
+export function parseCommand(input: unknown, nameOf: (path: ConfigPath) => string): CommandConfig {
+  const result = validateCommand(input);
+  if (!result.ok) throw issuesToError(result.issues, nameOf);
+  return result.config;
+}
+
 /** Validates settings alone, with no default filled in, to lay over another configuration. Errors as `parseOptions`. */
 export function parseSettings(
   input: unknown,
   nameOf?: (path: ConfigPath) => string,
 ): Partial<Settings> {
   const result = settingsSchema.safeParse(input);
-  if (!result.success) throw issuesToError(issuesOf(result.error, input), nameOf);
+  if (!result.success) throw issuesToError(issuesOf(result.error, input, settingsShape), nameOf);
+  return rename(result.data);
+}
+
+/** As `parseSettings`, with what is the command's. */
+export function parseCommandSettings(
+  input: unknown,
+  nameOf: (path: ConfigPath) => string,
+): Partial<Settings & CommandSettings> {
+  const result = commandSettingsSchema.safeParse(input);
+  if (!result.success) throw issuesToError(issuesOf(result.error, input, fileShape), nameOf);
   return rename(result.data);
 }
 
 /** From the names that users write to those of the validated form, leaving out what was not given. */
-function rename(settings: z.output<typeof settingsSchema>): Partial<Settings> {
-  const { busyPoll, connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout, ...others } =
-    settings;
+function rename(
+  settings: z.output<typeof commandSettingsSchema>,
+): Partial<Settings & CommandSettings> {
+  const {
+    busyPoll,
+    connectTimeout,
+    idleTimeout,
+    halfCloseTimeout,
+    handshakeTimeout,
+    drainTimeout,
+    ...others
+  } = settings;
   const renamed = {
     ...others,
     busyPollUs: busyPoll,
@@ -371,27 +377,18 @@ function rename(settings: z.output<typeof settingsSchema>): Partial<Settings> {
     idleTimeoutMs: idleTimeout,
     halfCloseTimeoutMs: halfCloseTimeout,
     handshakeTimeoutMs: handshakeTimeout,
+    drainTimeoutMs: drainTimeout,
   };
   const given = Object.entries(renamed).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as Partial<Settings>;
+  return Object.fromEntries(given) as Partial<Settings & CommandSettings>;
 }
 
-function issuesOf(error: z.ZodError, input: unknown): ConfigIssue[] {
-  const keysAt = (path: ConfigPath) => Object.keys(path.length === 0 ? proxyShape : backendShape);
-  const isOneListener = typeof (input as { listen?: unknown } | null)?.listen === 'string';
-  return issuesFromSchema(error.issues, keysAt).map((issue) =>
-    // A single listener was wrapped in a list above; the user wrote no index.
-    isOneListener && issue.path[0] === 'listen' ? { ...issue, path: ['listen'] } : issue,
-  );
-}
-
-/** A value in a message: as JSON, on one line, not too long. */
-function show(input: unknown): string {
-  if (input === undefined) return 'undefined';
-  if (typeof input === 'function' || typeof input === 'symbol') return `a ${typeof input}`;
-  if (typeof input === 'number' || typeof input === 'bigint') return String(input);
-  if (Array.isArray(input)) return 'a list';
-  if (typeof input === 'object' && input !== null) return 'an object';
-  const text = JSON.stringify(input);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+function issuesOf(error: z.ZodError, input: unknown, shape: object): ConfigIssue[] {
+  const keysAt = (path: ConfigPath) => Object.keys(path.length === 0 ? shape : backendShape);
+  return issuesFromSchema(error.issues, keysAt).map((issue) => {
+    const [key = '', index, ...rest] = issue.path;
+    // A single one was wrapped in a list above; the user wrote no index.
+    const isOne = typeof (input as Record<string, unknown> | null)?.[key] === 'string';
+    return isOne && index === 0 ? { ...issue, path: [key, ...rest] } : issue;
+  });
 }

@@ -51,6 +51,21 @@ export type TransferChoice =
   /** Always through memory. */
   | 'copy';
 
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const LOG_FORMATS = ['pretty', 'json'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** What the command is told beside the configuration of its proxy. */
+export interface CommandSettings {
+  /** How long live sessions may go on after the first stop signal. */
+  readonly drainTimeoutMs: number;
+  /** The least important line to log. */
+  readonly logLevel: LogLevel;
+  /** Without it, pretty where a terminal reads it, else JSON. */
+  readonly logFormat?: LogFormat | undefined;
+}
+
 /** A validated configuration, every default filled in. Times in milliseconds, 0 is off. */
 export interface ProxyConfig {
   readonly listen: readonly ListenAddress[];

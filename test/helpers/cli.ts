@@ -76,6 +76,11 @@ export class RunningCommand {
     this.#child.kill(signal);
   }
 
+  /** Its whole standard input. */
+  type(text: string): void {
+    this.#child.stdin.end(text);
+  }
+
   /** Nobody reads standard output any more. */
   closeStdout(): void {
     this.#child.stdout.destroy();

@@ -1,0 +1,76 @@
+/** The kinds of values that a configuration has. What `meta()` holds is for the JSON Schema alone (json-schema.ts). */
+import { z } from 'zod';
+import { SplicewayError } from '../errors.js';
+import { type AddressUse, addressForm, parseAddress } from './address.js';
+import { addressPattern } from './pattern.js';
+import { didYouMean } from './suggest.js';
+
+/** A schema around one of our parsers: its error becomes the issue, and keeps its code. */
+function parsedBy<Value>(parse: (input: unknown) => Value) {
+  return z.unknown().transform((input, context): Value => {
+    try {
+      return parse(input);
+    } catch (error) {
+      if (!(error instanceof SplicewayError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message, params: { code: error.code } });
+      return z.NEVER;
+    }
+  });
+}
+
+const addressBy = <Parsed>(use: AddressUse, parse: (input: string) => Parsed) =>
+  parsedBy((input): Parsed => {
+    if (typeof input === 'string') return parse(input);
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_INVALID_ADDRESS',
+      input === undefined
+        ? 'the address is missing; write host:port, [v6]:port or unix:/path'
+        : `${show(input)} is not an address: it is not text; write "host:port", "[v6]:port" or "unix:/path"`,
+    );
+  }).meta({
+    type: 'string',
+    pattern: addressPattern(use),
+    patternErrorMessage: `write ${addressForm(use)}`,
+  });
+export const listenAddress = addressBy('listener', (input) => parseAddress(input));
+export const backendAddress = addressBy('backend', (input) => parseAddress(input, 'backend'));
+
+export const durationBy = (parse: (input: string | number) => number, pattern: string) =>
+  parsedBy((input): number => {
+    if (typeof input === 'string' || typeof input === 'number') return parse(input);
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_INVALID_DURATION',
+      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h`,
+    );
+  }).meta({
+    anyOf: [
+      { type: 'string', pattern, patternErrorMessage: 'write 500ms, 5s, 1m or 1h, or 0' },
+      // Of files, where a number has no unit; a program may give milliseconds.
+      { type: 'integer', enum: [0] },
+    ],
+  });
+export function wholeNumber(lowest: number, highest: number) {
+  const error = (issue: { input?: unknown }) =>
+    `${show(issue.input)} is not a whole number from ${lowest} to ${highest}`;
+  return z.int({ error }).min(lowest, { error }).max(highest, { error });
+}
+
+export function oneOf<const Name extends string>(what: string, names: readonly Name[]) {
+  return z.enum(names, {
+    error: ({ input }) => {
+      const hint = typeof input === 'string' ? didYouMean(input, names) : '';
+      return `${show(input)} is not ${what}${hint}; choose ${names.join(' or ')}`;
+    },
+  });
+}
+
+/** A value in a message: as JSON, on one line, not too long. */
+export function show(input: unknown): string {
+  if (input === undefined) return 'undefined';
+  if (typeof input === 'function' || typeof input === 'symbol') return `a ${typeof input}`;
+  if (typeof input === 'number' || typeof input === 'bigint') return String(input);
+  if (Array.isArray(input)) return 'a list';
+  if (typeof input === 'object' && input !== null) return 'an object';
+  const text = JSON.stringify(input);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
