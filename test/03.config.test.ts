@@ -363,6 +363,18 @@ describe('loadConfigFile', () => {
     expect(reasonFor('bomb.yaml', levels.join('\n'))).toContain('aliases cannot be resolved');
   });
 
+  it.each([
+    ['with a byte order mark', '\uFEFF'],
+    ['without one', ''],
+  ])('says that a file is UTF-16, %s', (_, mark) => {
+    const bytes = Buffer.from(`${mark}listen: :0\nbackends: a:1\n`, 'utf16le');
+    for (const [name, text] of Object.entries({ le: bytes, be: Buffer.from(bytes).swap16() })) {
+      const file = join(folder, `${name}.yaml`);
+      writeFileSync(file, text);
+      expect(() => loadConfigFile(file)).toThrow(`${file}: it is text in UTF-16, as some editors`);
+    }
+  });
+
   it('refuses a file that cannot be read', () => {
     mkdirSync(join(folder, 'folder.yaml'));
     expect(() => loadConfigFile(join(folder, 'absent.yaml'))).toThrow('there is no such file');

@@ -107,13 +107,29 @@ function formatOf(path: string): Format {
 }
 
 function read(file: string, path: string): string {
+  const bytes = readBytes(file, path);
+  if (isUtf16(bytes)) {
+    throw failure(
+      `${path}: it is text in UTF-16, as some editors of Windows write; save it as UTF-8`,
+    );
+  }
+  // A byte order mark is legal in YAML and common in JSON written on Windows; JSON.parse refuses it.
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+}
+
+function readBytes(file: string, path: string): Buffer {
   try {
-    const source = file === STANDARD_INPUT.path ? STANDARD_INPUT.descriptor : file;
-    // A byte order mark is legal in YAML and common in JSON written on Windows; JSON.parse refuses it.
-    return readFileSync(source, 'utf8').replace(/^\uFEFF/, '');
+    return readFileSync(file === STANDARD_INPUT.path ? STANDARD_INPUT.descriptor : file);
   } catch (error) {
     throw failure(`${path}: cannot be read: ${systemReason(error)}`, error);
   }
+}
+
+/** By its byte order mark, or by the zero in its first letter, which neither YAML nor JSON may have. */
+function isUtf16(bytes: Buffer): boolean {
+  const [first, second] = bytes;
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isMarked || first === 0 || second === 0;
 }
 
 function systemReason(error: unknown): string {
