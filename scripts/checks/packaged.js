@@ -26,7 +26,7 @@ export const packaged = {
         checkWithTool(tool('publint'), ['run', file, '--strict']),
         // The package is ESM alone: every Node that it runs on, from 20.19 and 22.12, can require() that, so what
         // CommonJS and the resolution of before 2019 would find in its place does not matter.
-        checkWithTool(tool('attw'), [file, '--profile', 'esm-only', '--no-color']),
+        checkWithTool(tool('attw'), [file, '--profile', 'node16', '--no-color']),
         checkWithTool(tool('knip'), ['--config', '.config/knip.jsonc', '--no-progress']),
       ]);
       return { tally: sum(results.map((result) => result.tally)) };

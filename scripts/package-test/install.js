@@ -126,8 +126,10 @@ export async function useLibrary({ folder, env }, node) {
  * @param {readonly string[]} args
  * @param {string} cwd
  * @param {NodeJS.ProcessEnv} env
+ * @throws {Error} with what it printed, when it fails
+ * @returns {Promise<string>} what it printed
  */
-async function succeed(command, args, cwd, env) {
+export async function succeed(command, args, cwd, env) {
   const { status, output } = await run(command, args, { cwd, env });
   if (status !== 0) throw new Error(`${output}\n${command} ${args.join(' ')}: status ${status}`);
   return output;

@@ -10,6 +10,7 @@ import { targets } from '../prebuild/targets.js';
 import { emulations } from './emulate.js';
 import { install, useCommand, useLibrary } from './install.js';
 import { manager, managers, node, nodeVersions } from './programs.js';
+import { inTools } from './tools.js';
 
 const help = `Packs the package, installs it into empty folders without a compiler, and uses it there.
 
@@ -17,6 +18,7 @@ const help = `Packs the package, installs it into empty folders without a compil
 
   --node VERSION     one of ${nodeVersions.join(', ')}; may be given again
   --manager NAME     npm or pnpm; may be given again
+  --no-tools         nothing with bundlers, test runners, workers and a cluster
   --no-emulation     nothing for the other machine and the other C library
   --this-machine     only the addon for this machine has to be there; implies --no-emulation
   --help
@@ -39,6 +41,7 @@ function readArguments() {
       options: {
         node: { type: 'string', multiple: true, default: nodeVersions },
         manager: { type: 'string', multiple: true, default: Object.keys(managers) },
+        'no-tools': { type: 'boolean', default: false },
         'no-emulation': { type: 'boolean', default: false },
         'this-machine': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -116,6 +119,10 @@ export async function packageTest() {
       checks: options.node.flatMap((version) =>
         names.map((name) => installation(tarball, version, name)),
       ),
+    },
+    {
+      head: ['with bundlers, test runners, workers', 'passed'],
+      checks: options['no-tools'] ? [] : options.node.map((version) => inTools(tarball, version)),
     },
     {
       head: ['emulated', 'loaded', 'exercised'],

@@ -9,18 +9,22 @@ import { SetupError } from './setup-error.js';
 /** @import { SetupStep } from '../setup.js' */
 
 const schema = 'dist/config.schema.json';
-const products = ['dist/cli/main.js', schema];
+const commonJs = ['dist/index.cjs', 'dist/index.d.cts'];
+const products = ['dist/cli/main.js', schema, ...commonJs];
 
-/** Made from more than one source; the second by scripts/pack. */
-const generated = [schema, 'dist/sbom.cdx.json'];
+/** Made from more than one source; the last by scripts/pack. */
+const generated = [schema, ...commonJs, 'dist/sbom.cdx.json'];
 
 const inputs = () =>
   contentHash(
     listFiles([
       'src',
       'scripts/config-schema.js',
+      'scripts/finish-dist.js',
       'tsconfig.json',
       'tsconfig.build.json',
+      // The version is in both.
+      'package.json',
       'package-lock.json',
     ]),
   );

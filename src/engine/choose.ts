@@ -49,6 +49,6 @@ export function createEngine(choice: EngineChoice, options: EngineOptions): Chos
   return {
     engine: new StreamEngine(options),
     reason: addon.reason,
-    warning: `using the slower stream engine, because the native one cannot run here: ${addon.reason}; \`spliceway doctor\` says more`,
+    warning: `using the slower stream engine, because the native one cannot run here: ${addon.reason}; ${addon.more}`,
   };
 }

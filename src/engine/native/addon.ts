@@ -1,10 +1,11 @@
-/** Finds and loads the native addon; docs/prebuilds.md. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+/** Finds and loads the native addon; docs/prebuilds.md, and docs/bundling.md for where a bundler had its way. */
+import { existsSync, statSync } from 'node:fs';
+import module from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import bindings from 'bindings';
-import { familySync, MUSL } from 'detect-libc';
+import { version } from '../../version.js';
 import type { NativeBinding } from './binding.js';
+import { libcName } from './libc.js';
+import { bundleFolders, packageRoot } from './place.js';
 
 export type LoadedAddon =
   | { readonly ok: true; readonly file: string; readonly binding: NativeBinding }
@@ -18,10 +19,9 @@ export interface NoAddon {
   readonly reason: string;
   /** One clause: what to do to have an addon. */
   readonly remedy: string;
+  /** One clause: where to read on, for a warning. There is no `spliceway doctor` of a bundle, so there it is the remedy. */
+  readonly more: string;
 }
-
-/** The package's root: this file is three folders below it, as source and as built. */
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 let loaded: LoadedAddon | undefined;
 
@@ -36,22 +36,18 @@ export function loadAddon(): LoadedAddon {
 
 function load(): LoadedAddon {
   if (process.platform !== 'linux') {
-    const reason = `splice needs Linux, and this is ${process.platform}`;
-    return { ok: false, tried: [], reason, remedy: 'run it on Linux' };
+    return noAddon([], `splice needs Linux, and this is ${process.platform}`, 'run it on Linux');
   }
   const tried = candidates();
   const chosen = process.env.SPLICEWAY_PREBUILD;
-  const none = (reason: string): NoAddon => ({
-    ok: false,
-    tried,
-    reason,
-    remedy: chosen ? `correct or unset SPLICEWAY_PREBUILD; ${remedy}` : remedy,
-  });
+  const none = (reason: string) =>
+    noAddon(tried, reason, chosen ? `correct or unset SPLICEWAY_PREBUILD; ${wayOut()}` : wayOut());
   const file = tried.find((candidate) => existsSync(candidate));
   if (file === undefined) {
+    if (chosen) return none(`SPLICEWAY_PREBUILD names ${chosen}, which is not there`);
     return none(
-      chosen
-        ? `SPLICEWAY_PREBUILD names ${chosen}, which is not there`
+      packageRoot === undefined
+        ? `spliceway is in a bundle, and no addon for ${machine()} is beside it`
         : `there is no addon for ${machine()}`,
     );
   }
@@ -59,14 +55,11 @@ function load(): LoadedAddon {
     return none(`SPLICEWAY_PREBUILD names ${file}, which is no file whose name ends in .node`);
   }
   try {
-    const binding = bindings({
-      bindings: path.basename(file),
-      module_root: root,
-      try: [[path.dirname(file), 'bindings']],
-    }) as NativeBinding;
-    if (binding.version !== ownVersion()) {
-      const version = binding.version ?? 'another version';
-      return none(`${file} was built for spliceway ${version}, and this is ${ownVersion()}`);
+    const binding = open(file);
+    if (binding.version !== version) {
+      // What C++ and TypeScript say to each other changes with versions, and neither checks the other's words.
+      const other = binding.version ?? 'another version';
+      return none(`${file} was built for spliceway ${other}, and this is ${version}`);
     }
     return { ok: true, file, binding };
   } catch (error) {
@@ -75,30 +68,76 @@ function load(): LoadedAddon {
   }
 }
 
-/** What C++ and TypeScript say to each other may change with each version, and neither checks the other's words. */
-const ownVersion = () =>
-  (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string })
-    .version;
-
-/** As people say it, such as `linux arm64 with musl`. */
-const machine = () => `${process.platform} ${process.arch} with ${familySync() ?? 'no known libc'}`;
-
-/** Only a checkout has what the addon is built from. */
-const remedy = existsSync(path.join(root, 'binding.gyp'))
-  ? 'build it: npm run build:addon, with python3, make and g++'
-  : 'build one in a clone of the repository (npm ci && npm run build:addon) and name its file in SPLICEWAY_PREBUILD';
+const noAddon = (tried: readonly string[], reason: string, remedy: string): NoAddon => ({
+  ok: false,
+  tried,
+  reason,
+  remedy,
+  more: packageRoot === undefined ? remedy : '`spliceway doctor` says more',
+});
 
 /**
- * Where the addon may be, best first: a checkout's own build, then the prebuilt one for this machine. The variable
- * `SPLICEWAY_PREBUILD` names the one file to be loaded instead.
+ * By `bindings`, which is found at run time: where it was imported, a bundler would have to take it in, and it asks for
+ * Node's modules in a way that a bundle of ES modules does not know. There Node's own call does.
+ */
+function open(file: string): NativeBinding {
+  const bindings = findBindings();
+  if (bindings === undefined) {
+    const loading = { exports: {} as NativeBinding };
+    process.dlopen(loading, file);
+    return loading.exports;
+  }
+  return bindings({
+    bindings: path.basename(file),
+    module_root: path.dirname(file),
+    try: [['module_root', 'bindings']],
+  }) as NativeBinding;
+}
+
+function findBindings(): typeof import('bindings') | undefined {
+  if (packageRoot === undefined) return undefined;
+  try {
+    return module.createRequire(path.join(packageRoot, 'package.json'))('bindings');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** As people say it, such as `linux arm64 with musl`. */
+const machine = () => `${process.platform} ${process.arch} with ${libcName() ?? 'no known libc'}`;
+
+/** In one clause. Only a checkout has what the addon is built from. */
+function wayOut(): string {
+  if (packageRoot === undefined) {
+    return (
+      "copy the package's folder prebuilds beside the bundle, name the addon's file in SPLICEWAY_PREBUILD, " +
+      'or have the bundler leave spliceway out (external)'
+    );
+  }
+  return existsSync(path.join(packageRoot, 'binding.gyp'))
+    ? 'build it: npm run build:addon, with python3, make and g++'
+    : 'build one in a clone of the repository (npm ci && npm run build:addon) and name its file in SPLICEWAY_PREBUILD';
+}
+
+/**
+ * Where the addon may be, best first: a checkout's own build, then the prebuilt one for this machine; for a bundle, beside
+ * it. The variable `SPLICEWAY_PREBUILD` names the one file to be loaded instead.
  */
 function candidates(): string[] {
   const chosen = process.env.SPLICEWAY_PREBUILD;
   if (chosen) return [path.resolve(chosen)];
-  // The name that prebuildify gives: the C library is named only where it is not glibc.
-  const libc = familySync() === MUSL ? '.musl' : '';
-  return [
-    path.join(root, 'build', 'Release', 'spliceway.node'),
-    path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, `spliceway${libc}.node`),
-  ];
+  // The names that prebuildify gives: the C library is named only where it is not glibc.
+  const name = `spliceway${libcName() === 'musl' ? '.musl' : ''}.node`;
+  const prebuilt = path.join('prebuilds', `${process.platform}-${process.arch}`, name);
+  if (packageRoot !== undefined) {
+    return [
+      path.join(packageRoot, 'build', 'Release', 'spliceway.node'),
+      path.join(packageRoot, prebuilt),
+    ];
+  }
+  return bundleFolders().flatMap((folder) => [
+    path.join(folder, prebuilt),
+    path.join(folder, name),
+  ]);
 }

@@ -49,6 +49,14 @@ export const elsewhere: Readonly<Record<string, { file: string; says: string }>>
   'npm run prebuild': { file: 'scripts/checks/installed.js', says: "'prebuild'" },
   'npm run prebuild -- --twice': { file: 'scripts/verify/steps.js', says: "'--twice'" },
   'npm run package-test': { file: 'scripts/verify/steps.js', says: "'package-test'" },
+  'npx esbuild app.mjs --bundle --platform=node --format=esm --outfile=dist/app.mjs': {
+    file: 'scripts/package-test/tools.js',
+    says: '--bundle --platform=node',
+  },
+  'cp -r node_modules/spliceway/prebuilds dist/': {
+    file: 'scripts/package-test/tools.js',
+    says: 'cpSync(prebuilds',
+  },
   'npm run pack': { file: 'scripts/package-test/package-test.js', says: 'await pack(' },
 };
 

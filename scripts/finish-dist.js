@@ -1,0 +1,40 @@
+/** A step of `npm run build:ts`: what of dist/ the compiler does not make. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rolldown } from 'rolldown';
+import { inRoot } from './lib/root.js';
+
+// The source reads package.json, which a bundle does not have beside it.
+const { version } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+writeFileSync(inRoot('dist', 'version.js'), `export const version = '${version}';\n`);
+rmSync(inRoot('dist', 'version.js.map'), { force: true });
+
+/*
+ * For what cannot require() an ES module, such as Jest. Node and bundlers, which can, are led to the ES module by package.json,
+ * so that a program never has two copies of a class.
+ */
+const bundle = await rolldown({
+  input: inRoot('dist', 'index.js'),
+  platform: 'node',
+  external: ['zod'],
+});
+await bundle.write({ file: inRoot('dist', 'index.cjs'), format: 'cjs' });
+await bundle.close();
+
+// Of the same declarations, so that a type is the same whichever way it came.
+const library = await import(inRoot('dist', 'index.js'));
+const asModule = `with { 'resolution-mode': 'import' }`;
+const declarations = Object.entries(library).flatMap(([name, value]) => [
+  `export declare const ${name}: Library['${name}'];`,
+  ...(/^class\b/.test(String(value))
+    ? [`export type ${name} = InstanceType<Library['${name}']>;`]
+    : []),
+]);
+writeFileSync(
+  inRoot('dist', 'index.d.cts'),
+  [
+    `type Library = typeof import('./index.js', ${asModule.replace('with {', '{ with: {')} });`,
+    `export type * from './index.js' ${asModule};`,
+    ...declarations,
+    '',
+  ].join('\n'),
+);

@@ -1,0 +1,126 @@
+/** The package inside a file that a bundler made, and its CommonJS entry. */
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { rolldown } from 'rolldown';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const addon = path.join(root, 'build', 'Release', 'spliceway.node');
+
+/** Uses what was built, for what is bundled is that. */
+const program = `
+  import { createProxy } from ${JSON.stringify(path.join(root, 'dist', 'index.js'))};
+  const options = { listen: '127.0.0.1:0', backends: ['127.0.0.1:9'], engine: process.argv[2] };
+  createProxy(options).then(
+    (proxy) => proxy.close().then(() => console.log(proxy.engine.name, proxy.engine.reason)),
+    (error) => console.log(error.code, error.message),
+  );
+`;
+
+const formats = [
+  ['esm', 'app.mjs'],
+  ['cjs', 'app.cjs'],
+] as const;
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'spliceway-bundled-'));
+  const input = path.join(folder, 'program.mjs');
+  writeFileSync(input, program);
+  const bundle = await rolldown({ input, platform: 'node' });
+  for (const [format, file] of formats) {
+    await bundle.write({ file: path.join(folder, format, file), format });
+  }
+  await bundle.close();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** @returns what the bundle printed, run from elsewhere */
+async function output(file: string, engine = 'auto', env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { SPLICEWAY_PREBUILD: _, ...inherited } = process.env;
+  const run = promisify(execFile);
+  const args = [path.join(folder, file), engine];
+  const { stdout, stderr } = await run(process.execPath, args, {
+    cwd: '/',
+    env: { ...inherited, ...env },
+  });
+  return stdout + stderr;
+}
+
+describe.each(formats)('a bundle, %s', (format, name) => {
+  const file = path.join(format, name);
+  const wayOut =
+    /spliceway is in a bundle, and no addon for linux \w+ with \w+ is beside it.*copy the package's folder prebuilds beside the bundle, name the addon's file in SPLICEWAY_PREBUILD, or have the bundler leave spliceway out \(external\)/;
+
+  it('without an addon says so in one sentence, with the way out', async () => {
+    const printed = await output(file);
+    expect(printed).toMatch(/^stream spliceway is in a bundle/m);
+    expect(printed).toMatch(wayOut);
+  });
+
+  it('and with the engine native refuses with the same', async () => {
+    const printed = await output(file, 'native');
+    expect(printed).toMatch(/^ERR_SPLICEWAY_ENGINE_UNAVAILABLE/m);
+    expect(printed).toMatch(wayOut);
+  });
+
+  it('loads the addon that SPLICEWAY_PREBUILD names', async () => {
+    expect(await output(file, 'auto', { SPLICEWAY_PREBUILD: addon })).toBe(
+      `native splice through ${addon}\n`,
+    );
+  });
+
+  it.each([
+    ['in a folder prebuilds', path.join('prebuilds', `linux-${process.arch}`)],
+    ['alone', ''],
+  ])('loads the addon beside it, %s', async (_, place) => {
+    const beside = path.join(folder, `${format}-${path.basename(place)}`);
+    mkdirSync(path.join(beside, place), { recursive: true });
+    cpSync(path.join(folder, file), path.join(beside, name));
+    const copy = path.join(beside, place, 'spliceway.node');
+    cpSync(addon, copy);
+    const printed = await output(path.join(path.basename(beside), name), 'native');
+    expect(printed).toBe(`native splice through ${copy}\n`);
+  });
+});
+
+describe('CommonJS', () => {
+  const require = createRequire(import.meta.url);
+  const read = (file: string) => readFileSync(path.join(root, 'dist', file), 'utf8');
+
+  it('gets the very objects that an ES module gets, where Node leads it', () => {
+    const printed = `
+      const required = require('spliceway');
+      import('spliceway').then((imported) => console.log(required.SplicewayError === imported.SplicewayError));
+    `;
+    const run = promisify(execFile);
+    return expect(run(process.execPath, ['--eval', printed], { cwd: root })).resolves.toMatchObject(
+      { stdout: 'true\n' },
+    );
+  });
+
+  it('has the same exports for what cannot require() an ES module, and finds the addon', async () => {
+    const names = Object.keys(await import('../src/index.js'));
+    const library = require('../dist/index.cjs') as typeof import('spliceway');
+    expect(Object.keys(library).sort()).toEqual(names.sort());
+    for (const name of names) expect(read('index.d.cts')).toContain(`const ${name}: `);
+    const proxy = await library.createProxy({
+      listen: '127.0.0.1:0',
+      backends: ['127.0.0.1:9'],
+      engine: 'native',
+    });
+    await proxy.close();
+  });
+});
+
+it('the version in dist/ is that of package.json', async () => {
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect(readFileSync(path.join(root, 'dist', 'version.js'), 'utf8')).toContain(`'${version}'`);
+});
