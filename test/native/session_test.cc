@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,20 @@ TEST("connect: a backend that does not answer times out") {
   harness.RunUntil([&] { return harness.failed_attempts.size() == 1; }, "the time-out");
   CHECK_EQUAL(harness.failed_attempts.empty() ? 0 : harness.failed_attempts[0], ETIMEDOUT);
   CHECK(sys::NowMs() - start >= 60);
+}
+
+TEST("connect: the interface of a zone is looked up when it is used, by its name or number") {
+  const std::optional<SocketAddress> gone = SocketAddress::FromIp("fe80::1%gone0", 9);
+  CHECK(gone.has_value());
+  const UniqueFd socket = std::move(sys::OpenSocket(AF_INET6).fd);
+  if (!socket.valid()) return;  // A machine without IPv6.
+  CHECK_EQUAL(sys::Connect(socket.get(), *gone).error, ENODEV);
+  for (const char* there : {"fe80::1%lo", "fe80::1%1"}) {
+    CHECK(sys::Connect(socket.get(), *SocketAddress::FromIp(there, 9)).error != ENODEV);
+  }
+  for (const char* none : {"fe80::1%", "fe80::1%sixteen-bytes-xx", "10.0.0.1%lo"}) {
+    CHECK(!SocketAddress::FromIp(none, 9).has_value());
+  }
 }
 
 TEST("connect: a Unix socket that is missing fails at once") {

@@ -1,7 +1,6 @@
 #include "sys/socket_address.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -46,8 +45,9 @@ std::optional<SocketAddress> SocketAddress::FromIp(const std::string& ip, std::u
   const std::size_t percent = ip.find('%');
   if (inet_pton(AF_INET6, ip.substr(0, percent).c_str(), &v6.sin6_addr) != 1) return std::nullopt;
   if (percent != std::string::npos) {
-    v6.sin6_scope_id = if_nametoindex(ip.c_str() + percent + 1);
-    if (v6.sin6_scope_id == 0) return std::nullopt;
+    const std::size_t bytes = ip.size() - percent - 1;
+    if (bytes == 0 || bytes >= address.zone.size()) return std::nullopt;
+    ip.copy(address.zone.data(), bytes, percent + 1);
   }
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(port);

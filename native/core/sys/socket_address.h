@@ -1,7 +1,9 @@
 #pragma once
 
+#include <net/if.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +15,9 @@ namespace spliceway {
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
+  /// Of a link-local address, the interface's name, which `sys::Connect` looks up: an interface
+  /// that is made anew keeps its name and gets another number. Empty for none.
+  std::array<char, IFNAMSIZ> zone{};
 
   [[nodiscard]] int family() const { return storage.ss_family; }
   /// Of an IP address; 0 of any other.
@@ -20,8 +25,8 @@ struct SocketAddress {
   /// An IP address of this machine alone: 127.0.0.0/8, also mapped into IPv6, and ::1.
   [[nodiscard]] bool is_loopback() const;
 
-  /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`. Nothing when it is
-  /// neither.
+  /// `ip` is an IPv4 or IPv6 literal, the latter with an optional `%zone`: an interface's name, or
+  /// its number, of at most 15 bytes. Nothing when it is neither.
   static std::optional<SocketAddress> FromIp(const std::string& ip, std::uint16_t port);
   /// A path of at most 107 bytes; nothing when it is longer or empty.
   static std::optional<SocketAddress> FromPath(const std::string& path);

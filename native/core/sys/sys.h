@@ -58,7 +58,8 @@ Opened OpenSocket(int family);
 Opened Accept(int listener, SocketAddress& peer);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. kExhausted:
 /// not now; EAGAIN says that the queue of a Unix socket's listener is full. Else failed.
-Result Connect(int socket, const SocketAddress& address);
+/// The zone of a link-local address is looked up now; ENODEV when there is no such interface.
+Result Connect(int socket, const SocketAddress& to);
 /// True when the socket is connected to itself, as a connect to a closed local port can be when the
 /// kernel happens to pick that port as the source ("simultaneous open", RFC 9293 section 3.5).
 /// `port` is that of the peer; one call tells nearly always.

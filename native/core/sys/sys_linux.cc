@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <ctime>
@@ -78,6 +80,25 @@ Status Register(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
   event.events = events;
   event.data.u64 = data;
   return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
+}
+
+/// Looks the zone up, as it is now. False with errno ENODEV when there is no such interface.
+bool FillScope(int socket, SocketAddress& address) {
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address.storage, sizeof v6);
+  const char* zone = address.zone.data();
+  const char* end = zone + std::strlen(zone);
+  ifreq request{};
+  std::memcpy(request.ifr_name, zone, address.zone.size());
+  if (::ioctl(socket, SIOCGIFINDEX, &request) == 0) {
+    v6.sin6_scope_id = static_cast<std::uint32_t>(request.ifr_ifindex);
+  } else if (const auto [rest, error] = std::from_chars(zone, end, v6.sin6_scope_id);
+             rest != end || error != std::errc()) {
+    errno = ENODEV;
+    return false;
+  }
+  std::memcpy(&address.storage, &v6, sizeof v6);
+  return true;
 }
 
 bool GetOption(int socket, int option, int& value) {
@@ -148,7 +169,9 @@ Opened Accept(int listener, SocketAddress& peer) {
   }
 }
 
-Result Connect(int socket, const SocketAddress& address) {
+Result Connect(int socket, const SocketAddress& to) {
+  SocketAddress address = to;
+  if (to.zone.front() != '\0' && !FillScope(socket, address)) return Failure(errno);
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) {
     return {};
   }
