@@ -1,11 +1,13 @@
 /** What the command writes: errors, log lines and figures. */
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { formatBytes } from '../src/cli/live-line.js';
 import { LogDestination } from '../src/cli/log-destination.js';
 import { RateLimit } from '../src/cli/rate-limit.js';
 import { printError } from '../src/cli/status.js';
+import { until } from './helpers/deadline.js';
 import { tempPath } from './helpers/temp.js';
 
 describe('printError', () => {
@@ -35,6 +37,36 @@ describe('LogDestination', () => {
     destination.write('two\n');
     closeSync(writable);
     expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
+  });
+
+  it('keeps some lines for a reader that has fallen behind, and tells how many it dropped', async () => {
+    const path = tempPath('pipe');
+    execFileSync('mkfifo', [path]);
+    const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const destination = new LogDestination(pipe);
+    let missing = 0;
+    destination.onResumed = (dropped) => {
+      missing = dropped;
+    };
+    const written = 1000;
+    for (let line = 0; line < written; line++) {
+      destination.write(`${String(line).padStart(999, '0')}\n`);
+    }
+    let read = '';
+    await until('all that was kept', () => {
+      const buffer = Buffer.alloc(65_536);
+      try {
+        read += buffer.toString('latin1', 0, readSync(pipe, buffer));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'EAGAIN' });
+      }
+      return missing > 0 && read.length === 1000 * (written - missing);
+    });
+    closeSync(pipe);
+    // The first of them, in their order, each whole.
+    const lines = read.trimEnd().split('\n');
+    expect(lines.map(Number)).toEqual(lines.map((_, line) => line));
+    expect(lines.length).toBeLessThan(written);
   });
 });
 

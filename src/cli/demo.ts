@@ -10,6 +10,7 @@ import { configFromFlags, type ServeFlags } from './flags.js';
 import { formatFigures, LiveLine } from './live-line.js';
 import { createLogger, type Logger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
+import { print } from './output.js';
 import { announce, startProxy, stopOnSignal } from './run.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -32,10 +33,10 @@ export async function demo(flags: ServeFlags): Promise<void> {
   const proxy = await startOrAdvise(config, log);
   const signals = new StopSignals();
 
-  print('A demonstration: backends A and B echo lines, and one address stands before them.');
+  print('A demonstration: backends A and B echo lines, and one address stands before them.\n');
   announce(proxy);
-  print(verdict(await showTurns(proxy)));
-  print(invitation(proxy));
+  print(`${verdict(await showTurns(proxy))}\n`);
+  print(`${invitation(proxy)}\n`);
 
   const figures = new LiveLine(process.stdout);
   const tick = (): void => {
@@ -59,10 +60,10 @@ async function showTurns(proxy: RunningProxy): Promise<(string | undefined)[]> {
   for (let client = 1; client <= CLIENTS; client++) {
     try {
       const answer = await ask(proxy, `hello from client ${client}`);
-      print(`  client ${client}: ${answer}`);
+      print(`  client ${client}: ${answer}\n`);
       turns.push(NAMES.find((name) => answer.startsWith(`backend ${name}: `)));
     } catch (error) {
-      print(`  client ${client}: no answer: ${(error as Error).message}`);
+      print(`  client ${client}: no answer: ${(error as Error).message}\n`);
       turns.push(undefined);
     }
   }
@@ -109,8 +110,4 @@ function invitation(proxy: RunningProxy): string {
 function commandLine(flags: string): string {
   const byNpm = process.env.npm_lifecycle_event === 'start';
   return `${byNpm ? 'npm start --' : 'spliceway'} ${flags}`;
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

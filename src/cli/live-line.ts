@@ -1,5 +1,6 @@
 /** Figures that change while one looks: one line, rewritten on a terminal, rarely repeated in a file. */
 import type { ProxyStats } from '../proxy/stats.js';
+import { print } from './output.js';
 
 /** In a file or a pipe, a new line no more often than this. */
 const REPEAT_MS = 10_000;
@@ -19,19 +20,19 @@ export class LiveLine {
     if (this.#out.isTTY) {
       // A line that wraps could not be rewritten. Some terminals do not tell how wide they are: 0.
       const width = this.#out.columns > 0 ? this.#out.columns - 1 : text.length;
-      this.#out.write(`${CLEAR_LINE}${text.slice(0, width)}`);
+      print(`${CLEAR_LINE}${text.slice(0, width)}`);
       return;
     }
     const now = performance.now();
     if (text === this.#last || now - this.#lastAt < REPEAT_MS) return;
-    this.#out.write(`${text}\n`);
+    print(`${text}\n`);
     this.#last = text;
     this.#lastAt = now;
   }
 
   /** Leaves the line as it is; what is written next starts on a new one. */
   end(): void {
-    if (this.#out.isTTY) this.#out.write('\n');
+    if (this.#out.isTTY) print('\n');
   }
 }
 

@@ -1,48 +1,108 @@
-/** Where the lines of the log go. Nothing that goes wrong there may end a load balancer. */
-import { writeSync } from 'node:fs';
+/** Where lines go that people or machines may read. Nothing that goes wrong there may end or hold up a load balancer. */
+import { constants, openSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
-/** How long a reader that has fallen behind is waited for, in all, before its line is dropped. */
+/** What is kept for a reader that has fallen behind. */
+const QUEUE_MAX_BYTES = 256 * 1024;
+const RETRY_MS = 50;
+/** How long a reader is waited for in all when the process ends. */
 const PATIENCE_MS = 100;
 const PAUSE_MS = 5;
+const NEWLINE = Buffer.from('\n');
 
 /**
- * Writes lines to a descriptor, synchronously, so that nothing is lost at exit. A line that cannot be
- * written (a full disk, a file at its size limit, a terminal that is gone) is dropped, and the next one
- * is tried again: disks are emptied, and logs go on then.
+ * Writes lines to a descriptor, at once where it takes them. What it does not take yet (a terminal that is stopped by
+ * Ctrl+S, a pipe that is full) waits in a queue, and what the queue has no room for is dropped and counted. A line that
+ * cannot be written (a full disk, a file at its size limit, a terminal that is gone) is dropped, and the next one is
+ * tried again: disks are emptied, and logs go on then.
  */
 export class LogDestination {
+  /** Told how many lines were dropped, when the reader goes on. */
+  onResumed: (dropped: number) => void = () => {};
   readonly #descriptor: number;
+  readonly #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #dropped = 0;
   /** The last line broke off in its middle. */
   #broken = false;
-  /** The last line was dropped because its reader is behind; the next one does not wait for it. */
-  #behind = false;
+  #retry: NodeJS.Timeout | undefined;
+  /** What is left of the patience; none until the process ends. */
+  #patienceMs = 0;
 
   constructor(descriptor: number) {
-    this.#descriptor = descriptor;
+    this.#descriptor = withoutWaiting(descriptor);
+    process.once('exit', () => {
+      this.#patienceMs = PATIENCE_MS;
+      this.#drain();
+    });
   }
 
   /** @param line with its end */
   write(line: string): void {
+    const bytes = Buffer.from(line);
+    if (this.#queuedBytes + bytes.length > QUEUE_MAX_BYTES) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#retry === undefined) this.#drain();
+  }
+
+  #drain(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    for (let line = this.#queue[0]; line !== undefined; line = this.#queue[0]) {
+      if (!this.#take(line)) {
+        // The process ends without it: the queue is no reason to stay.
+        this.#retry = setTimeout(() => this.#drain(), RETRY_MS).unref();
+        return;
+      }
+      this.#queue.shift();
+    }
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    if (dropped > 0) this.onResumed(dropped);
+  }
+
+  /** Writes the first line of the queue, or drops it where it fails. @returns whether it is done with */
+  #take(line: Buffer): boolean {
     // What is left of a broken line gets a line of its own.
-    const bytes = Buffer.from(this.#broken ? `\n${line}` : line);
-    let written = 0;
-    let waitedMs = this.#behind ? PATIENCE_MS : 0;
-    while (written < bytes.length) {
+    let rest = this.#broken ? Buffer.concat([NEWLINE, line]) : line;
+    this.#queuedBytes -= line.length;
+    this.#broken = false;
+    while (rest.length > 0) {
       try {
-        written += writeSync(this.#descriptor, bytes, written);
+        rest = rest.subarray(writeSync(this.#descriptor, rest));
       } catch (error) {
-        // Pipes and terminals may be non-blocking: whoever shares them can have made them so.
-        this.#behind = (error as NodeJS.ErrnoException).code === 'EAGAIN';
-        if (!this.#behind || waitedMs >= PATIENCE_MS) {
-          this.#broken ||= written > 0;
-          return;
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') {
+          this.#broken = rest.length < line.length;
+          return true;
         }
-        waitedMs += PAUSE_MS;
+        if (this.#patienceMs <= 0) {
+          this.#queue[0] = rest;
+          this.#queuedBytes += rest.length;
+          return false;
+        }
+        this.#patienceMs -= PAUSE_MS;
         pause(PAUSE_MS);
       }
     }
-    this.#broken = false;
-    this.#behind = false;
+    return true;
+  }
+}
+
+/**
+ * A terminal by a description of its own, on which a write says EAGAIN where it would wait; others who have it are not
+ * changed by that. Pipes and sockets do so already: Node has made them, when it looked at its standard streams.
+ */
+function withoutWaiting(descriptor: number): number {
+  if (!isatty(descriptor)) return descriptor;
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  try {
+    return openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return descriptor;
   }
 }
 

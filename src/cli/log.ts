@@ -9,7 +9,7 @@ export type { Logger };
 const STDERR = 2;
 
 /**
- * Makes the logger. It writes synchronously, so that nothing is lost at exit, and has no worker thread.
+ * Makes the logger. It writes at once where it can, waits for no reader, and has no worker thread.
  *
  * @param format the default is pretty when standard error is a terminal, else JSON
  */
@@ -18,7 +18,10 @@ export function createLogger(level: LogLevel, format?: LogFormat): Logger {
   const chosen = format ?? (isTerminal ? 'pretty' : 'json');
   const destination = new LogDestination(STDERR);
   if (chosen === 'json') {
-    return pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+    return telling(
+      pino({ level, timestamp: pino.stdTimeFunctions.isoTime }, destination),
+      destination,
+    );
   }
   const pretty = prettyFactory({
     colorize: isTerminal && process.env.NO_COLOR === undefined,
@@ -26,5 +29,13 @@ export function createLogger(level: LogLevel, format?: LogFormat): Logger {
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
   });
-  return pino({ level }, { write: (line: string) => destination.write(pretty(line)) });
+  const log = pino({ level }, { write: (line: string) => destination.write(pretty(line)) });
+  return telling(log, destination);
+}
+
+/** A gap in the log is told of in the log. */
+function telling(log: Logger, destination: LogDestination): Logger {
+  destination.onResumed = (dropped) =>
+    log.warn({ dropped }, `${dropped} lines are missing here: nobody was reading the log`);
+  return log;
 }

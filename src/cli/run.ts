@@ -5,6 +5,7 @@ import type { BackendConfig, ProxyConfig } from '../config/types.js';
 import { asAddress } from '../proxy/listener.js';
 import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
+import { print } from './output.js';
 import { withOverlapHint } from './overlap.js';
 import { logProxy } from './proxy-log.js';
 import type { StopSignal, StopSignals } from './stop-signals.js';
@@ -41,7 +42,7 @@ export function announce(proxy: RunningProxy): void {
   const lines = proxy
     .addresses()
     .map((listener) => `listening on ${formatAddress(asAddress(listener))}\n`);
-  process.stdout.write(lines.join(''));
+  print(lines.join(''));
 }
 
 export interface StopOptions {
