@@ -28,7 +28,8 @@ const catalogue = {
   ERR_SPLICEWAY_UNKNOWN_BACKEND: 'handoff() names a backend that the proxy does not have',
   ERR_SPLICEWAY_TLS_SOCKET: 'a TLS socket cannot be moved into the kernel',
   ERR_SPLICEWAY_SOCKET_UNUSABLE:
-    'a socket is destroyed, ended, still connecting or has no file descriptor',
+    'a socket is destroyed, ended, still connecting, read by an HTTP parser or has no file descriptor',
+  ERR_SPLICEWAY_HEAD_MISMATCH: 'the head that came with a socket is not what had been read from it',
 
   // The end of a session.
   ERR_SPLICEWAY_SESSION_RESET:

@@ -12,6 +12,19 @@ export function descriptorOf(socket: Socket): number {
   return typeof handle?.fd === 'number' ? handle.fd : -1;
 }
 
+/**
+ * The HTTP parser that reads from a socket, `null` once it has let it go, as before 'upgrade' and 'connect', and
+ * `undefined` where there never was one. `node:http` keeps it there, and there is no public way to ask.
+ */
+function parserOf(socket: Socket): unknown {
+  return (socket as Socket & { parser?: unknown }).parser;
+}
+
+/** True where an HTTP parser has read from the socket. */
+export function hadParser(socket: Socket): boolean {
+  return parserOf(socket) !== undefined;
+}
+
 /** Those that an engine has, or waits for. */
 const taken = new WeakSet<Socket>();
 
@@ -56,6 +69,12 @@ export function checkUsable(socket: Socket): void {
     throw unusable(
       'the socket is ended for writing',
       'create its server with allowHalfOpen: true if the peer may end first, and do not call end()',
+    );
+  }
+  if (parserOf(socket) != null) {
+    throw unusable(
+      'an HTTP parser reads from the socket, and has taken bytes of it that cannot be had back',
+      "hand over the socket of an 'upgrade' or 'connect' event with its head, or forward the request with an HTTP client",
     );
   }
   if (socket.readableEncoding !== null) {

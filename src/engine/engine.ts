@@ -81,6 +81,8 @@ export interface EngineSession {
 export interface ConnectRequest {
   /** The client's socket, connected. The engine owns it from this call on, whatever happens. */
   readonly client: Socket;
+  /** Bytes that were read from it and travel before all else; the engine's own. */
+  readonly head?: Uint8Array | undefined;
   /** Row of the listener in the counters. */
   readonly listener: number;
   readonly route: Route;
@@ -138,6 +140,10 @@ export interface JoinRequest {
   /** Taken as the client side. Owned by the engine from this call on, as is `backend`. */
   readonly client: Socket;
   readonly backend: Socket;
+  /** Bytes that were read from the client and travel before all else; the engine's own. */
+  readonly head?: Uint8Array | undefined;
+  /** The same, read from the backend. */
+  readonly backHead?: Uint8Array | undefined;
   readonly timeouts: SessionTimeouts;
   readonly observer: SessionObserver;
 }

@@ -8,6 +8,7 @@ import { checkSocket } from '../engine/check-socket.js';
 import { createEngine } from '../engine/choose.js';
 import type { Engine } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
+import { checkHead } from './check-head.js';
 import { checkOptions } from './check-options.js';
 import { clientOf } from './observe.js';
 import { Session } from './session.js';
@@ -21,9 +22,19 @@ export interface JoinOptions {
   idleTimeout?: Duration | undefined;
   /** The same once one side has ended its stream. Default 0. */
   halfCloseTimeout?: Duration | undefined;
+  /** What you have read from `a`, all of it: it travels to `b` first. Checked as that of `handoff()` is. */
+  head?: Uint8Array | undefined;
+  /** The same, read from `b`: it travels to `a` first. */
+  backHead?: Uint8Array | undefined;
 }
 
-const optionNames = ['engine', 'idleTimeout', 'halfCloseTimeout'] satisfies (keyof JoinOptions)[];
+const optionNames = [
+  'engine',
+  'idleTimeout',
+  'halfCloseTimeout',
+  'head',
+  'backHead',
+] satisfies (keyof JoinOptions)[];
 
 /**
  * Engines for joins, made at the first one and kept: they live as long as the process, and keep it alive
@@ -35,7 +46,7 @@ let lastId = 0;
 /**
  * Joins two open sockets: what `a.pipe(b).pipe(a)` does, with the native engine in the kernel. Both sockets belong
  * to the session from here on: do not touch them again. Bytes that either had read and not consumed
- * travel first; bytes queued for writing on either are written before. Half-close and resets are passed on.
+ * travel first, and before them its head; bytes queued for writing on either are written before. Half-close and resets are passed on.
  *
  * The first join of the process starts the engine that all of them share; the native one has a loop, which is a
  * thread, for each processor (`os.availableParallelism()`).
@@ -43,12 +54,13 @@ let lastId = 0;
  * @param a counts as the client: `bytesUpstream` runs from `a` to `b`
  * @param b counts as the backend
  * @returns the session, open already; its `closed` resolves at the end
- * @throws SplicewayError `ERR_SPLICEWAY_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_RESOURCE_LIMIT`,
+ * @throws SplicewayError `ERR_SPLICEWAY_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_HEAD_MISMATCH`, `…_RESOURCE_LIMIT`,
  *   `…_INVALID_DURATION`, `…_INVALID_OPTION`, `…_ENGINE_UNAVAILABLE`; both sockets are then still yours
  */
 export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
   checkOptions('join()', options, optionNames);
-  const { engine = 'auto', idleTimeoutMs = 0, halfCloseTimeoutMs = 0 } = parseSettings(options);
+  const { head, backHead, ...settings } = options;
+  const { engine = 'auto', idleTimeoutMs = 0, halfCloseTimeoutMs = 0 } = parseSettings(settings);
   checkSocket(a);
   checkSocket(b);
   if (a === b) {
@@ -57,10 +69,12 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
       'a socket cannot be joined to itself; pass two different ones',
     );
   }
+  const heads = { head: checkHead('head', a, head), backHead: checkHead('backHead', b, backHead) };
   const session = new Session({ id: lastId + 1, client: clientOf(a), listener: 'join' });
   const engineSession = engineFor(engine).join({
     client: a,
     backend: b,
+    ...heads,
     timeouts: {
       connectMs: 0,
       idleMs: idleTimeoutMs,

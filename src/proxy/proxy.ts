@@ -16,6 +16,7 @@ import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
+import { checkHead } from './check-head.js';
 import { checkOptions } from './check-options.js';
 import { clientLimits } from './client-limit.js';
 import { emitSafely } from './emit.js';
@@ -38,6 +39,11 @@ import { Warnings } from './warnings.js';
 export interface HandoffOptions {
   /** Address of the one backend to use, as in the options. Default: the policy picks, and retries. */
   backend?: string | undefined;
+  /**
+   * What you have read from the socket, all of it: it travels first. Checked against the figures of the socket, but where
+   * an HTTP parser has read as well: with a socket of 'upgrade' or 'connect', pass the head of the event. Default: nothing.
+   */
+  head?: Uint8Array | undefined;
 }
 
 /** Options of `close()`. Unknown keys are errors. */
@@ -218,15 +224,15 @@ export class Proxy extends SessionEmitter {
 
   /**
    * Gives an open socket to a backend. The proxy owns the socket from here on: do not touch it again. Bytes
-   * that were read and not consumed (or put back with `unshift()`) travel first. Create the server with
-   * `allowHalfOpen: true` if clients may end first and wait for the answer.
+   * that were read and not consumed (or put back with `unshift()`) travel first, and before them `head`. Create the
+   * server with `allowHalfOpen: true` if clients may end first and wait for the answer.
    *
    * @param socket a connected TCP or unix socket, not a TLS one
    * @throws SplicewayError `ERR_SPLICEWAY_CLOSED`, `…_INVALID_OPTION`, `…_UNKNOWN_BACKEND`, `…_INVALID_ADDRESS`,
-   *   `…_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_RESOURCE_LIMIT`; the socket is then still yours
+   *   `…_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_HEAD_MISMATCH`, `…_RESOURCE_LIMIT`; the socket is then still yours
    */
   handoff(socket: Socket, options: HandoffOptions = {}): Session {
-    checkOptions('handoff()', options, ['backend'] satisfies (keyof HandoffOptions)[]);
+    checkOptions('handoff()', options, ['backend', 'head'] satisfies (keyof HandoffOptions)[]);
     if (this.#closing !== undefined) {
       throw new SplicewayError(
         'ERR_SPLICEWAY_CLOSED',
@@ -235,10 +241,11 @@ export class Proxy extends SessionEmitter {
     }
     const named = options.backend === undefined ? undefined : this.#pickNamed(options.backend);
     checkSocket(socket);
+    const head = checkHead('head', socket, options.head);
     const origin = { row: this.#config.listen.length, listener: 'handoff' };
-    return this.#sessions.start(socket, origin, (client) =>
-      named === undefined ? this.#policyRoute(client, origin.listener) : this.#route(named),
-    );
+    const makeRoute = (client: ClientAddress) =>
+      named === undefined ? this.#policyRoute(client, origin.listener) : this.#route(named);
+    return this.#sessions.start(socket, origin, makeRoute, undefined, head);
   }
 
   /**

@@ -56,18 +56,21 @@ export class Sessions {
    * Gives a client's socket to the engine. Errors as `Engine.connect`.
    *
    * @param onEnded called at the end of the session
+   * @param head as `ConnectRequest.head`
    */
   start(
     socket: Socket,
     { row, listener }: Origin,
     makeRoute: (client: ClientAddress) => ClientRoute,
     onEnded?: () => void,
+    head?: Uint8Array,
   ): Session {
     const client = clientOf(socket);
     const session = this.#make(client, listener);
     const route = makeRoute(client);
     const engineSession = this.#host.engine.connect({
       client: socket,
+      head,
       listener: row,
       route,
       timeouts: this.#host.timeouts,

@@ -17,12 +17,11 @@ const patienceMs = 10_000;
 const server = createServer({ allowHalfOpen: true }, (socket) => {
   const drop = () => socket.destroy();
   socket.setTimeout(patienceMs, drop).on('error', drop).on('end', drop);
-  socket.once('data', (bytes) => {
-    socket.pause();
-    socket.unshift(bytes);
+  socket.once('data', (head) => {
+    socket.pause(); // What comes now is not for us.
     socket.setTimeout(0, drop).off('error', drop).off('end', drop);
     try {
-      proxy.handoff(socket, { backend: bytes[0] === handshake ? tls : http });
+      proxy.handoff(socket, { backend: head[0] === handshake ? tls : http, head });
     } catch (error) {
       console.error(error); // As many sessions as there can be: the socket is still ours.
       drop();

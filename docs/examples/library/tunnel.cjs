@@ -25,9 +25,8 @@ server.on('connect', ({ url = '' }, client, head) => {
     backend.off('error', refuse);
     client.off('error', leave).off('close', leave);
     client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-    client.unshift(head);
     try {
-      join(client, backend);
+      join(client, backend, { head });
     } catch (error) {
       console.error(error); // No descriptors left: both are still ours.
       client.destroy();

@@ -135,12 +135,12 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   connect(request: ConnectRequest): EngineSession {
-    const { client, listener, timeouts } = request;
+    const { client, head, listener, timeouts } = request;
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow(request);
     this.#outbox.pass([client], session, () => {
-      this.#take(session, [client], (slot, [taken]) => {
+      this.#take(session, [client], [head], (slot, [taken]) => {
         this.#binding.start(slot, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
       });
     });
@@ -148,12 +148,12 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   join(request: JoinRequest): EngineSession {
-    const { client, backend, timeouts, observer } = request;
+    const { client, backend, head, backHead, timeouts, observer } = request;
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow({ observer });
     this.#outbox.pass([client, backend], session, () => {
-      this.#take(session, [client, backend], (slot, [first, second]) => {
+      this.#take(session, [client, backend], [head, backHead], (slot, [first, second]) => {
         this.#binding.start(slot, first.fd, first.prefix, NONE, timeoutWords(timeouts));
         this.#binding.join(slot, second.fd, second.prefix);
       });
@@ -189,11 +189,12 @@ export class NativeEngine implements AcceptingEngine {
   #take<const Sockets extends readonly Socket[]>(
     session: NativeSession,
     sockets: Sockets,
+    heads: readonly (Uint8Array | undefined)[],
     give: (slot: number, taken: { [Index in keyof Sockets]: TakenSocket }) => void,
   ): void {
     const slot = this.#binding.takeSlot();
     if (slot === NONE) throw this.limit.error();
-    const taken = takeSockets(this.#module, sockets);
+    const taken = takeSockets(this.#module, sockets, heads);
     if (typeof taken === 'number') {
       this.#binding.releaseSlot(slot);
       throw shortage(nameOfError(taken));

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { checkSocket, checkUsable, markTaken } from '../check-socket.js';
 import { resetSocket } from '../reset-socket.js';
+import { takeOver } from '../take-over.js';
 import type { NativeSession } from './native-session.js';
 import { whenWritten } from './take-socket.js';
 
@@ -29,7 +30,11 @@ export class Outbox {
       take();
       return;
     }
-    for (const socket of sockets) markTaken(socket);
+    for (const socket of sockets) {
+      markTaken(socket);
+      // What is read meanwhile is the session's.
+      takeOver(socket);
+    }
     session.wait(sockets);
     this.#sessions.add(session);
     whenWritten(sockets, () => {

@@ -4,14 +4,15 @@ import { descriptorOf } from '../check-socket.js';
 import { takeOver } from '../take-over.js';
 import type { NativeBinding } from './binding.js';
 
-/** A descriptor that Node knows nothing of, with what Node had read from the socket before. */
+/** A descriptor that Node knows nothing of, with what had been read from the socket before. */
 export interface TakenSocket {
   readonly fd: number;
   readonly prefix: Uint8Array | undefined;
 }
 
 /**
- * Takes sockets that `checkSocket` accepted: all of them, or none and errno's number.
+ * Takes sockets that `checkSocket` accepted: all of them, or none and errno's number. What of each was read by others comes
+ * first, from `heads`.
  *
  * Reading and letting go happen in one tick, so libuv cannot read in between. A socket goes by `destroy()`,
  * which only closes Node's descriptor: `end()` would send a FIN on the shared connection, and
@@ -20,6 +21,7 @@ export interface TakenSocket {
 export function takeSockets<const Sockets extends readonly Socket[]>(
   binding: NativeBinding,
   sockets: Sockets,
+  heads: readonly (Uint8Array | undefined)[],
 ): { [Index in keyof Sockets]: TakenSocket } | number {
   const descriptors: number[] = [];
   for (const socket of sockets) {
@@ -31,13 +33,19 @@ export function takeSockets<const Sockets extends readonly Socket[]>(
     descriptors.push(fd);
   }
   const taken = sockets.map((socket, index) => {
-    const prefix = readBuffered(socket);
+    const prefix = joined(heads[index], readBuffered(socket));
     // What was queued for writing is written by now, so an error could only be about Node's descriptor.
     socket.on('error', () => {});
     socket.destroy();
     return { fd: descriptors[index], prefix };
   });
   return taken as { [Index in keyof Sockets]: TakenSocket };
+}
+
+function joined(first: Uint8Array | undefined, second: Uint8Array | undefined) {
+  return first === undefined || second === undefined
+    ? (first ?? second)
+    : Buffer.concat([first, second]);
 }
 
 /** What is in the socket's read buffer. Reading it must not start a new read from the descriptor. */

@@ -61,12 +61,13 @@ export class RelayPair {
     this.#downstream = relay(backend, client, 'bytesDownstream');
   }
 
-  start(): void {
+  /** @param head what was read from the client before, and `backHead` from the backend */
+  start(head?: Uint8Array, backHead?: Uint8Array): void {
     this.#watch(this.#upstream);
     this.#watch(this.#downstream);
     this.#armTimer();
-    this.#upstream.start();
-    this.#downstream.start();
+    this.#upstream.start(head);
+    this.#downstream.start(backHead);
   }
 
   get bytesUpstream(): number {

@@ -28,8 +28,10 @@ export class Relay {
     this.#onEnd = onEnd;
   }
 
-  start(): void {
+  /** @param head bytes of the source that were read before, by others */
+  start(head?: Uint8Array): void {
     const { source, sink } = this;
+    if (head !== undefined) this.#pass(head);
     source.on('data', (chunk: Buffer) => {
       this.#taken += chunk.length;
       this.#onBytes(chunk.length);
@@ -84,7 +86,7 @@ export class Relay {
   }
 
   /** What did not come through `pipe()`. */
-  #pass(rest: Buffer): void {
+  #pass(rest: Uint8Array): void {
     if (!this.sink.writable) return;
     this.#taken += rest.length;
     this.#onBytes(rest.length);

@@ -27,7 +27,7 @@ interface Ending {
   readonly cause?: Error;
 }
 
-type Observed = Pick<ConnectRequest, 'client' | 'timeouts' | 'observer'>;
+type Observed = Pick<ConnectRequest, 'client' | 'head' | 'timeouts' | 'observer'>;
 
 export class StreamSession implements EngineSession {
   readonly #host: StreamSessionHost;
@@ -64,7 +64,7 @@ export class StreamSession implements EngineSession {
     const session = new StreamSession(host, request);
     takeSocket(request.client);
     takeSocket(request.backend);
-    session.#relay(request.backend);
+    session.#relay(request.backend, request.backHead);
     return session;
   }
 
@@ -154,15 +154,15 @@ export class StreamSession implements EngineSession {
     how(this.#request.client);
   }
 
-  #relay(backend: Socket): void {
-    const { client, timeouts } = this.#request;
+  #relay(backend: Socket, backHead?: Uint8Array): void {
+    const { client, head, timeouts } = this.#request;
     this.#unwatchClient();
     this.#connector = undefined;
     this.#pair = new RelayPair(client, backend, timeouts, {
       onBytes: (direction, bytes) => this.#count(direction, bytes),
       onClose: (reason, cause) => this.#closed(reason, cause),
     });
-    this.#pair.start();
+    this.#pair.start(head, backHead);
   }
 
   #takePlace(backend: number): boolean {
