@@ -33,6 +33,11 @@ export function markTaken(socket: Socket): void {
   taken.add(socket);
 }
 
+/** Takes that back: no session has read a byte of it. */
+export function markReturned(socket: Socket): void {
+  taken.delete(socket);
+}
+
 /**
  * Throws when the socket cannot become one side of a session. It changes nothing.
  *

@@ -64,8 +64,11 @@ export interface SessionObserver {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** A backend answered; bytes move from now on. Not called for `join`. */
   onOpen(backend: number): void;
-  /** The end. Counters of the session are final and stay readable. `cause` is the system's error, where there was one. */
-  onClose(reason: CloseReason, cause?: Error): void;
+  /**
+   * The end. Counters of the session are final and stay readable. `cause` is the system's error, where there was one;
+   * `client` the socket that `returnsClient` asked for.
+   */
+  onClose(reason: CloseReason, cause?: Error, client?: Socket): void;
 }
 
 /** The engine's side of one session. */
@@ -85,6 +88,8 @@ export interface ConnectRequest {
   readonly head?: Uint8Array | undefined;
   /** Row of the listener in the counters. */
   readonly listener: number;
+  /** Gives the client back, with all that was read from it, where no backend is left to try. */
+  readonly returnsClient?: boolean | undefined;
   readonly route: Route;
   readonly timeouts: SessionTimeouts;
   readonly observer: SessionObserver;

@@ -44,6 +44,11 @@ export interface HandoffOptions {
    * an HTTP parser has read as well: with a socket of 'upgrade' or 'connect', pass the head of the event. Default: nothing.
    */
   head?: Uint8Array | undefined;
+  /**
+   * What becomes of the client when no backend answers: `close` disconnects it, `return` gives its socket back, as `socket`
+   * of the session's summary. It takes one descriptor more until a backend has answered. Default `close`.
+   */
+  onFailure?: 'close' | 'return' | undefined;
 }
 
 /** Options of `close()`. Unknown keys are errors. */
@@ -232,7 +237,11 @@ export class Proxy extends SessionEmitter {
    *   `…_TLS_SOCKET`, `…_SOCKET_UNUSABLE`, `…_HEAD_MISMATCH`, `…_RESOURCE_LIMIT`; the socket is then still yours
    */
   handoff(socket: Socket, options: HandoffOptions = {}): Session {
-    checkOptions('handoff()', options, ['backend', 'head'] satisfies (keyof HandoffOptions)[]);
+    checkOptions('handoff()', options, [
+      'backend',
+      'head',
+      'onFailure',
+    ] satisfies (keyof HandoffOptions)[]);
     if (this.#closing !== undefined) {
       throw new SplicewayError(
         'ERR_SPLICEWAY_CLOSED',
@@ -241,11 +250,18 @@ export class Proxy extends SessionEmitter {
     }
     const named = options.backend === undefined ? undefined : this.#pickNamed(options.backend);
     checkSocket(socket);
+    if (!['close', 'return', undefined].includes(options.onFailure)) {
+      throw new SplicewayError(
+        'ERR_SPLICEWAY_INVALID_OPTION',
+        `${JSON.stringify(options.onFailure)} is not something that onFailure may be; choose close or return`,
+      );
+    }
     const head = checkHead('head', socket, options.head);
     const origin = { row: this.#config.listen.length, listener: 'handoff' };
     const makeRoute = (client: ClientAddress) =>
       named === undefined ? this.#policyRoute(client, origin.listener) : this.#route(named);
-    return this.#sessions.start(socket, origin, makeRoute, undefined, head);
+    const returnsClient = options.onFailure === 'return';
+    return this.#sessions.start(socket, origin, makeRoute, undefined, { head, returnsClient });
   }
 
   /**

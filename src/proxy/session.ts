@@ -1,5 +1,6 @@
 /** One client joined to one backend, as users of the library see it. */
 import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import { type InspectOptions, inspect } from 'node:util';
 import type { ClientAddress, CloseReason, EngineSession } from '../engine/engine.js';
 import type { SplicewayError } from '../errors.js';
@@ -46,6 +47,11 @@ export interface SessionSummary {
   readonly durationMs: number;
   /** For every reason but `finished`. */
   readonly error: SplicewayError | undefined;
+  /**
+   * The client of a `handoff()` with `onFailure: 'return'` that no backend answered: open, paused, and yours again, with
+   * all that was read from it before in its read buffer. It may be another object than the one that was handed over.
+   */
+  readonly socket?: Socket | undefined;
 }
 
 /** What a `Session` emits: the names of the events, and what their listeners are called with. */
@@ -181,7 +187,7 @@ export class Session extends EventEmitter<SessionEvents> {
   }
 
   /** @internal */
-  markClosed(reason: CloseReason, error: SplicewayError | undefined): void {
+  markClosed(reason: CloseReason, error: SplicewayError | undefined, socket?: Socket): void {
     const summary: SessionSummary = {
       reason,
       backend: this.#backend,
@@ -189,6 +195,7 @@ export class Session extends EventEmitter<SessionEvents> {
       bytesDownstream: this.bytesDownstream,
       durationMs: now() - this.#startedAt,
       error,
+      ...(socket === undefined ? {} : { socket }),
     };
     if (error !== undefined) {
       this.tell(() => this.listenerCount('error') > 0 && emitSafely(this, 'error', error));

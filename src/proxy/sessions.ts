@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type {
   ClientAddress,
   CloseReason,
+  ConnectRequest,
   Engine,
   EngineSession,
   ResolvedAddress,
@@ -56,14 +57,14 @@ export class Sessions {
    * Gives a client's socket to the engine. Errors as `Engine.connect`.
    *
    * @param onEnded called at the end of the session
-   * @param head as `ConnectRequest.head`
+   * @param more as in `ConnectRequest`
    */
   start(
     socket: Socket,
     { row, listener }: Origin,
     makeRoute: (client: ClientAddress) => ClientRoute,
     onEnded?: () => void,
-    head?: Uint8Array,
+    { head, returnsClient }: Pick<ConnectRequest, 'head' | 'returnsClient'> = {},
   ): Session {
     const client = clientOf(socket);
     const session = this.#make(client, listener);
@@ -71,6 +72,7 @@ export class Sessions {
     const engineSession = this.#host.engine.connect({
       client: socket,
       head,
+      returnsClient,
       listener: row,
       route,
       timeouts: this.#host.timeouts,
@@ -119,22 +121,27 @@ export class Sessions {
       onAttemptFailed: (backend, address, code) =>
         this.#host.onAttemptFailed(backend, address, code),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
-      onClose: (reason, cause) => {
+      onClose: (reason, cause, client) => {
         route.end();
         onEnded?.();
-        this.#closed(session, reason, cause ?? route.failure);
+        this.#closed(session, reason, cause ?? route.failure, client);
       },
     };
   }
 
-  #closed(session: Session, reason: CloseReason, cause: Error | undefined): void {
+  #closed(
+    session: Session,
+    reason: CloseReason,
+    cause: Error | undefined,
+    client: Socket | undefined,
+  ): void {
     const error = sessionError(reason, { cause, backend: session.backend });
     this.#open -= 1;
     this.#host.onEnded();
     if (reason === 'no-backend' && error !== undefined) {
       session.tell(() => emitSafely(this.#host.emitter, 'noBackend', { session, error }));
     }
-    session.markClosed(reason, error);
+    session.markClosed(reason, error, client);
     session.tell(() => {
       this.#untold -= 1;
       if (this.#untold === 0) this.#onAllTold?.();

@@ -318,6 +318,9 @@ void Session::End(Ending ending) {
     if (ending == Ending::kNoBackend) row->failed.Add(1);
     if (ending == Ending::kDenied) row->rejected.Add(1);
   }
+  // The owner may keep a second descriptor of it, and hand it over again: under the same number the
+  // kernel would take it for the one that is watched.
+  if (ending == Ending::kNoBackend) context_->loop.Unwatch(client_.socket.get());
   Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);
 }
 

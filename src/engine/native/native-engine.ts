@@ -94,6 +94,7 @@ export class NativeEngine implements AcceptingEngine {
     this.#events = new EventRing(binding);
     this.#sessionHost = {
       binding,
+      module,
       picks: new PickBatch(binding),
       sessionWords: new BigUint64Array(binding.sessionCounters()),
     };
@@ -135,12 +136,13 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   connect(request: ConnectRequest): EngineSession {
-    const { client, head, listener, timeouts } = request;
+    const { client, head, listener, returnsClient, timeouts } = request;
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow(request);
     this.#outbox.pass([client], session, () => {
       this.#take(session, [client], [head], (slot, [taken]) => {
+        if (returnsClient === true) this.#keep(session, taken);
         this.#binding.start(slot, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
       });
     });
@@ -203,6 +205,12 @@ export class NativeEngine implements AcceptingEngine {
     this.#add(session, slot);
     // Later, for who is told of the session now may end it, before any backend hears of it.
     queueMicrotask(() => session.pick());
+  }
+
+  /** Without a descriptor for it, the client is not given back: it is closed, as others are. */
+  #keep(session: NativeSession, { fd, prefix }: TakenSocket): void {
+    const kept = this.#module.duplicateDescriptor(fd);
+    if (kept >= 0) session.keep({ fd: kept, prefix });
   }
 
   #add(session: NativeSession, slot: number): void {

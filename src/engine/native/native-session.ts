@@ -1,6 +1,6 @@
 /** The JavaScript side of one session of the native engine: it asks for backends and hears of the end. */
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { askRoute } from '../ask-route.js';
 import type {
   CloseReason,
@@ -11,14 +11,16 @@ import type {
   SessionPlan,
 } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
-import { closeReasons, Ending, type NativeEngineBinding } from './binding.js';
+import { closeReasons, Ending, type NativeBinding, type NativeEngineBinding } from './binding.js';
 import type { PickBatch } from './pick-batch.js';
 import { systemError } from './system-error.js';
+import type { TakenSocket } from './take-socket.js';
 
 /** What a session needs of its engine. */
 export interface NativeSessionHost {
   readonly binding: NativeEngineBinding;
   readonly picks: PickBatch;
+  readonly module: Pick<NativeBinding, 'closeDescriptor' | 'guardDescriptor' | 'unguardDescriptor'>;
   /** Two words a slot. */
   readonly sessionWords: BigUint64Array;
 }
@@ -37,6 +39,8 @@ export class NativeSession implements EngineSession {
   /** Slot in the loops' tables; `undefined` before the start and after the end. */
   #slot: number | undefined;
   #queued: readonly Socket[] | undefined;
+  /** The client once more, to be given back where no backend answers. */
+  #kept: TakenSocket | undefined;
   /** Why `end` was asked for, once it was. */
   #ending: keyof typeof endings | undefined;
   #isClosed = false;
@@ -70,6 +74,12 @@ export class NativeSession implements EngineSession {
     this.#queued = sockets;
   }
 
+  /** Owns the descriptor, which is a second one of the client's socket. */
+  keep(client: TakenSocket): void {
+    this.#kept = client;
+    this.#host.module.guardDescriptor(client.fd);
+  }
+
   /** The loops know the session by this slot from now on. */
   start(slot: number): void {
     this.#queued = undefined;
@@ -99,6 +109,7 @@ export class NativeSession implements EngineSession {
   }
 
   onOpened(backend: number): void {
+    this.#letGo();
     // A join has no backend of the pool.
     if (this.#route !== undefined) this.#observer?.onOpen(backend);
   }
@@ -118,7 +129,28 @@ export class NativeSession implements EngineSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queued = undefined;
-    this.#observer?.onClose(reason, cause);
+    const client = reason === 'no-backend' ? this.#giveBack() : undefined;
+    this.#letGo();
+    this.#observer?.onClose(reason, cause, client);
+  }
+
+  /** The loops have read nothing of it: what Node and the program had read is what they were given. */
+  #giveBack(): Socket | undefined {
+    if (this.#kept === undefined) return undefined;
+    const { fd, prefix } = this.#kept;
+    this.#kept = undefined;
+    this.#host.module.unguardDescriptor(fd);
+    const socket = new Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
+    if (prefix !== undefined) socket.unshift(prefix);
+    // It may fail before the program hears of it.
+    return socket.on('error', () => {}).pause();
+  }
+
+  #letGo(): void {
+    if (this.#kept === undefined) return;
+    this.#host.module.unguardDescriptor(this.#kept.fd);
+    this.#host.module.closeDescriptor(this.#kept.fd);
+    this.#kept = undefined;
   }
 
   #end(why: keyof typeof endings): void {

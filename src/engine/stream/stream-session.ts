@@ -1,6 +1,7 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
 import type { Socket } from 'node:net';
 import type { CounterName, CounterWriter } from '../../stats/counters.js';
+import { markReturned } from '../check-socket.js';
 import type {
   CloseReason,
   ConnectRequest,
@@ -101,7 +102,8 @@ export class StreamSession implements EngineSession {
       onReset: (cause) => this.#leave({ reason: 'reset', cause }, resetSocket),
       onExhausted: () => {
         this.#count('failed', 1);
-        this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
+        if (request.returnsClient === true) this.#returnClient();
+        else this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
       },
       onDenied: () => {
         this.#count('rejected', 1);
@@ -147,6 +149,16 @@ export class StreamSession implements EngineSession {
     this.#closed(this.#ending?.reason ?? 'reset', this.#ending?.cause);
   };
 
+  #returnClient(): void {
+    const { client, head } = this.#request;
+    this.#unwatchClient();
+    markReturned(client);
+    if (head !== undefined && !client.readableEnded) client.unshift(head);
+    // It may fail before the program hears of it.
+    client.on('error', () => {});
+    this.#closed('no-backend', undefined, client.pause());
+  }
+
   /** Ends a session that has no backend. */
   #leave(ending: Ending, how: (client: Socket) => void): void {
     this.#connector?.abort();
@@ -178,11 +190,11 @@ export class StreamSession implements EngineSession {
     this.#place = undefined;
   }
 
-  #closed(reason: CloseReason, cause?: Error): void {
+  #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
-    this.#request.observer.onClose(reason, cause);
+    this.#request.observer.onClose(reason, cause, client);
   }
 
   /** Adds to the listener's row and, for what both rows have in common, to the backend's. */
