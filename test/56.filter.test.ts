@@ -1,4 +1,5 @@
 /** Denying clients: nothing of them reaches a backend, whoever accepts. */
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as netConnect } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -71,6 +72,20 @@ describe.each(ways)('a session that is destroyed in the listener of session, wit
     expect(backend.sockets).toHaveLength(1);
   });
 
+  it('reaches none though a listener before it throws', async () => {
+    const backend = await startCounting();
+    const proxy = await startProxy(way, { backends: [backend.address] });
+    const uncaught = collectUncaught();
+    proxy.once('session', () => {
+      throw new Error('of the listener');
+    });
+    proxy.once('session', (session) => session.destroy());
+    expect(await cutOff(proxy)).toBe('');
+    await oneIsServed(proxy, backend);
+    expect(backend.sockets).toHaveLength(1);
+    expect(uncaught).toEqual([new Error('of the listener')]);
+  });
+
   it('reaches none through handoff() either', async () => {
     const backend = await startCounting();
     const proxy = await startProxy(way, { backends: [backend.address] });
@@ -128,6 +143,25 @@ describe.each(ways)('a filter, with %s', (way) => {
     expect(backend.bytes()).toBe(5);
     expect(backend.sockets).toHaveLength(1);
     expect(warnings).toEqual([]);
+  });
+
+  it('is never asked for a client whose address nobody knows, for it has reset its connection', async () => {
+    const backend = await startCounting();
+    const asked = new Set<string>();
+    const filter = ({ client }: FilterContext) => {
+      asked.add(client.address);
+      return client.address !== '127.0.0.1';
+    };
+    const proxy = await startProxy(way, { backends: [backend.address], filter });
+    const program = `for (let i = 0; i < 20; i++) {
+      const client = require('node:net').connect(${portOf(proxy)}, '127.0.0.1', () => client.resetAndDestroy());
+    }`;
+    // Nothing is accepted by Node meanwhile.
+    const { status } = spawnSync(process.execPath, ['-e', program]);
+    expect(status).toBe(0);
+    expect(await cutOff(proxy)).toBe('');
+    expect([...asked]).toEqual(['127.0.0.1']);
+    expect(backend.sockets).toHaveLength(0);
   });
 
   it('that denies ends the session with a reason of its own', async () => {

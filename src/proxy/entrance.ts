@@ -38,8 +38,13 @@ export interface EntranceHost {
   openSessions(): number;
   /** The policy, for one client. */
   route(client: ClientAddress, listener: string): ClientRoute;
-  /** The same route, behind the filter where there is one. */
-  filtered(route: ClientRoute, client: ClientAddress, listener: string): ClientRoute;
+  /** The same route, behind the filter where there is one, which denies whom nobody knows. */
+  filtered(
+    route: ClientRoute,
+    client: ClientAddress,
+    listener: string,
+    isKnown: boolean,
+  ): ClientRoute;
 }
 
 /** Who is to accept: the loops, where they can, unless something else was asked for. */

@@ -102,7 +102,12 @@ export class NativeEntrance implements Entrance, AcceptHost {
             connectTimeoutMs: timeouts.connectMs,
             isNew,
           });
-    return sessions.adopt(session, listener, client, this.#host.filtered(route, client, listener));
+    return sessions.adopt(
+      session,
+      listener,
+      client,
+      this.#host.filtered(route, client, listener, true),
+    );
   }
 
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void {

@@ -80,6 +80,9 @@ export class NodeEntrance implements Entrance {
   observe(): void {}
 
   #start(socket: Socket, row: number): void {
+    // Of a client that has reset its connection the kernel has forgotten who it was.
+    const isKnown =
+      socket.remoteAddress !== undefined || this.#listeners[row]?.address.family === 'unix';
     const { address } = clientOf(socket);
     const leave = this.#clients.enter(address);
     if (leave === undefined) {
@@ -90,7 +93,7 @@ export class NodeEntrance implements Entrance {
     }
     const listener = this.names[row] ?? '';
     const route = (client: ClientAddress) =>
-      this.#host.filtered(this.#host.route(client, listener), client, listener);
+      this.#host.filtered(this.#host.route(client, listener), client, listener, isKnown);
     try {
       this.#host.sessions.start(socket, { row, listener }, route, leave);
     } catch (error) {

@@ -129,10 +129,11 @@ export class Proxy extends SessionEmitter {
       checkListener: (listener: Listener) => this.#refuseLoop(listener),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
-      filtered: (route: ClientRoute, client: ClientAddress, listener: string) =>
-        this.#gate === undefined
-          ? route
-          : new FilteredRoute(this.#gate, { client, listener }, route),
+      filtered: (route: ClientRoute, client: ClientAddress, listener: string, isKnown: boolean) => {
+        if (this.#gate === undefined) return route;
+        const gate = isKnown ? this.#gate : { ...this.#gate, filter: () => false };
+        return new FilteredRoute(gate, { client, listener }, route);
+      },
     };
     this.#makeNodeEntrance = () => new NodeEntrance(config.listen, chosen, host);
     this.#accept = whoAccepts(config, chosen);
