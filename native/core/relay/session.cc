@@ -9,7 +9,6 @@
 
 namespace spliceway {
 
-using sys::Status;
 
 namespace {
 
