@@ -9,7 +9,6 @@
 
 namespace spliceway {
 
-
 namespace {
 
 /// Between the first two looks at whether the survivor of a reset has acknowledged everything, and
