@@ -5,9 +5,10 @@ import { connect as netConnect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { configFileSchema } from '../src/config/json-schema.js';
 import { parseOptions } from '../src/config/schema.js';
-import type { FilterContext, FilterFunction, SessionSummary } from '../src/index.js';
+import type { FilterContext, FilterFunction, Session, SessionSummary } from '../src/index.js';
 import { until, within } from './helpers/deadline.js';
-import { ways } from './helpers/engines.js';
+import { optionsOf, ways } from './helpers/engines.js';
+import { packageUrl, startProgram } from './helpers/program.js';
 import { nextSummary, portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
 import { startEcho, startNamed, startServer, type TestServer } from './helpers/servers.js';
 import { connect, guarded, readAll, readToEnding, socketPair, write } from './helpers/sockets.js';
@@ -114,12 +115,13 @@ describe.each(ways)('a filter, with %s', (way) => {
     const client = await connect(portOf(proxy));
     client.end('x');
     expect(String(await readAll(client))).toBe('x');
-    expect(asked).toEqual([
+    expect(asked).toMatchObject([
       {
         client: { address: '127.0.0.1', port: expect.any(Number) },
         listener: `127.0.0.1:${portOf(proxy)}`,
       },
     ]);
+    expect(asked[0]?.signal.aborted).toBe(false);
     expect(proxy.stats().sessions).toMatchObject({ opened: 1, failed: 0, rejected: 0 });
   });
 
@@ -300,6 +302,88 @@ describe.each(ways)('a filter, with %s', (way) => {
     answer?.(true);
     await new Promise(setImmediate);
     expect(picks).toBe(0);
+  });
+
+  it('is told by its signal that the client has left, and waits no longer', async () => {
+    const signals: AbortSignal[] = [];
+    const proxy = await startProxy(way, {
+      backends: ['127.0.0.1:1'],
+      connectTimeout: '1h',
+      filter: ({ signal }) => {
+        signals.push(signal);
+        return new Promise<boolean>((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason));
+        });
+      },
+    });
+    const summary = nextSummary(proxy);
+    const client = await connect(portOf(proxy));
+    await until('the question', () => signals.length > 0);
+    expect(signals[0]?.aborted).toBe(false);
+    client.resetAndDestroy();
+    expect((await summary).reason).toBe('reset');
+    expect(signals[0]?.reason).toMatchObject({ message: 'the client has left' });
+  });
+
+  it('is told by its signal that its time is over, and that the proxy closes', async () => {
+    const contexts: FilterContext[] = [];
+    const filter = (context: FilterContext) => {
+      contexts.push(context);
+      return new Promise<boolean>(() => {});
+    };
+    const backends = ['127.0.0.1:1'];
+    const late = await startProxy(way, { backends, connectTimeout: 20, filter });
+    await cutOff(late);
+    expect(contexts[0]?.signal.reason).toMatchObject({
+      message: 'the filter did not answer within 20 ms',
+    });
+    const closed = await startProxy(way, { backends, connectTimeout: 0, filter });
+    const cut = cutOff(closed);
+    await until('the question', () => contexts.length === 2);
+    await closed.close();
+    await cut;
+    // Also where it was not looked at before.
+    expect(contexts[1]?.signal.aborted).toBe(true);
+  });
+
+  it('that never settles keeps no process alive once its proxy is closed', async () => {
+    const { ended } = startProgram(
+      `const { createProxy } = await import(${JSON.stringify(packageUrl)});
+       const { connect } = await import('node:net');
+       const proxy = await createProxy({
+         ...${JSON.stringify({ listen: '127.0.0.1:0', ...optionsOf(way) })},
+         backends: ['127.0.0.1:1'],
+         connectTimeout: '1h',
+         filter: () => {
+           setImmediate(() => proxy.close());
+           return new Promise(() => {});
+         },
+       });
+       connect(proxy.addresses()[0].port, '127.0.0.1').on('error', () => {});`,
+      {},
+    );
+    expect(await within('the end of the program', ended)).toMatchObject({ code: 0, output: '' });
+  });
+
+  it('that ends the session itself is waited for no longer', async () => {
+    let session: Session | undefined;
+    let signal: AbortSignal | undefined;
+    const proxy = await startProxy(way, {
+      backends: ['127.0.0.1:1'],
+      connectTimeout: '1h',
+      filter: (context) => {
+        session?.destroy();
+        signal = context.signal;
+        return new Promise<boolean>(() => {});
+      },
+    });
+    proxy.once('session', (begun) => {
+      session = begun;
+    });
+    const summary = nextSummary(proxy);
+    await cutOff(proxy);
+    expect((await summary).reason).toBe('destroyed');
+    expect(signal?.aborted).toBe(true);
   });
 
   it('is not asked for a session that was destroyed in the listener of session', async () => {

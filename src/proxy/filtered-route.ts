@@ -3,6 +3,8 @@ import type { FilterContext, FilterFunction } from '../policy/filter-function.js
 import { clearTimeout, setTimeout } from '../timers.js';
 import type { ClientRoute } from './route.js';
 
+type Client = Omit<FilterContext, 'signal'>;
+
 export interface Gate {
   readonly filter: FilterFunction;
   /** How long it may take to answer; 0 is any time. */
@@ -14,15 +16,17 @@ export interface Gate {
 /** A route that a client is let in to first. Whatever the filter does but answer with `true` denies. */
 export class FilteredRoute implements ClientRoute {
   readonly #gate: Gate;
-  readonly #client: FilterContext;
+  readonly #context: CallContext;
   readonly #route: ClientRoute;
   #isIn = false;
   #hasEnded = false;
   #failure: Error | undefined;
+  /** Ends the wait for a promise of the filter; while there is one. */
+  #stopWaiting: (error: Error) => void = () => {};
 
-  constructor(gate: Gate, client: FilterContext, route: ClientRoute) {
+  constructor(gate: Gate, { client, listener }: Client, route: ClientRoute) {
     this.#gate = gate;
-    this.#client = client;
+    this.#context = new CallContext(client, listener);
     this.#route = route;
   }
 
@@ -33,7 +37,7 @@ export class FilteredRoute implements ClientRoute {
   next(): NextHop | Promise<NextHop> {
     if (this.#isIn) return this.#route.next();
     try {
-      const answer: unknown = this.#gate.filter(this.#client);
+      const answer: unknown = this.#gate.filter(this.#context);
       return isThenable(answer) ? this.#wait(answer) : this.#judge(answer);
     } catch (error) {
       return this.#fail(error);
@@ -42,6 +46,7 @@ export class FilteredRoute implements ClientRoute {
 
   end(): void {
     this.#hasEnded = true;
+    this.#stopWaiting(left());
     this.#route.end();
   }
 
@@ -58,17 +63,26 @@ export class FilteredRoute implements ClientRoute {
   async #wait(answer: PromiseLike<unknown>): Promise<NextHop> {
     const { limitMs } = this.#gate;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      if (limitMs === 0) return;
-      const error = new Error(`the filter did not answer within ${limitMs} ms`);
-      timer = setTimeout(() => reject(error), limitMs);
+    const stopped = new Promise<never>((_, reject) => {
+      this.#stopWaiting = (error) => {
+        reject(error);
+        this.#context.abort(error);
+      };
     });
+    if (limitMs > 0) {
+      const late = new Error(`the filter did not answer within ${limitMs} ms`);
+      timer = setTimeout(() => this.#stopWaiting(late), limitMs);
+    }
+    // A filter may end its client's session itself before it answers.
+    if (this.#hasEnded) this.#stopWaiting(left());
     try {
-      return await this.#judge(await Promise.race([answer, late]));
+      const settled = await Promise.race([answer, stopped]).finally(() => {
+        clearTimeout(timer);
+        this.#stopWaiting = () => {};
+      });
+      return await this.#judge(settled);
     } catch (error) {
       return this.#fail(error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -76,6 +90,36 @@ export class FilteredRoute implements ClientRoute {
     this.#failure = error instanceof Error ? error : new Error(String(error));
     if (!this.#hasEnded) this.#gate.onFailed(this.#failure);
     return 'denied';
+  }
+}
+
+function left(): Error {
+  return new Error('the client has left');
+}
+
+/** What a filter is called with. Few filters ask for the signal, so it is made when one does. */
+class CallContext implements FilterContext {
+  readonly client: FilterContext['client'];
+  readonly listener: string;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  constructor(client: FilterContext['client'], listener: string) {
+    this.client = client;
+    this.listener = listener;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
   }
 }
 
