@@ -58,6 +58,44 @@ describe.each(engines)('a handoff that fails, with %s', (engine) => {
     expect(String(await readAll(far))).toBe('again');
   });
 
+  it('leaves its figures: it may be handed over with a head once more, or with a wrong one', async () => {
+    const [down, echo] = [await refusedAddress(), await startEcho()];
+    const proxy = await startProxy(engine, { listen: [], backends: [down, echo.address] });
+    const { near, far } = await socketPair();
+    far.write('head, ');
+    let head = await readExactly(near, 6);
+    let socket = near;
+    for (let turn = 0; turn < 2; turn++) {
+      const failed = proxy.handoff(socket, { backend: down, head, onFailure: 'return' });
+      socket = guarded((await within('the end', failed.closed)).socket as Socket);
+      // They are in its read buffer again, and would come twice.
+      const twice = { backend: echo.address, head };
+      expect(() => proxy.handoff(socket, twice)).toThrow('only 0 were read from the socket');
+      head = await readExactly(socket, 6);
+      expect(String(head)).toBe('head, ');
+    }
+    proxy.handoff(socket, { backend: echo.address, head });
+    expect(String(await readAll(far.end('body')))).toBe('head, body');
+  });
+
+  it('leaves a socket of HTTP one that only the program can count', async () => {
+    const [down, echo] = [await refusedAddress(), await startEcho()];
+    const proxy = await startProxy(engine, { listen: [], backends: [down, echo.address] });
+    const server = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await within('listening', once(server, 'listening'));
+    const upgrade = once(server, 'upgrade');
+    const client = await connect((server.address() as AddressInfo).port);
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nmore');
+    const [, upgraded, head] = (await within('the upgrade', upgrade)) as [unknown, Socket, Buffer];
+    const returns = { backend: down, head, onFailure: 'return' } as const;
+    const failed = proxy.handoff(guarded(upgraded), returns);
+    const socket = guarded((await within('the end', failed.closed)).socket as Socket);
+    await readExactly(socket, 4);
+    proxy.handoff(socket, { backend: echo.address, head: Buffer.from('rewritten') });
+    expect(String(await readAll(client.end(', body')))).toBe('rewritten, body');
+  });
+
   it('returns nothing where a backend answers, and holds nothing then', async () => {
     const echo = await startEcho();
     const proxy = await startProxy(engine, { listen: [], backends: [echo.address] });

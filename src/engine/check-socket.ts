@@ -20,9 +20,29 @@ function parserOf(socket: Socket): unknown {
   return (socket as Socket & { parser?: unknown }).parser;
 }
 
-/** True where an HTTP parser has read from the socket. */
-export function hadParser(socket: Socket): boolean {
-  return parserOf(socket) !== undefined;
+/** What was read from a socket, and how. */
+export interface Reading {
+  /** Bytes that left the kernel. */
+  readonly bytesRead: number;
+  /** An HTTP parser was among those who read. */
+  readonly hadParser: boolean;
+}
+
+/** Of sockets that are new objects for connections that had another before. */
+const earlier = new WeakMap<Socket, Reading>();
+
+/** Says what had been read of its connection when the socket was made. */
+export function rememberReading(socket: Socket, reading: Reading): void {
+  earlier.set(socket, reading);
+}
+
+/** What was read from the socket, and from those that its connection had before. */
+export function readingOf(socket: Socket): Reading {
+  const { bytesRead, hadParser } = earlier.get(socket) ?? { bytesRead: 0, hadParser: false };
+  return {
+    bytesRead: socket.bytesRead + bytesRead,
+    hadParser: parserOf(socket) !== undefined || hadParser,
+  };
 }
 
 /** Those that an engine has, or waits for. */

@@ -1,6 +1,6 @@
 /** Bytes that a program has read from a socket, and gives back with it. */
 import type { Socket } from 'node:net';
-import { hadParser } from '../engine/check-socket.js';
+import { readingOf } from '../engine/check-socket.js';
 import { SplicewayError } from '../errors.js';
 
 /**
@@ -24,8 +24,9 @@ export function checkHead(
     );
   }
   // What is in the read buffer has not been given to the program, or was put back.
-  const read = socket.bytesRead - socket.readableLength;
-  if (!hadParser(socket) && read !== head.length) throw mismatch(option, read, head.length);
+  const { bytesRead, hadParser } = readingOf(socket);
+  const read = bytesRead - socket.readableLength;
+  if (!hadParser && read !== head.length) throw mismatch(option, read, head.length);
   return head.length === 0 ? undefined : Uint8Array.from(head);
 }
 

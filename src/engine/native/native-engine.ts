@@ -208,9 +208,9 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   /** Without a descriptor for it, the client is not given back: it is closed, as others are. */
-  #keep(session: NativeSession, { fd, prefix }: TakenSocket): void {
-    const kept = this.#module.duplicateDescriptor(fd);
-    if (kept >= 0) session.keep({ fd: kept, prefix });
+  #keep(session: NativeSession, taken: TakenSocket): void {
+    const kept = this.#module.duplicateDescriptor(taken.fd);
+    if (kept >= 0) session.keep({ ...taken, fd: kept });
   }
 
   #add(session: NativeSession, slot: number): void {

@@ -2,6 +2,7 @@
 
 import { Socket } from 'node:net';
 import { askRoute } from '../ask-route.js';
+import { rememberReading } from '../check-socket.js';
 import type {
   CloseReason,
   EngineSession,
@@ -137,11 +138,12 @@ export class NativeSession implements EngineSession {
   /** The loops have read nothing of it: what Node and the program had read is what they were given. */
   #giveBack(): Socket | undefined {
     if (this.#kept === undefined) return undefined;
-    const { fd, prefix } = this.#kept;
+    const { fd, prefix, reading } = this.#kept;
     this.#kept = undefined;
     this.#host.module.unguardDescriptor(fd);
     const socket = new Socket({ fd, allowHalfOpen: true, readable: true, writable: true });
     if (prefix !== undefined) socket.unshift(prefix);
+    rememberReading(socket, reading);
     // It may fail before the program hears of it.
     return socket.on('error', () => {}).pause();
   }

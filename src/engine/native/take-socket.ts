@@ -1,6 +1,6 @@
 /** Moving a socket from Node to the loops. */
 import type { Socket } from 'node:net';
-import { descriptorOf } from '../check-socket.js';
+import { descriptorOf, type Reading, readingOf } from '../check-socket.js';
 import { takeOver } from '../take-over.js';
 import type { NativeBinding } from './binding.js';
 
@@ -8,6 +8,7 @@ import type { NativeBinding } from './binding.js';
 export interface TakenSocket {
   readonly fd: number;
   readonly prefix: Uint8Array | undefined;
+  readonly reading: Reading;
 }
 
 /**
@@ -33,11 +34,12 @@ export function takeSockets<const Sockets extends readonly Socket[]>(
     descriptors.push(fd);
   }
   const taken = sockets.map((socket, index) => {
+    const reading = readingOf(socket);
     const prefix = joined(heads[index], readBuffered(socket));
     // What was queued for writing is written by now, so an error could only be about Node's descriptor.
     socket.on('error', () => {});
     socket.destroy();
-    return { fd: descriptors[index], prefix };
+    return { fd: descriptors[index], prefix, reading };
   });
   return taken as { [Index in keyof Sockets]: TakenSocket };
 }
