@@ -10,6 +10,25 @@ import { printError } from '../src/cli/status.js';
 import { until } from './helpers/deadline.js';
 import { tempPath } from './helpers/temp.js';
 
+/** Both ends of a pipe that never waits. */
+function openPipe(): number {
+  const path = tempPath('pipe');
+  execFileSync('mkfifo', [path]);
+  return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+}
+
+/** What the pipe holds now. */
+function readAllOf(pipe: number): string {
+  const buffer = Buffer.alloc(65_536);
+  let text = '';
+  try {
+    for (;;) text += buffer.toString('latin1', 0, readSync(pipe, buffer));
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'EAGAIN' });
+    return text;
+  }
+}
+
 describe('printError', () => {
   it('shows the stack of an error that nobody foresaw, and says where to report it', () => {
     const written: string[] = [];
@@ -40,26 +59,19 @@ describe('LogDestination', () => {
   });
 
   it('keeps some lines for a reader that has fallen behind, and tells how many it dropped', async () => {
-    const path = tempPath('pipe');
-    execFileSync('mkfifo', [path]);
-    const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const pipe = openPipe();
     const destination = new LogDestination(pipe);
     let missing = 0;
     destination.onResumed = (dropped) => {
       missing = dropped;
     };
-    const written = 1000;
+    const written = 2000;
     for (let line = 0; line < written; line++) {
       destination.write(`${String(line).padStart(999, '0')}\n`);
     }
     let read = '';
     await until('all that was kept', () => {
-      const buffer = Buffer.alloc(65_536);
-      try {
-        read += buffer.toString('latin1', 0, readSync(pipe, buffer));
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'EAGAIN' });
-      }
+      read += readAllOf(pipe);
       return missing > 0 && read.length === 1000 * (written - missing);
     });
     closeSync(pipe);
@@ -67,6 +79,51 @@ describe('LogDestination', () => {
     const lines = read.trimEnd().split('\n');
     expect(lines.map(Number)).toEqual(lines.map((_, line) => line));
     expect(lines.length).toBeLessThan(written);
+  });
+});
+
+describe('LogDestination, with a clock that the test moves', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('drops nothing for a reader that keeps up: 20 MB/s', () => {
+    const pipe = openPipe();
+    const destination = new LogDestination(pipe);
+    let missing = 0;
+    destination.onResumed = (dropped) => {
+      missing += dropped;
+    };
+    let read = 0;
+    for (let turn = 0; turn < 200; turn++) {
+      for (let line = 0; line < 100; line++) destination.write(`${'x'.repeat(999)}\n`);
+      for (let ms = 0; ms < 5; ms++) {
+        read += readAllOf(pipe).length;
+        vi.advanceTimersByTime(1);
+      }
+    }
+    read += readAllOf(pipe).length;
+    closeSync(pipe);
+    expect({ read, missing }).toEqual({ read: 20_000_000, missing: 0 });
+  });
+
+  it('asks one that stays away twenty times a second, and one that comes back at once', () => {
+    const pipe = openPipe();
+    const destination = new LogDestination(pipe);
+    for (let line = 0; line < 200; line++) destination.write(`${'x'.repeat(999)}\n`);
+    for (let ms = 0; ms < 1000; ms++) vi.advanceTimersByTime(1);
+    let steps = 0;
+    for (const end = Date.now() + 1000; Date.now() < end; steps++) vi.advanceTimersToNextTimer();
+    expect(steps).toBeLessThanOrEqual(21);
+    readAllOf(pipe);
+    vi.advanceTimersToNextTimer();
+    expect(readAllOf(pipe).length).toBeGreaterThan(0);
+    vi.advanceTimersByTime(1);
+    expect(readAllOf(pipe).length).toBeGreaterThan(0);
+    closeSync(pipe);
   });
 });
 

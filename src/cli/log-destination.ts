@@ -2,9 +2,14 @@
 import { constants, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** What is kept for a reader that has fallen behind. */
-const QUEUE_MAX_BYTES = 256 * 1024;
-const RETRY_MS = 50;
+/** What is kept for a reader that has fallen behind: some thousands of lines, as many as may come in one turn. */
+const QUEUE_MAX_BYTES = 1024 * 1024;
+/**
+ * When a reader that takes nothing is tried again. One that keeps up has emptied its pipe by the first time; of one that
+ * stays away, each time is twice as long after the last.
+ */
+const RETRY_FIRST_MS = 1;
+const RETRY_LAST_MS = 50;
 /** How long a reader is waited for in all when the process ends. */
 const PATIENCE_MS = 100;
 const PAUSE_MS = 5;
@@ -26,6 +31,7 @@ export class LogDestination {
   /** The last line broke off in its middle. */
   #broken = false;
   #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_FIRST_MS;
   /** What is left of the patience; none until the process ends. */
   #patienceMs = 0;
 
@@ -40,6 +46,8 @@ export class LogDestination {
   /** @param line with its end */
   write(line: string): void {
     const bytes = Buffer.from(line);
+    // Of a burst, its reader may have made room meanwhile.
+    if (this.#queuedBytes + bytes.length > QUEUE_MAX_BYTES) this.#drain();
     if (this.#queuedBytes + bytes.length > QUEUE_MAX_BYTES) {
       this.#dropped += 1;
       return;
@@ -55,7 +63,8 @@ export class LogDestination {
     for (let line = this.#queue[0]; line !== undefined; line = this.#queue[0]) {
       if (!this.#take(line)) {
         // The process ends without it: the queue is no reason to stay.
-        this.#retry = setTimeout(() => this.#drain(), RETRY_MS).unref();
+        this.#retry = setTimeout(() => this.#drain(), this.#retryMs).unref();
+        this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
         return;
       }
       this.#queue.shift();
@@ -74,6 +83,7 @@ export class LogDestination {
     while (rest.length > 0) {
       try {
         rest = rest.subarray(writeSync(this.#descriptor, rest));
+        this.#retryMs = RETRY_FIRST_MS;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') {
           this.#broken = rest.length < line.length;
