@@ -27,10 +27,11 @@ function filesIn(...folders: string[]): { file: string; text: string }[] {
   );
 }
 
-/** A test of this name, in either language. */
+/** A test of this name, in either language; also one for each of several values, or only on some machines. */
 function declarationOf(title: string): RegExp {
   const name = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`(\\bit(Where)?\\([^']*'${name}'|TEST\\(\\s*"${name}")`);
+  const forEach = String.raw`\bit(Where)?\.\w+\((?:(?!\bit\b)[^])*?\)\(\s*'${name}'`;
+  return new RegExp(`\\bit(Where)?\\([^']*'${name}'|${forEach}|TEST\\(\\s*"${name}"`);
 }
 
 describe('the documents', () => {
@@ -70,6 +71,24 @@ describe('the documents', () => {
         for (const title of titles) expect(source).toMatch(declarationOf(title ?? ''));
       }
     }
+  });
+
+  it.each([
+    "it('is there', () => {",
+    "itWhere(splices)('is there', () => {",
+    "it.each([1, 2])('is there', (count) => {",
+    "it.each([\n  ['one', (1)],\n] as const)(\n  'is there',\n  (count) => {",
+    "it.skipIf(isRoot())('is there', () => {",
+    'TEST(\n    "is there") {',
+  ])('are compared with the names of tests, such as %j', (source) => {
+    expect(source).toMatch(declarationOf('is there'));
+    expect(source).not.toMatch(declarationOf('there'));
+  });
+
+  it('are not content with words that name no test', () => {
+    const source =
+      "it.each([1])('another', () => {}); it('one', () => { expect(f('is there')); });";
+    expect(source).not.toMatch(declarationOf('is there'));
   });
 
   it('list every reason of a close, as its type has it, with the code of its error', () => {
