@@ -4,8 +4,12 @@ import { rolldown } from 'rolldown';
 import { inRoot } from './lib/root.js';
 
 // The source reads package.json, which a bundle does not have beside it.
-const { version } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
-writeFileSync(inRoot('dist', 'version.js'), `export const version = '${version}';\n`);
+const { version, bugs } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+const values = Object.entries({ version, placeForReports: bugs.url });
+writeFileSync(
+  inRoot('dist', 'version.js'),
+  values.map(([name, value]) => `export const ${name} = '${value}';\n`).join(''),
+);
 rmSync(inRoot('dist', 'version.js.map'), { force: true });
 
 /*

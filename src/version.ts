@@ -1,4 +1,12 @@
+/** What package.json says. In dist/, which bundlers take apart, scripts/finish-dist.js writes the values themselves here. */
 import { createRequire } from 'node:module';
 
-/** The package's version. In dist/, which bundlers take apart, scripts/finish-dist.js writes the number itself here. */
-export const version: string = createRequire(import.meta.url)('../package.json').version;
+const manifest = createRequire(import.meta.url)('../package.json') as {
+  version: string;
+  bugs: { url: string };
+};
+
+/** The package's version. */
+export const version: string = manifest.version;
+/** Where to report what nobody foresaw, which a release fills in. */
+export const placeForReports: string = manifest.bugs.url;

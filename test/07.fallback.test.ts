@@ -111,8 +111,9 @@ describe('without an addon', () => {
   it('an addon that was built for another version of the package is not used', async () => {
     const command = copyWithoutAddon();
     const own = path.join(path.dirname(command), '..', 'version.js');
-    const [, version] = readFileSync(own, 'utf8').match(/'(.+)'/) ?? [];
-    writeFileSync(own, "export const version = '99.0.0';\n");
+    const built = readFileSync(own, 'utf8');
+    const [, version = ''] = built.match(/version = '(.+)'/) ?? [];
+    writeFileSync(own, built.replace(version, '99.0.0'));
     await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: OWN_ADDON }, command);
     const { status, stdout } = await doctor.ended();
     expect(stdout).toContain(`was built for spliceway ${version}, and this is 99.0.0`);

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -118,9 +118,10 @@ describe('CommonJS', () => {
   });
 });
 
-it('the version in dist/ is that of package.json', async () => {
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  expect(readFileSync(path.join(root, 'dist', 'version.js'), 'utf8')).toContain(`'${version}'`);
+it('the version and the place for reports in dist/ are written into dist/', async () => {
+  const { version, bugs } = JSON.parse(
+    readFileSync(path.join(root, 'package.json'), 'utf8'),
+  ) as typeof import('../package.json');
+  const { href } = pathToFileURL(path.join(root, 'dist', 'version.js'));
+  expect({ ...(await import(href)) }).toEqual({ version, placeForReports: bugs.url });
 });

@@ -1,16 +1,13 @@
 /** The command `spliceway`: its sub-commands, its help, and how it ends. */
-import { createRequire } from 'node:module';
 import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
 import { closest } from '../config/suggest.js';
+import { version } from '../version.js';
 import { check } from './check.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
-
-const require = createRequire(import.meta.url);
-const { version } = require('../../package.json') as { version: string };
 
 const EXAMPLES = `
 Addresses are host:port, :port (all interfaces), [v6]:port or unix:/path; --listen also takes fd:3, a

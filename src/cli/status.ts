@@ -1,7 +1,7 @@
 /** How the command ends, and how it says why. */
-import { createRequire } from 'node:module';
 import { CommanderError } from 'commander';
 import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import { placeForReports } from '../version.js';
 
 export const ExitStatus = {
   clean: 0,
@@ -49,15 +49,8 @@ function describe(error: unknown): string[] {
   return [
     'spliceway: this should not have happened:',
     stack,
-    `spliceway: please report it at ${placeForReports()}, with the lines above and what spliceway doctor prints`,
+    `spliceway: please report it at ${placeForReports}, with the lines above and what spliceway doctor prints`,
   ];
-}
-
-/** As package.json has it, which a release fills in. */
-function placeForReports(): string {
-  const require = createRequire(import.meta.url);
-  const { bugs } = require('../../package.json') as { bugs: { url: string } };
-  return bugs.url;
 }
 
 function withCode(message: string, code: SplicewayErrorCode): string[] {
