@@ -1,6 +1,15 @@
 /** The package inside a file that a bundler made, and its CommonJS entry. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +17,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RunningCommand } from './helpers/cli.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const addon = path.join(root, 'build', 'Release', 'spliceway.node');
@@ -86,6 +96,79 @@ describe.each(formats)('a bundle, %s', (format, name) => {
     cpSync(addon, copy);
     const printed = await output(path.join(path.basename(beside), name), 'native');
     expect(printed).toBe(`native splice through ${copy}\n`);
+  });
+});
+
+describe('an addon is code, so one', () => {
+  /** A copy of the addon in a folder of its own, with a bundle beside it. */
+  function copied(): { folder: string; addon: string; bundle: string } {
+    const copy = mkdtempSync(path.join(folder, 'copied-'));
+    const beside = path.join(copy, 'spliceway.node');
+    cpSync(addon, beside);
+    cpSync(path.join(folder, 'cjs', 'app.cjs'), path.join(copy, 'app.cjs'));
+    return { folder: copy, addon: beside, bundle: path.join(path.basename(copy), 'app.cjs') };
+  }
+
+  const places = ['addon', 'folder'] as const;
+
+  it.each(places)(
+    'to which any user may write is refused, with the reason: the %s',
+    async (place) => {
+      const { [place]: writable, bundle } = copied();
+      chmodSync(writable, 0o777);
+      const printed = await output(bundle, 'native');
+      expect(printed).toMatch(/^ERR_SPLICEWAY_ENGINE_UNAVAILABLE/m);
+      expect(printed).toContain(
+        `any user may write to ${writable}: take that right away (chmod o-w)`,
+      );
+    },
+  );
+
+  it.runIf(process.geteuid?.() === 0).each(places)(
+    'of another user is refused, but for the owner of the bundle: the %s',
+    async (place) => {
+      const { [place]: foreign, bundle } = copied();
+      chownSync(foreign, 65534, 65534);
+      expect(await output(bundle)).toContain(`${foreign} belongs to user 65534`);
+      chownSync(path.join(folder, bundle), 65534, 65534);
+      expect(await output(bundle)).toMatch(/^native /);
+    },
+  );
+
+  it('that SPLICEWAY_PREBUILD names is refused like that, and doctor says why', async () => {
+    const { addon: writable } = copied();
+    chmodSync(writable, 0o777);
+    await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: writable });
+    const { stdout, status } = await doctor.ended();
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^engine .*is not loaded, because any user may write to/m);
+    expect(stdout).toContain('chmod o-w');
+  });
+
+  it('is not looked for beside the program that loads the bundle', async () => {
+    const { folder: ofProgram, bundle } = copied();
+    const apart = path.join(folder, 'esm', 'app.mjs');
+    writeFileSync(path.join(ofProgram, 'app.cjs'), `import(${JSON.stringify(apart)});`);
+    expect(await output(bundle)).toMatch(/^stream spliceway is in a bundle/m);
+  });
+
+  it('is not looked for where the package was on the machine of the build', async () => {
+    const foreign = path.join(folder, 'built', 'node_modules', 'spliceway');
+    mkdirSync(path.join(foreign, 'build', 'Release'), { recursive: true });
+    writeFileSync(path.join(foreign, 'package.json'), '{ "name": "spliceway" }');
+    cpSync(addon, path.join(foreign, 'build', 'Release', 'spliceway.node'));
+    const url = pathToFileURL(path.join(foreign, 'dist', 'engine', 'native', 'place.js')).href;
+    const bundle = await rolldown({
+      input: path.join(folder, 'program.mjs'),
+      platform: 'node',
+      transform: { define: { 'import.meta.url': JSON.stringify(url) } },
+    });
+    await bundle.write({ file: path.join(folder, 'baked', 'app.cjs'), format: 'cjs' });
+    await bundle.close();
+    expect(readFileSync(path.join(folder, 'baked', 'app.cjs'), 'utf8')).toContain(url);
+    expect(await output(path.join('baked', 'app.cjs'))).toMatch(
+      /^stream spliceway is in a bundle/m,
+    );
   });
 });
 

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { version } from '../../version.js';
 import type { NativeBinding } from './binding.js';
 import { libcName } from './libc.js';
-import { bundleFolders, packageRoot } from './place.js';
+import { bundleFolder, ownFile, packageRoot } from './place.js';
+import { distrust } from './trust.js';
 
 export type LoadedAddon =
   | { readonly ok: true; readonly file: string; readonly binding: NativeBinding }
@@ -55,6 +56,8 @@ function load(): LoadedAddon {
     return none(`SPLICEWAY_PREBUILD names ${file}, which is no file whose name ends in .node`);
   }
   try {
+    const doubt = isInPackage(file) ? undefined : distrust(file, ownFile);
+    if (doubt !== undefined) return none(`${file} is not loaded, because ${doubt}`);
     const binding = open(file);
     if (binding.version !== version) {
       // What C++ and TypeScript say to each other changes with versions, and neither checks the other's words.
@@ -136,8 +139,10 @@ function candidates(): string[] {
       path.join(packageRoot, prebuilt),
     ];
   }
-  return bundleFolders().flatMap((folder) => [
-    path.join(folder, prebuilt),
-    path.join(folder, name),
-  ]);
+  const folder = bundleFolder();
+  return folder === undefined ? [] : [path.join(folder, prebuilt), path.join(folder, name)];
 }
+
+/** Who can write there can change the rest of the package as well. */
+const isInPackage = (file: string) =>
+  packageRoot !== undefined && file.startsWith(path.join(packageRoot, path.sep));

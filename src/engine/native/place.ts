@@ -3,27 +3,28 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/**
- * The file that this code is in. A bundler may leave none of it, or have written the address that it had on the machine of
- * the build.
- */
-const ownFile: string | undefined = findOwnFile();
+/** The file that this code is in; in a bundle, that of the bundle. */
+export const ownFile: string | undefined = findOwnFile();
 
 /** The package's folder, where this is no bundle: the one above this file whose package.json is ours. */
 export const packageRoot: string | undefined = ownFile && findRoot(path.dirname(ownFile));
 
-/** Folders beside the bundle, where this is one: that of its file, of the program that was started, a worker's too. */
-export function bundleFolders(): string[] {
-  const bundle = typeof __filename === 'string' ? __filename : ownFile;
-  const files = [bundle, process.argv[1]].filter((file) => file !== undefined);
-  return [...new Set(files.filter(path.isAbsolute).map((file) => path.dirname(file)))];
+/** The folder beside which a bundle's addon is: that of the bundle, or that of the program where no file is known. */
+export function bundleFolder(): string | undefined {
+  const file = ownFile ?? process.argv[1];
+  return file !== undefined && path.isAbsolute(file) ? path.dirname(file) : undefined;
 }
 
+/**
+ * By Node's own word, where there is one. For `import.meta.url` a bundler may write a path of the machine of the build, and
+ * on the machine where it runs, that may be anybody's.
+ */
 function findOwnFile(): string | undefined {
+  // That of `node --eval` is no path.
+  if (typeof __filename === 'string' && path.isAbsolute(__filename)) return __filename;
   // Taken apart from `new URL`, in which a bundler would see a file to be copied.
   const address: string | undefined = import.meta.url;
-  if (address?.startsWith('file:')) return fileURLToPath(address);
-  return typeof __filename === 'string' ? __filename : undefined;
+  return address?.startsWith('file:') ? fileURLToPath(address) : undefined;
 }
 
 function findRoot(start: string): string | undefined {
