@@ -1,6 +1,11 @@
 /** Spliceway as a library: everything that is public. */
 export type { Duration } from './config/duration.js';
-export type { BackendOptions, ProxyOptions, ProxySettings } from './config/options.js';
+export type {
+  BackendOptions,
+  ListenerOptions,
+  ProxyOptions,
+  ProxySettings,
+} from './config/options.js';
 export type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './config/types.js';
 export {
   errorCatalogue,

@@ -2,7 +2,7 @@
 import { formatAddress } from '../config/address.js';
 import { formatDuration, formatMicroseconds } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
-import type { BackendConfig } from '../config/types.js';
+import type { BackendConfig, ListenAddress } from '../config/types.js';
 
 /**
  * Prints `FILE: ok` and a summary.
@@ -26,7 +26,7 @@ export function check(file: string): void {
   ];
   const lines = [
     `${nameOfFile(file)}: ok`,
-    `  listen    ${config.listen.map(formatAddress).join(', ')}`,
+    `  listen    ${config.listen.map(describeListener).join(', ')}`,
     ...config.backends.map((backend) => `  backend   ${describe(backend)}`),
     `  policy    ${config.policy}`,
     `  engine    ${config.engine}, threads ${config.threads}, accept ${config.accept}`,
@@ -36,6 +36,16 @@ export function check(file: string): void {
     `  log       ${config.logLevel}, ${config.logFormat ?? 'pretty on a terminal, else json'}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function describeListener(listener: ListenAddress): string {
+  const { mode, user, group } = (listener.kind === 'unix' && listener.access) || {};
+  const access = [
+    ...(mode === undefined ? [] : [`mode ${mode.toString(8).padStart(4, '0')}`]),
+    ...(user === undefined ? [] : [`user ${user}`]),
+    ...(group === undefined ? [] : [`group ${group}`]),
+  ];
+  return formatAddress(listener) + (access.length === 0 ? '' : ` (${access.join(', ')})`);
 }
 
 function describe({ name, weight, maxSessions }: BackendConfig): string {

@@ -64,7 +64,11 @@ export function addDemoOptions(command: Command): Command {
 function addListen(command: Command): Command {
   return command
     .optionsGroup('Where:')
-    .option('-l, --listen <address>', 'accept clients here; repeatable', collect);
+    .option(
+      '-l, --listen <address>',
+      'accept clients here; unix:/path may have options for its socket, as in ,mode=0660,user=U,group=G; repeatable',
+      collect,
+    );
 }
 
 function addSettings(command: Command): Command {
@@ -190,7 +194,7 @@ function numberOr(text: string | undefined): number | string | undefined {
 /** `connectTimeout` is `--connect-timeout`; `backends[1].weight` is `--backend b:3306,weight=0: weight`. */
 function flagName(path: ConfigPath, flags: ServeFlags): string {
   const [option, index, ...rest] = path;
-  if (option === 'listen') return '--listen';
+  if (option === 'listen') return ['--listen', ...rest].join(': ');
   if (option !== 'backends') {
     return `--${formatPath(path).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   }

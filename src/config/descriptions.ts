@@ -1,12 +1,14 @@
 /** What an editor shows of each key of a configuration file, in the words of docs/configuration.md. */
-import type { BackendOptions, FileOptions } from './options.js';
+import type { BackendOptions, FileOptions, ListenerOptions } from './options.js';
 
 const ADDRESS = 'host:port, [v6]:port or unix:/path';
 const DURATION = '500ms, 5s, 1m or 1h; 0 switches it off.';
 
 /** Of the keys of a file. */
 export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>, string>> = {
-  listen: `Where clients connect: ${ADDRESS}; one or several. :port is all interfaces, port 0 any free one.`,
+  listen:
+    `Where clients connect: ${ADDRESS}; one or several. :port is all interfaces, port 0 any free one. ` +
+    'An object says who may connect to a Unix socket.',
   backends:
     'The servers behind the listeners, at least one, none twice. Each is an address, which ' +
     'weight=N and max-sessions=N may follow after commas, or an object.',
@@ -42,6 +44,14 @@ export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>,
   drainTimeout: `How long live sessions may go on after the first stop signal. 500ms, 5s, 1m or 1h; 0 ends them at once.`,
   logLevel: 'The least important line to log, on standard error.',
   logFormat: 'Default: pretty when a terminal reads the log, else json.',
+};
+
+/** Of the keys of a listener. */
+export const listenerDescriptions: Readonly<Record<keyof ListenerOptions, string>> = {
+  address: 'Where clients connect. The other keys are for unix:/path alone.',
+  mode: 'Permissions of the socket, as text in octal digits: "0660". Default: 0777 less the umask.',
+  user: 'Owner of the socket, by name or number. Default: who runs the command.',
+  group: 'Group of the socket, by name or number. Default: that of the command.',
 };
 
 /** Of the keys of a backend. */

@@ -1,6 +1,7 @@
 /** The configuration file as a JSON Schema, for editors: made from the schema that checks it. */
 import { z } from 'zod';
-import { backendPattern } from './pattern.js';
+import { addressForm } from './address.js';
+import { backendPattern, listenerPattern } from './pattern.js';
 import { fileSchema, SESSIONS_MAX, WEIGHT_MAX } from './schema.js';
 
 /** Any JSON Schema, with keywords of its own or of an editor's. */
@@ -27,7 +28,7 @@ export function configFileSchema(): JsonSchema {
     ...schema,
     properties: {
       $schema: { type: 'string', description: 'In a JSON file: this schema, for editors.' },
-      listen: oneOrMore(listen),
+      listen: listenersOf(listen),
       backends: withTextForm(backends),
       ...settings,
     },
@@ -39,9 +40,15 @@ export function configFileSchema(): JsonSchema {
   };
 }
 
-/** One address need not be in a list. */
-function oneOrMore({ description = '', ...list }: JsonSchema = {}): JsonSchema {
-  return { description, anyOf: [list.items as JsonSchema, { ...list, minItems: 1 }] };
+/** A listener is text or an object; one need not be in a list. */
+function listenersOf({ description = '', items, ...list }: JsonSchema = {}): JsonSchema {
+  const text: JsonSchema = {
+    type: 'string',
+    pattern: listenerPattern(),
+    patternErrorMessage: `write ${addressForm('listener')}`,
+  };
+  const one = [text, items as JsonSchema];
+  return { description, anyOf: [...one, { ...list, items: { anyOf: one }, minItems: 1 }] };
 }
 
 /** A backend is text or an object; one text need not be in a list. */

@@ -11,6 +11,21 @@ import type {
   TransferChoice,
 } from './types.js';
 
+/** A listener with its options spelled out; the text form of a Unix one is `unix:/path[,mode=0660][,user=U][,group=G]`. */
+export interface ListenerOptions {
+  /** `host:port`, `:port`, `[v6]:port`, `unix:/path` or `fd:3`. The options below are for `unix:/path` alone. */
+  address: string;
+  /**
+   * Permissions of the socket: text of three octal digits, `0660`. Whoever may write to it may connect. It is never
+   * wider than this, not for a moment. Default: 0777 less the umask, which mostly lets only its owner connect.
+   */
+  mode?: string | undefined;
+  /** Its owner, by name or number. Takes root or `CAP_CHOWN`. Default: who runs the program. */
+  user?: string | number | undefined;
+  /** Its group, by name or number: one that the program is in, or any for root. Default: that of the program. */
+  group?: string | number | undefined;
+}
+
 /** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N]`. */
 export interface BackendOptions {
   /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, and again when connecting fails. */
@@ -96,9 +111,10 @@ export interface ProxyOptions extends ProxySettings {
   /**
    * Where clients connect: `host:port`, `:port` for all interfaces, `[v6]:port`, `unix:/path`, or `fd:3` for a listening
    * socket that the process was started with, which the proxy owns from when it listens; one or
-   * several. Port 0 takes any free port. May be left out when sockets come from `handoff()` alone.
+   * several. Port 0 takes any free port. Who may connect to a Unix socket is said in the object form. May be left out
+   * when sockets come from `handoff()` alone.
    */
-  listen?: string | readonly string[] | undefined;
+  listen?: string | ListenerOptions | readonly (string | ListenerOptions)[] | undefined;
   /** The servers behind the listeners, at least one, no address twice. */
   backends: string | readonly (string | BackendOptions)[];
 }

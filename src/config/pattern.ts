@@ -39,13 +39,13 @@ const HOST = oneOf(`${OCTET}(?:\\.${OCTET}){3}`, NAME);
 const IPV6 = '\\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[^\\]\\s]+)?\\]';
 
 /** @param pathLetter what the path of a unix socket may consist of */
-function addressForms(use: AddressUse, pathLetter: string): string[] {
+function addressForms(use: AddressUse, pathLetter: string, unixOptions = ''): string[] {
   const port = wholeNumberPattern(use === 'listener' ? 0 : 1, PORT_MAX);
   const host = use === 'listener' ? `${HOST}?` : HOST;
   const inherited = use === 'listener' ? [`fd:${wholeNumberPattern(1, DESCRIPTOR_MAX)}`] : [];
   return [
     `${oneOf(host, IPV6)}:${port}`,
-    `unix:/${pathLetter}{0,${UNIX_PATH_MAX_BYTES - 1}}`,
+    `unix:/${pathLetter}{0,${UNIX_PATH_MAX_BYTES - 1}}${unixOptions}`,
     ...inherited,
   ];
 }
@@ -56,6 +56,15 @@ function addressForms(use: AddressUse, pathLetter: string): string[] {
  */
 export function addressPattern(use: AddressUse): string {
   return exactly(...addressForms(use, '[^\\u0000]'));
+}
+
+/** The permissions of a socket file, in octal digits. */
+export const SOCKET_MODE = '^0?[0-7]{3}$';
+
+/** A listener as text: an address and, of a Unix socket, `mode=`, `user=` and `group=` behind commas. */
+export function listenerPattern(): string {
+  const options = `(?:,${oneOf('mode=0?[0-7]{3}', '(?:user|group)=[^,]+')})*`;
+  return exactly(...addressForms('listener', '[^\\u0000]', options));
 }
 
 /** `ADDRESS[,weight=N][,max-sessions=N]`, in either order. */

@@ -16,6 +16,7 @@ import {
   parseMicroseconds,
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
+import { isPlainObject, listen, listenerShape } from './listen-schema.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import {
   type CommandSettings,
@@ -24,7 +25,15 @@ import {
   type PolicyName,
   type ProxyConfig,
 } from './types.js';
-import { backendAddress, durationBy, listenAddress, oneOf, show, wholeNumber } from './values.js';
+import {
+  backendAddress,
+  durationBy,
+  listed,
+  noneTwice,
+  oneOf,
+  show,
+  wholeNumber,
+} from './values.js';
 
 /** Threads that an engine may have. */
 export const THREADS_MAX = 256;
@@ -90,40 +99,6 @@ const filter = z.unknown().transform((input, context): FilterFunction => {
 });
 
 // ---- The pool -----------------------------------------------------------------------------------
-
-/** Reports the second of two equal names in a list, at its own index. */
-function noneTwice<Item>(what: string, nameOf: (item: Item) => string | undefined) {
-  return (list: readonly Item[], context: z.RefinementCtx): void => {
-    const firstIndex = new Map<string, number>();
-    for (const [index, item] of list.entries()) {
-      const name = nameOf(item);
-      if (name === undefined) continue;
-      const first = firstIndex.get(name);
-      if (first === undefined) firstIndex.set(name, index);
-      else {
-        const message = `${name} is the same ${what} as the one at [${first}]; remove one of them`;
-        context.addIssue({ code: 'custom', path: [index], message });
-      }
-    }
-  };
-}
-
-/** One text need not be in a list. */
-const listed = (input: unknown): unknown => (typeof input === 'string' ? [input] : input);
-
-const listen = z.preprocess(
-  listed,
-  z
-    .array(listenAddress, {
-      error: ({ input }) => `${show(input)} is not an address or a list of addresses`,
-    })
-    // Port 0 is any free port, so two such listeners do not collide.
-    .superRefine(
-      noneTwice('listener', (item) =>
-        item.kind === 'tcp' && item.port === 0 ? undefined : formatAddress(item),
-      ),
-    ),
-);
 
 /** `ADDRESS[,weight=N][,max-sessions=N]` taken apart into the object form, so that one schema checks both. */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
@@ -384,11 +359,16 @@ function rename(
 }
 
 function issuesOf(error: z.ZodError, input: unknown, shape: object): ConfigIssue[] {
-  const keysAt = (path: ConfigPath) => Object.keys(path.length === 0 ? shape : backendShape);
+  const keysAt = ([key]: ConfigPath) =>
+    Object.keys(key === undefined ? shape : key === 'listen' ? listenerShape : backendShape);
   return issuesFromSchema(error.issues, keysAt).map((issue) => {
     const [key = '', index, ...rest] = issue.path;
     // A single one was wrapped in a list above; the user wrote no index.
-    const isOne = typeof (input as Record<string, unknown> | null)?.[key] === 'string';
-    return isOne && index === 0 ? { ...issue, path: [key, ...rest] } : issue;
+    const given = (input as Record<string, unknown> | null)?.[key];
+    const isOne = !Array.isArray(given) && index === 0;
+    const item: unknown = isOne || !Array.isArray(given) ? given : given[Number(index)];
+    // Nor did they write the name of what the text is.
+    const within = key === 'listen' && !isPlainObject(item) && rest[0] === 'address' ? [] : rest;
+    return { ...issue, path: issue.path.slice(0, isOne ? 1 : 2).concat(within) };
   });
 }

@@ -8,8 +8,21 @@ export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
+/** Who may connect to a Unix socket; what is left out is as the system makes it. */
+export interface SocketAccess {
+  /** Permission bits. */
+  readonly mode?: number;
+  /** The number of its owner. */
+  readonly user?: number;
+  /** The number of its group. */
+  readonly group?: number;
+}
+
 /** Where a listener accepts: an address, or a listening socket that the process was started with, by its number. */
-export type ListenAddress = Address | { readonly kind: 'fd'; readonly fd: number };
+export type ListenAddress =
+  | Exclude<Address, { kind: 'unix' }>
+  | { readonly kind: 'unix'; readonly path: string; readonly access?: SocketAccess }
+  | { readonly kind: 'fd'; readonly fd: number };
 
 export interface BackendConfig {
   /** As the user wrote it, normalised: the name that logs, stats and `handoff()` use. */

@@ -6,7 +6,7 @@ import { addressPattern } from './pattern.js';
 import { didYouMean } from './suggest.js';
 
 /** A schema around one of our parsers: its error becomes the issue, and keeps its code. */
-function parsedBy<Value>(parse: (input: unknown) => Value) {
+export function parsedBy<Value>(parse: (input: unknown) => Value) {
   return z.unknown().transform((input, context): Value => {
     try {
       return parse(input);
@@ -63,6 +63,26 @@ export function oneOf<const Name extends string>(what: string, names: readonly N
     },
   });
 }
+
+/** Reports the second of two equal names in a list, at its own index. */
+export function noneTwice<Item>(what: string, nameOf: (item: Item) => string | undefined) {
+  return (list: readonly Item[], context: z.RefinementCtx): void => {
+    const firstIndex = new Map<string, number>();
+    for (const [index, item] of list.entries()) {
+      const name = nameOf(item);
+      if (name === undefined) continue;
+      const first = firstIndex.get(name);
+      if (first === undefined) firstIndex.set(name, index);
+      else {
+        const message = `${name} is the same ${what} as the one at [${first}]; remove one of them`;
+        context.addIssue({ code: 'custom', path: [index], message });
+      }
+    }
+  };
+}
+
+/** One text need not be in a list. */
+export const listed = (input: unknown): unknown => (typeof input === 'string' ? [input] : input);
 
 /** A value in a message: as JSON, on one line, not too long. */
 export function show(input: unknown): string {

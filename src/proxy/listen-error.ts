@@ -50,7 +50,11 @@ const tcpAdvice: Advice = {
 const unixAdvice: Advice = {
   EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
+  EPERM:
+    'not permitted to give the socket to this user or group; a user takes root or CAP_CHOWN, a group one that this process is in',
   ENOENT: 'the folder does not exist; create it first',
+  ERR_WORKER_UNSUPPORTED_OPERATION:
+    'a worker thread cannot narrow the umask for its mode; have the program begin with a narrower umask',
   EROFS:
     'the file system cannot be written to; choose another folder, which RuntimeDirectory= makes for a service of systemd',
   ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',

@@ -63,7 +63,7 @@ export class Listener {
     this.#address = address;
     this.#events = events;
     this.#descriptors = descriptors;
-    if (address.kind === 'unix') this.#file = new SocketFile(address.path);
+    if (address.kind === 'unix') this.#file = new SocketFile(address.path, address.access);
   }
 
   /**
@@ -81,12 +81,17 @@ export class Listener {
     try {
       await this.#file?.prepare();
       const server = this.#createServer();
-      server.listen({ ...listenOptions(address), backlog: BACKLOG, exclusive });
-      await once(server, 'listening');
+      const listening = once(server, 'listening');
+      const listen = () =>
+        server.listen({ ...listenOptions(address), backlog: BACKLOG, exclusive });
+      if (this.#file === undefined) listen();
+      else this.#file.bindBy(listen);
+      await listening;
       this.#file?.bound();
       this.#binder = server;
       this.#started(server);
       this.#bound = addressOf(server, path || formatAddress(address));
+      this.#file?.permit();
     } catch (error) {
       throw listenError(formatAddress(address), error as Error);
     }

@@ -1,17 +1,26 @@
 /** The file of a unix listener: found free, kept, and removed at the end; never somebody else's. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, linkSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, linkSync, lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import type { SocketAccess } from '../config/types.js';
+
+/** To connect to a socket is to write to its file. */
+const MAY_CONNECT = 0o222;
 
 export class SocketFile {
   readonly #path: string;
+  readonly #access: SocketAccess;
+  /** To set when the group is that of `access`. */
+  #mode: number | undefined;
   /** The file that was bound; another one may stand at its path by now. */
   #identity: string | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, access: SocketAccess = {}) {
     this.#path = path;
+    this.#access = access;
+    this.#mode = access.mode;
   }
 
   /**
@@ -41,9 +50,41 @@ export class SocketFile {
     // In use: listening fails with EADDRINUSE, which says so.
   }
 
+  /**
+   * Runs what binds the path, so that not even for a moment anybody may connect who is not to, among them the group that
+   * the file has first. The umask is the whole process's, so it is left alone where it is strict enough.
+   *
+   * @throws an error with a `code`, in a worker thread, which cannot change the umask
+   */
+  bindBy(bind: () => void): void {
+    const { mode, group } = this.#access;
+    const umask = process.umask();
+    const first = mode ?? 0o777 & ~umask;
+    if (group !== undefined) this.#mode = first;
+    const denied = MAY_CONNECT & ~(group === undefined ? first : first & ~0o070);
+    const isNarrow = (denied & ~umask) === 0;
+    if (!isNarrow) process.umask(umask | denied);
+    try {
+      bind();
+    } finally {
+      if (!isNarrow) process.umask(umask);
+    }
+  }
+
   /** Call it when a server has bound the path: the file is ours from now on. */
   bound(): void {
     this.#identity = this.#current();
+  }
+
+  /**
+   * Lets in who is to be let in. The owner comes first: until then the mode is narrower than it will be.
+   *
+   * @throws the system's error
+   */
+  permit(): void {
+    const { user, group } = this.#access;
+    if (user !== undefined || group !== undefined) lchownSync(this.#path, user ?? -1, group ?? -1);
+    if (this.#mode !== undefined) chmodSync(this.#path, this.#mode);
   }
 
   /**

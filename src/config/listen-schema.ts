@@ -1,0 +1,100 @@
+/** Where a proxy listens: addresses as text or, for who may connect to a Unix socket, as objects. */
+import { z } from 'zod';
+import { ACCOUNT_MAX, type AccountKind, accountNumber } from './account.js';
+import { formatAddress } from './address.js';
+import { listenerDescriptions } from './descriptions.js';
+import { SOCKET_MODE } from './pattern.js';
+import type { ListenAddress } from './types.js';
+import { listenAddress, noneTwice, parsedBy, show } from './values.js';
+
+const mode = z
+  .string({
+    error: ({ input }) =>
+      `${show(input)} is not a mode; write it as text in octal digits, as in "0660"`,
+  })
+  .regex(new RegExp(SOCKET_MODE), {
+    error: ({ input }) => `${show(input)} is not a mode; write three octal digits, as in "0660"`,
+    abort: true,
+  });
+
+const account = (kind: AccountKind) =>
+  parsedBy((input) => accountNumber(kind, input)).meta({
+    description: listenerDescriptions[kind],
+    anyOf: [
+      { type: 'string', minLength: 1 },
+      { type: 'integer', minimum: 0, maximum: ACCOUNT_MAX },
+    ],
+  });
+
+export const listenerShape = {
+  address: listenAddress.describe(listenerDescriptions.address),
+  mode: mode.meta({ description: listenerDescriptions.mode }).optional(),
+  user: account('user').optional(),
+  group: account('group').optional(),
+};
+
+/**
+ * `unix:/path[,mode=0660][,user=U][,group=G]` taken apart into the object form, so that one schema checks both. The path
+ * may have commas; one with a comma, a word and `=` in it needs the object.
+ */
+function splitListener(input: unknown, context: z.RefinementCtx): unknown {
+  if (typeof input !== 'string') return isPlainObject(input) ? input : { address: input };
+  const [, path, options = ''] = /^(unix:.*?)((?:,[a-z]+=[^,]*)+)$/s.exec(input) ?? [];
+  if (path === undefined) return { address: input };
+  const listener = new Map<string, unknown>([['address', path]]);
+  for (const option of options.slice(1).split(',')) {
+    const [key = '', value] = option.split('=', 2);
+    if (listener.has(key)) {
+      context.addIssue({ code: 'custom', message: `${key} is given twice` });
+      return z.NEVER;
+    }
+    listener.set(key, value);
+  }
+  return Object.fromEntries(listener);
+}
+
+const listener = z.preprocess(
+  splitListener,
+  z
+    .strictObject(listenerShape)
+    .superRefine(({ address, mode, user, group }, context) => {
+      const isOpen = mode === undefined && user === undefined && group === undefined;
+      if (address.kind === 'unix' || isOpen) return;
+      const message =
+        address.kind === 'fd'
+          ? `${formatAddress(address)} is open already; mode, user and group are set by whoever opened it`
+          : `${formatAddress(address)} is not a Unix socket, and only those have a mode, a user and a group`;
+      context.addIssue({ code: 'custom', message, continue: false });
+    })
+    .transform(({ address, mode, user, group }): ListenAddress => {
+      if (address.kind !== 'unix') return address;
+      const access = {
+        mode: mode === undefined ? undefined : Number.parseInt(mode, 8),
+        user,
+        group,
+      };
+      const given = Object.entries(access).filter(([, value]) => value !== undefined);
+      return given.length === 0 ? address : { ...address, access: Object.fromEntries(given) };
+    }),
+);
+
+/** One listener need not be in a list. */
+const listed = (input: unknown): unknown =>
+  typeof input === 'string' || isPlainObject(input) ? [input] : input;
+
+export const isPlainObject = (input: unknown) =>
+  typeof input === 'object' && input !== null && !Array.isArray(input);
+
+export const listen = z.preprocess(
+  listed,
+  z
+    .array(listener, {
+      error: ({ input }) => `${show(input)} is not an address or a list of addresses`,
+    })
+    // Port 0 is any free port, so two such listeners do not collide.
+    .superRefine(
+      noneTwice('listener', (item) =>
+        item.kind === 'tcp' && item.port === 0 ? undefined : formatAddress(item),
+      ),
+    ),
+);

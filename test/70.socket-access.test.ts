@@ -1,0 +1,122 @@
+/** Who may connect to a Unix listener: `mode`, `user` and `group` of its socket. */
+import { statSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { parseOptions } from '../src/config/schema.js';
+import { listenError } from '../src/proxy/listen-error.js';
+import { SocketFile } from '../src/proxy/socket-file.js';
+import { runCommand } from './helpers/cli.js';
+import { ways } from './helpers/engines.js';
+import { startProxy } from './helpers/proxies.js';
+import { tempFiles } from './helpers/temp.js';
+
+const files = tempFiles();
+const backends = ['127.0.0.1:9'];
+const itAsRoot = it.runIf(process.getuid?.() === 0);
+
+const permissions = (path: string) => statSync(path).mode & 0o777;
+
+function withUmask(umask: number): void {
+  const before = process.umask(umask);
+  onTestFinished(() => void process.umask(before));
+}
+
+function refusal(listen: unknown): string {
+  try {
+    parseOptions({ listen, backends } as never);
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe.each(ways)('a unix listener with %s', (way) => {
+  it('has the mode that the umask leaves where none is given', async () => {
+    withUmask(0o022);
+    const path = files.path('default.sock');
+    await startProxy(way, { listen: `unix:${path}`, backends });
+    expect(permissions(path)).toBe(0o755);
+  });
+
+  it('has the mode that was asked for, wider or narrower than the umask', async () => {
+    withUmask(0o022);
+    const [wide, narrow, text] = ['wide', 'narrow', 'text'].map((name) => files.path(name));
+    const listen = [
+      { address: `unix:${wide}`, mode: '0666' },
+      { address: `unix:${narrow}`, mode: '600' },
+      `unix:${text},mode=0660`,
+    ];
+    const proxy = await startProxy(way, { listen, backends });
+    expect([wide, narrow, text].map((path) => permissions(path ?? ''))).toEqual([
+      0o666, 0o600, 0o660,
+    ]);
+    expect(proxy.addresses()[2]?.address).toBe(text);
+    expect(process.umask()).toBe(0o022);
+  });
+
+  itAsRoot('belongs to the user and the group that were asked for', async () => {
+    const path = files.path('owned.sock');
+    const listen = { address: `unix:${path}`, mode: '0660', user: 'nobody', group: 12_345 };
+    await startProxy(way, { listen, backends });
+    const { uid, gid } = statSync(path);
+    expect(uid).toBeGreaterThan(0);
+    expect(gid).toBe(12_345);
+    expect(permissions(path)).toBe(0o660);
+  });
+});
+
+describe('the file of a socket', () => {
+  it('is not wider than its mode, nor open to the group that it has first, from when it is bound', async () => {
+    withUmask(0);
+    const umasks: number[] = [];
+    const bind = () => void umasks.push(process.umask());
+    new SocketFile('/x', { mode: 0o600 }).bindBy(bind);
+    new SocketFile('/x', { mode: 0o664, group: 1 }).bindBy(bind);
+    new SocketFile('/x', { group: 1 }).bindBy(bind);
+    new SocketFile('/x', { mode: 0o777 }).bindBy(bind);
+    expect(umasks).toEqual([0o022, 0o022, 0o020, 0]);
+    expect(process.umask()).toBe(0);
+  });
+});
+
+describe('what is wrong with the access of a listener', () => {
+  const path = '/run/spliceway-x.sock';
+  it.each([
+    [{ address: `unix:${path}`, mode: 660 }, 'listen.mode: 660 is not a mode; write it as text'],
+    [{ address: `unix:${path}`, mode: '888' }, 'listen.mode: "888" is not a mode; write three'],
+    [[`unix:${path},mode=66`], 'listen[0].mode: "66" is not a mode'],
+    [[`unix:${path},mod=660`], 'listen[0].mod: unknown option (did you mean '],
+    [`unix:${path},mode=660,mode=600`, 'listen: mode is given twice'],
+    [{ address: `unix:${path}`, user: 'no-such' }, 'listen.user: this machine has no user "no-su'],
+    [{ address: `unix:${path}`, group: 'none_x' }, 'listen.group: this machine has no group "none'],
+    [{ address: `unix:${path}`, user: -1 }, 'listen.user: -1 is not a user; give a name, or a nu'],
+    [{ address: `unix:${path}`, user: 2 ** 32 - 1 }, '4294967295 is not a user'],
+    [{ address: ':5555', mode: '0600' }, ':5555 is not a Unix socket, and only those have a mode'],
+    [{ address: 'fd:3', mode: '0600' }, 'fd:3 is open already; mode, user and group are set by'],
+    [{ mode: '0600' }, 'listen.address: the address is missing'],
+  ])('%j', (listen, message) => {
+    expect(refusal(listen)).toContain(message);
+  });
+
+  it('is found by spliceway check, which shows what it would set', async () => {
+    const at = `unix:${path}`;
+    const wrong = files.write(
+      'wrong.yaml',
+      `listen:\n  - address: ${at}\n    user: no-such\nbackends: a:1\n`,
+    );
+    const { status, stderr } = await runCommand('check', '--config', wrong);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`${wrong}:3:11: listen[0].user: this machine has no user "no-such"`);
+    const good = files.write(
+      'good.yaml',
+      `listen:\n  - address: ${at}\n    mode: "0660"\n    user: root\n    group: 7\nbackends: a:1\n`,
+    );
+    const { stdout } = await runCommand('check', '--config', good);
+    expect(stdout).toContain(`  listen    ${at} (mode 0660, user 0, group 7)\n`);
+  });
+
+  it('is told where the system does not permit it', () => {
+    const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall: 'lchown' });
+    const { message } = listenError(`unix:${path}`, cause);
+    expect(message).toContain('not permitted to give the socket to this user or group');
+  });
+});
