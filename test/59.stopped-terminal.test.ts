@@ -10,9 +10,10 @@ import { client, nextText, startGreeter } from './helpers/greeters.js';
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const helper = fileURLToPath(new URL('helpers/terminal.py', import.meta.url));
 
-/** Starts the command on a terminal that is stopped now. */
-async function onStoppedTerminal(args: readonly string[]) {
-  const python = spawn('python3', [helper, process.execPath, command, ...args], {
+/** Starts the command on a terminal that is stopped now, and may not be the command's to open. */
+async function onStoppedTerminal(args: readonly string[], { isForeign = false } = {}) {
+  const options = isForeign ? ['--foreign'] : [];
+  const python = spawn('python3', [helper, ...options, process.execPath, command, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface(python.stdout)[Symbol.asyncIterator]();
@@ -45,9 +46,13 @@ async function onStoppedTerminal(args: readonly string[]) {
 describe('a stopped terminal', () => {
   const flags = ['--listen', '127.0.0.1:0', '--accept', 'node', '--log-level', 'trace'];
 
-  it('keeps no client waiting, and no signal', async () => {
+  it.each([
+    ['of its user', false],
+    ['of another user, as after su', true],
+  ])('%s keeps no client waiting, and no signal', async (_whose, isForeign) => {
     const backend = await startGreeter('a');
-    const terminal = await onStoppedTerminal([...flags, '--backend', backend]);
+    const args = [...flags, '--backend', backend];
+    const terminal = await onStoppedTerminal(args, { isForeign });
     for (let turn = 0; turn < 20; turn++) {
       const socket = await client(terminal.port);
       expect(await nextText(socket)).toBe('a\n');

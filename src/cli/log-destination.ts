@@ -1,5 +1,5 @@
 /** Where lines go that people or machines may read. Nothing that goes wrong there may end or hold up a load balancer. */
-import { constants, openSync, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 /** What is kept for a reader that has fallen behind: some thousands of lines, as many as may come in one turn. */
@@ -105,14 +105,37 @@ export class LogDestination {
 /**
  * A terminal by a description of its own, on which a write says EAGAIN where it would wait; others who have it are not
  * changed by that. Pipes and sockets do so already: Node has made them, when it looked at its standard streams.
+ *
+ * A terminal of another user cannot be opened by its name. The one that this process is controlled by can, by the name
+ * that everybody may open. Any other one is left as it is.
  */
 function withoutWaiting(descriptor: number): number {
   if (!isatty(descriptor)) return descriptor;
+  return (
+    opened(`/proc/self/fd/${descriptor}`) ??
+    (isControlling(descriptor) ? opened('/dev/tty') : undefined) ??
+    descriptor
+  );
+}
+
+function opened(terminal: string): number | undefined {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
-    return openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    return openSync(terminal, O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
-    return descriptor;
+    return undefined;
+  }
+}
+
+/** Whether the terminal is the one behind /dev/tty, which has a device number of its own. */
+function isControlling(descriptor: number): boolean {
+  try {
+    // proc(5): the name of the program, in brackets, may have spaces and brackets itself.
+    const [, , , , terminal] =
+      readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+    return Number(terminal) === fstatSync(descriptor).rdev;
+  } catch {
+    return false;
   }
 }
 
