@@ -210,6 +210,22 @@ export const faults = [
     edits: [edit('relay/session.cc', 'apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);\n', '')],
   },
   {
+    name: 'time-out before what waits',
+    why: 'A process that was stopped, or frozen, cuts its sessions when it wakes, and loses what came meanwhile.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (now >= RelayDeadline()) MoveWhatWaits();',
+        'if (now >= RelayDeadline()) Advance();',
+      ),
+    ],
+  },
+  {
+    name: 'connect time-out before the answer',
+    why: 'A process that was stopped, or frozen, drops the backends that had accepted meanwhile.',
+    edits: [edit('relay/session.cc', 'if (AnswerWaits()) return FinishConnect();\n', '')],
+  },
+  {
     name: 'handshake time-out that never comes',
     why: 'Whoever connects and says nothing holds a slot for as long as it likes.',
     edits: [

@@ -111,6 +111,45 @@ export async function startBlackhole(): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
+/** A TCP server that accepts nobody until told to, and leaves unanswered who tries to connect. */
+export interface Late {
+  readonly port: number;
+  /** Serves who has come, and who comes: says `late` and ends. Resolves when one beyond its queue has come. */
+  accept(): Promise<void>;
+}
+
+/** Its queue is full. */
+export async function startLate(): Promise<Late> {
+  const isFree = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     let count = 0;
+     const server = require('node:net').createServer((socket) => {
+       socket.on('error', () => {}).end('late');
+       if (++count === 3) parentPort.postMessage('served');
+     });
+     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       parentPort.postMessage(server.address().port);
+       Atomics.wait(workerData, 0, 0);
+     });`,
+    { eval: true, workerData: isFree },
+  );
+  onTestFinished(async () => {
+    await worker.terminate();
+  });
+  const [port] = (await within('the late server', once(worker, 'message'))) as [number];
+  await Promise.all([connect(port), connect(port)]);
+  return {
+    port,
+    accept: async () => {
+      const served = once(worker, 'message');
+      Atomics.store(isFree, 0, 1);
+      Atomics.notify(isFree, 0);
+      await within('a connection at the late server', served);
+    },
+  };
+}
+
 /** A server on a unix socket that accepts nobody until told to. */
 export interface Busy {
   readonly address: string;

@@ -71,7 +71,7 @@ class Harness final : public SessionOwner, private Timer {
   void OnTimer() override;
 
   Options options_;
-  Counters counters_{1, 1, 1, 16};
+  Counters counters_{1, 1, 1, 1024};
   Shortage shortage_;
   std::unique_ptr<EventLoop> loop_;
   PipePool pipes_;

@@ -27,6 +27,10 @@ std::uint64_t Pack(const EventHandler& handler, unsigned token, std::uint16_t ge
   return std::uint64_t{generation} << kAddressBits | address | token;
 }
 
+/// No turn takes so long, unless the process is stopped, frozen or without a processor in the midst
+/// of it. Such time is nobody's: what had begun in the turn would seem as old as that.
+constexpr std::uint64_t kLongestTurnMs = 1000;
+
 }  // namespace
 
 std::unique_ptr<EventLoop> EventLoop::Create(std::uint32_t busy_poll_us, int& error) {
@@ -56,7 +60,16 @@ bool EventLoop::WatchWakeUp(int fd, EventHandler& handler, unsigned token) {
 
 void EventLoop::Unwatch(int fd) { sys::Unwatch(epoll_.get(), fd); }
 
-void EventLoop::RefreshNow() { now_ms_ = sys::NowMs(); }
+std::uint64_t EventLoop::ClockUs() const { return sys::NowUs() - stood_still_ms_ * 1000; }
+
+void EventLoop::RefreshNow() {
+  const std::uint64_t now_ms = ClockUs() / 1000;
+  if (now_ms > now_ms_ + kLongestTurnMs) {
+    stood_still_ms_ += now_ms - now_ms_;
+  } else {
+    now_ms_ = now_ms;
+  }
+}
 
 void EventLoop::Enqueue(ReadyEntry& entry) {
   if (!entry.linked()) ready_.InsertBefore(entry);
@@ -64,7 +77,7 @@ void EventLoop::Enqueue(ReadyEntry& entry) {
 
 std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
   if (ready_.linked()) return sys::WaitForEvents(epoll_.get(), events, 0);
-  const std::uint64_t start_us = sys::NowUs();
+  const std::uint64_t start_us = ClockUs();
   int wait_ms = timers_.WaitMs(start_us / 1000);
   if (busy_poll_us_ > 0) {
     std::uint64_t us = busy_poll_us_;
@@ -72,8 +85,8 @@ std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
     do {
       const std::size_t count = sys::WaitForEvents(epoll_.get(), events, 0);
       if (count > 0) return count;
-    } while (sys::NowUs() - start_us < us);
-    wait_ms = timers_.WaitMs(sys::NowMs());
+    } while (ClockUs() - start_us < us);
+    wait_ms = timers_.WaitMs(ClockUs() / 1000);
   }
   return sys::WaitForEvents(epoll_.get(), events, wait_ms);
 }
@@ -81,7 +94,7 @@ std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
 void EventLoop::RunOnce() {
   std::array<epoll_event, kEventsPerTurn> events;
   const std::size_t count = Wait(events);
-  now_ms_ = sys::NowMs();
+  now_ms_ = ClockUs() / 1000;
   ++turn_;
 
   for (const epoll_event& event : std::span(events).first(count)) {
@@ -104,6 +117,7 @@ void EventLoop::RunOnce() {
   }
   ready.TakeAll(ready_);  // Behind those who had no turn.
   ready_.TakeAll(ready);
+  RefreshNow();
 }
 
 }  // namespace spliceway

@@ -83,7 +83,8 @@ class EventLoop {
 
   /// Counts the turns.
   [[nodiscard]] std::uint64_t turn() const { return turn_; }
-  /// The time of this turn, CLOCK_MONOTONIC in milliseconds, read once a turn.
+  /// The time of this turn in milliseconds: CLOCK_MONOTONIC's, less what passed while the process
+  /// stood still in the midst of a turn.
   [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
   /// Reads the clock again, for a handler whose time-outs must not start before it was called.
   void RefreshNow();
@@ -96,11 +97,13 @@ class EventLoop {
   EventLoop(UniqueFd epoll, std::uint32_t busy_poll_us, std::uint64_t now_ms)
       : epoll_(std::move(epoll)), busy_poll_us_(busy_poll_us), now_ms_(now_ms), timers_(now_ms) {}
 
+  [[nodiscard]] std::uint64_t ClockUs() const;
   [[nodiscard]] std::size_t Wait(std::span<epoll_event> events) const;
 
   UniqueFd epoll_;
   std::uint32_t busy_poll_us_;
   std::uint64_t now_ms_;
+  std::uint64_t stood_still_ms_ = 0;
   TimerWheel timers_;
   ListLink ready_;
   std::uint64_t turn_ = 0;

@@ -81,13 +81,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
       }
       return;
     case State::kRelaying:
-      endpoint.Note(events);
-      // Asked for at once: a relay that waits for its sink does not read the source, and would not
-      // meet the error.
-      if ((events & EPOLLERR) != 0) {
-        const int error = sys::TakeSocketError(endpoint.socket.get());
-        if (error != 0) endpoint.Fail(error);
-      }
+      NoteEvents(endpoint, events);
       // Streams after messages.
       if (streams()) {
         context_->loop.Enqueue(*this);
@@ -105,6 +99,16 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
   }
 }
 
+void Session::NoteEvents(Endpoint& endpoint, std::uint32_t events) {
+  endpoint.Note(events);
+  // Asked for at once: a relay that waits for its sink does not read the source, and would not meet
+  // the error.
+  if ((events & EPOLLERR) != 0) {
+    const int error = sys::TakeSocketError(endpoint.socket.get());
+    if (error != 0) endpoint.Fail(error);
+  }
+}
+
 std::size_t Session::OnReady() { return state_ == State::kRelaying ? Advance() : 0; }
 
 void Session::OnTimer() {
@@ -112,11 +116,14 @@ void Session::OnTimer() {
   switch (state_) {
     case State::kConnecting:
       if (postponed_ != Postponed::kNo) return TryConnect();
+      if (AnswerWaits()) return FinishConnect();
       return FailAttempt(ETIMEDOUT);
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
-      // What came in this very turn counts: a stream may not have had its part of it yet.
-      if (now >= RelayDeadline()) Advance();
+      // What waits in the kernel counts: of a process that was stopped the clock has run on, and
+      // its events may come in a later turn. What came in this very turn does, too: a stream may
+      // not have had its part of it yet.
+      if (now >= RelayDeadline()) MoveWhatWaits();
       if (state_ != State::kRelaying) return;
       if (now >= RelayDeadline()) return GiveUpRelaying();
       if (starved_ || looks_again_) return LookAgain();
@@ -127,6 +134,24 @@ void Session::OnTimer() {
     case State::kClosed:
       return;
   }
+}
+
+/// The backend has answered, and the loop is too late to have been told.
+bool Session::AnswerWaits() {
+  const std::uint32_t events = sys::Readiness(backend_.socket.get());
+  backend_.Note(events);
+  return (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
+}
+
+/// Asks the kernel what it may not have told yet. It is believed, and nothing else is tried: a
+/// write below its mark of room may take some bytes, and a reader who takes nothing would have
+/// moved one more.
+void Session::MoveWhatWaits() {
+  for (Endpoint* endpoint : {&client_, &backend_}) {
+    NoteEvents(*endpoint, sys::Readiness(endpoint->socket.get()));
+  }
+  NoteWhatIsNeverTold();
+  Advance();
 }
 
 // ── Relaying ──
@@ -183,11 +208,15 @@ std::size_t Session::Advance() {
   return moved;
 }
 
-/// Where no event would tell: of bytes below a mark, or of memory that has come back.
-void Session::LookAgain() {
+/// No event tells of bytes below a mark, nor of memory that has come back.
+void Session::NoteWhatIsNeverTold() {
   if (starved_ || upstream_.marked()) client_.readable = true;
   if (starved_ || downstream_.marked()) backend_.readable = true;
   if (starved_) client_.writable = backend_.writable = true;
+}
+
+void Session::LookAgain() {
+  NoteWhatIsNeverTold();
   starved_ = looks_again_ = false;
   ArmRelayTimer();
   context_->loop.Enqueue(*this);

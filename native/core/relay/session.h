@@ -184,6 +184,10 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   std::size_t OnReady() override;
   void OnTimer() override;
 
+  static void NoteEvents(Endpoint& endpoint, std::uint32_t events);
+  void NoteWhatIsNeverTold();
+  [[nodiscard]] bool AnswerWaits();
+  void MoveWhatWaits();
   void TryConnect();
   void Postpone(Postponed why);
   void FinishConnect();

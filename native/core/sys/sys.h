@@ -131,9 +131,11 @@ Status WatchListener(int epoll, int fd, std::uint64_t data);
 /// Registers what `OpenWakeUp` gave: it reports once each time that it was raised.
 Status WatchWakeUp(int epoll, int fd, std::uint64_t data);
 void Unwatch(int epoll, int fd);
-/// Events that came, at most `into.size()`; 0 on time-out or signal. `timeout_ms` −1 waits for
-/// ever.
+/// Events that came, at most `into.size()`; 0 on time-out, or after a signal where none waits.
+/// `timeout_ms` −1 waits for ever.
 std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms);
+/// What epoll would report of a socket now, which `Watch` registered.
+std::uint32_t Readiness(int socket);
 /// An eventfd, to wake a loop from another thread.
 Opened OpenWakeUp();
 void RaiseWakeUp(int wake_up);

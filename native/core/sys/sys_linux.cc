@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -318,8 +319,20 @@ Status WatchWakeUp(int epoll, int fd, std::uint64_t data) {
 void Unwatch(int epoll, int fd) { ::epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr); }
 
 std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms) {
-  const int count = ::epoll_wait(epoll, into.data(), static_cast<int>(into.size()), timeout_ms);
+  const auto wait = [&](int ms) {
+    return ::epoll_wait(epoll, into.data(), static_cast<int>(into.size()), ms);
+  };
+  int count = wait(timeout_ms);
+  // A process that was stopped wakes up with EINTR, whatever has come meanwhile.
+  if (count < 0 && errno == EINTR) count = wait(0);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+std::uint32_t Readiness(int socket) {
+  pollfd asked{.fd = socket, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI, .revents = 0};
+  if (Retry([&] { return ::poll(&asked, 1, 0); }) <= 0) return 0;
+  // The numbers of both are the same (include/uapi/linux/eventpoll.h).
+  return static_cast<std::uint32_t>(asked.revents);
 }
 
 Opened OpenWakeUp() { return Open(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }

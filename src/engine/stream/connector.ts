@@ -5,6 +5,7 @@ import { clearTimeout, setTimeout } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
 import type { NextHop, ResolvedAddress, Route } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
+import { PatientTimer } from './patient-timer.js';
 import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
 
 /** Between two looks at a unix backend whose queue is full: the kernel tells nobody when it has room again. */
@@ -35,7 +36,7 @@ export class Connector {
   readonly #timeoutMs: number;
   readonly #events: ConnectorEvents;
   #socket: Socket | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new PatientTimer();
   #retry: NodeJS.Timeout | undefined;
   #aborted = false;
 
@@ -85,7 +86,7 @@ export class Connector {
     };
     if (this.#timeoutMs > 0) {
       const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
-      this.#timer = setTimeout(() => fail(code), this.#timeoutMs);
+      this.#timer.start(this.#timeoutMs, () => fail(code));
     }
     this.#attempt(backend, address, fail);
   }
@@ -106,7 +107,7 @@ export class Connector {
         fail('ECONNREFUSED');
         return;
       }
-      clearTimeout(this.#timer);
+      this.#timer.clear();
       this.#socket = undefined;
       socket.removeAllListeners('error');
       this.#events.onConnected(backend, socket);
@@ -114,7 +115,7 @@ export class Connector {
   }
 
   #drop(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     clearTimeout(this.#retry);
     const socket = this.#socket;
     this.#socket = undefined;

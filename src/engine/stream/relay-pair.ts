@@ -1,9 +1,9 @@
 /** Two open sockets joined to each other: both relays, and what happens when one of them ends. */
 
 import type { Socket } from 'node:net';
-import { clearTimeout, setTimeout } from '../../timers.js';
 import type { CloseReason, SessionTimeouts } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
+import { PatientTimer } from './patient-timer.js';
 import { Relay } from './relay.js';
 
 /** How long the survivor of a reset may take to read what is left, where no timeout says otherwise. */
@@ -34,7 +34,7 @@ export class RelayPair {
   readonly #downstream: Relay;
   readonly #timeouts: SessionTimeouts;
   readonly #events: RelayPairEvents;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new PatientTimer();
   #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
   #socketsOpen = 2;
   /** No byte has come from either side. */
@@ -114,7 +114,7 @@ export class RelayPair {
 
   #moved(): void {
     if (!this.#isSilent) {
-      this.#timer?.refresh();
+      this.#timer.refresh();
       return;
     }
     this.#isSilent = false;
@@ -122,11 +122,10 @@ export class RelayPair {
   }
 
   #armTimer(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     const { ms, reason } = this.#patience();
     if (ms === Number.POSITIVE_INFINITY || this.#socketsOpen === 0) return;
-    this.#timer = setTimeout(() => this.#timedOut(reason), ms);
-    this.#timer.unref();
+    this.#timer.start(ms, () => this.#timedOut(reason));
   }
 
   /** For how long no byte may move: the shortest of what applies now. */
@@ -172,7 +171,7 @@ export class RelayPair {
   }
 
   #closed(): void {
-    clearTimeout(this.#timer);
+    this.#timer.clear();
     this.#settle();
     const { reason, cause } = this.#ending ?? { reason: 'finished' };
     this.#events.onClose(reason, cause);

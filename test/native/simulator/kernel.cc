@@ -89,6 +89,8 @@ void Kernel::Close(int fd) {
   switch (file.kind) {
     case File::Kind::kSocket:
       file.socket->fd = -1;
+      file.socket->left.unread -= std::min(file.socket->left.unread, file.socket->read);
+      file.socket->left.fin = file.socket->left.fin && !file.socket->fin_read();
       CloseSocket(*file.socket);
       break;
     case File::Kind::kListener:
@@ -140,6 +142,14 @@ std::uint32_t Kernel::Poll(const File& file) const {
     default:
       return 0;
   }
+}
+
+std::uint32_t Kernel::Readiness(int fd) {
+  const std::uint32_t events = Poll(Get(fd, File::Kind::kSocket));
+  Trace("poll %d: %s%s%s%s%s%s", fd, events & EPOLLIN ? "IN " : "", events & EPOLLOUT ? "OUT " : "",
+        events & EPOLLRDHUP ? "RDHUP " : "", events & EPOLLPRI ? "PRI " : "",
+        events & EPOLLERR ? "ERR " : "", events & EPOLLHUP ? "HUP " : "");
+  return events;
 }
 
 void Kernel::Wake(int fd, std::uint32_t events) {
@@ -226,7 +236,27 @@ void Kernel::RaiseWakeUp(int fd) {
   Wake(fd, EPOLLIN);
 }
 
-std::uint64_t Kernel::NowUs() { return ++now_us_; }
+std::uint64_t Kernel::NowUs() {
+  const std::uint64_t now_us = ++now_us_;
+  if (conditions.stops && choices_.OneIn(64)) {
+    constexpr std::array<std::uint64_t, 3> kSpans = {1'000'000, 60'000'000, 6 * 3'600'000'000};
+    const std::uint64_t span_us = kSpans[choices_.Below(3)];
+    Trace("the process stands still for %.0f s", static_cast<double>(span_us) / 1e6);
+    stopped_us_ += span_us;
+    now_us_ += span_us;
+  }
+  return now_us;
+}
+
+void Kernel::BeginTurn() {
+  for (const auto& socket : sockets_) {
+    if (!socket->is_core || socket->closed) continue;
+    socket->left = {.unread = socket->arrived,
+                    .fin = socket->fin_in,
+                    .room = socket->phase == Socket::Phase::kOpen && HasRoom(*socket),
+                    .open = socket->phase == Socket::Phase::kOpen};
+  }
+}
 
 // ── Pipes, and what wakes loops ──
 

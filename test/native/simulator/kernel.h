@@ -68,6 +68,13 @@ struct Socket {
   bool accepted = false;
   bool was_accepted = false;  ///< By a listener of the core.
   bool was_watched = false;   ///< By the core, or it tried to.
+  /// What was there as the turn began in which its owner closed it.
+  struct {
+    std::uint64_t unread = 0;  ///< Bytes that had arrived; those read since are none of them.
+    bool fin = false;          ///< The end, of which its owner has not been told.
+    bool room = false;         ///< A write would have been told of room.
+    bool open = false;
+  } left;
   /// Of the same client, or at the same backend, when it was accepted or set out.
   std::size_t others = 0;
   std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
@@ -96,6 +103,7 @@ struct Conditions {
   bool races = false;           ///< Packets arrive between two calls of one turn.
   bool hesitates = false;       ///< Calls do less than they could, and an event follows.
   bool refuses_splice = false;  ///< Of some sockets.
+  bool stops = false;           ///< The process stands still, for up to hours, between two calls.
   int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
 };
 
@@ -130,6 +138,7 @@ class Kernel {
   sys::Opened OpenWakeUp();
   sys::Status Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data);
   void Unwatch(int epoll, int fd);
+  std::uint32_t Readiness(int fd);
   std::size_t Wait(int epoll, std::span<epoll_event> into, int timeout_ms);
   void RaiseWakeUp(int fd);
   void Close(int fd);
@@ -187,6 +196,12 @@ class Kernel {
   [[nodiscard]] std::uint64_t calls() const { return calls_; }
   [[nodiscard]] std::uint64_t bytes_moved() const { return bytes_moved_; }
   [[nodiscard]] std::uint64_t now_us() const { return now_us_; }
+  /// For how long the process has stood still.
+  [[nodiscard]] std::uint64_t stopped_us() const { return stopped_us_; }
+  /// The time without that.
+  [[nodiscard]] std::uint64_t run_us() const { return now_us_ - stopped_us_; }
+  /// Notes what there is before a turn; see `Socket::left`.
+  void BeginTurn();
   void AdvanceTo(std::uint64_t us) { now_us_ = std::max(now_us_, us); }
   /// A write would be told of room.
   [[nodiscard]] static bool HasRoom(const Socket& socket) {
@@ -275,6 +290,7 @@ class Kernel {
   std::uint64_t calls_ = 0;
   std::uint64_t bytes_moved_ = 0;
   std::uint64_t now_us_ = 1'000'000'000;
+  std::uint64_t stopped_us_ = 0;
   int shortages_met_ = 0;
   std::string failure_;
 };

@@ -34,6 +34,8 @@ bool IsTimeout(CloseReason reason) {
 
 }  // namespace
 
+std::uint64_t Oracle::Delay() const { return kLongestWaitUs + kernel_.stopped_us(); }
+
 // ── While nothing happens ──
 
 void Oracle::CheckSilence(std::uint64_t until_us) {
@@ -47,7 +49,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0 || socket->phase != Socket::Phase::kConnecting) continue;
     if (scene_.timeouts.connect_ms == 0) continue;
-    if (until_us > socket->connect_us + Us(scene_.timeouts.connect_ms) + kLongestWaitUs) {
+    if (until_us > socket->connect_us + Us(scene_.timeouts.connect_ms) + Delay()) {
       kernel_.Fail("a connect time-out is overdue");
     }
   }
@@ -101,7 +103,7 @@ void Oracle::CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us) {
   const std::uint64_t arrived_us =
       std::max(pair.client->socket().arrived_us, pair.backend->socket().arrived_us);
   const std::uint64_t since_us = std::max({LastMoved(pair), ends.last_us, reset ? arrived_us : 0});
-  if (until_us > since_us + patience + kLongestWaitUs) {
+  if (until_us > since_us + patience + Delay()) {
     kernel_.Fail(reset ? "the survivor of a reset is kept for too long" : "a time-out is overdue");
   }
 }
@@ -116,6 +118,11 @@ void Oracle::CheckRequest(const Pair& pair) {
       return kernel_.Fail("a session gave up while backends were left that it had not tried");
     }
   }
+}
+
+void Oracle::CheckTimedOut(const Pair& pair, std::int32_t row) {
+  if (!pair.backend || Near(*pair.backend).port != row) return;
+  if (Near(*pair.backend).left.open) kernel_.Fail("an attempt timed out that had been accepted");
 }
 
 void Oracle::CheckClosed(const Pair& pair, std::uint32_t slot) {
@@ -151,9 +158,9 @@ bool Oracle::WasDisturbed(const Pair& pair) const {
 }
 
 /// It ended so late that a time-out may have ended it.
-bool Oracle::RanOutOfTime(const Pair& pair) const {
+bool Oracle::RanOutOfTime(const Pair& pair, bool is_lost) const {
   std::uint64_t patience = Patience(scene_.timeouts, pair, EndsOf(pair).any());
-  if (ResetCame(pair)) patience = std::min(patience, kSurvivalUs);
+  if (is_lost) patience = std::min(patience, kSurvivalUs);
   const std::uint64_t closed_us = Near(*pair.client).closed_us;
   return patience != kNever && closed_us + Hurry(scene_) >= LastMoved(pair) + patience;
 }
@@ -161,7 +168,7 @@ bool Oracle::RanOutOfTime(const Pair& pair) const {
 /// The survivor `to` of the loss of `from` was reset so late that its time may have been over.
 bool Oracle::TookTooLong(const Pair& pair, const Peer& from, const Peer& to) const {
   // What is held waits for it to read, as that of any session does.
-  if (Held(from, to) > 0) return RanOutOfTime(pair);
+  if (Held(from, to) > 0) return RanOutOfTime(pair, true);
   const std::uint32_t half_close_ms = scene_.timeouts.half_close_ms;
   const std::uint64_t limit_us = half_close_ms == 0 ? kSurvivalUs : Us(half_close_ms);
   return Near(to).closed_us + Hurry(scene_) >= to.socket().arrived_us + limit_us;
@@ -169,7 +176,7 @@ bool Oracle::TookTooLong(const Pair& pair, const Peer& from, const Peer& to) con
 
 /// What the session's owner was told; else what the time of its end allows.
 bool Oracle::MayHaveTimedOut(const Pair& pair) const {
-  return pair.reason ? IsTimeout(*pair.reason) : RanOutOfTime(pair);
+  return pair.reason ? IsTimeout(*pair.reason) : RanOutOfTime(pair, ResetCame(pair));
 }
 
 void Oracle::CheckPair(const Pair& pair) {
@@ -181,6 +188,19 @@ void Oracle::CheckPair(const Pair& pair) {
   if (pair.reason) CheckReason(pair, *pair.reason);
 }
 
+/// Its Unix backend accepted it too late: the process stood still until its time was over.
+bool Oracle::TimedOutInQueue(const Pair& pair) const {
+  if (kernel_.stopped_us() == 0 || (pair.reason && !IsTimeout(*pair.reason))) return false;
+  const auto was_met = [&](const Socket& socket) {
+    return std::any_of(scene_.pairs.begin(), scene_.pairs.end(), [&](const Pair& other) {
+      return other.backend && &Near(*other.backend) == &socket;
+    });
+  };
+  return std::any_of(kernel_.sockets().begin(), kernel_.sockets().end(), [&](const auto& socket) {
+    return socket->is_core && socket->connects_at_once && socket->closed && !was_met(*socket);
+  });
+}
+
 /// A client that no backend was found for.
 void Oracle::CheckLonely(const Pair& pair) {
   if (!pair.client->received().empty()) kernel_.Fail("a client got bytes from nobody");
@@ -188,8 +208,8 @@ void Oracle::CheckLonely(const Pair& pair) {
   const Socket& near = Near(*pair.client);
   const bool was_refused = near.was_accepted && !near.was_watched;  // `CheckLimits` asks why.
   const bool came_too_late = !near.was_accepted && !pair.by_owner && scene_.drain_asked;
-  if (!pair.left_alone && !was_refused && !came_too_late && !near.reset_came() &&
-      !WasDisturbed(pair)) {
+  if (!pair.left_alone && !was_refused && !came_too_late && !TimedOutInQueue(pair) &&
+      !near.reset_came() && !WasDisturbed(pair)) {
     kernel_.Fail("a client was sent away without a cause");
   }
 }
@@ -242,8 +262,28 @@ void Oracle::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
   }
 }
 
+/// A time-out cut nobody for whom something waited in the kernel, however late the loop was.
+void Oracle::CheckThatNothingWaited(const Pair& pair) {
+  // Calls that say EAGAIN without a need, or that fail, excuse it.
+  if (kernel_.conditions.hesitates || WasDisturbed(pair)) return;
+  for (const auto& [from, to] : {std::pair(pair.client.get(), pair.backend.get()),
+                                 {pair.backend.get(), pair.client.get()}}) {
+    const Socket& source = Near(*from);
+    const Socket& sink = Near(*to);
+    if (sink.reset_came() || !sink.left.room || sink.out_of_space) continue;
+    if (source.left.unread > 0) {
+      kernel_.Fail(Name(*from) + ": a time-out came though bytes waited");
+    } else if (source.left.fin && !source.reset_came()) {
+      kernel_.Fail(Name(*from) + ": a time-out came though the end waited");
+    } else if (Held(*from, *to) > 0) {
+      kernel_.Fail(Name(*from) + ": a time-out came though there was room for what was held");
+    }
+  }
+}
+
 /// The reason that is told for an end is that of what the two sides did, and when.
 void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
+  if (IsTimeout(reason)) CheckThatNothingWaited(pair);
   const Socket& client = Near(*pair.client);
   const Socket& backend = Near(*pair.backend);
   const Ends ends = EndsOf(pair);
@@ -254,7 +294,7 @@ void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
     if (ms == 0 || closed_us + Hurry(scene_) < since_us + Us(ms)) {
       kernel_.Fail(std::string(name) + " time-out came early");
     }
-    if (closed_us > std::max(since_us, ends.last_us) + Us(ms) + kLongestWaitUs) {
+    if (closed_us > std::max(since_us, ends.last_us) + Us(ms) + Delay()) {
       kernel_.Fail(std::string(name) + " time-out came late");
     }
   };

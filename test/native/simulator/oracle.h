@@ -19,6 +19,8 @@ class Oracle {
   void CheckSilence(std::uint64_t until_us);
   /// A session asks for a backend.
   void CheckRequest(const Pair& pair);
+  /// An attempt is reported to have timed out.
+  void CheckTimedOut(const Pair& pair, std::int32_t row);
   /// The owner hears that a session has closed; its slot is not used again yet.
   void CheckClosed(const Pair& pair, std::uint32_t slot);
   /// The owner hears that the drain is over.
@@ -34,14 +36,19 @@ class Oracle {
   void CheckLonely(const Pair& pair);
   void CheckEnd(const Pair& pair, const Peer& from, const Peer& to);
   void CheckReason(const Pair& pair, CloseReason reason);
+  void CheckThatNothingWaited(const Pair& pair);
   void CheckAttempts();
   void CheckLimits();
   void CheckCounters();
   void CheckCosts();
-  [[nodiscard]] bool RanOutOfTime(const Pair& pair) const;
+  /// `is_lost`: one side was, of which the kernel of a Unix socket tells by an error alone.
+  [[nodiscard]] bool RanOutOfTime(const Pair& pair, bool is_lost) const;
   [[nodiscard]] bool TookTooLong(const Pair& pair, const Peer& from, const Peer& to) const;
   [[nodiscard]] bool MayHaveTimedOut(const Pair& pair) const;
+  [[nodiscard]] bool TimedOutInQueue(const Pair& pair) const;
   [[nodiscard]] bool WasDisturbed(const Pair& pair) const;
+  /// How late a time-out may come.
+  [[nodiscard]] std::uint64_t Delay() const;
 
   Kernel& kernel_;
   const Scene& scene_;

@@ -93,6 +93,7 @@ void Unwatch(int epoll, int fd) { Now().Unwatch(epoll, fd); }
 std::size_t WaitForEvents(int epoll, std::span<epoll_event> into, int timeout_ms) {
   return Now().Wait(epoll, into, timeout_ms);
 }
+std::uint32_t Readiness(int socket) { return Now().Readiness(socket); }
 Opened OpenWakeUp() { return Now().OpenWakeUp(); }
 void RaiseWakeUp(int wake_up) { Now().RaiseWakeUp(wake_up); }
 std::uint64_t NowUs() { return Now().NowUs(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -27,7 +28,7 @@ World::World(Choices& choices, const Options& options)
   kernel_.traces = options.traces;
   Kernel::Current() = &kernel_;
   SetUp();
-  gives_up_at_us_ = kernel_.now_us() + kPatienceUs;
+  gives_up_at_us_ = kernel_.run_us() + kPatienceUs;
 }
 
 World::~World() {
@@ -102,12 +103,15 @@ void World::Turn(std::size_t worker) {
   const std::uint64_t calls = kernel_.calls();
   const bool was_ready = kernel_.is_ready(scene_.epolls[worker]);
   const std::uint64_t began_us = kernel_.now_us();
+  const std::uint64_t stopped_us = kernel_.stopped_us();
+  kernel_.BeginTurn();
   scene_.crew->workers[worker]->RunTurn();
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
   Vigil& vigil = vigils_[worker];
   const bool found_nothing = !was_ready && kernel_.bytes_moved() == bytes;
-  // A loop that waits for nothing must have something to do.
+  // A loop that waits for nothing must have something to do, unless time has passed it by.
   const bool spun = found_nothing && kernel_.calls() == calls &&
+                    kernel_.stopped_us() == stopped_us &&
                     kernel_.sleeps_until_us(scene_.epolls[worker]) <= kernel_.now_us();
   vigil.idle_turns = spun ? vigil.idle_turns + 1 : 0;
   if (!found_nothing) vigil.since_us = kernel_.now_us();
@@ -209,7 +213,9 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kAttemptFailed:
       scene_.failures[static_cast<std::uint16_t>(event.backend)] +=
           static_cast<std::uint64_t>(event.count);
-      if (event.slot >= 0) PairOfSlot(slot)->failed_rows.insert(event.backend);
+      if (event.slot < 0) return;
+      PairOfSlot(slot)->failed_rows.insert(event.backend);
+      if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(*PairOfSlot(slot), event.backend);
       return;
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairOfSlot(slot);
@@ -327,8 +333,8 @@ Outcome World::Run() {
     CollectPossible();
     if (possible_.empty()) {
       if (IsOver()) break;
-      if (!LetTimePass() || kernel_.now_us() > gives_up_at_us_) {
-        gives_up_at_us_ = kernel_.now_us() + kPatienceUs;
+      if (!LetTimePass() || kernel_.run_us() > gives_up_at_us_) {
+        gives_up_at_us_ = kernel_.run_us() + kPatienceUs;
         GiveUp();
       }
       continue;

@@ -25,6 +25,8 @@ void World::SetUp() {
   conditions.races = choices_.OneIn(2);
   conditions.hesitates = choices_.OneIn(6);
   conditions.refuses_splice = choices_.OneIn(12);
+  // No choice of its own: the seeds that are kept are drawn as they were.
+  conditions.stops = conditions.signals && conditions.races;
   if (choices_.OneIn(6)) conditions.shortages = 1 + static_cast<int>(choices_.Below(20));
   if (choices_.OneIn(8)) conditions.bytes_per_us = 100;
   const Transfer transfer = static_cast<Transfer>(choices_.Below(3));
