@@ -6,7 +6,13 @@ export type {
   ProxyOptions,
   ProxySettings,
 } from './config/options.js';
-export type { AcceptChoice, EngineChoice, PolicyName, TransferChoice } from './config/types.js';
+export type {
+  AcceptChoice,
+  AddressesChoice,
+  EngineChoice,
+  PolicyName,
+  TransferChoice,
+} from './config/types.js';
 export {
   errorCatalogue,
   SplicewayError,

@@ -42,6 +42,7 @@ describe('parseOptions', () => {
       idleTimeoutMs: 3_600_000,
       halfCloseTimeoutMs: 300_000,
       handshakeTimeoutMs: 60_000,
+      resolveEveryMs: 30_000,
     });
   });
 
@@ -50,8 +51,8 @@ describe('parseOptions', () => {
       listen: [':5555', '[::1]:5556', 'unix:/run/spliceway.sock'],
       backends: [
         'DB1:3306',
-        'db2:3306,weight=3,max-sessions=50',
-        { address: '[::1]:3306', maxSessions: 7 },
+        'db2:3306,weight=3,max-sessions=50,addresses=all',
+        { address: '[::1]:3306', maxSessions: 7, addresses: 'first' },
         { address: 'unix:/run/db.sock', weight: 1000 },
       ],
       policy: 'round-robin',
@@ -66,6 +67,7 @@ describe('parseOptions', () => {
       idleTimeout: '0',
       halfCloseTimeout: '10s',
       handshakeTimeout: '30s',
+      resolveEvery: '1m',
     };
     const config = parseOptions(options);
     expect(config).toMatchObject({
@@ -80,6 +82,7 @@ describe('parseOptions', () => {
       idleTimeoutMs: 0,
       halfCloseTimeoutMs: 10_000,
       handshakeTimeoutMs: 30_000,
+      resolveEveryMs: 60_000,
     });
     expect(config.listen).toHaveLength(3);
     expect(config.backends.map(({ maxSessions }) => maxSessions)).toEqual([

@@ -139,6 +139,7 @@ describe('spliceway check', () => {
         '  transfer  auto, busy poll 0',
         '  limits    sessions as descriptors allow, per client half of them',
         '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, drain 30s',
+        '  names     looked up every 30s',
         '  log       info, pretty on a terminal, else json',
         '',
       ].join('\n'),

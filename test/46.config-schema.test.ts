@@ -57,6 +57,10 @@ const good: unknown[] = [
     'db3:1,max-sessions=50',
     'db4:1,weight=1,max-sessions=1',
   ),
+  servedBy('db1:1,addresses=all,weight=2', 'db2:1,max-sessions=2,addresses=first,weight=3', {
+    address: 'db3:1',
+    addresses: 'all',
+  }),
   servedBy('db1:1,max-sessions=1048576,weight=1000', 'db2:1,maxSessions=7', 'db3:1,weight=0999'),
   servedBy({ address: '[::1]:3306', weight: 1000 }, { address: 'unix:/run/a,b', maxSessions: 1 }),
   ...['policy', 'engine', 'accept', 'transfer'].flatMap((key) =>
@@ -129,6 +133,8 @@ const bad: unknown[] = [
   ].map((server) => servedBy(server)),
   ...[
     'db:1,weight=1,weight=2',
+    'db:1,addresses=some',
+    'db:1,addresses=all,addresses=all',
     'db:1,max-sessions=0',
     'db:1,max-sessions=1048577',
     'unix:/a,b',
@@ -138,6 +144,7 @@ const bad: unknown[] = [
   servedBy({ address: 'db:1', weight: 1.5 }),
   servedBy({ address: 'db:1', weight: '2' }),
   servedBy({ address: 'db:1', name: 'db' }),
+  servedBy({ address: 'db:1', addresses: 'both' }),
   servedBy(3306),
   ...['policy', 'engine', 'accept', 'transfer', 'threads', 'maxSessions', 'idleTimeout'].flatMap(
     (key) => [null, true, [], {}, 'fast', -1, 0.5].map((value) => withSetting(key, value)),
@@ -251,10 +258,11 @@ describe('the documents', () => {
   it('and the schema has words for each key, also of a backend', () => {
     const forms = properties.backends?.anyOf as { items?: { anyOf: JsonSchema[] } }[];
     const backend = forms.flatMap(({ items }) => items?.anyOf ?? []);
-    const keys = [schema, ...backend].flatMap((object) =>
+    const listener = (properties.listen?.anyOf as JsonSchema[]).slice(0, 2);
+    const keys = [schema, ...listener, ...backend].flatMap((object) =>
       Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
     );
-    expect(keys.length).toBe(21);
+    expect(keys.length).toBe(27);
     for (const [key, { description }] of keys) expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
   });
 });

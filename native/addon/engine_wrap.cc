@@ -152,14 +152,16 @@ Napi::Value EngineWrap::MaxSessions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(counters_->sessions().size()));
 }
 
-// setBackend(row, addresses)
+// setBackend(row, addresses, inTurn)
 void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   const auto list = info[1].As<Napi::Array>();
   Addresses addresses;
   for (std::uint32_t index = 0; index < list.Length(); ++index) {
     addresses.push_back(Address(list.Get(index)));
   }
-  engine_->SetBackend(Row(info[0]), std::move(addresses));
+  const bool in_turn = info[2].As<Napi::Boolean>();
+  engine_->SetBackend(Row(info[0]), std::move(addresses),
+                      in_turn ? AddressOrder::kInTurn : AddressOrder::kAsGiven);
 }
 
 // limitBackend(row, maxSessions)

@@ -33,6 +33,7 @@ export function check(file: string): void {
     `  transfer  ${config.transfer}, busy poll ${formatMicroseconds(config.busyPollUs)}`,
     `  limits    sessions ${maxSessions}, per client ${maxSessionsPerClient}`,
     `  timeouts  ${timeouts.join(', ')}`,
+    `  names     looked up ${whenLookedUp(config.resolveEveryMs)}`,
     `  log       ${config.logLevel}, ${config.logFormat ?? 'pretty on a terminal, else json'}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
@@ -48,7 +49,11 @@ function describeListener(listener: ListenAddress): string {
   return formatAddress(listener) + (access.length === 0 ? '' : ` (${access.join(', ')})`);
 }
 
-function describe({ name, weight, maxSessions }: BackendConfig): string {
+function whenLookedUp(everyMs: number): string {
+  return everyMs === 0 ? 'when connecting fails' : `every ${formatDuration(everyMs)}`;
+}
+
+function describe({ name, weight, maxSessions, addresses }: BackendConfig): string {
   const limit = maxSessions === undefined ? '' : `, max sessions ${maxSessions}`;
-  return `${name}, weight ${weight}${limit}`;
+  return `${name}, weight ${weight}${limit}${addresses === 'all' ? ', all addresses in turn' : ''}`;
 }

@@ -29,6 +29,7 @@ export interface ServeFlags {
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
   readonly handshakeTimeout?: string;
+  readonly resolveEvery?: string;
   readonly drainTimeout?: string;
   readonly logLevel?: string;
   readonly logFormat?: string;
@@ -45,7 +46,7 @@ export function addServeOptions(command: Command): Command {
   addListen(command)
     .option(
       '-b, --backend <address[,option=N]>',
-      'a server to balance over; its options are weight, its share (1 to 1000), and max-sessions, at once; repeatable',
+      'a server to balance over; its options are weight, its share (1 to 1000), max-sessions, at once, and addresses, first or all of its name; repeatable',
       collect,
     )
     .option(
@@ -123,6 +124,10 @@ function addSettings(command: Command): Command {
       `the same, before the first byte ${byDefault('handshakeTimeout')}`,
     )
     .option(
+      '--resolve-every <duration>',
+      `for names of backends to be looked up again ${byDefault('resolveEvery')}`,
+    )
+    .option(
       '--drain-timeout <duration>',
       `for live sessions to finish when stopped ${byDefault('drainTimeout')}`,
     )
@@ -166,7 +171,7 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
   const { policy, engine, accept, threads, transfer, busyPoll } = flags;
   const { maxSessions, maxSessionsPerClient } = flags;
   const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
-  const { drainTimeout, logLevel, logFormat } = flags;
+  const { resolveEvery, drainTimeout, logLevel, logFormat } = flags;
   return {
     policy,
     engine,
@@ -180,6 +185,7 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
     idleTimeout,
     halfCloseTimeout,
     handshakeTimeout,
+    resolveEvery,
     drainTimeout,
     logLevel,
     logFormat,

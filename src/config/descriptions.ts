@@ -11,7 +11,7 @@ export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>,
     'An object says who may connect to a Unix socket.',
   backends:
     'The servers behind the listeners, at least one, none twice. Each is an address, which ' +
-    'weight=N and max-sessions=N may follow after commas, or an object.',
+    'weight=N, max-sessions=N and addresses=all may follow after commas, or an object.',
   policy:
     'How the backend of a session is picked. round-robin: each in turn, as often as its weight says.',
   engine:
@@ -41,6 +41,8 @@ export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>,
   handshakeTimeout:
     'How long a session may live, once its backend has answered, before either side sends its ' +
     `first byte. ${DURATION}`,
+  resolveEvery:
+    'How often names of backends are looked up again. 500ms, 5s, 1m or 1h; 0: only when connecting fails.',
   drainTimeout: `How long live sessions may go on after the first stop signal. 500ms, 5s, 1m or 1h; 0 ends them at once.`,
   logLevel: 'The least important line to log, on standard error.',
   logFormat: 'Default: pretty when a terminal reads the log, else json.',
@@ -56,8 +58,10 @@ export const listenerDescriptions: Readonly<Record<keyof ListenerOptions, string
 
 /** Of the keys of a backend. */
 export const backendDescriptions: Readonly<Record<keyof BackendOptions, string>> = {
-  address: `Where the server is: ${ADDRESS}. A name is resolved at start, and again when connecting fails.`,
+  address: `Where the server is: ${ADDRESS}. A name is resolved at start, every resolveEvery, and when connecting fails.`,
   weight: 'Its share of new sessions, against the weights of the others.',
   maxSessions:
     'Sessions that it may have at once; it is passed over while it has as many. Default: any number.',
+  addresses:
+    'Of a name with several addresses. first: the first that answers, until it fails. all: in turn, as one backend.',
 };

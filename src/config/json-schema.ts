@@ -56,7 +56,7 @@ function withTextForm({ description = '', items, ...list }: JsonSchema = {}): Js
   const text: JsonSchema = {
     type: 'string',
     pattern: backendPattern(WEIGHT_MAX, SESSIONS_MAX),
-    patternErrorMessage: 'write ADDRESS, or ADDRESS,weight=N,max-sessions=N',
+    patternErrorMessage: 'write ADDRESS, or ADDRESS,weight=N,max-sessions=N,addresses=all',
   };
   const several = { ...list, items: { anyOf: [text, items as JsonSchema] }, uniqueItems: true };
   return { description, anyOf: [text, several] };

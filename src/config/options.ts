@@ -4,6 +4,7 @@ import type { PickFunction } from '../policy/pick-function.js';
 import type { Duration } from './duration.js';
 import type {
   AcceptChoice,
+  AddressesChoice,
   EngineChoice,
   LogFormat,
   LogLevel,
@@ -26,9 +27,9 @@ export interface ListenerOptions {
   group?: string | number | undefined;
 }
 
-/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N]`. */
+/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]`. */
 export interface BackendOptions {
-  /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, and again when connecting fails. */
+  /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, every `resolveEvery`, and when connecting fails. */
   address: string;
   /** Share of new sessions, against the weights of the others: a whole number, 1 to 1000. Default 1. */
   weight?: number | undefined;
@@ -37,6 +38,11 @@ export interface BackendOptions {
    * a backend that is full, as they would one that is down; when all are, they are disconnected. Default: any number.
    */
   maxSessions?: number | undefined;
+  /**
+   * Where its name has several addresses: `first`, the first that answers, until it fails, or `all`: sessions use them in
+   * turn. They are one backend all the same, with one weight and one `maxSessions`. Default `first`.
+   */
+  addresses?: AddressesChoice | undefined;
 }
 
 /** Everything about a proxy but where it listens and what it connects to. Every field has a default. */
@@ -101,6 +107,11 @@ export interface ProxySettings {
    * ever. Default `1m`.
    */
   handshakeTimeout?: Duration | undefined;
+  /**
+   * How often names of backends are looked up again, to follow those that move while their old address still answers.
+   * New sessions go to the new addresses; others stay. `0`: only when connecting fails. Default `30s`.
+   */
+  resolveEvery?: Duration | undefined;
 }
 
 /**

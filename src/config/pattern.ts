@@ -67,12 +67,19 @@ export function listenerPattern(): string {
   return exactly(...addressForms('listener', '[^\\u0000]', options));
 }
 
-/** `ADDRESS[,weight=N][,max-sessions=N]`, in either order. */
+/** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]`, in any order. */
 export function backendPattern(weightMax: number, sessionsMax: number): string {
   const address = oneOf(...addressForms('backend', '[^\\u0000,]'));
   const weight = `,weight=${wholeNumberPattern(1, weightMax)}`;
   const maxSessions = `,max(?:-s|S)essions=${wholeNumberPattern(1, sessionsMax)}`;
-  return exactly(`${address}${oneOf(`(?:${weight})?(?:${maxSessions})?`, maxSessions + weight)}`);
+  const addresses = ',addresses=(?:first|all)';
+  return exactly(address + anyOf([weight, maxSessions, addresses]));
+}
+
+/** Some of these, each once at most, in any order. */
+function anyOf(parts: readonly string[]): string {
+  const ways = parts.map((part) => part + anyOf(parts.filter((other) => other !== part)));
+  return ways.length === 0 ? '' : `${oneOf(...ways)}?`;
 }
 
 /** As `parseDuration`. */

@@ -56,6 +56,7 @@ const defaults = {
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
+  resolveEveryMs: parseDuration('30s'),
 } as const satisfies Omit<Settings, 'filter' | 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
 const commandDefaults = {
   drainTimeoutMs: parseDuration('30s'),
@@ -100,7 +101,7 @@ const filter = z.unknown().transform((input, context): FilterFunction => {
 
 // ---- The pool -----------------------------------------------------------------------------------
 
-/** `ADDRESS[,weight=N][,max-sessions=N]` taken apart into the object form, so that one schema checks both. */
+/** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]` taken apart into the object form, so that one schema checks both. */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return input;
   const [addressText, ...options] = input.split(',');
@@ -111,7 +112,7 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
     if (key === '' || backend.has(key)) {
       const message =
         key === ''
-          ? `${show(option)} is not an option; write ADDRESS,weight=N,max-sessions=N`
+          ? `${show(option)} is not an option; write ADDRESS,weight=N,max-sessions=N,addresses=all`
           : `${name} is given twice`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
@@ -127,6 +128,9 @@ const backendShape = {
     .meta({ description: backendDescriptions.weight, default: 1 })
     .optional(),
   maxSessions: wholeNumber(1, SESSIONS_MAX).describe(backendDescriptions.maxSessions).optional(),
+  addresses: oneOf('a use of addresses', ['first', 'all'])
+    .meta({ description: backendDescriptions.addresses, default: 'first' })
+    .optional(),
 };
 
 const backend = z.preprocess(
@@ -134,13 +138,14 @@ const backend = z.preprocess(
   z
     .strictObject(backendShape, {
       error: ({ input }) =>
-        `${show(input)} is not a backend; write "host:port" or { address, weight, maxSessions }`,
+        `${show(input)} is not a backend; write "host:port" or { address, weight, maxSessions, addresses }`,
     })
-    .transform(({ address, weight = 1, maxSessions }) => ({
+    .transform(({ address, weight = 1, maxSessions, addresses }) => ({
       name: formatAddress(address),
       address,
       weight,
       ...(maxSessions === undefined ? {} : { maxSessions }),
+      ...(addresses === undefined ? {} : { addresses }),
     })),
 );
 
@@ -163,19 +168,20 @@ const about = (key: keyof typeof descriptions, byDefault?: string) => ({
   description: descriptions[key],
   default: byDefault,
 });
-const timeout = (key: keyof typeof descriptions, defaultMs: number) =>
+const durationOf = (key: keyof typeof descriptions, defaultMs: number) =>
   duration.meta(about(key, formatDuration(defaultMs))).optional();
 
-const timeoutsShape = {
-  connectTimeout: timeout('connectTimeout', defaults.connectTimeoutMs),
-  idleTimeout: timeout('idleTimeout', defaults.idleTimeoutMs),
-  halfCloseTimeout: timeout('halfCloseTimeout', defaults.halfCloseTimeoutMs),
-  handshakeTimeout: timeout('handshakeTimeout', defaults.handshakeTimeoutMs),
+const durationsShape = {
+  connectTimeout: durationOf('connectTimeout', defaults.connectTimeoutMs),
+  idleTimeout: durationOf('idleTimeout', defaults.idleTimeoutMs),
+  halfCloseTimeout: durationOf('halfCloseTimeout', defaults.halfCloseTimeoutMs),
+  handshakeTimeout: durationOf('handshakeTimeout', defaults.handshakeTimeoutMs),
+  resolveEvery: durationOf('resolveEvery', defaults.resolveEveryMs),
 };
 /** Options that are durations. */
 export const durationKeys: readonly string[] = [
   'busyPoll',
-  ...Object.keys(timeoutsShape),
+  ...Object.keys(durationsShape),
   'drainTimeout',
 ];
 
@@ -197,11 +203,11 @@ const settingsShape = {
     .optional(),
   maxSessions: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessions')).optional(),
   maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
-  ...timeoutsShape,
+  ...durationsShape,
 };
 /** Of the command: a program logs by itself, and says how long to drain when it closes a proxy. */
 const commandShape = {
-  drainTimeout: timeout('drainTimeout', commandDefaults.drainTimeoutMs),
+  drainTimeout: durationOf('drainTimeout', commandDefaults.drainTimeoutMs),
   logLevel: oneOf('a log level', LOG_LEVELS)
     .meta(about('logLevel', commandDefaults.logLevel))
     .optional(),
@@ -342,6 +348,7 @@ function rename(
     idleTimeout,
     halfCloseTimeout,
     handshakeTimeout,
+    resolveEvery,
     drainTimeout,
     ...others
   } = settings;
@@ -352,6 +359,7 @@ function rename(
     idleTimeoutMs: idleTimeout,
     halfCloseTimeoutMs: halfCloseTimeout,
     handshakeTimeoutMs: handshakeTimeout,
+    resolveEveryMs: resolveEvery,
     drainTimeoutMs: drainTimeout,
   };
   const given = Object.entries(renamed).filter(([, value]) => value !== undefined);

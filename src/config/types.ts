@@ -32,7 +32,16 @@ export interface BackendConfig {
   readonly weight: number;
   /** Sessions at once; without it, any number. */
   readonly maxSessions?: number | undefined;
+  /** Without it, `first`. */
+  readonly addresses?: AddressesChoice | undefined;
 }
+
+/** Which addresses of a backend's name are used. */
+export type AddressesChoice =
+  /** The first that answers. */
+  | 'first'
+  /** All of them, in turn. */
+  | 'all';
 
 /** What may be asked to move the bytes. */
 export type EngineChoice =
@@ -99,4 +108,6 @@ export interface ProxyConfig {
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
+  /** Between two lookups of a name. */
+  readonly resolveEveryMs: number;
 }

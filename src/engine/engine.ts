@@ -163,9 +163,9 @@ export interface Engine {
   countRejected(listener: number): void;
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
-   * of which nothing was said has none.
+   * of which nothing was said has none. In turn, each session begins with the address after that of the one before.
    */
-  setBackend(row: number, addresses: readonly ResolvedAddress[]): void;
+  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void;
   /**
    * Says how many sessions a backend may have at once, those included that are on their way to it. To be said before
    * the first one; without it, any number. Sessions pass over a backend that is full, which has not failed: it counts

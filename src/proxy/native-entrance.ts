@@ -76,7 +76,6 @@ export class NativeEntrance implements Entrance, AcceptHost {
   close(): void {
     this.#isClosed = true;
     for (const listener of this.#listeners) listener.close();
-    this.#host.pool.close();
   }
 
   /** The engine counts its sessions itself. */

@@ -56,6 +56,15 @@ export function resolveError(backend: string, cause: Error): SplicewayError {
   return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', message, { cause, backend });
 }
 
+/** A look whether a name has moved found nothing; said once, until one has found something. */
+export function keptAddresses(backend: string, cause: Error): string {
+  const { code = cause.message } = cause as NodeJS.ErrnoException;
+  return (
+    `the name of backend ${backend} does not resolve any more (${code}); going on with what it last resolved to; ` +
+    'check the name servers'
+  );
+}
+
 /** The name server is slow; said once, at the start. */
 export function slowLookup(backend: string, waitedMs: number): string {
   return (

@@ -18,6 +18,9 @@ const LOOKUP_PAUSE_MS = 1000;
 /** The pause doubles with each failure in a row, up to this. */
 const LOOKUP_PAUSE_MAX_MS = 10_000;
 
+/** How much the time between two looks at names varies, so that many balancers do not ask at once. */
+const REFRESH_JITTER = 0.1;
+
 /** What the pool needs of the world; for tests. */
 export interface PoolInternals {
   /** Default: the system's resolver. */
@@ -29,8 +32,12 @@ export interface PoolInternals {
 export interface PoolEvents {
   /** Addresses came, went, or changed places. Not called for those that a backend has from its beginning. */
   onAddressesChanged(backend: PoolBackend): void;
-  /** A name did not resolve. What it resolved to before stays in use. */
-  onResolveFailed(backend: PoolBackend, error: Error): void;
+  /**
+   * A name did not resolve. What it resolved to before stays in use.
+   *
+   * @param isRoutine no client is waiting for it. Told of the first of several such failures in a row
+   */
+  onResolveFailed(backend: PoolBackend, error: Error, isRoutine: boolean): void;
 }
 
 /** One backend with its current addresses. */
@@ -39,6 +46,8 @@ export class PoolBackend {
   readonly row: number;
   readonly name: string;
   readonly weight: number;
+  /** Whether sessions use its addresses in turn, or the first that answers. */
+  readonly inTurn: boolean;
   /** True for a DNS name, which may resolve to something else next time. */
   readonly isName: boolean;
   /** On their way to it, or connected, as their routes say. */
@@ -65,6 +74,7 @@ export class PoolBackend {
     this.row = row;
     this.name = config.name;
     this.weight = config.weight;
+    this.inTurn = config.addresses === 'all';
     this.#address = config.address;
     this.#events = events;
     this.#lookup = internals.lookup ?? lookupAll;
@@ -99,9 +109,12 @@ export class PoolBackend {
     void this.resolve();
   }
 
-  /** Puts an address that failed behind the others, so that the next client does not pay for it again. */
+  /**
+   * Puts an address that failed behind the others, so that the next client does not pay for it again. Where they are used
+   * in turn, it keeps its turn.
+   */
   demote(failed: ResolvedAddress): void {
-    if (this.#addresses.length < 2) return;
+    if (this.inTurn || this.#addresses.length < 2) return;
     const others = this.#addresses.filter((address) => !isSame(address, failed));
     if (others.length === this.#addresses.length - 1) this.#setAddresses([...others, failed]);
   }
@@ -109,11 +122,13 @@ export class PoolBackend {
   /**
    * Looks the name up again. One lookup at a time: callers that come while it runs share it; and those that come
    * soon after it get no other one, for a backend that is down fails for every client. Never rejects.
+   *
+   * @param isRoutine no client is waiting for it
    */
-  resolve(): Promise<void> {
+  resolve(isRoutine = false): Promise<void> {
     if (this.#resolving !== undefined) return this.#resolving;
     if (!this.isName || this.#now() < this.#notBefore) return Promise.resolve();
-    this.#resolving = this.#resolveNow().finally(() => {
+    this.#resolving = this.#resolveNow(isRoutine).finally(() => {
       this.#resolving = undefined;
       const pause = LOOKUP_PAUSE_MS * 2 ** Math.max(this.#failuresInARow - 1, 0);
       this.#notBefore = this.#now() + Math.min(pause, LOOKUP_PAUSE_MAX_MS);
@@ -121,7 +136,7 @@ export class PoolBackend {
     return this.#resolving;
   }
 
-  async #resolveNow(): Promise<void> {
+  async #resolveNow(isRoutine: boolean): Promise<void> {
     if (this.#address.kind !== 'tcp') return;
     const { host, port } = this.#address;
     try {
@@ -138,7 +153,9 @@ export class PoolBackend {
       );
     } catch (error) {
       this.#failuresInARow += 1;
-      this.#events.onResolveFailed(this, error instanceof Error ? error : new Error(String(error)));
+      if (isRoutine && this.#failuresInARow > 1) return;
+      const cause = error instanceof Error ? error : new Error(String(error));
+      this.#events.onResolveFailed(this, cause, isRoutine);
     } finally {
       this.#generation += 1;
     }
@@ -146,7 +163,7 @@ export class PoolBackend {
 
   /**
    * New addresses come first, in the resolver's order: a name is looked up again when all the known ones have
-   * failed. Those keep the order that experience gave them.
+   * failed, or to see whether it has moved. Those keep the order that experience gave them.
    */
   #replaceAddresses(found: readonly ResolvedAddress[]): void {
     const isIn = (list: readonly ResolvedAddress[]) => (address: ResolvedAddress) =>
@@ -175,6 +192,7 @@ export class Pool {
   /** The clock that all times of the pool are of. */
   readonly now: () => number;
   #searching: NodeJS.Timeout | undefined;
+  #refreshing: NodeJS.Timeout | undefined;
 
   constructor(
     configs: readonly BackendConfig[],
@@ -234,8 +252,31 @@ export class Pool {
     this.#searching.unref();
   }
 
+  /**
+   * Looks every name up again from now on, to follow those that move while their old address still answers. Names take
+   * turns, so there is one timer, and seldom more than one lookup at a time.
+   *
+   * @param everyMs from one lookup of a name to the next; 0 is never
+   */
+  refreshEvery(everyMs: number): void {
+    const names = this.backends.filter(({ isName }) => isName);
+    if (everyMs === 0 || names.length === 0) return;
+    let turn = 0;
+    const wait = () => {
+      const jitter = 1 + REFRESH_JITTER * (2 * Math.random() - 1);
+      this.#refreshing = setTimeout(refresh, (everyMs / names.length) * jitter);
+      this.#refreshing.unref();
+    };
+    const refresh = () => {
+      void names[turn++ % names.length]?.resolve(true);
+      wait();
+    };
+    wait();
+  }
+
   close(): void {
     clearTimeout(this.#searching);
+    clearTimeout(this.#refreshing);
   }
 }
 

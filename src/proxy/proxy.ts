@@ -26,7 +26,14 @@ import { lacksHardLinks } from './listen-error.js';
 import { asAddress, type Listener, type ListenerAddress } from './listener.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
-import { attemptError, filterFailed, resolveError, slowLookup, tooManyAsked } from './observe.js';
+import {
+  attemptError,
+  filterFailed,
+  keptAddresses,
+  resolveError,
+  slowLookup,
+  tooManyAsked,
+} from './observe.js';
 import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
 import { type ClientRoute, type Pick, PoolRoute } from './route.js';
 import type { Session } from './session.js';
@@ -96,12 +103,12 @@ export class Proxy extends SessionEmitter {
     this.#pool = new Pool(
       config.backends,
       {
-        onAddressesChanged: ({ row, addresses }) => engine.setBackend(row, addresses),
-        onResolveFailed: (backend, error) => this.#resolveFailed(backend, error),
+        onAddressesChanged: (backend) => this.#publish(backend),
+        onResolveFailed: (...failure) => this.#resolveFailed(...failure),
       },
       internals,
     );
-    for (const { row, addresses } of this.#pool.backends) engine.setBackend(row, addresses);
+    for (const backend of this.#pool.backends) this.#publish(backend);
     for (const [row, { maxSessions }] of config.backends.entries()) {
       if (maxSessions !== undefined) engine.limitBackend(row, maxSessions);
     }
@@ -164,6 +171,7 @@ export class Proxy extends SessionEmitter {
         this.#warnings.say(slowLookup(name, connectTimeoutMs));
       }
       await this.#openEntrance();
+      this.#pool.refreshEvery(this.#config.resolveEveryMs);
     } catch (error) {
       await this.close();
       throw error;
@@ -291,6 +299,7 @@ export class Proxy extends SessionEmitter {
 
   async #close(drainMs: number): Promise<void> {
     this.#entrance.close();
+    this.#pool.close();
     const drained = this.#engine.drain();
     if (drainMs > 0) await this.#drain(drained, drainMs);
     await this.#engine.close();
@@ -340,10 +349,15 @@ export class Proxy extends SessionEmitter {
     return (tried) => (tried.has(index) ? undefined : index);
   }
 
-  #resolveFailed({ name, generation }: PoolBackend, cause: Error): void {
+  #publish({ row, addresses, inTurn }: PoolBackend): void {
+    this.#engine.setBackend(row, addresses, inTurn);
+  }
+
+  #resolveFailed({ name, generation }: PoolBackend, cause: Error, isRoutine: boolean): void {
     // A lookup may outlive the proxy, and nobody is interested any more.
     if (this.#closing !== undefined) return;
     if (generation === 0) this.#warnings.say(resolveError(name, cause).message);
+    else if (isRoutine) this.#warnings.say(keptAddresses(name, cause));
     else this.#backendFailed(name, () => resolveError(name, cause));
   }
 

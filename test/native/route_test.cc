@@ -85,6 +85,23 @@ TEST("route: failures are neither lost nor counted twice while somebody takes ev
   CHECK_EQUAL(Failures(engine, 1), 0);
 }
 
+TEST(
+    "route: the addresses of a backend are used in turn where that is asked for, one row all the "
+    "same") {
+  const Listener first = ListenTcp();
+  const Listener second = ListenTcp();
+  const Listener other = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
+  engine->SetBackend(0, {first.address, second.address}, AddressOrder::kInTurn);
+  engine->SetBackend(1, {other.address});
+  engine->SetCycle({0, 1});
+  const SocketAddress to = engine.Listen();
+  for (const Listener* next : {&first, &other, &second, &other, &first}) {
+    const UniqueFd client = ConnectTo(to);
+    const UniqueFd backend = AwaitClient(*next);
+  }
+}
+
 TEST("route: all addresses of a backend are tried, then those of the next rows, each once") {
   const Refusing first;
   const Refusing second;

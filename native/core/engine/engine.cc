@@ -67,10 +67,10 @@ Engine::~Engine() {
   }
 }
 
-void Engine::SetBackend(std::uint16_t row, Addresses addresses) {
+void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder order) {
   constexpr std::size_t kMostAddresses = std::numeric_limits<std::uint8_t>::max();
   addresses.resize(std::min(addresses.size(), kMostAddresses));
-  crew_.table.SetAddresses(row, std::move(addresses));
+  crew_.table.SetAddresses(row, std::move(addresses), order);
 }
 
 void Engine::Listen(UniqueFd fd, const ListenerOptions& options) {

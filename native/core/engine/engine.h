@@ -43,8 +43,10 @@ class Engine {
   /// Joins the threads and resets every session that is left.
   ~Engine();
 
-  /// Publishes the addresses of a backend, of which the first 255 are tried.
-  void SetBackend(std::uint16_t row, Addresses addresses);
+  /// Publishes the addresses of a backend, of which the first 255 are tried. In turn, 64 of them at
+  /// most come first.
+  void SetBackend(std::uint16_t row, Addresses addresses,
+                  AddressOrder order = AddressOrder::kAsGiven);
   /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
   /// passed over. To be said before the first session sets out for it.
   void LimitBackend(std::uint16_t row, std::uint32_t most) {

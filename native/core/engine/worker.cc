@@ -348,7 +348,7 @@ void Worker::Approach(Session& session, std::uint16_t backend) {
   const Places::Answer place = crew_.table.PlacesOf(backend).Take();
   if (place == Places::Answer::kNone) return session.PassOver(backend);
   session.route.has_place = place == Places::Answer::kTaken;
-  session.Approach(crew_.table.AddressesOf(backend), backend);
+  session.Approach(crew_.table.NextAddressesOf(backend), backend);
 }
 
 /// The session will not be at its backend any more.

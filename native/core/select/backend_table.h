@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,12 @@ class Cycle {
   std::atomic<std::uint64_t> next_{0};
 };
 
+/// Which of a backend's addresses a session tries first. The others follow in their order.
+enum class AddressOrder : std::uint8_t {
+  kAsGiven,  ///< The first one.
+  kInTurn,   ///< The next one after that of the session before, round and round.
+};
+
 /// What the engine's owner publishes and the loops pick by. It holds as well for a policy that
 /// picks by weight (a cycle in which rows recur) as it would for one that hashes (a ring of rows,
 /// entered at the hash instead of at the shared position).
@@ -45,21 +52,23 @@ class Cycle {
 /// costs the loops nothing before somebody picks it.
 class BackendTable {
  public:
-  explicit BackendTable(std::size_t rows)
-      : addresses_(rows, std::make_shared<const Addresses>()), places_(rows) {}
-
-  [[nodiscard]] std::size_t rows() const { return addresses_.size(); }
-
-  /// In the order to try them; none for a backend that was never published. `row` is below
-  /// `rows()`.
-  [[nodiscard]] std::shared_ptr<const Addresses> AddressesOf(std::uint16_t row) const {
-    const std::lock_guard lock(mutex_);
-    return addresses_[row];
+  explicit BackendTable(std::size_t rows) : where_(rows), places_(rows) {
+    for (Where& where : where_) where.orders = OrdersOf({}, AddressOrder::kAsGiven);
   }
-  void SetAddresses(std::uint16_t row, Addresses addresses) {
-    auto published = std::make_shared<const Addresses>(std::move(addresses));
+
+  [[nodiscard]] std::size_t rows() const { return where_.size(); }
+
+  /// For the next session, in the order to try them; none for a backend that was never published.
+  /// `row` is below `rows()`.
+  [[nodiscard]] std::shared_ptr<const Addresses> NextAddressesOf(std::uint16_t row) {
     const std::lock_guard lock(mutex_);
-    addresses_[row].swap(published);
+    Where& where = where_[row];
+    return where.orders[where.turn++ % where.orders.size()];
+  }
+  void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order) {
+    std::vector<std::shared_ptr<const Addresses>> published = OrdersOf(std::move(addresses), order);
+    const std::lock_guard lock(mutex_);
+    where_[row].orders.swap(published);
   }
 
   /// Of the backend in this row, without the lock.
@@ -77,8 +86,28 @@ class BackendTable {
   }
 
  private:
+  /// Where a backend is.
+  struct Where {
+    std::vector<std::shared_ptr<const Addresses>> orders;  ///< One at least, used in turn.
+    std::size_t turn = 0;
+  };
+
+  /// Each order is a list of its own, so that a session need not know where it began. More of them
+  /// than this would be more memory than a backend is worth.
+  static constexpr std::size_t kMostOrders = 64;
+  static std::vector<std::shared_ptr<const Addresses>> OrdersOf(Addresses addresses,
+                                                                AddressOrder order) {
+    const std::size_t wanted = order == AddressOrder::kInTurn ? addresses.size() : 1;
+    std::vector<std::shared_ptr<const Addresses>> orders;
+    for (std::size_t count = std::clamp<std::size_t>(wanted, 1, kMostOrders); count > 0; --count) {
+      orders.push_back(std::make_shared<const Addresses>(addresses));
+      if (count > 1) std::rotate(addresses.begin(), addresses.begin() + 1, addresses.end());
+    }
+    return orders;
+  }
+
   mutable std::mutex mutex_;
-  std::vector<std::shared_ptr<const Addresses>> addresses_;
+  std::vector<Where> where_;
   std::shared_ptr<Cycle> cycle_;
   std::vector<Places> places_;
 };

@@ -19,8 +19,13 @@ export interface NativeEngineBinding {
    * Publishes the addresses of one backend, in the order to try them; may be empty. Sessions that begin afterwards
    * see them.
    * @param addresses `ip` with its port, or the path of a Unix socket with port -1
+   * @param inTurn whether each session begins with the next one
    */
-  setBackend(row: number, addresses: readonly (readonly [ipOrPath: string, port: number])[]): void;
+  setBackend(
+    row: number,
+    addresses: readonly (readonly [ipOrPath: string, port: number])[],
+    inTurn: boolean,
+  ): void;
   /** How many sessions a backend may have at once; before the first one. A backend that is full is passed over. */
   limitBackend(row: number, maxSessions: number): void;
   /**

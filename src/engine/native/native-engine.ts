@@ -104,7 +104,7 @@ export class NativeEngine implements AcceptingEngine {
     this.#firstLoopsCounters.addToListener(listener, 'rejected', 1);
   }
 
-  setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
+  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
     if (this.#closed.isAwaited) return;
     this.#backends[row] = addresses;
     this.#binding.setBackend(
@@ -112,6 +112,7 @@ export class NativeEngine implements AcceptingEngine {
       addresses.map((address) =>
         address.kind === 'unix' ? [address.path, NONE] : [address.ip, address.port],
       ),
+      inTurn,
     );
   }
 

@@ -14,6 +14,22 @@ import { SessionLimit } from '../session-limit.js';
 import { Places } from './places.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
+/** Where a backend is. */
+interface Backend {
+  readonly addresses: readonly ResolvedAddress[];
+  readonly inTurn: boolean;
+  turn: number;
+}
+
+/** In the order in which the next session tries them. */
+function nextAddresses(backend: Backend | undefined): readonly ResolvedAddress[] {
+  if (backend === undefined) return [];
+  const { addresses } = backend;
+  if (!backend.inTurn || addresses.length < 2) return addresses;
+  const first = backend.turn++ % addresses.length;
+  return [...addresses.slice(first), ...addresses.slice(0, first)];
+}
+
 /** Relays with `pipe()`: every byte passes through this process and its one JavaScript thread. */
 export class StreamEngine implements Engine {
   readonly name = 'stream';
@@ -25,7 +41,7 @@ export class StreamEngine implements Engine {
   readonly counters: CounterReader;
   readonly #sessions = new Set<StreamSession>();
   /** By row. */
-  readonly #backends: (readonly ResolvedAddress[])[] = [];
+  readonly #backends: Backend[] = [];
   readonly #places = new Places();
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
@@ -38,7 +54,7 @@ export class StreamEngine implements Engine {
     this.counters = new CounterReader(words, listeners, backends);
     this.#host = {
       counters: new CounterWriter(words, listeners),
-      addressesOf: (backend) => this.#backends[backend] ?? [],
+      addressesOf: (backend) => nextAddresses(this.#backends[backend]),
       places: this.#places,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
@@ -52,8 +68,8 @@ export class StreamEngine implements Engine {
     this.#host.counters.addToListener(listener, 'rejected', 1);
   }
 
-  setBackend(row: number, addresses: readonly ResolvedAddress[]): void {
-    this.#backends[row] = addresses;
+  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
+    this.#backends[row] = { addresses, inTurn, turn: this.#backends[row]?.turn ?? 0 };
   }
 
   limitBackend(row: number, maxSessions: number): void {

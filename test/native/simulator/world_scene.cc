@@ -113,7 +113,7 @@ void World::MakeBackends() {
     }
     const SocketAddress address = choices_.OneIn(6) ? *SocketAddress::FromPath(std::to_string(port))
                                                     : *SocketAddress::FromIp("192.0.2.2", port);
-    scene_.crew->table.SetAddresses(port, {address});
+    scene_.crew->table.SetAddresses(port, {address}, AddressOrder::kAsGiven);
     if (choices_.OneIn(8)) {
       scene_.limits[port] = 1 + choices_.Below(2);
       scene_.crew->table.PlacesOf(port).Limit(scene_.limits[port]);
