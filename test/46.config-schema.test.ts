@@ -258,7 +258,7 @@ describe('the documents', () => {
   it('and the schema has words for each key, also of a backend', () => {
     const forms = properties.backends?.anyOf as { items?: { anyOf: JsonSchema[] } }[];
     const backend = forms.flatMap(({ items }) => items?.anyOf ?? []);
-    const listener = (properties.listen?.anyOf as JsonSchema[]).slice(0, 2);
+    const listener = (properties.listen?.anyOf ?? []) as JsonSchema[];
     const keys = [schema, ...listener, ...backend].flatMap((object) =>
       Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
     );
