@@ -2,6 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rolldown } from 'rolldown';
 import { inRoot } from './lib/root.js';
+import { vendored } from './lib/vendor.js';
 
 // The source reads package.json, which a bundle does not have beside it.
 const { version, bugs } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
@@ -12,6 +13,12 @@ writeFileSync(
 );
 rmSync(inRoot('dist', 'version.js.map'), { force: true });
 
+// So that nobody installs dozens of packages for a few functions of each.
+for (const { file, code } of await vendored()) {
+  writeFileSync(inRoot(file), code);
+  rmSync(inRoot(`${file}.map`), { force: true });
+}
+
 /*
  * For what cannot require() an ES module, such as Jest. Node and bundlers, which can, are led to the ES module by package.json,
  * so that a program never has two copies of a class.
@@ -19,7 +26,6 @@ rmSync(inRoot('dist', 'version.js.map'), { force: true });
 const bundle = await rolldown({
   input: inRoot('dist', 'index.js'),
   platform: 'node',
-  external: ['zod'],
 });
 await bundle.write({ file: inRoot('dist', 'index.cjs'), format: 'cjs' });
 await bundle.close();

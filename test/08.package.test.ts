@@ -1,17 +1,30 @@
 /** What is packed for npm, and the scripts that make it. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { targets } from '../scripts/prebuild/targets.js';
 import { satisfies } from '../scripts/setup/node-version.js';
+import { RunningCommand } from './helpers/cli.js';
+import { startEcho } from './helpers/servers.js';
+import { connect, readExactly } from './helpers/sockets.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 interface Manifest {
   readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
 }
 
 function read(file: string): string {
@@ -65,11 +78,24 @@ describe('the package', () => {
   });
 
   it('has source maps that hold the sources, which it does not ship', () => {
-    const maps = files.filter((file) => file.endsWith('.js.map'));
+    const maps = files.filter((file) => file.endsWith('.map'));
     expect(maps.length).toBeGreaterThan(0);
     for (const file of maps) {
       const { sources, sourcesContent } = JSON.parse(read(file)) as Record<string, string[]>;
       expect(sourcesContent, file).toHaveLength(sources?.length ?? 0);
+      expect(read(file.replace(/\.map$/, '')), file).toContain('//# sourceMappingURL=');
+    }
+  });
+
+  it('has no types but those that the public ones are made of', () => {
+    expect(files.filter((file) => /^dist\/(cli|vendor)\/.*\.d\.ts/.test(file))).toEqual([]);
+    expect(files).toContain('dist/vendor/zod.js');
+  });
+
+  it('refers to no source map that it has not', () => {
+    for (const file of files.filter((name) => /\.c?js$/.test(name))) {
+      const refers = /^\/\/# sourceMappingURL=/m.test(read(file));
+      expect(files.includes(`${file}.map`), file).toBe(refers);
     }
   });
 
@@ -80,6 +106,92 @@ describe('the package', () => {
       expect(read('dist/proxy/session.d.ts')).not.toContain(`${member}(`);
     }
     expect(read('dist/proxy/proxy.d.ts')).not.toMatch(/^ +(static start|constructor)\(/m);
+  });
+});
+
+describe('the package alone, with no package beside it', () => {
+  let copy: string;
+  beforeAll(() => {
+    copy = mkdtempSync(path.join(tmpdir(), 'spliceway-alone-'));
+    for (const part of ['dist', 'package.json']) {
+      cpSync(path.join(root, part), path.join(copy, part), { recursive: true });
+    }
+    return () => rmSync(copy, { recursive: true });
+  });
+
+  it('checks a configuration file, with the position of what is wrong', async () => {
+    const file = path.join(copy, 'balance.yaml');
+    writeFileSync(file, 'listen: :5555\nbackends: [127.0.0.1:3306]\npolicy: robin\n');
+    const command = path.join(copy, 'dist', 'cli', 'main.js');
+    await using check = new RunningCommand(['check', '--config', file], {}, command);
+    const { status, stderr } = await check.ended();
+    expect(stderr).toContain(`${file}:3:9: policy: "robin" is not a policy`);
+    expect(status).toBe(2);
+  });
+
+  it.each(['json', 'pretty'])('balances, and logs as %s', async (format) => {
+    const backend = await startEcho();
+    const flags = ['--listen', '127.0.0.1:0', '--backend', backend.address, '--log-format', format];
+    const command = path.join(copy, 'dist', 'cli', 'main.js');
+    await using balancer = new RunningCommand(flags, {}, command);
+    const client = await connect(await balancer.port());
+    client.end('through it');
+    expect(String(await readExactly(client, 10))).toBe('through it');
+    balancer.kill('SIGTERM');
+    const { status, stderr } = await balancer.ended();
+    expect(stderr).toMatch(format === 'json' ? /^\{"level":40,/m : /^\[[\d:.]+\] WARN: /m);
+    expect(status).toBe(0);
+  });
+
+  it.each([
+    ['an ES module', 'index.js'],
+    ['CommonJS', 'index.cjs'],
+  ])('is a library for %s', async (_, file) => {
+    const library = (await import(
+      pathToFileURL(path.join(copy, 'dist', file)).href
+    )) as typeof import('spliceway');
+    await expect(library.createProxy({ backends: [] })).rejects.toThrow(/the pool is empty/);
+    const proxy = await library.createProxy({
+      listen: '127.0.0.1:0',
+      backends: ['127.0.0.1:9'],
+      engine: 'stream',
+    });
+    await proxy.close();
+  });
+
+  it('has a source for what it takes of others, and takes nothing elsewhere', () => {
+    const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('vendor'))
+      .map((file) => ({ file, text: read(path.join('src', file)) }));
+    for (const { file, text } of sources) {
+      // The type of what is found at run time is no import.
+      for (const [, name = ''] of text.matchAll(/\bfrom '([^'.][^'\n]*)'/g)) {
+        expect(isBuiltin(name), `src/${file} imports ${name}; name it in src/vendor`).toBe(true);
+      }
+    }
+    const { dependencies } = JSON.parse(read('package.json')) as Manifest;
+    expect(Object.keys(dependencies)).toEqual(['bindings']);
+  });
+
+  it('loads no part of the command where a program imports the library', () => {
+    expect(read('dist/index.cjs').match(/^\/\/.*\bvendor\/.*$/gm)).toEqual([
+      '// dist/vendor/zod.js',
+    ]);
+  });
+
+  it('declares what types it has without a package', () => {
+    const seen = new Set<string>();
+    const walk = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const [, name = ''] of read(file).matchAll(/\b(?:from |import\()'([^'\n]+)'/g)) {
+        if (name.startsWith('.')) {
+          walk(path.posix.join(path.posix.dirname(file), name).replace(/\.(c?)js$/, '.d.$1ts'));
+        } else expect(isBuiltin(name), `${file} imports ${name}`).toBe(true);
+      }
+    };
+    walk('dist/index.d.cts');
+    expect(seen).toContain('dist/config/options.d.ts');
   });
 });
 

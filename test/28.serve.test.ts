@@ -119,7 +119,7 @@ describe('spliceway serve', () => {
     expect(await nextText(await client(await command.port()))).toBe('a\n');
   });
 
-  it.each([30, 60])('says what to do where %d open files do not let it load', async (limit) => {
+  it.each([20, 40])('says what to do where %d open files do not let it load', async (limit) => {
     const flags = ['--listen', '127.0.0.1:0', '--backend', '127.0.0.1:9'];
     await using command = runningInShell(`ulimit -n ${limit}; exec "$@"`, flags);
     const { status, stdout, stderr } = await command.ended();

@@ -1,5 +1,5 @@
 /** What others wrote and the package brings: the bill of materials and the licences. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import { licensesPage, refused } from '../scripts/pack/licenses.js';
 import { type Component, type Sbom, sbom } from '../scripts/pack/sbom.js';
@@ -11,18 +11,37 @@ beforeAll(async () => {
   bill = await sbom();
 });
 
-it('the bill has every package that npm installs with this one, also those that tests use too', () => {
+/** What dist/vendor has parts of, by the comments that the bundler leaves over each. */
+const carried = readdirSync(new URL('../dist/vendor', import.meta.url))
+  .filter((name) => name.endsWith('.js'))
+  .flatMap((name) => [
+    ...read(`dist/vendor/${name}`).matchAll(/^\/\/.*node_modules\/((?:@[^/]+\/)?[^/]+)\//gm),
+  ])
+  .map(([, name = '']) => name);
+
+it('the bill has every package that npm installs with this one, and every one that dist/ carries parts of', () => {
   const { packages } = JSON.parse(read('package-lock.json')) as {
     packages: Record<string, { version: string; dev?: boolean; devOptional?: boolean }>;
   };
   const installed = Object.entries(packages).flatMap(([path, { version, dev, devOptional }]) =>
     path === '' || dev || devOptional ? [] : [`${path.replace(/.*node_modules\//, '')}@${version}`],
   );
-  expect(installed).toEqual(expect.arrayContaining([expect.stringMatching(/^zod@/)]));
-  const listed = bill.components
-    .filter(({ purl }) => purl.startsWith('pkg:npm/') && !purl.includes('node-addon-api'))
-    .map((component) => component['bom-ref']);
-  expect(listed.sort()).toEqual([...new Set(installed)].sort());
+  expect(installed).toEqual([expect.stringMatching(/^bindings@/), expect.any(String)]);
+  const listed = bill.components.filter(
+    ({ purl }) => purl.startsWith('pkg:npm/') && !purl.includes('node-addon-api'),
+  );
+  const inside = listed.filter(({ description }) => description === 'Bundled into dist/vendor');
+  const beside = listed.filter((component) => !inside.includes(component));
+  expect(beside.map((component) => component['bom-ref']).sort()).toEqual(installed.sort());
+  expect(carried).toEqual(
+    expect.arrayContaining(['zod', 'yaml', 'pino', 'commander', '@pinojs/redact']),
+  );
+  expect(new Set(inside.map(({ name }) => name))).toEqual(new Set(carried));
+});
+
+it('nothing of the bill says that the package carries it for development alone', () => {
+  expect(JSON.stringify(bill.components)).not.toContain('cdx:npm:package:development');
+  for (const { scope } of bill.components) expect(scope).toBe('required');
 });
 
 it('the bill has what is linked into the addons, and what the package needs directly', () => {
@@ -53,6 +72,17 @@ it('no licence is one that was not agreed to', () => {
   expect(refused({ ...bill, components })).toHaveLength(2);
 });
 
-it('docs/third-party-licenses.md is up to date; else: npm run docs:licenses', () => {
-  expect(read('docs/third-party-licenses.md')).toBe(licensesPage(bill));
+it('docs/third-party-licenses.md is up to date; else: npm run docs:licenses', async () => {
+  expect(read('docs/third-party-licenses.md')).toBe(await licensesPage(bill));
+});
+
+it('docs/third-party-licenses.md has the text of the licence of all that dist/ carries', () => {
+  const page = read('docs/third-party-licenses.md');
+  for (const name of carried) {
+    const [, after = ''] = page.split(`\n### ${name}\n`);
+    const [text] = after.split('\n### ');
+    expect(text, name).toMatch(
+      /(copyright|\(c\)).*(permission is hereby|redistribution and use|permission to use)/is,
+    );
+  }
 });

@@ -1,6 +1,7 @@
 /** The licences of what others wrote: docs/third-party-licenses.md. */
 import { readFileSync } from 'node:fs';
 import { inRoot } from '../lib/root.js';
+import { bundled } from './bundled.js';
 import { linked } from './linked.js';
 
 /** @import { Component, Sbom } from './sbom.js' */
@@ -36,11 +37,18 @@ const rows = (components) =>
     .map((component) => `| ${component.name} | ${component.version} | ${licenseOf(component)} |`)
     .join('\n');
 
-/** @param {Sbom} sbom @returns {string} the document */
-export function licensesPage({ components }) {
+/** @param {string} text @returns {string} the same without trailing blanks, which some of them have */
+const tidy = (text) => text.replace(/[^\S\n]+$/gm, '').trim();
+
+/** @param {Sbom} sbom @returns {Promise<string>} the document */
+export async function licensesPage({ components }) {
   const parts = linked();
   /** @param {Component} component */
   const isPart = ({ purl }) => parts.some((part) => part.purl === purl);
+  const notices = new Map((await bundled()).map(({ ref, notice }) => [ref, tidy(notice)]));
+  /** @param {Component} component */
+  const isInside = (component) => notices.has(component['bom-ref']);
+  const inside = components.filter(isInside);
   const notice = readFileSync(inRoot('node_modules', 'node-addon-api', 'LICENSE.md'), 'utf8');
   return `# Licences of what others wrote
 
@@ -53,7 +61,15 @@ Packages that npm installs as its dependencies, each with the text of its licenc
 
 | package | version | licence |
 |---|---|---|
-${rows(components.filter((component) => !isPart(component)))}
+${rows(components.filter((component) => !isPart(component) && !isInside(component)))}
+
+## Bundled into its JavaScript
+
+Parts of these are in \`dist/vendor\`, and what checks the configuration is in \`dist/index.cjs\` as well. Their texts are at the end.
+
+| package | version | licence |
+|---|---|---|
+${rows(inside)}
 
 ## Linked into the prebuilt addons
 
@@ -85,5 +101,13 @@ THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLI
 MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE
 FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
 WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+
+## Texts for what is bundled
+
+${inside.map(section).join('\n\n')}
 `;
+  /** @param {Component} component */
+  function section(component) {
+    return `### ${component.name}\n\n${notices.get(component['bom-ref'])}`;
+  }
 }

@@ -1,7 +1,8 @@
-/** The bill of materials of the package, in CycloneDX's form: what it depends on, and what is linked into the addons. */
+/** The bill of materials of the package, in CycloneDX's form: what it depends on, what dist/ carries, and what the addons do. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
+import { bundled } from './bundled.js';
 import { linked } from './linked.js';
 
 /**
@@ -11,6 +12,8 @@ import { linked } from './linked.js';
  * @property {string} version
  * @property {string} purl
  * @property {({ license: { id?: string, name?: string } } | { expression: string })[]} licenses
+ * @property {string} [scope]
+ * @property {string} [description]
  * @property {{ name: string, value: string }[]} [properties]
  *
  * @typedef {{ ref: string, dependsOn: string[] }} Dependency
@@ -46,8 +49,10 @@ export async function sbom() {
   );
   const { timestamp, tools, ...metadata } = all.metadata;
   const { name } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+  const inside = new Set((await bundled()).map(({ ref }) => ref));
   const packages = all.components
-    .filter((component) => !isForDevelopment(component))
+    .filter((component) => inside.has(component['bom-ref']) || !isForDevelopment(component))
+    .map((component) => (inside.has(component['bom-ref']) ? asBundled(component) : component))
     .sort((one, other) => (one['bom-ref'] < other['bom-ref'] ? -1 : 1));
   const parts = linked().map(asComponent);
   const components = [...packages, ...parts];
@@ -72,6 +77,11 @@ export async function sbom() {
       ...parts.map((part) => ({ ref: part['bom-ref'], dependsOn: [] })),
     ],
   };
+}
+
+/** What npm knows as a package for development, and the package carries. @param {Component} component @returns {Component} */
+function asBundled({ properties, ...component }) {
+  return { ...component, scope: 'required', description: 'Bundled into dist/vendor' };
 }
 
 /** @param {import('./linked.js').Linked} part */

@@ -4,4 +4,4 @@ import { inRoot } from '../lib/root.js';
 import { licensesPage } from './licenses.js';
 import { sbom } from './sbom.js';
 
-writeFileSync(inRoot('docs', 'third-party-licenses.md'), licensesPage(await sbom()));
+writeFileSync(inRoot('docs', 'third-party-licenses.md'), await licensesPage(await sbom()));

@@ -1,6 +1,6 @@
 /** The command `spliceway`: its sub-commands, its help, and how it ends. */
-import { Command, CommanderError, Help, type HelpConfiguration } from 'commander';
 import { closest } from '../config/suggest.js';
+import { Command, CommanderError, Help, type HelpConfiguration } from '../vendor/commander.js';
 import { version } from '../version.js';
 import { check } from './check.js';
 import { demo } from './demo.js';

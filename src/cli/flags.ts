@@ -1,5 +1,4 @@
 /** The flags of `serve`, and the configuration that they make, with or without a file. */
-import { type Command, Option } from 'commander';
 import { loadConfigFile } from '../config/file.js';
 import { type ConfigPath, formatPath } from '../config/issues.js';
 import type { FileOptions } from '../config/options.js';
@@ -11,6 +10,7 @@ import {
 } from '../config/schema.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../config/types.js';
 import { SplicewayError } from '../errors.js';
+import { type Command, Option } from '../vendor/commander.js';
 
 /** What commander makes of the flags; values are unchecked text but where it had a list of choices. */
 export interface ServeFlags {

@@ -1,7 +1,6 @@
 /** The log of the command: lines on standard error, for people or for machines. */
-import { type Logger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import type { LogFormat, LogLevel } from '../config/types.js';
+import { type Logger, pino, prettyFactory } from '../vendor/pino.js';
 import { LogDestination } from './log-destination.js';
 
 export type { Logger };

@@ -1,6 +1,6 @@
 /** How the command ends, and how it says why. */
-import { CommanderError } from 'commander';
 import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import { CommanderError } from '../vendor/commander.js';
 import { placeForReports } from '../version.js';
 
 export const ExitStatus = {

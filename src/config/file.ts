@@ -1,6 +1,7 @@
 /** A configuration file: YAML or JSON by its extension, with the position of everything that is wrong. */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
+import { SplicewayError } from '../errors.js';
 import {
   type Document,
   type ErrorCode,
@@ -11,8 +12,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
-} from 'yaml';
-import { SplicewayError } from '../errors.js';
+} from '../vendor/yaml.js';
 import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
 import { findJsonError } from './json.js';
 import { type CommandConfig, durationKeys, validateCommand } from './schema.js';

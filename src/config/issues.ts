@@ -1,6 +1,6 @@
 /** What is wrong with a configuration, and where; independent of whether a program, a file or flags gave it. */
-import type { core } from 'zod';
 import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import type { core } from '../vendor/zod.js';
 import { didYouMean } from './suggest.js';
 
 export type ConfigPath = readonly (string | number)[];

@@ -1,5 +1,5 @@
 /** The configuration file as a JSON Schema, for editors: made from the schema that checks it. */
-import { z } from 'zod';
+import * as z from '../vendor/zod.js';
 import { addressForm } from './address.js';
 import { backendPattern, listenerPattern } from './pattern.js';
 import { fileSchema, SESSIONS_MAX, WEIGHT_MAX } from './schema.js';

@@ -1,5 +1,5 @@
 /** Where a proxy listens: addresses as text or, for who may connect to a Unix socket, as objects. */
-import { z } from 'zod';
+import * as z from '../vendor/zod.js';
 import { ACCOUNT_MAX, type AccountKind, accountNumber } from './account.js';
 import { formatAddress } from './address.js';
 import { listenerDescriptions } from './descriptions.js';

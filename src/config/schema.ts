@@ -3,9 +3,9 @@
  * through it. It checks, normalises and fills in the defaults.
  */
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
+import * as z from '../vendor/zod.js';
 import { formatAddress, isReachedBy } from './address.js';
 import { backendDescriptions, descriptions } from './descriptions.js';
 import {

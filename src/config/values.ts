@@ -1,6 +1,6 @@
 /** The kinds of values that a configuration has. What `meta()` holds is for the JSON Schema alone (json-schema.ts). */
-import { z } from 'zod';
 import { SplicewayError } from '../errors.js';
+import * as z from '../vendor/zod.js';
 import { type AddressUse, addressForm, parseAddress } from './address.js';
 import { addressPattern } from './pattern.js';
 import { didYouMean } from './suggest.js';

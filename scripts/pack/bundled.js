@@ -1,0 +1,26 @@
+/** Packages of others that dist/ carries parts of. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { vendored } from '../lib/vendor.js';
+
+/**
+ * @typedef {object} Bundled
+ * @property {string} ref as a bill of materials names it
+ * @property {string} notice the text of its licence
+ */
+
+/** @returns {Promise<Bundled[]>} */
+export async function bundled() {
+  const folders = (await vendored()).flatMap((part) => part.folders);
+  return [...new Set(folders)].map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+    return { ref: `${name}@${version}`, notice: noticeIn(folder) };
+  });
+}
+
+/** @param {string} folder @throws {Error} where a package brings none: then it may not be taken in */
+function noticeIn(folder) {
+  const name = readdirSync(folder).find((file) => /^licen[cs]e(\.(md|txt))?$/i.test(file));
+  if (name === undefined) throw new Error(`${folder} has no text of its licence`);
+  return readFileSync(path.join(folder, name), 'utf8');
+}

@@ -1,0 +1,15 @@
+/** What the schema of the configuration takes of zod: each by its name, so that the package carries no more of it. */
+
+export type { core, output, RefinementCtx, ZodError, ZodObject } from 'zod';
+export {
+  array,
+  enum,
+  globalRegistry,
+  int,
+  NEVER,
+  preprocess,
+  strictObject,
+  string,
+  toJSONSchema,
+  unknown,
+} from 'zod';
