@@ -9,6 +9,7 @@ import { ratioLines } from '../scripts/bench/report/ratios.js';
 import type { Result, WorkloadResult } from '../scripts/bench/report/result.js';
 import { bestRival, ratio, summarise } from '../scripts/bench/report/summary.js';
 import { renderTable } from '../scripts/bench/report/table.js';
+import { runWorkload } from '../scripts/bench/run-workload.js';
 import {
   milliseconds,
   parseIperf3,
@@ -257,6 +258,36 @@ describe('what is written', () => {
     for (const text of ['Spliceway', 'HAProxy, tuned', 'no proxy', 'Gbit/s', '18.00']) {
       expect(svg).toContain(text);
     }
+  });
+});
+
+describe('a run of one workload', () => {
+  it('starts a peer whose speed depends on its start for each repetition, and others once', async () => {
+    const told: string[] = [];
+    const address = { host: '127.0.0.1', port: 1 };
+    const peer = (name: string, more: object) => ({
+      ...{ name, title: name, kind: 'rival' as const, needs: {}, ...more },
+      start: async () => {
+        told.push(`start ${name}`);
+        return { ...address, stop: async () => void told.push(`stop ${name}`) };
+      },
+    });
+    const samples = await runWorkload(
+      {
+        ...{ name: 'load', title: 'load', unit: 'bytes', needs: {}, peers: [] },
+        startServer: async () => ({ address, listenHost: '127.0.0.1', stop: async () => {} }),
+        warmUp: async () => void told.push('warm up'),
+        measure: async () => ({ rate: 1 }),
+      },
+      {
+        peers: [peer('steady', {}), peer('lucky', { hasLuck: true })],
+        ...{ repetitions: 2, seconds: 1, onSample: () => {} },
+        onFailure: (_, error) => expect.fail(String(error)),
+      },
+    );
+    expect(samples).toHaveLength(4);
+    const one = ['start lucky', 'warm up', 'stop lucky'];
+    expect(told).toEqual(['start steady', 'warm up', ...one, ...one, 'stop steady']);
   });
 });
 

@@ -51,9 +51,9 @@ const targetOf = ({ clientNamespace }, running, seconds, rate) => ({
 });
 
 /**
- * Starts the server and every proxy once; those that wait for their turn sleep. The order turns by one
- * with each repetition, so that none is always the first. A peer that fails is reported and left out of
- * the rest; what it gave before stays.
+ * Starts the server and every proxy once, but for those whose figures depend on how they started; those that wait for their
+ * turn sleep. The order turns by one with each repetition, so that none is always the first. A peer that fails is reported and
+ * left out of the rest; what it gave before stays.
  *
  * @param {Workload} workload
  * @param {RunOptions} options
@@ -69,6 +69,8 @@ export async function runWorkload(workload, options) {
   const started = new Map();
   const server = await workload.startServer();
 
+  /** @param {Peer} peer */
+  const startsAnew = (peer) => workload.fresh || peer.hasLuck;
   /** @param {Peer} peer @returns {Promise<Participant>} */
   const begin = async (peer) => {
     const running = await startPeer(server, peer);
@@ -99,7 +101,7 @@ export async function runWorkload(workload, options) {
   };
 
   try {
-    if (!workload.fresh) for (const peer of peers) await attempt(peer, () => begin(peer));
+    for (const peer of peers) if (!startsAnew(peer)) await attempt(peer, () => begin(peer));
     for (let repetition = 0; repetition < repetitions; repetition++) {
       for (let turn = 0; turn < peers.length; turn++) {
         const peer = peers[(turn + repetition) % peers.length];
@@ -107,7 +109,7 @@ export async function runWorkload(workload, options) {
         await attempt(peer, async () => {
           const { running, rate } = started.get(peer) ?? (await begin(peer));
           const figures = await workload.measure(targetOf(server, running, seconds, rate));
-          if (workload.fresh) await end(peer);
+          if (startsAnew(peer)) await end(peer);
           const sample = { peer: peer.name, repetition, figures };
           samples.push(sample);
           onSample(sample);

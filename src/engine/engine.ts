@@ -86,6 +86,8 @@ export interface ConnectRequest {
   readonly client: Socket;
   /** Bytes that were read from it and travel before all else; the engine's own. */
   readonly head?: Uint8Array | undefined;
+  /** It comes from a listener of the proxy, so that no program has it. */
+  readonly isAccepted: boolean;
   /** Row of the listener in the counters. */
   readonly listener: number;
   /** Gives the client back, with all that was read from it, where no backend is left to try. */

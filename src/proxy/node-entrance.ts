@@ -95,7 +95,7 @@ export class NodeEntrance implements Entrance {
     const route = (client: ClientAddress) =>
       this.#host.filtered(this.#host.route(client, listener), client, listener, isKnown);
     try {
-      this.#host.sessions.start(socket, { row, listener }, route, leave);
+      this.#host.sessions.start(socket, { row, listener, isAccepted: true }, route, leave);
     } catch (error) {
       leave();
       throw error;

@@ -266,7 +266,7 @@ export class Proxy extends SessionEmitter {
       );
     }
     const head = checkHead('head', socket, options.head);
-    const origin = { row: this.#config.listen.length, listener: 'handoff' };
+    const origin = { row: this.#config.listen.length, listener: 'handoff', isAccepted: false };
     const makeRoute = (client: ClientAddress) =>
       named === undefined ? this.#policyRoute(client, origin.listener) : this.#route(named);
     const returnsClient = options.onFailure === 'return';

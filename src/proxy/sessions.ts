@@ -32,6 +32,8 @@ export interface SessionsHost {
 
 /** Where a client came from: the row of its listener in the counters, and its name. */
 export interface Origin {
+  /** No program had the socket. */
+  readonly isAccepted: boolean;
   readonly row: number;
   readonly listener: string;
 }
@@ -61,7 +63,7 @@ export class Sessions {
    */
   start(
     socket: Socket,
-    { row, listener }: Origin,
+    { row, listener, isAccepted }: Origin,
     makeRoute: (client: ClientAddress) => ClientRoute,
     onEnded?: () => void,
     { head, returnsClient }: Pick<ConnectRequest, 'head' | 'returnsClient'> = {},
@@ -73,6 +75,7 @@ export class Sessions {
       client: socket,
       head,
       returnsClient,
+      isAccepted,
       listener: row,
       route,
       timeouts: this.#host.timeouts,

@@ -6,6 +6,8 @@
  * @property {string} title for tables and plots
  * @property {'none' | 'own' | 'rival'} kind `own` is Spliceway, in one form or another
  * @property {Readonly<Record<string, string>>} needs programs, each with the Debian package that brings it
+ * @property {boolean} [hasLuck] one start may be twice as fast as the next: it is started anew for each run, so that the median is
+ *   one of several
  * @property {(route: Route) => Promise<RunningPeer>} start
  */
 

@@ -9,6 +9,8 @@ export const pipe = {
   title: 'Node pipe()',
   kind: 'rival',
   needs: {},
+  // Its buffers come from the allocator, which gives pages back to the kernel or does not: that is settled at its start.
+  hasLuck: true,
   start: (route) =>
     startAnnounced(route, process.execPath, [
       inRoot('scripts', 'bench', 'peers', 'pipe-proxy', 'main.js'),

@@ -6,6 +6,7 @@ import { askRoute } from '../ask-route.js';
 import type { NextHop, ResolvedAddress, Route } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { PatientTimer } from './patient-timer.js';
+import { DirectReader, type Reader } from './reader.js';
 import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
 
 /** Between two looks at a unix backend whose queue is full: the kernel tells nobody when it has room again. */
@@ -20,8 +21,8 @@ export interface ConnectorEvents {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** Every address of a backend failed, or it has none; the route is asked for another. */
   onBackendFailed(backend: number): void;
-  /** The end: connected. The socket has no error listener yet; add one before this returns. */
-  onConnected(backend: number, socket: Socket): void;
+  /** The end: connected. Its socket has no error listener yet; add one before this returns. */
+  onConnected(backend: number, reader: Reader): void;
   /** The end: a backend accepted and has reset since. What it may have said is lost: Node gives no such socket. */
   onReset(cause: Error): void;
   /** The end: the route ran out. */
@@ -92,7 +93,9 @@ export class Connector {
   }
 
   #attempt(backend: number, address: ResolvedAddress, fail: (code: string) => void): void {
-    const socket = connectSocket(address);
+    const reader = DirectReader.create();
+    const { socket } = reader;
+    connectSocket(socket, address);
     this.#socket = socket;
     socket.once('error', (error) => {
       const code = errorCode(error);
@@ -110,7 +113,7 @@ export class Connector {
       this.#timer.clear();
       this.#socket = undefined;
       socket.removeAllListeners('error');
-      this.#events.onConnected(backend, socket);
+      this.#events.onConnected(backend, reader);
     });
   }
 

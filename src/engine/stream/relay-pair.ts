@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { CloseReason, SessionTimeouts } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { PatientTimer } from './patient-timer.js';
+import type { Reader } from './reader.js';
 import { Relay } from './relay.js';
 
 /** How long the survivor of a reset may take to read what is left, where no timeout says otherwise. */
@@ -40,17 +41,17 @@ export class RelayPair {
   /** No byte has come from either side. */
   #isSilent = true;
 
-  constructor(client: Socket, backend: Socket, timeouts: SessionTimeouts, events: RelayPairEvents) {
+  constructor(client: Reader, backend: Reader, timeouts: SessionTimeouts, events: RelayPairEvents) {
     this.#timeouts = timeouts;
     this.#events = events;
     const relay = (
-      source: Socket,
-      sink: Socket,
+      source: Reader,
+      sink: Reader,
       direction: 'bytesUpstream' | 'bytesDownstream',
     ): Relay =>
       new Relay(
         source,
-        sink,
+        sink.socket,
         (bytes) => {
           this.#moved();
           events.onBytes(direction, bytes);

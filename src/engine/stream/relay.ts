@@ -1,28 +1,38 @@
 /** One direction of a session. */
 import type { Socket } from 'node:net';
+import type { Reader } from './reader.js';
 import { readOn } from './sockets.js';
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Moves bytes from source to sink with `pipe()`, which stops reading while the sink is full, and passes the end
- * of the stream on after the last byte.
+ * Moves bytes from source to sink, and passes the end of the stream on after the last byte.
+ *
+ * *Invariant:* reading stops when the sink's queue is at its high-water mark and as much as the source's has come since, and
+ * begins again when the queue is empty. So an end or a reset behind a little is met though the sink takes nothing.
  */
 export class Relay {
   readonly source: Socket;
   readonly sink: Socket;
+  readonly #reader: Reader;
   readonly #onBytes: (bytes: number) => void;
   readonly #onEnd: () => void;
   #taken = 0;
   #settled: number | undefined;
   #ended = false;
+  /** The source is not read, for what the sink has in its queue. */
+  #isHeldUp = false;
+  /** Bytes that came since the sink's queue was full. */
+  #ahead = 0;
+  #isStopped = false;
 
   /**
    * @param onBytes bytes taken from the source; negative once, in `settle()`, for those never sent
    * @param onEnd the source ended and the sink was told
    */
-  constructor(source: Socket, sink: Socket, onBytes: (bytes: number) => void, onEnd: () => void) {
-    this.source = source;
+  constructor(reader: Reader, sink: Socket, onBytes: (bytes: number) => void, onEnd: () => void) {
+    this.#reader = reader;
+    this.source = reader.socket;
     this.sink = sink;
     this.#onBytes = onBytes;
     this.#onEnd = onEnd;
@@ -30,16 +40,17 @@ export class Relay {
 
   /** @param head bytes of the source that were read before, by others */
   start(head?: Uint8Array): void {
-    const { source, sink } = this;
     if (head !== undefined) this.#pass(head);
-    source.on('data', (chunk: Buffer) => {
-      this.#taken += chunk.length;
-      this.#onBytes(chunk.length);
+    if (this.source.readableEnded) {
+      this.#sourceEnded();
+      return;
+    }
+    this.source.once('end', () => this.#sourceEnded());
+    this.#reader.start((chunk) => {
+      this.#pass(chunk);
+      if (this.#isHeldUp) return 'full';
+      return this.sink.writableLength > 0 ? 'kept' : 'done';
     });
-    // The end is ours: pipe() would do the same, but not for a source that ended before we came.
-    source.pipe(sink, { end: false });
-    if (source.readableEnded) this.#sourceEnded();
-    else source.once('end', () => this.#sourceEnded());
   }
 
   /** Bytes passed on so far. Those still in the sink's write queue do not count. */
@@ -67,7 +78,7 @@ export class Relay {
 
   /** Stops reading. What was taken stays in the sink's write queue. */
   stop(): void {
-    this.source.unpipe(this.sink);
+    this.#isStopped = true;
     this.source.pause();
   }
 
@@ -85,13 +96,27 @@ export class Relay {
     else sink.write(NOTHING, () => done());
   }
 
-  /** What did not come through `pipe()`. */
-  #pass(rest: Uint8Array): void {
-    if (!this.sink.writable) return;
-    this.#taken += rest.length;
-    this.#onBytes(rest.length);
-    this.sink.write(rest);
+  #pass(chunk: Uint8Array): void {
+    const { source, sink } = this;
+    // A sink that has failed is about to say so, and everything stops.
+    this.#isHeldUp = !sink.writable;
+    if (this.#isHeldUp) return;
+    this.#taken += chunk.length;
+    this.#onBytes(chunk.length);
+    const wasFull = sink.writableLength >= sink.writableHighWaterMark;
+    this.#ahead = wasFull ? this.#ahead + chunk.length : 0;
+    sink.write(chunk, this.#onWritten);
+    this.#isHeldUp = wasFull && this.#ahead >= source.readableHighWaterMark;
   }
+
+  /** Comes for every write: a function that is always the same costs Node next to nothing. */
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error || this.sink.writableLength > 0) return;
+    this.#reader.release();
+    if (!this.#isHeldUp) return;
+    this.#isHeldUp = false;
+    if (!this.#isStopped && !this.source.destroyed) this.source.resume();
+  };
 
   /** An end, or something that looks like one. */
   #sourceEnded(): void {

@@ -1,6 +1,6 @@
 /** What both phases of a session, connecting and relaying, do to Node's sockets. */
 import { readSync } from 'node:fs';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { descriptorOf, markTaken } from '../check-socket.js';
 import type { ResolvedAddress } from '../engine.js';
 import { takeOver } from '../take-over.js';
@@ -12,16 +12,13 @@ export function takeSocket(socket: Socket): void {
   socket.setNoDelay(true);
 }
 
-/** A new socket that connects to the address. It has no listener yet, not even for errors. */
-export function connectSocket(address: ResolvedAddress): Socket {
-  const socket = new Socket({ allowHalfOpen: true });
-  if (address.kind === 'unix') return socket.connect({ path: address.path });
-  return socket.connect({
-    host: address.ip,
-    port: address.port,
-    family: address.family,
-    noDelay: true,
-  });
+/** Connects a new socket to the address. */
+export function connectSocket(socket: Socket, address: ResolvedAddress): void {
+  if (address.kind === 'unix') socket.connect({ path: address.path });
+  else {
+    const { ip: host, port, family } = address;
+    socket.connect({ host, port, family, noDelay: true });
+  }
 }
 
 /**

@@ -30,7 +30,7 @@ function nextAddresses(backend: Backend | undefined): readonly ResolvedAddress[]
   return [...addresses.slice(first), ...addresses.slice(0, first)];
 }
 
-/** Relays with `pipe()`: every byte passes through this process and its one JavaScript thread. */
+/** Relays through memory: every byte passes through this process and its one JavaScript thread. */
 export class StreamEngine implements Engine {
   readonly name = 'stream';
   /**

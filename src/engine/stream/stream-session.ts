@@ -12,6 +12,7 @@ import type {
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';
 import type { Places } from './places.js';
+import { DirectReader, EventReader, type Reader } from './reader.js';
 import { RelayPair } from './relay-pair.js';
 import { provoke, takeSocket } from './sockets.js';
 
@@ -65,7 +66,11 @@ export class StreamSession implements EngineSession {
     const session = new StreamSession(host, request);
     takeSocket(request.client);
     takeSocket(request.backend);
-    session.#relay(request.backend, request.backHead);
+    session.#relay(
+      new EventReader(request.client),
+      new EventReader(request.backend),
+      request.backHead,
+    );
     return session;
   }
 
@@ -92,11 +97,12 @@ export class StreamSession implements EngineSession {
         this.#giveUpPlace();
         this.#host.counters.addToBackend(backend, 'failed', 1);
       },
-      onConnected: (backend, socket) => {
+      onConnected: (backend, reader) => {
+        this.#unwatchClient();
         this.#backend = backend;
         this.#host.counters.addToBackend(backend, 'opened', 1);
         this.#host.counters.addToBackend(backend, 'open', 1);
-        this.#relay(socket);
+        this.#relay(readerOf(request), reader);
         observer.onOpen(backend);
       },
       onReset: (cause) => this.#leave({ reason: 'reset', cause }, resetSocket),
@@ -166,9 +172,8 @@ export class StreamSession implements EngineSession {
     how(this.#request.client);
   }
 
-  #relay(backend: Socket, backHead?: Uint8Array): void {
-    const { client, head, timeouts } = this.#request;
-    this.#unwatchClient();
+  #relay(client: Reader, backend: Reader, backHead?: Uint8Array): void {
+    const { head, timeouts } = this.#request;
     this.#connector = undefined;
     this.#pair = new RelayPair(client, backend, timeouts, {
       onBytes: (direction, bytes) => this.#count(direction, bytes),
@@ -203,4 +208,10 @@ export class StreamSession implements EngineSession {
     if (this.#listener !== undefined) counters.addToListener(this.#listener, counter, amount);
     if (this.#backend !== undefined) counters.addToBackend(this.#backend, counter, amount);
   }
+}
+
+/** A socket that failed just now has yet to say so. */
+function readerOf({ client, isAccepted }: ConnectRequest): Reader {
+  const isOurs = isAccepted && !client.destroyed && client.writableLength === 0;
+  return isOurs ? DirectReader.around(client) : new EventReader(client);
 }
