@@ -96,6 +96,38 @@ describe.each(engines)('a handoff that fails, with %s', (engine) => {
     expect(String(await readAll(client.end(', body')))).toBe('rewritten, body');
   });
 
+  it.each(['', 'a request'])(
+    'gives back the head of a client that has ended: "%s"',
+    async (head) => {
+      const proxy = await startProxy(engine, { listen: [], backends: [await refusedAddress()] });
+      const { near, far } = await socketPair();
+      far.end(head);
+      const read = head === '' ? undefined : await readExactly(near, head.length);
+      const ended = new Promise((resolve) => near.once('end', resolve));
+      near.resume();
+      await within('the end', ended);
+      const session = proxy.handoff(near, { head: read, onFailure: 'return' });
+      const { socket } = await within('the end of the session', session.closed);
+      const returned = guarded(socket as Socket);
+      const again = new Promise((resolve) => returned.once('end', resolve));
+      expect(String(await readAll(returned))).toBe(head);
+      await within('the end once more', again);
+      returned.end('502');
+      expect(String(await readAll(far))).toBe('502');
+    },
+  );
+
+  it('leaves a client that was given back alone when the session is destroyed after that', async () => {
+    const proxy = await startProxy(engine, { listen: [], backends: [await refusedAddress()] });
+    proxy.on('noBackend', ({ session }) => session.destroy());
+    const { near, far } = await socketPair();
+    const session = proxy.handoff(near, { onFailure: 'return' });
+    session.on('error', () => session.destroy());
+    const { socket } = await within('the end', session.closed);
+    guarded(socket as Socket).end('502');
+    expect(String(await readAll(far))).toBe('502');
+  });
+
   it('returns nothing where a backend answers, and holds nothing then', async () => {
     const echo = await startEcho();
     const proxy = await startProxy(engine, { listen: [], backends: [echo.address] });

@@ -1,5 +1,6 @@
 /** Two ways to read a socket of Node. */
 import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { wrapAnew } from './sockets.js';
 
 /** A buffer of 64 KiB costs a third more processor time a byte. */
 const LARGE_BYTES = 256 * 1024;
@@ -46,37 +47,33 @@ export class DirectReader implements Reader {
   /** What it is in, where it is large. There is one at most, for the next read is a small one while it is kept. */
   #outbox: Buffer | undefined;
 
-  private constructor(options: SocketConstructorOpts, rest: Buffer | null = null) {
+  private constructor(
+    makeSocket: (options: SocketConstructorOpts) => Socket,
+    rest: Buffer | null = null,
+  ) {
     const reading: ConnectOpts = {
       onread: {
         buffer: () => (this.#isKept ? smallInbox : inbox),
         callback: (count, buffer) => this.#onRead(buffer.subarray(0, count) as Buffer),
       },
     };
-    this.socket = new Socket({ ...options, ...reading, allowHalfOpen: true });
+    this.socket = makeSocket({ ...reading, allowHalfOpen: true });
     this.#rest = rest;
   }
 
   /** A new socket, to be connected. */
   static create(): DirectReader {
-    return new DirectReader({});
+    return new DirectReader((options) => new Socket(options));
   }
 
   /**
-   * The connection of an open socket, in a new one: how a socket reads is settled when it is made. The old one is
-   * destroyed; what was in its read buffer comes first.
+   * For the connection of an open socket; see `wrapAnew`. What was in its read buffer comes first.
    *
    * @param socket paused, with nothing queued for writing, and nobody else's
    */
   static around(socket: Socket): DirectReader {
     const rest = socket.readableLength > 0 ? (socket.read() as Buffer | null) : null;
-    const old = socket as Socket & { _handle: unknown };
-    const { _handle: handle } = old;
-    // As Node itself does when it sends a socket to another process: without its handle, destroying it closes nothing.
-    old._handle = null;
-    old.destroy();
-    const options = { handle, pauseOnCreate: true };
-    return new DirectReader(options as SocketConstructorOpts, rest);
+    return new DirectReader((options) => wrapAnew(socket, options), rest);
   }
 
   start(take: Take): void {

@@ -1,6 +1,6 @@
 /** What both phases of a session, connecting and relaying, do to Node's sockets. */
 import { readSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import { descriptorOf, markTaken } from '../check-socket.js';
 import type { ResolvedAddress } from '../engine.js';
 import { takeOver } from '../take-over.js';
@@ -10,6 +10,21 @@ export function takeSocket(socket: Socket): void {
   markTaken(socket);
   takeOver(socket);
   socket.setNoDelay(true);
+}
+
+/**
+ * The connection of an open socket, in a new one, which is paused. How a socket reads is settled when it is made, and that its
+ * stream has ended is settled with its 'end' event; the new one meets the end again. The old one is destroyed.
+ *
+ * @param socket paused, with nothing in its read buffer and nothing queued for writing
+ */
+export function wrapAnew(socket: Socket, options: SocketConstructorOpts): Socket {
+  const old = socket as Socket & { _handle: unknown };
+  const { _handle: handle } = old;
+  // As Node itself does when it sends a socket to another process: without its handle, destroying it closes nothing.
+  old._handle = null;
+  old.destroy();
+  return new Socket({ ...options, handle, pauseOnCreate: true } as SocketConstructorOpts);
 }
 
 /** Connects a new socket to the address. */

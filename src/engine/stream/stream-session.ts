@@ -14,7 +14,7 @@ import { Connector } from './connector.js';
 import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
 import { RelayPair } from './relay-pair.js';
-import { provoke, takeSocket } from './sockets.js';
+import { provoke, takeSocket, wrapAnew } from './sockets.js';
 
 /** What every session needs of its engine. */
 export interface StreamSessionHost {
@@ -43,6 +43,7 @@ export class StreamSession implements EngineSession {
   #connector: Connector | undefined;
   #pair: RelayPair | undefined;
   #ending: Ending | undefined;
+  #isClosed = false;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -83,6 +84,8 @@ export class StreamSession implements EngineSession {
   }
 
   destroy(): void {
+    // A client that was given back is not the session's any more.
+    if (this.#isClosed) return;
     if (this.#pair !== undefined) this.#pair.destroy();
     else this.#leave({ reason: 'destroyed' }, resetSocket);
   }
@@ -156,10 +159,12 @@ export class StreamSession implements EngineSession {
   };
 
   #returnClient(): void {
-    const { client, head } = this.#request;
+    const { client: taken, head } = this.#request;
     this.#unwatchClient();
-    markReturned(client);
-    if (head !== undefined && !client.readableEnded) client.unshift(head);
+    markReturned(taken);
+    // Nothing can be put before an end that was told, and nobody is told of it twice.
+    const client = taken.readableEnded ? wrapAnew(taken, { allowHalfOpen: true }) : taken;
+    if (head !== undefined) client.unshift(head);
     // It may fail before the program hears of it.
     client.on('error', () => {});
     this.#closed('no-backend', undefined, client.pause());
@@ -196,6 +201,7 @@ export class StreamSession implements EngineSession {
   }
 
   #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
+    this.#isClosed = true;
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
