@@ -1,11 +1,13 @@
 /** Denying clients: nothing of them reaches a backend, whoever accepts. */
 import { spawnSync } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { connect as netConnect } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { connect as netConnect, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { configFileSchema } from '../src/config/json-schema.js';
 import { parseOptions } from '../src/config/schema.js';
 import type { FilterContext, FilterFunction, Session, SessionSummary } from '../src/index.js';
+import { randomBytes } from './helpers/bytes.js';
 import { until, within } from './helpers/deadline.js';
 import { optionsOf, ways } from './helpers/engines.js';
 import { packageUrl, startProgram } from './helpers/program.js';
@@ -417,6 +419,35 @@ describe.each(ways)('a filter, with %s', (way) => {
     });
     expect(String(await readAll((await connect(portOf(proxy))).end()))).toBe('b');
   });
+});
+
+it('with stream, at most 128 KiB of a client are read before the filter has answered', async () => {
+  const backend = await startServer((socket) => socket.end());
+  let answer: ((isIn: boolean) => void) | undefined;
+  let held: Socket | undefined;
+  const onAccepted = (message: unknown) => {
+    held = (message as { socket: Socket }).socket;
+  };
+  const proxy = await startProxy('stream', {
+    backends: [backend.address],
+    connectTimeout: 0,
+    filter: () =>
+      new Promise<boolean>((resolve) => {
+        answer = resolve;
+      }),
+  });
+  subscribe('net.server.socket', onAccepted);
+  onTestFinished(() => void unsubscribe('net.server.socket', onAccepted));
+  const client = await connect(portOf(proxy));
+  const bytes = randomBytes(32 * 1024 * 1024, 1);
+  client.end(bytes);
+  await until('the question', () => answer !== undefined);
+  await until('bytes of the client', () => (held?.bytesRead ?? 0) > 0);
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  expect(held?.bytesRead).toBeLessThanOrEqual(128 * 1024);
+  answer?.(true);
+  const server = await backend.socket(0);
+  expect((await readAll(server)).equals(bytes)).toBe(true);
 });
 
 it('a filter that is no function is refused, and a file has none', () => {
