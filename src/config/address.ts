@@ -64,27 +64,6 @@ export function formatAddress(address: ListenAddress): string {
   return `${host}:${address.port}`;
 }
 
-/**
- * Whether connecting to one address certainly arrives at a listener on the other, as far as their text tells: names
- * are not resolved, and which addresses this machine has is not known here, but for the loopback ones.
- */
-export function isReachedBy(listener: ListenAddress, to: Address): boolean {
-  // Where an inherited socket is bound is known when it is opened, and asked again then.
-  if (listener.kind === 'fd') return false;
-  if (formatAddress(listener) === formatAddress(to)) return true;
-  if (listener.kind === 'unix' || to.kind === 'unix' || listener.port !== to.port) return false;
-  const isLoopbackV4 = isIPv4(to.host) && to.host.startsWith('127.');
-  switch (listener.host) {
-    case '':
-    case '::':
-      return to.host === 'localhost' || to.host === '::1' || isLoopbackV4;
-    case '0.0.0.0':
-      return to.host === 'localhost' || isLoopbackV4;
-    default:
-      return false;
-  }
-}
-
 function parseUnix(text: string): Address {
   const path = text.slice('unix:'.length);
   if (!path.startsWith('/')) {

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 import * as z from '../vendor/zod.js';
-import { formatAddress, isReachedBy } from './address.js';
+import { formatAddress } from './address.js';
 import { backendDescriptions, descriptions } from './descriptions.js';
 import {
   formatDuration,
@@ -17,6 +17,7 @@ import {
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
 import { isPlainObject, listen, listenerShape } from './listen-schema.js';
+import { isReachedBy } from './own-addresses.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import {
   type CommandSettings,

@@ -65,6 +65,14 @@ export function keptAddresses(backend: string, cause: Error): string {
   );
 }
 
+/** An address of a backend that is a listener of the same proxy. */
+export function leftOut(backend: string, address: ResolvedAddress): string {
+  return (
+    `the name of backend ${backend} has an address that is this proxy itself, ${showResolved(address)}, which is left out; ` +
+    'correct what the name resolves to'
+  );
+}
+
 /** The name server is slow; said once, at the start. */
 export function slowLookup(backend: string, waitedMs: number): string {
   return (

@@ -1,14 +1,10 @@
 /** Listeners, a pool and an engine, put together. */
 
 import type { Socket } from 'node:net';
-import { formatAddress, isReachedBy, parseAddress } from '../config/address.js';
+import { formatAddress, parseAddress } from '../config/address.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
-import {
-  backendIsProxyItself,
-  NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE,
-  parseOptions,
-} from '../config/schema.js';
+import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE, parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
@@ -23,7 +19,8 @@ import { emitSafely } from './emit.js';
 import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
 import { FilteredRoute, type Gate } from './filtered-route.js';
 import { lacksHardLinks } from './listen-error.js';
-import { asAddress, type Listener, type ListenerAddress } from './listener.js';
+import type { Listener, ListenerAddress } from './listener.js';
+import { LoopGuard } from './loop-guard.js';
 import { NativeEntrance } from './native-entrance.js';
 import { NodeEntrance } from './node-entrance.js';
 import {
@@ -86,6 +83,7 @@ export class Proxy extends SessionEmitter {
   readonly #gate: Gate | undefined;
   readonly #sessions: Sessions;
   readonly #makeNodeEntrance: () => Entrance;
+  readonly #guard: LoopGuard;
   #entrance: Entrance;
   #accept: 'native' | 'node';
   readonly #warnings = new Warnings((message) => this.#warn(message));
@@ -108,6 +106,7 @@ export class Proxy extends SessionEmitter {
       },
       internals,
     );
+    this.#guard = new LoopGuard(this.#pool.backends, (message) => this.#warnings.say(message));
     for (const backend of this.#pool.backends) this.#publish(backend);
     for (const [row, { maxSessions }] of config.backends.entries()) {
       if (maxSessions !== undefined) engine.limitBackend(row, maxSessions);
@@ -133,7 +132,9 @@ export class Proxy extends SessionEmitter {
       sessions: this.#sessions,
       warnings: this.#warnings,
       clientLimits: clientLimits(config, engine.limit.most),
-      checkListener: (listener: Listener) => this.#refuseLoop(listener),
+      checkListener: (listener: Listener) => {
+        for (const backend of this.#guard.add(listener)) this.#publish(backend);
+      },
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
       filtered: (route: ClientRoute, client: ClientAddress, listener: string, isKnown: boolean) => {
@@ -201,19 +202,6 @@ export class Proxy extends SessionEmitter {
       this.#entrance = this.#makeNodeEntrance();
       await this.#entrance.open();
     }
-  }
-
-  #refuseLoop({ address, isInherited }: Listener): void {
-    const here = asAddress(address);
-    const itself = this.#config.backends.find((backend) => isReachedBy(here, backend.address));
-    if (itself === undefined) return;
-    const message = backendIsProxyItself(itself.name, formatAddress(here));
-    // One for all addresses may be for IPv6 alone, for one interface, or in another network namespace: nobody says.
-    if (isInherited && formatAddress(here) !== formatAddress(itself.address)) {
-      this.#warnings.say(`unless they are apart by more than their addresses, ${message}`);
-      return;
-    }
-    throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message);
   }
 
   /** Which engine runs, and why. */
@@ -349,8 +337,8 @@ export class Proxy extends SessionEmitter {
     return (tried) => (tried.has(index) ? undefined : index);
   }
 
-  #publish({ row, addresses, inTurn }: PoolBackend): void {
-    this.#engine.setBackend(row, addresses, inTurn);
+  #publish(backend: PoolBackend): void {
+    this.#engine.setBackend(backend.row, this.#guard.others(backend), backend.inTurn);
   }
 
   #resolveFailed({ name, generation }: PoolBackend, cause: Error, isRoutine: boolean): void {

@@ -1,0 +1,67 @@
+/** Which addresses are this machine's own, and so which backends are a listener of the same proxy. */
+import { statSync } from 'node:fs';
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { formatAddress } from './address.js';
+import type { Address, ListenAddress } from './types.js';
+
+/** IP addresses of this machine's interfaces, in their one spelling. */
+export type OwnAddresses = () => ReadonlySet<string>;
+
+const ofInterfaces: OwnAddresses = () =>
+  new Set(
+    Object.values(networkInterfaces()).flatMap((list) =>
+      (list ?? []).map(({ address }) => spelt(address)),
+    ),
+  );
+
+/**
+ * Whether connecting to one address certainly arrives at a listener on the other. Names are not resolved, but for
+ * `localhost`; give what they resolve to.
+ */
+export function isReachedBy(
+  listener: ListenAddress,
+  to: Address,
+  ownAddresses: OwnAddresses = ofInterfaces,
+): boolean {
+  // Where an inherited socket is bound is known when it is opened, and asked again then.
+  if (listener.kind === 'fd') return false;
+  if (formatAddress(listener) === formatAddress(to)) return true;
+  if (listener.kind === 'unix') return to.kind === 'unix' && isSameFile(listener.path, to.path);
+  if (to.kind === 'unix') return false;
+  if (listener.port !== to.port || listener.port === 0) return false;
+  const isForAll = listener.host === '' || listener.host === '::';
+  if (to.host === 'localhost') return isForAll || listener.host === '0.0.0.0';
+  const host = spelt(to.host);
+  if (!isForAll && listener.host !== '0.0.0.0') return host === spelt(listener.host);
+  // A listener for all addresses of IPv6 takes those of IPv4 as well.
+  if (!isForAll && !isIPv4(host)) return false;
+  return isLoopback(host) || ownAddresses().has(host);
+}
+
+const isLoopback = (ip: string) => ip === '::1' || (isIPv4(ip) && ip.startsWith('127.'));
+
+/** One spelling for each address that a connect may be given, without a zone. The one of none is this machine's. */
+function spelt(host: string): string {
+  const [ip = '', zone] = host.split('%', 2);
+  if (isIPv6(ip)) {
+    const { address } = new SocketAddress({ address: ip, family: 'ipv6' });
+    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
+    if (mapped !== undefined && zone === undefined) return spelt(mapped);
+    return address === '::' ? '::1' : address;
+  }
+  return ip === '0.0.0.0' ? '127.0.0.1' : ip;
+}
+
+/** Two paths of one socket, as through a symbolic link. */
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((path) =>
+    statSync(path, { bigint: true, throwIfNoEntry: false }),
+  );
+  return (
+    first !== undefined &&
+    second !== undefined &&
+    first.dev === second.dev &&
+    first.ino === second.ino
+  );
+}

@@ -1,0 +1,149 @@
+/** A proxy that points at itself: at the start, at a change of names, and through another proxy. */
+import { symlinkSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../src/config/address.js';
+import { isReachedBy } from '../src/config/own-addresses.js';
+import { until } from './helpers/deadline.js';
+import { ways } from './helpers/engines.js';
+import { portOf, startProxy } from './helpers/proxies.js';
+import { refusedAddress, startServer } from './helpers/servers.js';
+import { connect, readAll } from './helpers/sockets.js';
+import { tempPath } from './helpers/temp.js';
+
+const own = () => new Set(['127.0.0.1', '::1', '10.1.2.3', 'fe80::1', '2001:db8::7']);
+
+describe('a listener', () => {
+  it.each([
+    [':80', '0.0.0.0:80', true],
+    [':80', '[::]:80', true],
+    [':80', '10.1.2.3:80', true],
+    [':80', '[2001:db8::7]:80', true],
+    [':80', '[fe80::1%eth0]:80', true],
+    [':80', '[::ffff:10.1.2.3]:80', true],
+    [':80', '127.9.9.9:80', true],
+    [':80', '10.1.2.4:80', false],
+    [':80', '10.1.2.3:81', false],
+    [':80', 'db.test:80', false],
+    [':0', '10.1.2.3:1', false],
+    ['0.0.0.0:80', '[2001:db8::7]:80', false],
+    ['0.0.0.0:80', '[::ffff:10.1.2.3]:80', true],
+    ['0.0.0.0:80', '10.1.2.3:80', true],
+    ['127.0.0.1:80', '0.0.0.0:80', true],
+    ['127.0.0.1:80', '[::ffff:127.0.0.1]:80', true],
+    ['127.0.0.1:80', '127.0.0.2:80', false],
+    ['[::1]:80', '[::]:80', true],
+    ['10.1.2.3:80', '127.0.0.1:80', false],
+    ['unix:/run/a', '127.0.0.1:80', false],
+    ['10.1.2.3:80', 'unix:/run/a', false],
+  ])('on %s, and a backend at %s: %s', (listener, backend, isReached) => {
+    const to = parseAddress(backend, 'backend');
+    expect(isReachedBy(parseAddress(listener), to, own)).toBe(isReached);
+  });
+
+  it('knows the addresses of the interfaces', () => {
+    for (const { address } of Object.values(networkInterfaces()).flatMap((list) => list ?? [])) {
+      const to = { kind: 'tcp', host: address, port: 80 } as const;
+      expect(isReachedBy(parseAddress(':80'), to), address).toBe(true);
+    }
+  });
+
+  it('is told from another one by its file, whatever its path is', async () => {
+    const path = tempPath('a.sock');
+    await startServer((socket) => socket.end(), { listen: { path } });
+    symlinkSync(path, `${path}.link`);
+    const listener = parseAddress(`unix:${path}`);
+    expect(isReachedBy(listener, { kind: 'unix', path: `${path}.link` })).toBe(true);
+    expect(isReachedBy(listener, { kind: 'unix', path: `${path}.none` })).toBe(false);
+  });
+});
+
+describe.each(ways)('a proxy with %s', (way) => {
+  const answering = (...addresses: string[]) => {
+    const state = { addresses, time: 0, lookups: 0 };
+    const lookup = async () => {
+      state.lookups += 1;
+      return state.addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    };
+    const now = () => {
+      state.time += 20_000;
+      return state.time;
+    };
+    return { state, internals: { lookup, now } };
+  };
+  const freePort = async () => Number((await refusedAddress()).split(':')[1]);
+
+  it('refuses to start where the name of a backend is itself', async () => {
+    const port = await freePort();
+    const { internals } = answering('127.77.0.1');
+    const options = { listen: `127.77.0.1:${port}`, backends: [`me.test:${port}`] };
+    await expect(startProxy(way, options, internals)).rejects.toMatchObject({
+      code: 'ERR_SPLICEWAY_INVALID_OPTION',
+      backend: `me.test:${port}`,
+      message: expect.stringContaining(
+        `me.test:${port} is the proxy itself, which listens on 127.77`,
+      ),
+    });
+  });
+
+  it('leaves out the address of a name that is itself, and says so once', async () => {
+    const server = await startServer((socket) => socket.resume().end('s'), {
+      listen: { host: '127.0.0.2', port: 0 },
+    });
+    const { state, internals } = answering('127.77.0.1', '127.0.0.2');
+    const proxy = await startProxy(
+      way,
+      {
+        listen: `127.77.0.1:${server.port}`,
+        backends: [`some.test:${server.port}`],
+        resolveEvery: 5,
+      },
+      internals,
+    );
+    const warnings: string[] = [];
+    proxy.on('warning', (message) => warnings.push(message));
+    const ask = async () => {
+      const client = await connect({ host: '127.77.0.1', port: server.port });
+      client.end();
+      return String(await readAll(client));
+    };
+    expect(await ask()).toBe('s');
+    await until('the warning', () => warnings.length > 0);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /some\.test:\d+ has an address that is this proxy itself, 127\.77\.0\.1/,
+      ),
+    ]);
+    // It moves here altogether, and back.
+    for (const addresses of [['127.77.0.1'], ['127.0.0.2', '127.77.0.1']]) {
+      const { lookups } = state;
+      state.addresses = addresses;
+      await until('two lookups', () => state.lookups > lookups + 1);
+      expect(await ask()).toBe(addresses.length === 1 ? '' : 's');
+      expect(proxy.stats().sessions.open).toBe(0);
+    }
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('and another one that are the backend of each other end their ring at the limit of one client', async () => {
+    const between = await refusedAddress();
+    const limits = { maxSessions: 100, maxSessionsPerClient: 10 };
+    const first = await startProxy(way, { ...limits, backends: [between] });
+    const second = await startProxy(way, {
+      ...limits,
+      listen: between,
+      backends: [`127.0.0.1:${portOf(first)}`],
+    });
+    for (const proxy of [first, second]) proxy.on('warning', () => {});
+    const client = await connect(portOf(first));
+    client.on('error', () => {});
+    // It asks for nothing and stays.
+    await until('its end', () => client.destroyed);
+    const open = () => [first, second].map((proxy) => proxy.stats().sessions.open);
+    await until('the end of the ring', () => open().every((count) => count === 0));
+    const [one, other] = [first, second].map((proxy) => proxy.stats().sessions);
+    expect(one?.opened).toBeLessThanOrEqual(11);
+    expect(other?.opened).toBeLessThanOrEqual(11);
+    expect((one?.rejected ?? 0) + (other?.rejected ?? 0)).toBe(1);
+  });
+});
