@@ -43,6 +43,7 @@ describe('parseOptions', () => {
       halfCloseTimeoutMs: 300_000,
       handshakeTimeoutMs: 60_000,
       resolveEveryMs: 30_000,
+      keepAliveMs: 60_000,
     });
   });
 
@@ -68,6 +69,7 @@ describe('parseOptions', () => {
       halfCloseTimeout: '10s',
       handshakeTimeout: '30s',
       resolveEvery: '1m',
+      keepAlive: '1500ms',
     };
     const config = parseOptions(options);
     expect(config).toMatchObject({
@@ -83,6 +85,7 @@ describe('parseOptions', () => {
       halfCloseTimeoutMs: 10_000,
       handshakeTimeoutMs: 30_000,
       resolveEveryMs: 60_000,
+      keepAliveMs: 2000,
     });
     expect(config.listen).toHaveLength(3);
     expect(config.backends.map(({ maxSessions }) => maxSessions)).toEqual([
@@ -173,6 +176,7 @@ describe('parseOptions', () => {
     ['a policy of no kind', { ...minimal, policy: 1 }, option, 'policy: 1 is not a policy; choose'],
     ['an unknown transfer', { ...minimal, transfer: 'slice' }, option, 'did you mean "splice"?'],
     ['a long busy poll', { ...minimal, busyPoll: '2s' }, duration, 'busyPoll: "2s" is not a dur'],
+    ['a long silence', { ...minimal, keepAlive: '10h' }, duration, 'keepAlive: "10h" is not a dur'],
     ['a bad busy poll', { ...minimal, busyPoll: true }, duration, 'busyPoll: true is not a dura'],
     ['a fine duration', { ...minimal, idleTimeout: '50us' }, duration, 'too fine here; write 1ms'],
     ['an unknown accept', { ...minimal, accept: 'kernel' }, option, 'accept: "kernel" is not'],

@@ -140,6 +140,7 @@ describe('spliceway check', () => {
         '  limits    sessions as descriptors allow, per client half of them',
         '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, drain 30s',
         '  names     looked up every 30s',
+        '  keepalive 1m',
         '  log       info, pretty on a terminal, else json',
         '',
       ].join('\n'),

@@ -148,6 +148,7 @@ function ringing(batches: number) {
     backends: 1,
     transfer: 'auto',
     busyPollUs: 0,
+    keepAliveMs: 0,
   });
   return { engine, calls, ring: () => ring() };
 }

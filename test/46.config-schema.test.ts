@@ -72,8 +72,9 @@ const good: unknown[] = [
   ...['0', '50us', '1000000us', '1000ms', '1s', '0m', 0].map((value) =>
     withSetting('busyPoll', value),
   ),
+  ...['0', '1ms', '32400s', '9h', 0].map((value) => withSetting('keepAlive', value)),
   ...durationKeys
-    .filter((key) => key !== 'busyPoll')
+    .filter((key) => !['busyPoll', 'keepAlive'].includes(key))
     .flatMap((key) =>
       ['0', '0h', '007s', '250ms', '5s', '1m', '596h', '35760m', '2145600000ms', 0].map((value) =>
         withSetting(key, value),
@@ -155,6 +156,7 @@ const bad: unknown[] = [
     (value) => withSetting('connectTimeout', value),
   ),
   ...['1000001us', '1001ms', '2s', '1m', '1h', 1001].map((value) => withSetting('busyPoll', value)),
+  ...['50us', '32401s', '10h'].map((value) => withSetting('keepAlive', value)),
   // Thirty seconds or milliseconds?
   ...durationKeys.map((key) => withSetting(key, 30)),
   { listen, backends, engine: 'stream', accept: 'native' },
@@ -262,7 +264,7 @@ describe('the documents', () => {
     const keys = [schema, ...listener, ...backend].flatMap((object) =>
       Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
     );
-    expect(keys.length).toBe(27);
+    expect(keys.length).toBe(28);
     for (const [key, { description }] of keys) expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
   });
 });

@@ -114,6 +114,7 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
        .backends = Unsigned(options.Get("backends")),
        .transfer = static_cast<Transfer>(Unsigned(options.Get("transfer"))),
        .busy_poll_us = Unsigned(options.Get("busyPollUs")),
+       .keep_alive_s = static_cast<std::uint16_t>(Unsigned(options.Get("keepAliveS"))),
        .max_sessions = Unsigned(options.Get("maxSessions"))},
       // Fails only when the environment is being torn down; nobody is left to hear it then.
       [this] { static_cast<void>(doorbell_.NonBlockingCall()); }, error);

@@ -226,6 +226,13 @@ export const faults = [
     edits: [edit('relay/session.cc', 'if (AnswerWaits()) return FinishConnect();\n', '')],
   },
   {
+    name: 'keepalive that nobody is woken for',
+    why: 'A backend that has lost its power says nothing more, and its sessions stay for the idle time-out.',
+    edits: [
+      edit('relay/session.cc', 'std::min(RelayDeadline(), KeepAliveDeadline())', 'RelayDeadline()'),
+    ],
+  },
+  {
     name: 'handshake time-out that never comes',
     why: 'Whoever connects and says nothing holds a slot for as long as it likes.',
     edits: [

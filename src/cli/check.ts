@@ -34,6 +34,7 @@ export function check(file: string): void {
     `  limits    sessions ${maxSessions}, per client ${maxSessionsPerClient}`,
     `  timeouts  ${timeouts.join(', ')}`,
     `  names     looked up ${whenLookedUp(config.resolveEveryMs)}`,
+    `  keepalive ${formatDuration(config.keepAliveMs)}`,
     `  log       ${config.logLevel}, ${config.logFormat ?? 'pretty on a terminal, else json'}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -30,6 +30,7 @@ export interface ServeFlags {
   readonly halfCloseTimeout?: string;
   readonly handshakeTimeout?: string;
   readonly resolveEvery?: string;
+  readonly keepAlive?: string;
   readonly drainTimeout?: string;
   readonly logLevel?: string;
   readonly logFormat?: string;
@@ -128,6 +129,10 @@ function addSettings(command: Command): Command {
       `for names of backends to be looked up again ${byDefault('resolveEvery')}`,
     )
     .option(
+      '--keep-alive <duration>',
+      `of silence, then TCP asks whether the peer is there ${byDefault('keepAlive')}`,
+    )
+    .option(
       '--drain-timeout <duration>',
       `for live sessions to finish when stopped ${byDefault('drainTimeout')}`,
     )
@@ -171,7 +176,7 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
   const { policy, engine, accept, threads, transfer, busyPoll } = flags;
   const { maxSessions, maxSessionsPerClient } = flags;
   const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
-  const { resolveEvery, drainTimeout, logLevel, logFormat } = flags;
+  const { resolveEvery, keepAlive, drainTimeout, logLevel, logFormat } = flags;
   return {
     policy,
     engine,
@@ -186,6 +191,7 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
     halfCloseTimeout,
     handshakeTimeout,
     resolveEvery,
+    keepAlive,
     drainTimeout,
     logLevel,
     logFormat,

@@ -54,6 +54,24 @@ export function parseMicroseconds(input: Duration, longestMs: number): number {
   return microseconds;
 }
 
+/**
+ * Parses a duration to whole seconds, rounded up, in milliseconds: for what the kernel counts so.
+ *
+ * @param input as for `parseDuration`
+ * @param longestMs the most that makes sense, in milliseconds
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_DURATION`
+ */
+export function parseSeconds(input: Duration, longestMs: number): number {
+  const milliseconds = parseDuration(input);
+  if (milliseconds > longestMs) {
+    throw invalid(
+      input,
+      `the longest here is ${formatDuration(longestMs)}; write 1m, or 0 for off`,
+    );
+  }
+  return Math.ceil(milliseconds / MILLISECONDS.s) * MILLISECONDS.s;
+}
+
 /** The shortest text that `parseMicroseconds` reads back as the same number of microseconds. */
 export function formatMicroseconds(microseconds: number): string {
   const isFine = microseconds % MICROSECONDS_IN_MS !== 0;

@@ -112,6 +112,12 @@ export interface ProxySettings {
    * New sessions go to the new addresses; others stay. `0`: only when connecting fails. Default `30s`.
    */
   resolveEvery?: Duration | undefined;
+  /**
+   * How long a peer of a TCP connection, client or backend, may be silent before the kernel asks whether it is still
+   * there: whole seconds, rounded up, at most `9h`. One that answers nothing is lost. `0`: nobody is asked. Sockets of
+   * `handoff()` are as you made them. Default `1m`.
+   */
+  keepAlive?: Duration | undefined;
 }
 
 /**

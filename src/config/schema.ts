@@ -14,6 +14,7 @@ import {
   LONGEST_MS,
   parseDuration,
   parseMicroseconds,
+  parseSeconds,
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
 import { isPlainObject, listen, listenerShape } from './listen-schema.js';
@@ -43,6 +44,8 @@ export const WEIGHT_MAX = 1000;
 export const SESSIONS_MAX = 1 << 20;
 /** A loop that has been idle for longer gains nothing by staying awake. */
 const BUSY_POLL_MAX_MS = 1000;
+/** The last whole hour that TCP_KEEPIDLE takes (MAX_TCP_KEEPIDLE in the kernel, 32767 s). */
+const KEEP_ALIVE_MAX_MS = parseDuration('9h');
 
 /** Every setting that has a default: all of a configuration but its listeners and backends. */
 export type Settings = Omit<ProxyConfig, 'listen' | 'backends'>;
@@ -58,6 +61,7 @@ const defaults = {
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
   resolveEveryMs: parseDuration('30s'),
+  keepAliveMs: parseDuration('1m'),
 } as const satisfies Omit<Settings, 'filter' | 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
 const commandDefaults = {
   drainTimeoutMs: parseDuration('30s'),
@@ -75,6 +79,11 @@ const duration = durationBy(parseDuration, durationPattern(LONGEST_MS));
 const microseconds = durationBy(
   (input) => parseMicroseconds(input, BUSY_POLL_MAX_MS),
   microsecondsPattern(BUSY_POLL_MAX_MS),
+);
+
+const seconds = durationBy(
+  (input) => parseSeconds(input, KEEP_ALIVE_MAX_MS),
+  durationPattern(KEEP_ALIVE_MAX_MS),
 );
 
 const policyNames = ['round-robin'] as const;
@@ -183,6 +192,7 @@ const durationsShape = {
 export const durationKeys: readonly string[] = [
   'busyPoll',
   ...Object.keys(durationsShape),
+  'keepAlive',
   'drainTimeout',
 ];
 
@@ -205,6 +215,7 @@ const settingsShape = {
   maxSessions: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessions')).optional(),
   maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
   ...durationsShape,
+  keepAlive: seconds.meta(about('keepAlive', formatDuration(defaults.keepAliveMs))).optional(),
 };
 /** Of the command: a program logs by itself, and says how long to drain when it closes a proxy. */
 const commandShape = {
@@ -350,6 +361,7 @@ function rename(
     halfCloseTimeout,
     handshakeTimeout,
     resolveEvery,
+    keepAlive,
     drainTimeout,
     ...others
   } = settings;
@@ -361,6 +373,7 @@ function rename(
     halfCloseTimeoutMs: halfCloseTimeout,
     handshakeTimeoutMs: handshakeTimeout,
     resolveEveryMs: resolveEvery,
+    keepAliveMs: keepAlive,
     drainTimeoutMs: drainTimeout,
   };
   const given = Object.entries(renamed).filter(([, value]) => value !== undefined);

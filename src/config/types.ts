@@ -110,4 +110,6 @@ export interface ProxyConfig {
   readonly handshakeTimeoutMs: number;
   /** Between two lookups of a name. */
   readonly resolveEveryMs: number;
+  /** Whole seconds. */
+  readonly keepAliveMs: number;
 }

@@ -214,6 +214,8 @@ export interface EngineOptions {
   readonly transfer: 'auto' | 'splice' | 'copy';
   /** How long its loops poll before they sleep, in microseconds; 0 is off. */
   readonly busyPollUs: number;
+  /** How long a peer may be silent before TCP asks whether it is still there; whole seconds, 0 is off. */
+  readonly keepAliveMs: number;
   /** Sessions at once at most, of both engines; without it, as many as the descriptors allow. */
   readonly maxSessions?: number | undefined;
 }

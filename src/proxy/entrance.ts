@@ -32,6 +32,8 @@ export interface EntranceHost {
   readonly sessions: Sessions;
   readonly warnings: Warnings;
   readonly clientLimits: ClientLimits;
+  /** Of clients that Node accepts. */
+  readonly keepAliveMs: number;
   /** Throws when a backend is this very listener, now that it is known where that is. No client was taken yet. */
   checkListener(listener: Listener): void;
   /** Sessions alive now, also those that only the engine knows. */

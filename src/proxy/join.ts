@@ -105,6 +105,7 @@ function engineFor(choice: EngineChoice): Engine {
     threads: Math.min(availableParallelism(), THREADS_MAX),
     transfer: 'auto',
     busyPollUs: 0,
+    keepAliveMs: 0,
   });
   if (chosen.warning !== undefined) process.emitWarning(chosen.warning, 'SplicewayWarning');
   engines.set(choice, chosen.engine);

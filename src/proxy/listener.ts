@@ -49,6 +49,7 @@ export class Listener {
   readonly #address: ListenAddress;
   readonly #events: ListenerEvents;
   readonly #descriptors: Descriptors | undefined;
+  readonly #keepAliveMs: number;
   /** Of a unix listener. */
   readonly #file: SocketFile | undefined;
   #server: Server | undefined;
@@ -58,11 +59,20 @@ export class Listener {
   /** The duplicate; -1 when there is none. */
   #reserve = -1;
 
-  /** @param descriptors without it, `pause()` does nothing */
-  constructor(address: ListenAddress, events: ListenerEvents, descriptors?: Descriptors) {
+  /**
+   * @param descriptors without it, `pause()` does nothing
+   * @param keepAliveMs after so much silence, the kernel asks clients of this server whether they are still there; 0 never
+   */
+  constructor(
+    address: ListenAddress,
+    events: ListenerEvents,
+    descriptors?: Descriptors,
+    keepAliveMs = 0,
+  ) {
     this.#address = address;
     this.#events = events;
     this.#descriptors = descriptors;
+    this.#keepAliveMs = keepAliveMs;
     if (address.kind === 'unix') this.#file = new SocketFile(address.path, address.access);
   }
 
@@ -186,7 +196,12 @@ export class Listener {
   }
 
   #createServer(): Server {
-    const server = new Server({ pauseOnConnect: true, allowHalfOpen: true });
+    const server = new Server({
+      pauseOnConnect: true,
+      allowHalfOpen: true,
+      keepAlive: this.#keepAliveMs > 0,
+      keepAliveInitialDelay: this.#keepAliveMs,
+    });
     server.on('connection', (socket) => this.#events.onConnection(socket));
     return server;
   }

@@ -42,6 +42,7 @@ export class NodeEntrance implements Entrance {
             onAcceptError: (error) => this.#acceptFailed(row, error),
           },
           native?.descriptors,
+          host.keepAliveMs,
         ),
     );
     const { emitter, sessions, warnings } = host;

@@ -132,6 +132,7 @@ export class Proxy extends SessionEmitter {
       sessions: this.#sessions,
       warnings: this.#warnings,
       clientLimits: clientLimits(config, engine.limit.most),
+      keepAliveMs: config.keepAliveMs,
       checkListener: (listener: Listener) => {
         for (const backend of this.#guard.add(listener)) this.#publish(backend);
       },
@@ -388,7 +389,8 @@ export async function createProxyFromConfig(
   config: ProxyConfig,
   internals: ProxyInternals = {},
 ): Promise<Proxy> {
-  const { engine, accept, listen, backends, threads, transfer, busyPollUs, maxSessions } = config;
+  const { engine, accept, listen, backends, threads, transfer } = config;
+  const { busyPollUs, keepAliveMs, maxSessions } = config;
   if (engine === 'stream' && accept === 'native') {
     throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE);
   }
@@ -399,6 +401,7 @@ export async function createProxyFromConfig(
     threads,
     transfer,
     busyPollUs,
+    keepAliveMs,
     maxSessions,
   });
   const proxy = new Proxy(config, chosen, internals);

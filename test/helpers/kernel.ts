@@ -7,7 +7,14 @@ export interface KernelSocket {
   readonly unread: number;
   /** Bytes that were written and not acknowledged by the peer's kernel, or not even sent. */
   readonly unacknowledged: number;
+  /** The timer that runs, by the kernel's number, and in how many seconds it is over. */
+  readonly timer: { readonly kind: number; readonly seconds: number };
 }
+
+/** USER_HZ of every Linux that Node runs on. */
+const TICKS_A_SECOND = 100;
+/** `sk_timer` in net/ipv4/tcp_ipv4.c, which asks whether the peer is still there. */
+const KEEP_ALIVE_TIMER = 2;
 
 /** A list that is read while others come and go may pass over an entry; not again and again. */
 const LOOKS = 3;
@@ -26,13 +33,25 @@ function listedSocket(localPort: number, peerPort: number): KernelSocket | undef
     (port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`,
   ) as [string, string];
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
-    // proc(5): a number, both addresses, a state, and the queues as tx_queue:rx_queue, in hex.
-    const [, localAddress = '', peerAddress = '', , queues = ''] = line.trim().split(/\s+/);
+    // proc(5): a number, both addresses, a state, and the queues as tx_queue:rx_queue, in hex; then the timer likewise.
+    const [, localAddress = '', peerAddress = '', , queues = '', timer = ''] = line
+      .trim()
+      .split(/\s+/);
     if (!localAddress.endsWith(local) || !peerAddress.endsWith(peer)) continue;
     const [unacknowledged = 0, unread = 0] = queues.split(':').map((hex) => parseInt(hex, 16));
-    return { unread, unacknowledged };
+    const [kind = 0, ticks = 0] = timer.split(':').map((hex) => parseInt(hex, 16));
+    return { unread, unacknowledged, timer: { kind, seconds: ticks / TICKS_A_SECOND } };
   }
   return undefined;
+}
+
+/**
+ * In how many seconds the socket asks its peer whether it is still there; `undefined` when it never does, or something
+ * else is to happen before.
+ */
+export function keepAliveTimer(localPort: number, peerPort: number): number | undefined {
+  const { kind, seconds } = kernelSocket(localPort, peerPort)?.timer ?? {};
+  return kind === KEEP_ALIVE_TIMER ? seconds : undefined;
 }
 
 /** The socket at the other end of this one's connection, which is open. */

@@ -40,7 +40,8 @@ Harness::Harness(const Options& options)
                .counters = counters_,
                .writer = 0,
                .first_ephemeral_port = sys::FirstEphemeralPort(),
-               .paces_unless_told = options.paces_unless_told} {}
+               .paces_unless_told = options.paces_unless_told,
+               .keep_alive_s = options.keep_alive_s} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {

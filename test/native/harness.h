@@ -29,6 +29,7 @@ class Harness final : public SessionOwner, private Timer {
     Transfer transfer = Transfer::kSplice;
     /// As if the machine did; tests must not depend on whether it does.
     bool paces_unless_told = false;
+    std::uint16_t keep_alive_s = 0;
   };
 
   Harness() : Harness(Options()) {}

@@ -149,7 +149,7 @@ TEST("shortage: a slot that another listener gives back at once is waited for wi
   const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
   Owner owner;
   Listener listener = ListenTcp();
-  Acceptor acceptor(std::move(listener.fd), {}, false, *loop, owner);
+  Acceptor acceptor(std::move(listener.fd), {}, false, 0, *loop, owner);
   const UniqueFd client = ConnectTo(listener.address);
   while (owner.asked < 2) loop->RunOnce();
   CHECK(owner.accepted.valid());

@@ -63,8 +63,10 @@ Listener ListenLow() {
 /// One loop that accepts for a backend.
 class Measured {
  public:
-  explicit Measured(Listener backend, const ListenerOptions& options = {})
-      : backend_(std::move(backend)), engine_(1) {
+  explicit Measured(Listener backend, const ListenerOptions& options = {},
+                    std::uint16_t keep_alive_s = 0)
+      : backend_(std::move(backend)),
+        engine_({.threads = 1, .listeners = 1, .backends = 1, .keep_alive_s = keep_alive_s}) {
     engine_->Observe(false);
     engine_->SetBackend(0, {backend_.address});
     engine_->SetCycle({0});
@@ -180,6 +182,29 @@ TEST("system calls: none for a session that is idle, and no wake-up; time-outs c
   const std::uint64_t before = CallsSoFar()[Call::kEpollWait];
   CHECK_CALLS("a session", measured.Session(1, true, 300), kOneExchange);
   CHECK(CallsSoFar()[Call::kEpollWait] - before <= 20);
+}
+
+TEST("system calls: none more where peers that vanish are to be noticed") {
+  Measured measured(ListenLow(), {}, 3600);
+  CHECK_CALLS("a session", measured.Session(1, true), kOneExchange);
+}
+
+TEST("system calls: 4 once for a backend that is silent, so that it is asked") {
+  constexpr std::uint64_t kOptions = 4;
+  const Listener backend = ListenLow();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1, .keep_alive_s = 1});
+  const CallCounts before = CallsSoFar();
+  const SocketAddress address = engine.ListenFor(backend);
+  const UniqueFd client = ConnectTo(address);
+  const UniqueFd served = AwaitClient(backend);
+  const auto made = [&] { return (CallsSoFar() - before)[Call::kSetsockopt]; };
+  // Those of the listener, which clients inherit, and those of the backend.
+  const std::uint64_t all = 2 * (1 + kSwitchesPacingOff + kOptions);
+  AwaitThat([&] { return made() == all; }, "the options of the backend");
+  WriteSome(client.get(), "a question");
+  CHECK_EQUAL(Await(served, 10), "a question");
+  poll(nullptr, 0, 1200);
+  CHECK_EQUAL(made(), all);
 }
 
 TEST("system calls: one more where the backend's port could be given to a client") {

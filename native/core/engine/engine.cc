@@ -44,7 +44,8 @@ std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<voi
     std::unique_ptr<Worker> worker = Worker::Create({.index = index,
                                                      .pipes = pipes,
                                                      .transfer = options.transfer,
-                                                     .busy_poll_us = options.busy_poll_us},
+                                                     .busy_poll_us = options.busy_poll_us,
+                                                     .keep_alive_s = options.keep_alive_s},
                                                     engine->crew_, error);
     if (worker == nullptr) return nullptr;
     engine->crew_.workers.push_back(std::move(worker));

@@ -28,6 +28,9 @@ class Engine {
     Transfer transfer = Transfer::kAuto;
     /// How long a loop that has nothing to do polls before it sleeps; 0 sleeps at once.
     std::uint32_t busy_poll_us = 0;
+    /// After so many seconds of silence, clients that the loops accept and backends are asked
+    /// whether they are still there (`sys::SetKeepAlive`); 0 never asks.
+    std::uint16_t keep_alive_s = 0;
     /// Fewer sessions than the descriptors allow; 0 is as many as those do.
     std::size_t max_sessions = 0;
   };

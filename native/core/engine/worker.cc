@@ -87,7 +87,8 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .counters = *crew.counters,
                .writer = options.index,
                .first_ephemeral_port = sys::FirstEphemeralPort(),
-               .paces_unless_told = sys::PacesUnlessTold()},
+               .paces_unless_told = sys::PacesUnlessTold(),
+               .keep_alive_s = options.keep_alive_s},
       random_(static_cast<std::uint32_t>(options.index) + 1) {}
 
 int Worker::Run() {
@@ -213,7 +214,8 @@ void Worker::Handle(ReleaseCommand& command) { crew_.GiveSlot(command.slot); }
 void Worker::Handle(ListenCommand& command) {
   AcceptorOwner& owner = *this;
   acceptors_.push_back(std::make_unique<Acceptor>(std::move(command.fd), command.options,
-                                                  context_.paces_unless_told, *loop_, owner));
+                                                  context_.paces_unless_told, context_.keep_alive_s,
+                                                  *loop_, owner));
 }
 
 void Worker::Handle(CloseListenersCommand& /*command*/) {

@@ -113,6 +113,7 @@ class Worker final : private EventHandler,
     PipeLimits pipes;
     Transfer transfer;
     std::uint32_t busy_poll_us;
+    std::uint16_t keep_alive_s;
   };
 
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `crew` must

@@ -22,16 +22,17 @@ constexpr std::uint64_t kRetryMs = 100;
 }  // namespace
 
 Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told,
-                   EventLoop& loop, AcceptorOwner& owner)
+                   std::uint16_t keep_alive_s, EventLoop& loop, AcceptorOwner& owner)
     : fd_(std::move(fd)),
       options_(options),
       loop_(loop),
       owner_(owner),
-      // Connections inherit the option from the listener, which spares a call for each.
+      // Connections inherit their options from the listener, which spares calls for each.
       is_tcp_(sys::SetNoDelay(fd_.get())),
       // Clients of a loopback address are on this machine, nearly always.
       unpaced_(paces_unless_told && sys::LocalAddress(fd_.get()).is_loopback()) {
   if (unpaced_) sys::SwitchPacingOff(fd_.get());
+  if (is_tcp_ && keep_alive_s != 0) sys::SetKeepAlive(fd_.get(), keep_alive_s);
   if (StartWatching()) return;
   TryAgainLater();
   owner_.OnPaused(options_, shortage_);

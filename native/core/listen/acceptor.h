@@ -49,10 +49,10 @@ class AcceptorOwner {
 /// clients back; it tries again after a while, or when told that slots are free.
 class Acceptor final : private EventHandler, private Timer {
  public:
-  /// Accepts from now on, on `fd`, which must listen. `paces_unless_told` is that of the
-  /// sessions' context. `owner` and `loop` must outlive it.
-  Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told, EventLoop& loop,
-           AcceptorOwner& owner);
+  /// Accepts from now on, on `fd`, which must listen. `paces_unless_told` and `keep_alive_s` are
+  /// those of the sessions' context. `owner` and `loop` must outlive it.
+  Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told,
+           std::uint16_t keep_alive_s, EventLoop& loop, AcceptorOwner& owner);
   ~Acceptor() { Close(); }
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;

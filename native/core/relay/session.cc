@@ -1,6 +1,7 @@
 #include "relay/session.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <limits>
 #include <utility>
@@ -126,6 +127,7 @@ void Session::OnTimer() {
       if (now >= RelayDeadline()) MoveWhatWaits();
       if (state_ != State::kRelaying) return;
       if (now >= RelayDeadline()) return GiveUpRelaying();
+      if (now >= KeepAliveDeadline()) KeepBackendAlive();
       if (starved_ || looks_again_) return LookAgain();
       return ArmRelayTimer();
     case State::kResetting:
@@ -312,8 +314,20 @@ std::uint64_t Session::RelayDeadline() const {
   return limit == kNever ? kNever : since_ms_ + limit;
 }
 
+/// No sooner than the kernel could have anything to ask: most sessions have ended by then, and cost
+/// no call.
+std::uint64_t Session::KeepAliveDeadline() const {
+  assert(state_ == State::kRelaying);
+  return keep_alive_s_ == 0 ? kNever : since_ms_ + keep_alive_s_ * std::uint64_t{1000};
+}
+
+void Session::KeepBackendAlive() {
+  sys::SetKeepAlive(backend_.socket.get(), keep_alive_s_);
+  keep_alive_s_ = 0;
+}
+
 void Session::ArmRelayTimer() {
-  std::uint64_t deadline = RelayDeadline();
+  std::uint64_t deadline = std::min(RelayDeadline(), KeepAliveDeadline());
   // Up to a multiple, so that the time-outs of many idle sessions share their wake-ups.
   if (deadline != kNever)
     deadline = (deadline + kTimeoutStepMs - 1) / kTimeoutStepMs * kTimeoutStepMs;

@@ -71,6 +71,8 @@ struct SessionContext {
   /// not paced: there is no link whose queue that would spare, and the timers cost more than all
   /// the rest.
   bool paces_unless_told;
+  /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
+  std::uint16_t keep_alive_s;
 };
 
 /// Milliseconds; 0 switches a time-out off.
@@ -210,6 +212,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool silent() const;
   [[nodiscard]] Patience patience() const;
   [[nodiscard]] std::uint64_t RelayDeadline() const;
+  [[nodiscard]] std::uint64_t KeepAliveDeadline() const;
+  void KeepBackendAlive();
   void GiveUpRelaying();
   void ResetWhenDelivered(Endpoint& survivor);
   void Close(CloseReason reason, int error, bool reset);
@@ -238,6 +242,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   union {
     // While connecting: the backend's port, if it is one that the kernel may give to us.
     std::uint16_t port_like_ours_ = 0;
+    // While relaying: seconds of silence after which the kernel is to ask the backend; 0 when it
+    // was told to, or has none to ask.
+    std::uint16_t keep_alive_s_;
     // While resetting: KiB that the survivor had not acknowledged when last looked at.
     std::uint16_t kib_left_;
   };

@@ -126,6 +126,8 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 
 void Session::Open() {
   state_ = State::kRelaying;
+  // A socket that somebody else connected is as they want it.
+  keep_alive_s_ = addresses_ && backend_.is_tcp ? context_->keep_alive_s : 0;
   addresses_.reset();
   tried.reset();
   if (CounterRow* row = backend_counters()) {

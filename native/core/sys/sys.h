@@ -10,9 +10,9 @@
 #include "sys/socket_address.h"
 #include "sys/unique_fd.h"
 
-/// Every system call of the core, and nothing else. sys_linux.cc and machine_linux.cc make the real
-/// ones; a test may link another implementation in their place (a simulated kernel), so no code
-/// above this seam calls the kernel, but for the making of threads.
+/// Every system call of the core, and nothing else. The files *_linux.cc make the real ones; a test
+/// may link another implementation in their place (a simulated kernel), so no code above this seam
+/// calls the kernel, but for the making of threads.
 ///
 /// errno is turned into a `Status` here, once. EINTR is retried here. All descriptors that these
 /// functions create are non-blocking and close-on-exec.
@@ -80,6 +80,11 @@ bool SetNoDelay(int socket);
 void SwitchPacingOff(int socket);
 /// The contrary; at any time.
 void SwitchPacingOn(int socket);
+/// Has the kernel ask a TCP socket's peer whether it is still there, once nothing has come from it
+/// for `idle_s` seconds (1 to 32767): six times, a sixth of that time apart, and 1 s at least. When
+/// nothing answers, the connection is lost, with ETIMEDOUT. Counted from its last byte, whenever
+/// this is called. Sockets that a listening socket gets from then on inherit it.
+void SetKeepAlive(int socket, int idle_s);
 /// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
 void SetResetOnClose(int socket);
 /// Has the kernel report a TCP socket as readable only when it holds so many bytes, or its end

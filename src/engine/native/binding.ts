@@ -99,6 +99,8 @@ export interface NativeEngineOptions {
   readonly transfer: number;
   /** How long a loop that has nothing to do polls before it sleeps, in microseconds; 0 sleeps at once. */
   readonly busyPollUs: number;
+  /** After so many seconds of silence TCP asks whether a peer is still there; 0 never does, 32767 is the most. */
+  readonly keepAliveS: number;
   /** Fewer sessions than the descriptors allow; 0 is as many as those do. */
   readonly maxSessions: number;
 }

@@ -70,12 +70,13 @@ export class NativeEngine implements AcceptingEngine {
    * @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT` when the system has no descriptor or thread to give
    */
   constructor(module: NativeBinding, options: EngineOptions) {
-    const { threads, listeners, backends, busyPollUs, maxSessions = 0 } = options;
+    const { threads, listeners, backends, busyPollUs, keepAliveMs, maxSessions = 0 } = options;
+    const keepAliveS = keepAliveMs / 1000;
     const transfer = Transfer[options.transfer];
     this.#module = module;
     try {
       this.#binding = new module.Engine(
-        { threads, listeners, backends, transfer, busyPollUs, maxSessions },
+        { threads, listeners, backends, transfer, busyPollUs, keepAliveS, maxSessions },
         () => this.#onDoorbell(),
       );
     } catch (error) {

@@ -35,16 +35,21 @@ export interface ConnectorEvents {
 export class Connector {
   readonly #route: Route;
   readonly #timeoutMs: number;
+  readonly #keepAliveMs: number;
   readonly #events: ConnectorEvents;
   #socket: Socket | undefined;
   readonly #timer = new PatientTimer();
   #retry: NodeJS.Timeout | undefined;
   #aborted = false;
 
-  /** @param timeoutMs for each address; 0 leaves it to the system */
-  constructor(route: Route, timeoutMs: number, events: ConnectorEvents) {
+  /**
+   * @param timeoutMs for each address; 0 leaves it to the system
+   * @param keepAliveMs as for `connectSocket`
+   */
+  constructor(route: Route, timeoutMs: number, keepAliveMs: number, events: ConnectorEvents) {
     this.#route = route;
     this.#timeoutMs = timeoutMs;
+    this.#keepAliveMs = keepAliveMs;
     this.#events = events;
   }
 
@@ -95,7 +100,7 @@ export class Connector {
   #attempt(backend: number, address: ResolvedAddress, fail: (code: string) => void): void {
     const reader = DirectReader.create();
     const { socket } = reader;
-    connectSocket(socket, address);
+    connectSocket(socket, address, this.#keepAliveMs);
     this.#socket = socket;
     socket.once('error', (error) => {
       const code = errorCode(error);

@@ -27,13 +27,20 @@ export function wrapAnew(socket: Socket, options: SocketConstructorOpts): Socket
   return new Socket({ ...options, handle, pauseOnCreate: true } as SocketConstructorOpts);
 }
 
-/** Connects a new socket to the address. */
-export function connectSocket(socket: Socket, address: ResolvedAddress): void {
-  if (address.kind === 'unix') socket.connect({ path: address.path });
-  else {
-    const { ip: host, port, family } = address;
-    socket.connect({ host, port, family, noDelay: true });
+/**
+ * Connects a new socket to the address.
+ *
+ * @param keepAliveMs after so much silence its peer is asked whether it is still there; 0 never
+ */
+export function connectSocket(socket: Socket, address: ResolvedAddress, keepAliveMs: number): void {
+  if (address.kind === 'unix') {
+    socket.connect({ path: address.path });
+    return;
   }
+  // Options of connect() would be heeded only where it makes the socket as well.
+  socket.setNoDelay(true);
+  if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
+  socket.connect({ host: address.ip, port: address.port, family: address.family });
 }
 
 /**

@@ -48,7 +48,7 @@ export class StreamEngine implements Engine {
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
-    const { listeners, backends, maxSessions } = options;
+    const { listeners, backends, keepAliveMs, maxSessions } = options;
     this.limit = new SessionLimit(Number.POSITIVE_INFINITY, maxSessions);
     const words = createCounterWords(1, listeners, backends);
     this.counters = new CounterReader(words, listeners, backends);
@@ -56,6 +56,7 @@ export class StreamEngine implements Engine {
       counters: new CounterWriter(words, listeners),
       addressesOf: (backend) => nextAddresses(this.#backends[backend]),
       places: this.#places,
+      keepAliveMs,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
         if (this.#sessions.size > 0) return;

@@ -21,6 +21,8 @@ export interface StreamSessionHost {
   readonly counters: CounterWriter;
   addressesOf(backend: number): readonly ResolvedAddress[];
   readonly places: Places;
+  /** Of backends; as for `connectSocket`. */
+  readonly keepAliveMs: number;
   onSessionClosed(session: StreamSession): void;
 }
 
@@ -91,8 +93,9 @@ export class StreamSession implements EngineSession {
   }
 
   #connect(request: ConnectRequest): void {
-    const { observer } = request;
-    this.#connector = new Connector(request.route, request.timeouts.connectMs, {
+    const { observer, timeouts, route } = request;
+    const { keepAliveMs } = this.#host;
+    this.#connector = new Connector(route, timeouts.connectMs, keepAliveMs, {
       onAttemptFailed: (backend, address, code) => observer.onAttemptFailed(backend, address, code),
       addressesOf: (backend) => this.#host.addressesOf(backend),
       takePlace: (backend) => this.#takePlace(backend),

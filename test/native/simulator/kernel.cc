@@ -69,6 +69,11 @@ bool Kernel::IsTcp(int fd) const {
   return file.kind == File::Kind::kSocket ? file.socket->is_tcp : file.is_tcp;
 }
 
+void Kernel::KeepAlive(int fd) {
+  const File& file = files_[At_(fd)];
+  if (file.kind == File::Kind::kSocket) file.socket->is_kept_alive = true;
+}
+
 Socket& Kernel::At(int fd) { return *Get(fd, File::Kind::kSocket).socket; }
 
 bool Kernel::Shortage() {

@@ -61,7 +61,8 @@ struct Socket {
   bool lost_by_reset = false;  ///< A reset came before the peer's FIN.
   bool closed = false;         ///< By its owner.
   bool reset_on_close = false;
-  bool out_of_space = false;  ///< A write found the buffer full: room will be reported.
+  bool is_kept_alive = false;  ///< Its peer is asked whether it is still there.
+  bool out_of_space = false;   ///< A write found the buffer full: room will be reported.
   bool hides = false;  ///< A read was told that no more is here, and no event has come since.
   bool refuses_splice = false;
   bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
@@ -145,6 +146,8 @@ class Kernel {
   /// The socket behind `fd`.
   Socket& At(int fd);
   [[nodiscard]] bool IsTcp(int fd) const;
+  /// Of a connection, or of those that a listener gets.
+  void KeepAlive(int fd);
   void ShutdownWrite(Socket& socket);
   int TakeError(Socket& socket);
   void SetLowWater(Socket& socket, std::size_t bytes);

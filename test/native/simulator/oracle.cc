@@ -45,6 +45,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
     if (Near(*pair.client).fd < 0 || Near(*pair.backend).fd < 0) continue;
     CheckThatNothingWaits(pair, for_us);
     CheckThatNoneIsOverdue(pair, until_us);
+    CheckThatItsBackendIsAsked(pair, until_us);
   }
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0 || socket->phase != Socket::Phase::kConnecting) continue;
@@ -105,6 +106,17 @@ void Oracle::CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us) {
   const std::uint64_t since_us = std::max({LastMoved(pair), ends.last_us, reset ? arrived_us : 0});
   if (until_us > since_us + patience + Delay()) {
     kernel_.Fail(reset ? "the survivor of a reset is kept for too long" : "a time-out is overdue");
+  }
+}
+
+/// Whether it is still there, once nothing has moved for some time.
+void Oracle::CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us) {
+  const Socket& near = Near(*pair.backend);
+  if (scene_.keep_alive_s == 0 || pair.joins || !near.is_tcp || near.is_kept_alive) return;
+  if (ResetCame(pair) || UnixPeerLeft(pair)) return;
+  const std::uint64_t since_us = std::max(LastMoved(pair), EndsOf(pair).last_us);
+  if (until_us > since_us + scene_.keep_alive_s * std::uint64_t{1'000'000} + kLongestWaitUs) {
+    kernel_.Fail("a silent backend is not asked whether it is still there");
   }
 }
 

@@ -32,6 +32,7 @@ class Oracle {
   void CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us);
   void CheckThatNobodyWaits(std::uint64_t for_us);
   void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
+  void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);
   void CheckLonely(const Pair& pair);
   void CheckEnd(const Pair& pair, const Peer& from, const Peer& to);

@@ -38,6 +38,7 @@ struct Scene {
   std::unique_ptr<Crew> crew;
   std::vector<int> epolls;  ///< Of the workers.
   SessionTimeouts timeouts;
+  std::uint16_t keep_alive_s = 0;
   ClientLimits clients;
   Picks picks = Picks::kByCycle;
   bool few_descriptors = false;

@@ -67,6 +67,7 @@ Result ShutdownWrite(int socket) {
 bool SetNoDelay(int socket) { return Now().IsTcp(socket); }
 void SwitchPacingOff(int /*socket*/) {}
 void SwitchPacingOn(int /*socket*/) {}
+void SetKeepAlive(int socket, int /*idle_s*/) { Now().KeepAlive(socket); }
 void SetResetOnClose(int socket) { Now().At(socket).reset_on_close = true; }
 void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {
   Now().SetLowWater(Now().At(socket), bytes);

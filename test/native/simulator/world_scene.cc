@@ -37,6 +37,8 @@ void World::SetUp() {
   scene_.timeouts.idle_ms = choices_.OneIn(3) ? 3000 : 0;
   scene_.timeouts.half_close_ms = choices_.OneIn(4) ? 1500 : 0;
   may_stay_ = choices_.OneIn(4);
+  // Only those who stay are silent for so long.
+  scene_.keep_alive_s = may_stay_ ? 1 : 0;
 
   MakeWorkers(1 + choices_.Below(2), transfer);
   scene_.crew->observed.store(!choices_.OneIn(3));
@@ -72,7 +74,8 @@ void World::MakeWorkers(std::size_t count, Transfer transfer) {
                                   .pipes = choices_.OneIn(8) ? 1U : 8U,
                                   .idle = 2},
                         .transfer = transfer,
-                        .busy_poll_us = choices_.OneIn(16) ? 20U : 0U},
+                        .busy_poll_us = choices_.OneIn(16) ? 20U : 0U,
+                        .keep_alive_s = scene_.keep_alive_s},
                        *scene_.crew, error));
   }
   vigils_.resize(count);

@@ -1,0 +1,32 @@
+// Asking whether a silent peer is still there.
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "sys/sys.h"
+
+namespace spliceway::sys {
+namespace {
+
+/// As many as go unanswered by chance seldom enough.
+constexpr int kProbes = 6;
+
+void SetTcpOption(int socket, int option, int value) {
+  ::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value);
+}
+
+}  // namespace
+
+void SetKeepAlive(int socket, int idle_s) {
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  SetTcpOption(socket, TCP_KEEPINTVL, std::max(1, (idle_s + kProbes - 1) / kProbes));
+  SetTcpOption(socket, TCP_KEEPCNT, kProbes);
+  // Last: on a connection it sets the timer, by how long the peer has been silent already.
+  SetTcpOption(socket, TCP_KEEPIDLE, idle_s);
+}
+
+}  // namespace spliceway::sys

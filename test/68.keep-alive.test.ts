@@ -1,0 +1,102 @@
+/** TCP keepalive: whether a silent peer is still there is asked on both sides, with times that were chosen. */
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { join } from '../src/index.js';
+import { until } from './helpers/deadline.js';
+import { engines, ways } from './helpers/engines.js';
+import { keepAliveTimer } from './helpers/kernel.js';
+import { portOf, startProxy } from './helpers/proxies.js';
+import { startEcho } from './helpers/servers.js';
+import { connect, guarded, readExactly, socketPair, write } from './helpers/sockets.js';
+
+const HOUR_S = 3600;
+
+/** In how many seconds the other end of an idle connection asks whether this one is there; `undefined` for never. */
+const askedIn = ({ localPort = 0, remotePort = 0 }: Socket) =>
+  keepAliveTimer(remotePort, localPort);
+
+/** It has been read that no sooner than a moment ago. */
+function expectAbout(seconds: number | undefined, most: number): void {
+  expect(seconds).toBeGreaterThan(most - 120);
+  expect(seconds).toBeLessThanOrEqual(most);
+}
+
+describe.each(ways)('a peer that is silent, with %s', (way) => {
+  it('is asked whether it is there: the client after keepAlive', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(way, { backends: [echo.address], keepAlive: '1h' });
+    const client = await connect(portOf(proxy));
+    await write(client, 'x');
+    await readExactly(client, 1);
+    // Until it has acknowledged, the timer is another one.
+    await until('an idle connection', () => askedIn(client) !== undefined);
+    expectAbout(askedIn(client), HOUR_S);
+  });
+
+  it('is asked whether it is there: the backend as well', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(way, { backends: [echo.address], keepAlive: '1s' });
+    const client = await connect(portOf(proxy));
+    await write(client, 'x');
+    await readExactly(client, 1);
+    const [backend] = echo.sockets;
+    await until('the question', () => askedIn(backend as Socket) !== undefined);
+    expect(askedIn(backend as Socket)).toBeLessThanOrEqual(1);
+    // It answers, so all goes on.
+    await write(client, 'y');
+    expect(String(await readExactly(client, 1))).toBe('y');
+  });
+
+  it('is asked after a minute by default', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(way, { backends: [echo.address] });
+    const client = await connect(portOf(proxy));
+    await until('an idle connection', () => askedIn(client) !== undefined);
+    expectAbout(askedIn(client), 60);
+  });
+
+  it('is never asked with keepAlive: 0', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(way, { backends: [echo.address], keepAlive: 0 });
+    const client = await connect(portOf(proxy));
+    await write(client, 'x');
+    await readExactly(client, 1);
+    const [backend] = echo.sockets;
+    expect(askedIn(client)).toBeUndefined();
+    expect(askedIn(backend as Socket)).toBeUndefined();
+  });
+});
+
+describe.each(engines)('sockets of the program, with %s', (engine) => {
+  it('are as it made them, and the backend of a handoff is asked', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, {
+      ...{ listen: [], backends: [echo.address], keepAlive: '1s' },
+    });
+    const [bare, kept] = [await socketPair(), await socketPair()];
+    kept.near.setKeepAlive(true, HOUR_S * 1000);
+    for (const { near, far } of [bare, kept]) {
+      proxy.handoff(near);
+      await write(far, 'x');
+      await readExactly(far, 1);
+    }
+    await until('the questions', () =>
+      echo.sockets.every((backend) => askedIn(backend) !== undefined),
+    );
+    expect(echo.sockets).toHaveLength(2);
+    expect(askedIn(bare.far)).toBeUndefined();
+    await until('an idle connection', () => askedIn(kept.far) !== undefined);
+    expectAbout(askedIn(kept.far), HOUR_S);
+  });
+
+  it('are as it made them in a join', async () => {
+    const [left, right] = [await socketPair(), await socketPair()];
+    right.near.setKeepAlive(true, HOUR_S * 1000);
+    join(left.near, right.near, { engine });
+    await write(guarded(left.far), 'x');
+    await readExactly(right.far, 1);
+    expect(askedIn(left.far)).toBeUndefined();
+    await until('an idle connection', () => askedIn(right.far) !== undefined);
+    expectAbout(askedIn(right.far), HOUR_S);
+  });
+});
