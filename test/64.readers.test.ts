@@ -34,7 +34,8 @@ describe('a direct reader', () => {
       far.write(bytes);
       await until('all', () => received === bytes.length);
     }
-    expect(buffers.size).toBe(1);
+    // None at all where all came in small pieces.
+    expect(buffers.size).toBeLessThanOrEqual(1);
   });
 
   it('leaves alone what is kept, whatever it and others read meanwhile', async () => {
