@@ -191,8 +191,7 @@ void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }
 void EngineWrap::Observe(const Napi::CallbackInfo& info) {
   const bool on = info[0].As<Napi::Boolean>();
   // Whoever is told of a client may want to end it, before a backend has a byte of it.
-  engine_->Hold(on);
-  engine_->Observe(on);
+  engine_->Attend(on ? Attention::kHold : Attention::kNone);
 }
 
 Napi::Value EngineWrap::TakeSlot(const Napi::CallbackInfo& info) {

@@ -104,7 +104,7 @@ TEST("client limit: one more is reset and counted; its slot comes back, and so d
   for (const std::size_t threads : {1U, 3U}) {
     const Listener backend = ListenTcp();
     EngineHarness engine({.threads = threads, .listeners = 1, .backends = 1});
-    engine->Observe(false);
+    engine->Attend(Attention::kNone);
     engine->SetBackend(0, {backend.address});
     engine->SetCycle({0});
     const SocketAddress address =
@@ -141,7 +141,7 @@ TEST("client limit: one more is reset and counted; its slot comes back, and so d
 TEST("client limit: refusals wait joined in one event a listener, however many there are") {
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   const SocketAddress address =

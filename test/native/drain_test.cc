@@ -34,7 +34,7 @@ TEST("drain: new clients are refused, live ones finish, and it is over once, aft
   for (const bool observed : {false, true}) {
     const Listener backend = ListenTcp();
     EngineHarness engine(3);
-    engine->Observe(observed);
+    engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {backend.address});
     engine->SetCycle({0});
     const SocketAddress address = engine.Listen();

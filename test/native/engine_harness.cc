@@ -34,7 +34,7 @@ SocketAddress EngineHarness::Listen(const ListenerOptions& options) {
 }
 
 SocketAddress EngineHarness::ListenFor(const Listener& backend) {
-  engine_->Observe(false);
+  engine_->Attend(Attention::kNone);
   engine_->SetBackend(0, {backend.address});
   engine_->SetCycle({0});
   return Listen();

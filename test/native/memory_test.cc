@@ -25,7 +25,7 @@ static_assert(kSessionBytes <= 256);
 /// One loop that accepts for a backend; its sessions are short.
 struct Service {
   explicit Service(bool observed) : engine(1) {
-    engine->Observe(observed);
+    engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {backend.address});
     engine->SetCycle({0});
     // With limits, which are as dear as anything else or cheaper.

@@ -53,7 +53,7 @@ TEST("route: a backend that refuses is skipped, and its failures wait joined in 
     const Refusing down;
     const Listener up = ListenTcp();
     EngineHarness engine({.threads = threads, .listeners = 1, .backends = 2});
-    engine->Observe(false);
+    engine->Attend(Attention::kNone);
     engine->SetBackend(0, {down.address});
     engine->SetBackend(1, {up.address});
     engine->SetCycle({0, 1});
@@ -83,7 +83,7 @@ TEST("route: failures are neither lost nor counted twice while somebody takes ev
   const Refusing down;
   const Listener up = ListenTcp(512);
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {down.address});
   engine->SetBackend(1, {up.address});
   engine->SetCycle({0, 1});
@@ -176,7 +176,7 @@ TEST("route: a backend that is full is passed over, exactly, and is not counted 
     const Listener small = ListenTcp(512);
     const Listener large = ListenTcp(512);
     EngineHarness engine({.threads = threads, .listeners = 1, .backends = 2});
-    engine->Observe(false);
+    engine->Attend(Attention::kNone);
     engine->SetBackend(0, {small.address});
     engine->SetBackend(1, {large.address});
     engine->LimitBackend(0, 10);
@@ -236,7 +236,7 @@ TEST("route: the owner is asked when all rows have failed, and told of the clien
   const Listener spare = ListenTcp();
   for (const bool observed : {false, true}) {
     EngineHarness engine({.threads = 2, .listeners = 1, .backends = 3});
-    engine->Observe(observed);
+    engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {down.address});
     engine->SetBackend(2, {spare.address});
     engine->SetCycle({0, 1, 0});  // row 1 has no address
@@ -270,7 +270,7 @@ TEST(
     "route: a client for whom the owner has no backend is closed, counted, and its slot free "
     "again") {
   EngineHarness engine(1);
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   const SocketAddress address = engine.Listen();
   const UniqueFd client = ConnectTo(address);
   // No cycle was published: the owner is asked at once.
@@ -289,7 +289,7 @@ TEST(
 TEST("route: where the owner picks, it is asked for each client, with the client's address") {
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   const SocketAddress address = engine.Listen({.picks = Picks::kByOwner, .timeouts = {}});
@@ -317,8 +317,7 @@ TEST("route: a client that is held reaches no backend before the owner's word, t
   const Refusing down;
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
-  engine->Observe(false);
-  engine->Hold(true);
+  engine->Attend(Attention::kHold);
   engine->SetBackend(0, {down.address});
   engine->SetBackend(1, {backend.address});
   engine->SetCycle({0, 1});
@@ -344,10 +343,34 @@ TEST("route: a client that is held reaches no backend before the owner's word, t
   engine.Stop();
 }
 
+TEST("route: whoever is reported is held, also while the owner begins and ceases to hold clients") {
+  constexpr std::uint64_t kClients = 300;
+  const Listener backend = ListenTcp(kClients);
+  EngineHarness engine(1);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  engine->Attend(Attention::kNone);
+  const SocketAddress address = engine.Listen();
+  const CounterRow& row = engine->counters()->Listener(0, 0);
+  std::vector<UniqueFd> clients;
+  while (clients.size() < kClients) {
+    clients.push_back(ConnectTo(address));
+    while (row.opened.value() < clients.size()) {
+      engine->Attend(Attention::kHold);
+      engine->Attend(Attention::kNone);
+    }
+  }
+  // With one more, all that the loop had to say of the others is said.
+  clients.push_back(ConnectTo(address));
+  AwaitThat([&] { return row.opened.value() == clients.size(); }, "the last client");
+  engine.TakeEvents();
+  CHECK_EQUAL(engine.Count(Kind::kAccepted), engine.Count(Kind::kNeedBackend));
+}
+
 TEST("route: a client that is denied is reset and counted, and no backend has heard of it") {
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Hold(true);
+  engine->Attend(Attention::kHold);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   const UniqueFd client = ConnectTo(engine.Listen());
@@ -393,7 +416,7 @@ TEST("route: a thousand backends that fail at once do not pile up calls") {
     attempts = 0;
     deepest = std::numeric_limits<std::uintptr_t>::max();
     highest = 0;
-    engine->Observe(false);
+    engine->Attend(Attention::kNone);
     engine->Listen(std::move(listener.fd), {});
     CHECK_EQUAL(connect(client.get(), reinterpret_cast<const sockaddr*>(&listener.address.storage),
                         listener.address.length),

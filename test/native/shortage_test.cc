@@ -35,7 +35,7 @@ struct Small {
     const DescriptorLimitScope few(kFewDescriptors);
     engine = std::make_unique<EngineHarness>(threads);
     CHECK_EQUAL((*engine)->max_sessions(), kFewSessions);
-    (*engine)->Observe(false);
+    (*engine)->Attend(Attention::kNone);
     (*engine)->SetBackend(0, {backend.address});
     (*engine)->SetCycle({0});
     address = engine->Listen();
@@ -167,7 +167,7 @@ TEST("shortage: without a descriptor for a client accepting pauses, says why, an
   }});
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   Listener socket = ListenTcp();
@@ -284,7 +284,7 @@ TEST(
   }});
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   Listener socket = ListenTcp();

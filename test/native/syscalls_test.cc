@@ -67,7 +67,7 @@ class Measured {
                     std::uint16_t keep_alive_s = 0)
       : backend_(std::move(backend)),
         engine_({.threads = 1, .listeners = 1, .backends = 1, .keep_alive_s = keep_alive_s}) {
-    engine_->Observe(false);
+    engine_->Attend(Attention::kNone);
     engine_->SetBackend(0, {backend_.address});
     engine_->SetCycle({0});
     address_ = engine_.Listen(options);
@@ -105,7 +105,7 @@ class Measured {
 
   EngineHarness& engine() { return engine_; }
   void Observe() {
-    engine_->Observe(true);
+    engine_->Attend(Attention::kReport);
     observed_ = true;
   }
 
@@ -126,7 +126,7 @@ TEST("system calls: 15 for a session of one request and one response that the ba
 TEST("system calls: 15 a session for clients that come together") {
   const Listener backend = ListenLow();
   EngineHarness engine(1);
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   Listener listener = ListenTcp();
@@ -222,7 +222,7 @@ TEST("system calls: none more where sessions of a client and of a backend are li
 TEST("system calls: 3 for a client that is refused") {
   const Listener backend = ListenLow();
   EngineHarness engine(1);
-  engine->Observe(false);
+  engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   const SocketAddress address =

@@ -64,12 +64,10 @@ class Engine {
   /// which they take the clients who wait already. kDrained comes when the last session has ended,
   /// those of these clients included, and its slot is free.
   void Drain();
-  /// Whether sessions accepted from now on are reported. They are at first.
-  void Observe(bool on) { crew_.observed.store(on, std::memory_order_relaxed); }
-  /// Whether sessions accepted from now on wait for the owner's word, reported by kAccepted and
-  /// kNeedBackend, where the loops pick as well. They do not at first. `Connect` with `kNoRow` has
-  /// the loop pick; with `End`, no backend ever hears of the client.
-  void Hold(bool on) { crew_.held.store(on, std::memory_order_relaxed); }
+  /// For clients accepted from now on; kReport at first. One that is held is reported by kAccepted
+  /// and kNeedBackend. `Connect` with `kNoRow` has the loop pick; with `End`, no backend ever hears
+  /// of it.
+  void Attend(Attention attention) { crew_.attention.store(attention, std::memory_order_relaxed); }
 
   /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.
   std::optional<std::uint32_t> TakeSlot();

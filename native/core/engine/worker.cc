@@ -258,8 +258,9 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
   if (!crew_.clients.Enter(slot, address, options.clients)) {
     return Refuse(slot, client, address, options, is_tcp);
   }
-  const bool held = options.picks == Picks::kByOwner || crew_.held.load(std::memory_order_relaxed);
-  const bool reported = held || crew_.observed.load(std::memory_order_relaxed);
+  const Attention attention = crew_.attention.load(std::memory_order_relaxed);
+  const bool held = options.picks == Picks::kByOwner || attention == Attention::kHold;
+  const bool reported = held || attention == Attention::kReport;
   StartCommand command{.start = {.slot = slot,
                                  .client = std::move(client),
                                  .client_prefix = {},

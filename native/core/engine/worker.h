@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,6 +66,13 @@ struct SlotsFreeCommand {};
 using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
                              ListenCommand, CloseListenersCommand, SlotsFreeCommand>;
 
+/// What becomes of the clients that the loops accept and pick for.
+enum class Attention : std::uint8_t {
+  kNone,    ///< Nobody is told of them, but of those whose backends have all failed.
+  kReport,  ///< They are reported.
+  kHold,    ///< They are reported, and wait for the owner's word: no backend hears of them before.
+};
+
 class Worker;
 
 /// What all loops of an engine share. Every member may be used from any thread, each in the way
@@ -94,8 +102,8 @@ struct Crew {
   /// Written by whoever took the slot, before anyone else hears of it.
   std::vector<std::uint16_t> worker_of_slot;
   std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
-  std::atomic<bool> observed{true};
-  std::atomic<bool> held{false};
+  /// One word: of two, a loop may find the one changed and the other not.
+  std::atomic<Attention> attention{Attention::kReport};
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> open_listeners{0};
   Shortage shortage;                      ///< While there is one, no client is taken.

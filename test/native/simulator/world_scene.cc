@@ -41,7 +41,7 @@ void World::SetUp() {
   scene_.keep_alive_s = may_stay_ ? 1 : 0;
 
   MakeWorkers(1 + choices_.Below(2), transfer);
-  scene_.crew->observed.store(!choices_.OneIn(3));
+  scene_.crew->attention.store(choices_.OneIn(3) ? Attention::kNone : Attention::kReport);
   MakePairs();
   MakeBackends();
   scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
