@@ -19,7 +19,7 @@ const someSeeds = 10_000;
 /** Seeds that failed once, by what they need. They say something only as long as schedules are drawn as they were. */
 const kept = {
   'a time-out that begins late in a long turn': 1_795_451_523_932,
-  'bytes that a read at the time-out said were not there': 1_795_462_001_532,
+  'bytes that a read at the time-out said were not there': 42_687,
 };
 /** Each fault is found within so many; see docs/simulation.md for where. */
 const seedsForFault = 20_000;

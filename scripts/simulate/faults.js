@@ -376,6 +376,33 @@ export const faults = [
     ],
   },
   {
+    name: 'held client sent on its way',
+    why: 'The program is told of a client, and a backend has its bytes before the answer: to deny it comes too late.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        '.picks = held ? Picks::kByOwner : Picks::kByCycle,',
+        '.picks = options.picks,',
+      ),
+    ],
+  },
+  {
+    name: 'denied client told of a clean end',
+    why: 'A client that was not let in takes it for an empty answer, and its kernel keeps the connection for a minute.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);',
+        'Close(CloseReason::kEnded, 0, ending == Ending::kReset);',
+      ),
+    ],
+  },
+  {
+    name: 'denied client not counted',
+    why: 'Nobody sees that clients are turned away.',
+    edits: [edit('relay/session.cc', 'if (ending == Ending::kDenied) row->rejected.Add(1);\n', '')],
+  },
+  {
     name: 'failure not counted',
     why: 'A backend that is down looks healthy to whoever watches the counters.',
     edits: [

@@ -313,7 +313,8 @@ TEST("route: where the owner picks, it is asked for each client, with the client
   engine.WaitFor(Kind::kOpened, 10);
 }
 
-TEST("route: a client that is held reaches no backend before the owner's word, then the cycle's") {
+TEST(
+    "rule 17: a client that is held reaches no backend before the owner's word, then the cycle's") {
   const Refusing down;
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
@@ -343,7 +344,9 @@ TEST("route: a client that is held reaches no backend before the owner's word, t
   engine.Stop();
 }
 
-TEST("route: whoever is reported is held, also while the owner begins and ceases to hold clients") {
+TEST(
+    "rule 17: whoever is reported is held, also while the owner begins and ceases to hold "
+    "clients") {
   constexpr std::uint64_t kClients = 300;
   const Listener backend = ListenTcp(kClients);
   EngineHarness engine(1);
@@ -367,7 +370,7 @@ TEST("route: whoever is reported is held, also while the owner begins and ceases
   CHECK_EQUAL(engine.Count(Kind::kAccepted), engine.Count(Kind::kNeedBackend));
 }
 
-TEST("route: a client that is denied is reset and counted, and no backend has heard of it") {
+TEST("rule 17: a client that is denied is reset and counted, and no backend has heard of it") {
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
   engine->Attend(Attention::kHold);

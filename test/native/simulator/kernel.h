@@ -69,6 +69,7 @@ struct Socket {
   bool accepted = false;
   bool was_accepted = false;  ///< By a listener of the core.
   bool was_watched = false;   ///< By the core, or it tried to.
+  bool was_noted = false;     ///< By who runs the schedule, as one that was accepted.
   /// What was there as the turn began in which its owner closed it.
   struct {
     std::uint64_t unread = 0;  ///< Bytes that had arrived; those read since are none of them.

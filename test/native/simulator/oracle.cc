@@ -132,6 +132,13 @@ void Oracle::CheckRequest(const Pair& pair) {
   }
 }
 
+/// No backend hears of a client before the owner has let it in.
+void Oracle::CheckSetOut(const Pair& pair) {
+  if (!pair.is_silent) return;
+  kernel_.Fail(pair.denied ? "a session set out for a backend whose client was denied"
+                           : "a session set out for a backend before the owner's word");
+}
+
 void Oracle::CheckTimedOut(const Pair& pair, std::int32_t row) {
   if (!pair.backend || Near(*pair.backend).port != row) return;
   if (Near(*pair.backend).left.open) kernel_.Fail("an attempt timed out that had been accepted");
@@ -193,6 +200,7 @@ bool Oracle::MayHaveTimedOut(const Pair& pair) const {
 
 void Oracle::CheckPair(const Pair& pair) {
   if (!pair.client) return;
+  if (pair.denied) return CheckDenied(pair);
   // A backend that resets before the core saw it accept has failed like any other.
   if (!pair.backend || pair.left_alone) return CheckLonely(pair);
   CheckEnd(pair, *pair.client, *pair.backend);
@@ -223,6 +231,20 @@ void Oracle::CheckLonely(const Pair& pair) {
   if (!pair.left_alone && !was_refused && !came_too_late && !TimedOutInQueue(pair) &&
       !near.reset_came() && !WasDisturbed(pair)) {
     kernel_.Fail("a client was sent away without a cause");
+  }
+}
+
+/// A client that the owner did not let in is reset, and has met nobody.
+void Oracle::CheckDenied(const Pair& pair) {
+  const Peer& client = *pair.client;
+  if (pair.backend) kernel_.Fail("a backend has heard of a client that was denied");
+  if (!client.received().empty()) kernel_.Fail("a client that was denied got bytes");
+  const bool left = Near(client).phase == Socket::Phase::kDead;
+  if (pair.reason && *pair.reason != CloseReason::kEnded && !left) {
+    kernel_.Fail("a session is not said to have been ended by its owner, who denied it");
+  }
+  if (client.socket().is_tcp && client.saw_end()) {
+    kernel_.Fail("a client that was denied was told of a clean end");
   }
 }
 

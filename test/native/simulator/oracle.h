@@ -19,6 +19,8 @@ class Oracle {
   void CheckSilence(std::uint64_t until_us);
   /// A session asks for a backend.
   void CheckRequest(const Pair& pair);
+  /// A session has set out for a backend.
+  void CheckSetOut(const Pair& pair);
   /// An attempt is reported to have timed out.
   void CheckTimedOut(const Pair& pair, std::int32_t row);
   /// The owner hears that a session has closed; its slot is not used again yet.
@@ -35,6 +37,7 @@ class Oracle {
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);
   void CheckLonely(const Pair& pair);
+  void CheckDenied(const Pair& pair);
   void CheckEnd(const Pair& pair, const Peer& from, const Peer& to);
   void CheckReason(const Pair& pair, CloseReason reason);
   void CheckThatNothingWaited(const Pair& pair);

@@ -70,6 +70,7 @@ void Oracle::CheckCounters() {
   };
   std::uint64_t begun = 0;
   std::uint64_t refused = 0;
+  std::uint64_t denied = 0;
   std::uint64_t alone = 0;
   std::uint64_t upstream = 0;
   std::uint64_t downstream = 0;
@@ -85,6 +86,7 @@ void Oracle::CheckCounters() {
     const Socket& near = Near(*pair.client);
     if (near.was_watched) ++begun;
     if (near.was_accepted && !near.was_watched) ++refused;
+    if (pair.denied && pair.reason == CloseReason::kEnded) ++denied;
     if (pair.left_alone && pair.reason == CloseReason::kEnded) ++alone;
     downstream += near.written;
     upstream -= near.written;
@@ -95,7 +97,7 @@ void Oracle::CheckCounters() {
   };
   check("sessions opened", sum(listener, &CounterRow::opened), begun);
   check("sessions open", sum(listener, &CounterRow::open), 0);
-  check("clients refused", sum(listener, &CounterRow::rejected), refused);
+  check("clients refused or denied", sum(listener, &CounterRow::rejected), refused + denied);
   check("sessions without a backend", sum(listener, &CounterRow::failed), alone);
   check("bytes upstream", sum(listener, &CounterRow::bytes_upstream), upstream);
   check("bytes downstream", sum(listener, &CounterRow::bytes_downstream), downstream);

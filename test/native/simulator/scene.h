@@ -26,6 +26,11 @@ struct Pair {
   bool joins = false;       ///< To a socket that is connected already.
   bool left_alone = false;  ///< No backend answered.
   bool ended_by_owner = false;
+  bool is_held = false;    ///< For the owner's word, though its loop picks.
+  bool is_silent = false;  ///< No backend may hear of it: the owner has not said yet that one may.
+  bool lets_in = false;    ///< What the owner's word will be.
+  bool denied = false;
+  std::uint64_t word_at_us = kNever;  ///< When it comes.
   std::optional<std::uint32_t> slot;
   std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
@@ -41,6 +46,7 @@ struct Scene {
   std::uint16_t keep_alive_s = 0;
   ClientLimits clients;
   Picks picks = Picks::kByCycle;
+  bool holds = false;  ///< The owner holds clients, at times.
   bool few_descriptors = false;
   std::vector<Pair> pairs;
   std::vector<std::uint16_t> rows;                  ///< Of the backends, which are their ports.

@@ -20,6 +20,8 @@ constexpr std::uint64_t kMostIdleWakeUps = 256;
 constexpr std::uint64_t kIdleWakeUpEveryUs = 10'000;
 /// All that ends by itself has ended by then, the survivors of resets included (60 s).
 constexpr std::uint64_t kPatienceUs = 120'000'000;
+/// A client that is held for longer is denied.
+constexpr std::uint32_t kLongestHoldMs = 5000;
 
 }  // namespace
 
@@ -56,6 +58,9 @@ void World::CollectPossible() {
   }
   for (std::size_t index = 0; index < scene_.pairs.size(); ++index) {
     const Pair& pair = scene_.pairs[index];
+    if (pair.word_at_us <= kernel_.now_us()) {
+      possible_.push_back({.step = Step::kWord, .which = index});
+    }
     if (!pair.started) {
       if (pair.starts_at_us <= kernel_.now_us()) {
         possible_.push_back({.step = Step::kStart, .which = index});
@@ -92,6 +97,8 @@ void World::Take(const Possible& possible) {
       return StartClient(scene_.pairs[possible.which]);
     case Step::kOwner:
       return ServeOwner();
+    case Step::kWord:
+      return GiveWord(scene_.pairs[possible.which]);
     case Step::kDrain:
       return Drain();
   }
@@ -107,6 +114,7 @@ void World::Turn(std::size_t worker) {
   kernel_.BeginTurn();
   scene_.crew->workers[worker]->RunTurn();
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
+  NoteAccepted();
   Vigil& vigil = vigils_[worker];
   const bool found_nothing = !was_ready && kernel_.bytes_moved() == bytes;
   // A loop that waits for nothing must have something to do, unless time has passed it by.
@@ -120,6 +128,22 @@ void World::Turn(std::size_t worker) {
       kMostIdleWakeUps + (kernel_.now_us() - vigil.since_us) / kIdleWakeUpEveryUs;
   if (vigil.idle_turns > kMostIdleTurns) kernel_.Fail("a loop spins");
   if (vigil.idle_wake_ups > most) kernel_.Fail("a loop wakes up again and again for nothing");
+}
+
+/// Of what a turn did: whom it accepted, and on whose behalf it has set out.
+void World::NoteAccepted() {
+  const Attention attention = scene_.crew->attention.load();
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core || socket->fd < 0) continue;
+    if (socket->was_accepted && !socket->was_noted) {
+      socket->was_noted = true;
+      Pair& pair = scene_.pairs[socket->port - std::size_t{kFirstClientPort}];
+      pair.is_held = attention == Attention::kHold;
+      pair.is_silent = pair.is_held || scene_.picks == Picks::kByOwner;
+    }
+    if (socket->connect_us == 0) continue;
+    if (const Pair* pair = PairOf(*socket)) oracle_.CheckSetOut(*pair);
+  }
 }
 
 void World::Tell(Socket& socket) {
@@ -191,6 +215,11 @@ void World::StartClient(Pair& pair) {
 
 void World::ServeOwner() {
   rung_ = false;
+  // Who listens for clients comes and goes.
+  if (scene_.holds && choices_.OneIn(8)) {
+    const bool held = scene_.crew->attention.load() == Attention::kHold;
+    scene_.crew->attention.store(held ? Attention::kNone : Attention::kHold);
+  }
   std::array<SessionEvent, 4> events;
   std::size_t count = 0;
   do {
@@ -215,14 +244,17 @@ void World::HandleEvent(const SessionEvent& event) {
           static_cast<std::uint64_t>(event.count);
       if (event.slot < 0) return;
       PairOfSlot(slot)->failed_rows.insert(event.backend);
+      oracle_.CheckSetOut(*PairOfSlot(slot));
       if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(*PairOfSlot(slot), event.backend);
       return;
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairOfSlot(slot);
+      if (pair.is_held && pair.is_silent) return Judge(pair);
       oracle_.CheckRequest(pair);
       return GiveBackend(pair);
     }
     case SessionEvent::Kind::kOpened:
+      oracle_.CheckSetOut(*PairOfSlot(slot));
       if (!choices_.OneIn(64)) return;
       PairOfSlot(slot)->ended_by_owner = true;
       return scene_.crew->workers[scene_.crew->worker_of_slot[slot]]->Post(
@@ -232,6 +264,7 @@ void World::HandleEvent(const SessionEvent& event) {
       pair.reason = static_cast<CloseReason>(event.reason);
       oracle_.CheckClosed(pair, slot);
       pair.slot.reset();
+      pair.word_at_us = kNever;
       scene_.crew->workers[scene_.crew->worker_of_slot[slot]]->Post(ReleaseCommand{.slot = slot});
       return;
     }
@@ -248,6 +281,7 @@ void World::HandleEvent(const SessionEvent& event) {
 
 /// One that nobody else has, so that it is known who is joined to whom.
 void World::GiveBackend(Pair& pair) {
+  pair.is_silent = false;
   Worker& worker = *scene_.crew->workers[scene_.crew->worker_of_slot[*pair.slot]];
   if (pair.rows_left.empty()) {
     pair.left_alone = true;
@@ -258,11 +292,40 @@ void World::GiveBackend(Pair& pair) {
   worker.Post(ConnectCommand{.slot = *pair.slot, .backend = row});
 }
 
+/// A client is held for the owner's word, which comes at once, later, or not in time.
+void World::Judge(Pair& pair) {
+  pair.lets_in = !choices_.OneIn(3);
+  if (!choices_.OneIn(2)) return GiveWord(pair);
+  const std::uint32_t after_ms = choices_.Below(kLongestHoldMs + kLongestHoldMs / 4);
+  if (after_ms > kLongestHoldMs) pair.lets_in = false;
+  pair.word_at_us = kernel_.now_us() + std::uint64_t{std::min(after_ms, kLongestHoldMs)} * 1000;
+}
+
+void World::GiveWord(Pair& pair) {
+  kernel_.Trace("the client with stream %td is %s", 2 * (&pair - scene_.pairs.data()),
+                pair.lets_in ? "let in" : "denied");
+  pair.word_at_us = kNever;
+  Worker& worker = *scene_.crew->workers[scene_.crew->worker_of_slot[*pair.slot]];
+  if (!pair.lets_in) {
+    pair.denied = true;
+    return worker.Post(EndCommand{.slot = *pair.slot, .ending = Ending::kDenied});
+  }
+  if (scene_.picks == Picks::kByOwner) return GiveBackend(pair);
+  pair.is_silent = false;
+  pair.picked_by_loop = true;
+  worker.Post(ConnectCommand{.slot = *pair.slot, .backend = kNoRow});
+}
+
 void World::Drain() {
   kernel_.Trace("drain");
   scene_.drain_asked = true;
   scene_.crew->draining.store(true);
   for (const auto& worker : scene_.crew->workers) worker->Post(CloseListenersCommand{});
+  for (Pair& pair : scene_.pairs) {
+    if (pair.word_at_us == kNever || !choices_.OneIn(2)) continue;
+    pair.lets_in = false;
+    GiveWord(pair);
+  }
 }
 
 Pair* World::PairOfSlot(std::uint32_t slot) {
@@ -286,6 +349,7 @@ bool World::LetTimePass() {
   for (const int epoll : scene_.epolls) next = std::min(next, kernel_.sleeps_until_us(epoll));
   for (const Pair& pair : scene_.pairs) {
     if (!pair.started) next = std::min(next, pair.starts_at_us);
+    next = std::min(next, pair.word_at_us);
     for (const Peer* peer : {pair.client.get(), pair.backend.get()}) {
       if (peer != nullptr && !peer->is_done()) next = std::min(next, peer->acts_at_us());
     }

@@ -42,7 +42,7 @@ class World {
   static constexpr std::uint16_t kListenerPort = 1;
   static constexpr std::uint16_t kFirstClientPort = 40;
 
-  enum class Step : std::uint8_t { kTurn, kPass, kTell, kPeer, kStart, kOwner, kDrain };
+  enum class Step : std::uint8_t { kTurn, kPass, kTell, kPeer, kStart, kOwner, kWord, kDrain };
   struct Possible {
     Step step;
     std::size_t which;
@@ -67,6 +67,9 @@ class World {
   void ServeOwner();
   void HandleEvent(const SessionEvent& event);
   void GiveBackend(Pair& pair);
+  void Judge(Pair& pair);
+  void GiveWord(Pair& pair);
+  void NoteAccepted();
   void Drain();
   /// False when nothing will ever happen any more.
   bool LetTimePass();

@@ -41,7 +41,10 @@ void World::SetUp() {
   scene_.keep_alive_s = may_stay_ ? 1 : 0;
 
   MakeWorkers(1 + choices_.Below(2), transfer);
-  scene_.crew->attention.store(choices_.OneIn(3) ? Attention::kNone : Attention::kReport);
+  const Attention attention = choices_.OneIn(3) ? Attention::kNone : Attention::kReport;
+  // No choice of its own, as above.
+  scene_.holds = attention == Attention::kNone && conditions.pipe_slots > 16;
+  scene_.crew->attention.store(scene_.holds ? Attention::kHold : attention);
   MakePairs();
   MakeBackends();
   scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
