@@ -12,6 +12,13 @@ export function descriptorOf(socket: Socket): number {
   return typeof handle?.fd === 'number' ? handle.fd : -1;
 }
 
+/** A figure that changes whenever something of what is queued for writing has gone to the kernel. */
+export function unwrittenBytes(socket: Socket): number {
+  // A chunk counts as queued until its last byte has gone; what has gone of it only the handle knows.
+  const { _handle: handle } = socket as Socket & { _handle?: { writeQueueSize?: number } | null };
+  return socket.writableLength + (handle?.writeQueueSize ?? 0);
+}
+
 /**
  * The HTTP parser that reads from a socket, `null` once it has let it go, as before 'upgrade' and 'connect', and
  * `undefined` where there never was one. `node:http` keeps it there, and there is no public way to ask.

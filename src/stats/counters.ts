@@ -2,8 +2,8 @@
  * Counters that live in one flat array of unsigned 64-bit integers, so that the native loops can
  * write them while JavaScript reads them: no call, no message, no lock.
  *
- * Layout (the native side has the same constants in native/core/stats/counters.h): one block a writer (a
- * native loop, or the one JavaScript thread), in it one row a listener and then one row a backend, in
+ * Layout (the native side has the same constants in native/core/stats/counters.h): one block a writer (each
+ * native loop, and last the one JavaScript thread), in it one row a listener and then one row a backend, in
  * it the six counters below, padded to a cache line.
  */
 

@@ -32,7 +32,8 @@ std::size_t Engine::MaxSessions(const Options& options) {
 
 Engine::Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell)
     : crew_(sessions, options.backends, options.listeners,
-            std::make_shared<Counters>(options.threads, options.listeners, options.backends,
+            // One writer more, which is the owner.
+            std::make_shared<Counters>(options.threads + 1, options.listeners, options.backends,
                                        sessions),
             std::move(doorbell)) {}
 

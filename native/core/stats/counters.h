@@ -73,7 +73,8 @@ class CounterBlock {
 /// gone.
 class Counters {
  public:
-  /// `writers`: loops, each with its own rows. `sessions`: slots for live sessions.
+  /// `writers`: loops and, last, their engine's owner, each with its own rows. `sessions`: slots
+  /// for live sessions.
   Counters(std::size_t writers, std::size_t listeners, std::size_t backends, std::size_t sessions)
       : listeners_(listeners),
         rows_(listeners + backends),

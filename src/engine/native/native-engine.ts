@@ -2,8 +2,9 @@
 
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
-import { CounterReader, CounterWriter } from '../../stats/counters.js';
+import { CounterReader, CounterWriter, ROW_WORDS } from '../../stats/counters.js';
 import { setImmediate } from '../../timers.js';
+import { checkSocket } from '../check-socket.js';
 import type {
   AcceptHost,
   AcceptingEngine,
@@ -38,12 +39,21 @@ const BATCHES_PER_TURN = 4;
 /** A client that has no IP address came to a unix listener. */
 const NOWHERE = { address: '', port: 0 };
 
+/** How sockets are passed on to the loops. */
+interface Passing<Sockets extends readonly Socket[]> {
+  /** Row of the counters; `undefined` for a join. */
+  readonly listener: number | undefined;
+  readonly timeouts: SessionTimeouts;
+  /** Tells the loops. */
+  give(slot: number, taken: { [Index in keyof Sockets]: TakenSocket }): void;
+}
+
 export class NativeEngine implements AcceptingEngine {
   readonly name = 'native';
   readonly counters: CounterReader;
   readonly limit: SessionLimit;
-  /** For a word in them that the loop itself does not write. */
-  readonly #firstLoopsCounters: CounterWriter;
+  /** Of this thread, beside those of the loops. */
+  readonly #ownCounters: CounterWriter;
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
@@ -90,7 +100,8 @@ export class NativeEngine implements AcceptingEngine {
     const binding = this.#binding;
     const words = new BigUint64Array(binding.counters());
     this.counters = new CounterReader(words, listeners, backends);
-    this.#firstLoopsCounters = new CounterWriter(words, listeners);
+    const own = words.subarray(threads * (listeners + backends) * ROW_WORDS);
+    this.#ownCounters = new CounterWriter(own, listeners);
     this.limit = new SessionLimit(binding.maxSessions(), options.maxSessions);
     this.#events = new EventRing(binding);
     this.#sessionHost = {
@@ -102,7 +113,7 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   countRejected(listener: number): void {
-    this.#firstLoopsCounters.addToListener(listener, 'rejected', 1);
+    this.#ownCounters.addToListener(listener, 'rejected', 1);
   }
 
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
@@ -142,12 +153,11 @@ export class NativeEngine implements AcceptingEngine {
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow(request);
-    this.#outbox.pass([client], session, () => {
-      this.#take(session, [client], [head], (slot, [taken]) => {
-        if (returnsClient === true) this.#keep(session, taken);
-        this.#binding.start(slot, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
-      });
-    });
+    const give = (slot: number, [taken]: readonly [TakenSocket]) => {
+      if (returnsClient === true) this.#keep(session, taken);
+      this.#binding.start(slot, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
+    };
+    this.#pass(session, [client], [head], { listener, timeouts, give });
     return session;
   }
 
@@ -156,12 +166,12 @@ export class NativeEngine implements AcceptingEngine {
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow({ observer });
-    this.#outbox.pass([client, backend], session, () => {
-      this.#take(session, [client, backend], [head, backHead], (slot, [first, second]) => {
-        this.#binding.start(slot, first.fd, first.prefix, NONE, timeoutWords(timeouts));
-        this.#binding.join(slot, second.fd, second.prefix);
-      });
-    });
+    const give = (slot: number, [first, second]: readonly [TakenSocket, TakenSocket]) => {
+      this.#binding.start(slot, first.fd, first.prefix, NONE, timeoutWords(timeouts));
+      this.#binding.join(slot, second.fd, second.prefix);
+    };
+    const heads = [head, backHead];
+    this.#pass(session, [client, backend], heads, { listener: undefined, timeouts, give });
     return session;
   }
 
@@ -189,20 +199,59 @@ export class NativeEngine implements AcceptingEngine {
     );
   }
 
-  /** @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT`; the sockets are untouched then */
-  #take<const Sockets extends readonly Socket[]>(
+  /**
+   * Gives the sockets to the loops: now, or when Node has written what is queued on them. The session has its slot from
+   * now on.
+   *
+   * @throws SplicewayError what `checkSocket` does, or `ERR_SPLICEWAY_RESOURCE_LIMIT`; the sockets are untouched then
+   */
+  #pass<const Sockets extends readonly Socket[]>(
     session: NativeSession,
     sockets: Sockets,
     heads: readonly (Uint8Array | undefined)[],
-    give: (slot: number, taken: { [Index in keyof Sockets]: TakenSocket }) => void,
+    { listener, timeouts, give }: Passing<Sockets>,
   ): void {
+    for (const socket of sockets) checkSocket(socket);
     const slot = this.#binding.takeSlot();
     if (slot === NONE) throw this.limit.error();
-    const taken = takeSockets(this.#module, sockets, heads);
-    if (typeof taken === 'number') {
-      this.#binding.releaseSlot(slot);
-      throw shortage(nameOfError(taken));
+    const take = () => this.#take(session, slot, sockets, heads, give);
+    if (sockets.every((socket) => socket.writableLength === 0)) {
+      try {
+        take();
+      } catch (error) {
+        this.#binding.releaseSlot(slot);
+        throw error;
+      }
+      return;
     }
+    const count = (counter: 'open' | 'opened', amount: number) => {
+      if (listener !== undefined) this.#ownCounters.addToListener(listener, counter, amount);
+    };
+    count('open', 1);
+    this.#outbox.wait(sockets, session, timeouts, {
+      take: () => {
+        take();
+        // Its loop counts it from now on.
+        count('open', -1);
+      },
+      giveUp: () => {
+        this.#binding.releaseSlot(slot);
+        count('opened', 1);
+        count('open', -1);
+      },
+    });
+  }
+
+  /** @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT`; the sockets are untouched then, and the slot is the caller's */
+  #take<const Sockets extends readonly Socket[]>(
+    session: NativeSession,
+    slot: number,
+    sockets: Sockets,
+    heads: readonly (Uint8Array | undefined)[],
+    give: Passing<Sockets>['give'],
+  ): void {
+    const taken = takeSockets(this.#module, sockets, heads);
+    if (typeof taken === 'number') throw shortage(nameOfError(taken));
     give(slot, taken);
     this.#add(session, slot);
     // Later, for who is told of the session now may end it, before any backend hears of it.

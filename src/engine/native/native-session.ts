@@ -11,7 +11,6 @@ import type {
   SessionObserver,
   SessionPlan,
 } from '../engine.js';
-import { resetSocket } from '../reset-socket.js';
 import { closeReasons, Ending, type NativeBinding, type NativeEngineBinding } from './binding.js';
 import type { PickBatch } from './pick-batch.js';
 import { systemError } from './system-error.js';
@@ -39,7 +38,8 @@ export class NativeSession implements EngineSession {
   #route: Route | undefined;
   /** Slot in the loops' tables; `undefined` before the start and after the end. */
   #slot: number | undefined;
-  #queued: readonly Socket[] | undefined;
+  /** Ends the wait for what Node still has to write, with the session. */
+  #endWait: (() => void) | undefined;
   /** The client once more, to be given back where no backend answers. */
   #kept: TakenSocket | undefined;
   /** Why `end` was asked for, once it was. */
@@ -70,9 +70,9 @@ export class NativeSession implements EngineSession {
     this.#route = route;
   }
 
-  /** Node still has to write what was queued on these sockets; they stay with it until `start`. */
-  wait(sockets: readonly Socket[]): void {
-    this.#queued = sockets;
+  /** Node still has to write what was queued on its sockets. @param end for whoever destroys it before `start` */
+  wait(end: () => void): void {
+    this.#endWait = end;
   }
 
   /** Owns the descriptor, which is a second one of the client's socket. */
@@ -83,7 +83,7 @@ export class NativeSession implements EngineSession {
 
   /** The loops know the session by this slot from now on. */
   start(slot: number): void {
-    this.#queued = undefined;
+    this.#endWait = undefined;
     this.#slot = slot;
   }
 
@@ -98,11 +98,16 @@ export class NativeSession implements EngineSession {
   }
 
   destroy(): void {
-    if (this.#queued !== undefined) {
-      for (const socket of this.#queued) resetSocket(socket);
-      queueMicrotask(() => this.close('destroyed'));
+    const endWait = this.#endWait;
+    if (endWait === undefined) {
+      this.#end('destroyed');
+      return;
     }
-    this.#end('destroyed');
+    // Not in this call: whoever destroys it hears of the end afterwards. It may have started by then.
+    queueMicrotask(() => {
+      endWait();
+      this.#end('destroyed');
+    });
   }
 
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void {
@@ -129,7 +134,7 @@ export class NativeSession implements EngineSession {
   close(reason: CloseReason, cause?: Error): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#queued = undefined;
+    this.#endWait = undefined;
     const client = reason === 'no-backend' ? this.#giveBack() : undefined;
     this.#letGo();
     this.#observer?.onClose(reason, cause, client);

@@ -1,10 +1,26 @@
-/** Sockets on which Node has still something to write. */
+/** Sockets on which Node has still something to write. Their sessions have begun: with a slot, and with the clock running. */
+
 import type { Socket } from 'node:net';
-import { checkSocket, checkUsable, markTaken } from '../check-socket.js';
+import { constants } from 'node:os';
+import { clearTimeout, now, setTimeout } from '../../timers.js';
+import { checkUsable, markTaken, unwrittenBytes } from '../check-socket.js';
+import type { CloseReason, SessionTimeouts } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { takeOver } from '../take-over.js';
 import type { NativeSession } from './native-session.js';
+import { systemError } from './system-error.js';
 import { whenWritten } from './take-socket.js';
+
+/** A time-out comes late by this part of it at most. */
+const LOOKS = 8;
+
+/** What becomes of sockets that wait. One of the two is called, once. */
+export interface Departure {
+  /** Everything is written. What it throws ends the session. */
+  take(): void;
+  /** The session ends here; its sockets are reset. */
+  giveUp(): void;
+}
 
 export class Outbox {
   readonly #sessions = new Set<NativeSession>();
@@ -19,38 +35,76 @@ export class Outbox {
     return this.#sessions.size === 0;
   }
 
-  /**
-   * Has the sockets taken: now, or when Node has written what is queued on them.
-   *
-   * @throws SplicewayError what `checkSocket` and, where nothing is queued, `take` throws
-   */
-  pass(sockets: readonly Socket[], session: NativeSession, take: () => void): void {
-    for (const socket of sockets) checkSocket(socket);
-    if (sockets.every((socket) => socket.writableLength === 0)) {
-      take();
-      return;
-    }
+  /** Keeps the sockets, which can be taken, until Node has written what is queued on them. */
+  wait(
+    sockets: readonly Socket[],
+    session: NativeSession,
+    timeouts: SessionTimeouts,
+    { take, giveUp }: Departure,
+  ): void {
     for (const socket of sockets) {
       markTaken(socket);
       // What is read meanwhile is the session's.
       takeOver(socket);
     }
-    session.wait(sockets);
     this.#sessions.add(session);
-    whenWritten(sockets, () => {
-      this.#sessions.delete(session);
-      try {
-        for (const socket of sockets) checkUsable(socket);
-        take();
-      } catch (error) {
-        for (const socket of sockets) resetSocket(socket);
-        session.close('reset', error as Error);
-      }
+    const leave = (how: () => void) => {
+      if (!this.#sessions.delete(session)) return;
+      stopClock();
+      how();
       this.#onLeft();
-    });
+    };
+    const end = (reason: CloseReason, cause?: Error) => {
+      for (const socket of sockets) resetSocket(socket);
+      giveUp();
+      session.close(reason, cause);
+    };
+    const stopClock = whenStalled(sockets, timeouts, (reason) =>
+      leave(() => end(reason, systemError(constants.errno.ETIMEDOUT))),
+    );
+    session.wait(() => leave(() => end('destroyed')));
+    whenWritten(sockets, () =>
+      leave(() => {
+        try {
+          for (const socket of sockets) checkUsable(socket);
+          take();
+        } catch (error) {
+          end('reset', error as Error);
+        }
+      }),
+    );
   }
 
   destroy(): void {
     for (const session of [...this.#sessions]) session.destroy();
   }
+}
+
+/**
+ * Calls `then` when nothing of what is queued has gone for the shorter of the two time-outs that a session has before its
+ * first byte. The result stops it.
+ */
+function whenStalled(
+  sockets: readonly Socket[],
+  { idleMs, handshakeMs }: SessionTimeouts,
+  then: (reason: CloseReason) => void,
+): () => void {
+  const limitMs = Math.min(
+    idleMs || Number.POSITIVE_INFINITY,
+    handshakeMs || Number.POSITIVE_INFINITY,
+  );
+  if (limitMs === Number.POSITIVE_INFINITY) return () => {};
+  const left = () => sockets.reduce((sum, socket) => sum + unwrittenBytes(socket), 0);
+  let last = left();
+  let since = now();
+  const look = () => {
+    const bytes = left();
+    if (bytes !== last) since = now();
+    last = bytes;
+    if (now() - since >= limitMs)
+      then(limitMs === handshakeMs ? 'handshake-timeout' : 'idle-timeout');
+    else timer = setTimeout(look, Math.ceil(limitMs / LOOKS));
+  };
+  let timer = setTimeout(look, Math.ceil(limitMs / LOOKS));
+  return () => clearTimeout(timer);
 }
