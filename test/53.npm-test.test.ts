@@ -1,5 +1,6 @@
 /** What `npm test` does with its steps: which it runs, in what order, and what it says of them. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +13,7 @@ import { tempFiles } from './helpers/temp.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = tempFiles();
+const clones = tempFiles();
 
 type Step = (typeof steps)[number];
 const stepNamed = (name: string) => steps.find((step) => step.name === name) as Step;
@@ -19,6 +21,18 @@ const stepNamed = (name: string) => steps.find((step) => step.name === name) as 
 /** @returns the steps whose result may change with a file */
 const affected = (file: string) =>
   steps.filter(({ affectedBy }) => affectedBy.test(file)).map(({ name }) => name);
+
+it('begins in a clone in which nothing is installed yet', () => {
+  const clone = clones.path('clone');
+  for (const entry of ['package.json', 'scripts']) {
+    cpSync(path.join(root, entry), path.join(clone, entry), { recursive: true });
+  }
+  // Refused before the checkout is set up, but only once all that the script imports is there.
+  const args = [path.join(clone, 'scripts', 'test.js'), '--no-such-option'];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect(stderr).toContain("Unknown option '--no-such-option'");
+  expect(status).toBe(2);
+});
 
 describe('the steps', () => {
   it('that others wait for come before them, in another lane', () => {

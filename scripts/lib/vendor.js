@@ -1,7 +1,6 @@
 /** What others wrote that dist/ carries: each file of src/vendor takes from a package what is used of it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { rolldown } from 'rolldown';
 import { inRoot } from './root.js';
 
 const banner =
@@ -21,6 +20,8 @@ export const vendored = () =>
 /** @param {string} name @returns {Promise<Vendored>} */
 async function bundle(name) {
   const input = inRoot('src', 'vendor', `${name}.ts`);
+  // Loaded only here: what runs before npm has installed anything, such as `npm test` in a fresh clone, imports this module.
+  const { rolldown } = await import('rolldown');
   const build = await rolldown({ input, platform: 'node' });
   const { output } = await build.generate({ format: 'esm', banner });
   await build.close();
