@@ -83,15 +83,22 @@ Status Register(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
   return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? Status::kOk : StatusOf(errno);
 }
 
-/// Looks the zone up, as it is now. False with errno ENODEV when there is no such interface.
-bool FillScope(int socket, SocketAddress& address) {
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &address.storage, sizeof v6);
+/// Ties the socket to the interface that the zone names now. False with errno ENODEV when there is
+/// none. The name is given to SO_BINDTODEVICE: SIOCGIFINDEX, asked by root for a name that is not
+/// there, has the kernel run modprobe (dev_load in net/core/dev_ioctl.c), once for each client.
+bool TieToZone(int socket, SocketAddress& address) {
   const char* zone = address.zone.data();
   const char* end = zone + std::strlen(zone);
+  if (::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, zone, static_cast<socklen_t>(end - zone)) ==
+      0) {
+    return true;
+  }
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address.storage, sizeof v6);
   ifreq request{};
   std::memcpy(request.ifr_name, zone, address.zone.size());
-  if (::ioctl(socket, SIOCGIFINDEX, &request) == 0) {
+  // Before Linux 5.7 the option takes CAP_NET_RAW.
+  if (errno == EPERM && ::ioctl(socket, SIOCGIFINDEX, &request) == 0) {
     v6.sin6_scope_id = static_cast<std::uint32_t>(request.ifr_ifindex);
   } else if (const auto [rest, error] = std::from_chars(zone, end, v6.sin6_scope_id);
              rest != end || error != std::errc()) {
@@ -172,7 +179,7 @@ Opened Accept(int listener, SocketAddress& peer) {
 
 Result Connect(int socket, const SocketAddress& to) {
   SocketAddress address = to;
-  if (to.zone.front() != '\0' && !FillScope(socket, address)) return Failure(errno);
+  if (to.zone.front() != '\0' && !TieToZone(socket, address)) return Failure(errno);
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) {
     return {};
   }
