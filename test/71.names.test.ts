@@ -4,17 +4,9 @@ import { parseAddress } from '../src/config/address.js';
 import { type Lookup, Pool } from '../src/proxy/pool.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
-import { ipv6 } from './helpers/machine.js';
 import { portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
-import {
-  refusedAddress,
-  startBlackhole,
-  startNamed,
-  startServer,
-  type TestServer,
-} from './helpers/servers.js';
+import { startNamed, startServer, type TestServer } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
-import { itWhere } from './helpers/where.js';
 
 /** One client after the other; what each was told. */
 async function askInTurn(proxy: RunningProxy, clients: number): Promise<string> {
@@ -105,74 +97,6 @@ describe.each(ways)('several addresses of one name with %s', (way) => {
     await b?.close();
     expect(await askInTurn(proxy, 6)).toBe('accacc');
     expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([0]);
-  });
-});
-
-/** An address of each family with one port: the first never answers, and at the second is a server, or nobody. */
-async function startHalf(name?: string): Promise<{ port: number; internals: { lookup: Lookup } }> {
-  const port = Number((await startBlackhole('::1')).split(':').at(-1));
-  if (name !== undefined) {
-    await startServer((socket) => socket.resume().end(name), {
-      listen: { host: '127.9.9.9', port },
-    });
-  }
-  const lookup: Lookup = async () => [
-    { address: '::1', family: 6 },
-    { address: '127.9.9.9', family: 4 },
-  ];
-  return { port, internals: { lookup } };
-}
-
-describe.each(ways)('addresses of two families with %s', (way) => {
-  const errorsOf = (proxy: RunningProxy) => {
-    const errors: string[] = [];
-    // Somebody who listens is told of each; else the loops join those of one backend.
-    proxy.on('session', () => {});
-    proxy.on('backendError', ({ error }) => errors.push(`${error.address} ${error.systemCode}`));
-    return errors;
-  };
-
-  itWhere(
-    ipv6,
-    'of which one never answers cost the first client a moment, and no other',
-    async () => {
-      const { port, internals } = await startHalf('four');
-      const backends = [`db.test:${port}`];
-      const proxy = await startProxy(way, { backends, connectTimeout: 0 }, internals);
-      const errors = errorsOf(proxy);
-      expect(await askInTurn(proxy, 3)).toBe('fourfourfour');
-      expect(errors).toEqual([`[::1]:${port} ECANCELED`]);
-      expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([0]);
-    },
-  );
-
-  itWhere(ipv6, 'are both tried to their end where neither answers at once', async () => {
-    const { port, internals } = await startHalf();
-    const other = await startNamed('other');
-    const backends = [`db.test:${port}`, other.address];
-    const proxy = await startProxy(way, { backends, connectTimeout: '500ms' }, internals);
-    const errors = errorsOf(proxy);
-    expect(await askInTurn(proxy, 1)).toBe('other');
-    expect(errors).toEqual([
-      `[::1]:${port} ECANCELED`,
-      `127.9.9.9:${port} ECONNREFUSED`,
-      `[::1]:${port} ETIMEDOUT`,
-    ]);
-    expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([1, 0]);
-  });
-
-  itWhere(ipv6, 'that refuse are tried once each', async () => {
-    const port = Number((await refusedAddress()).split(':')[1]);
-    const lookup: Lookup = async () => [
-      { address: '127.9.9.9', family: 4 },
-      { address: '::1', family: 6 },
-    ];
-    const other = await startNamed('other');
-    const backends = [`db.test:${port}`, other.address];
-    const proxy = await startProxy(way, { backends }, { lookup });
-    const errors = errorsOf(proxy);
-    expect(await askInTurn(proxy, 1)).toBe('other');
-    expect(errors).toEqual([`127.9.9.9:${port} ECONNREFUSED`, `[::1]:${port} ECONNREFUSED`]);
   });
 });
 

@@ -13,12 +13,6 @@ export type ResolvedAddress =
   | { readonly kind: 'tcp'; readonly ip: string; readonly port: number; readonly family: 4 | 6 }
   | { readonly kind: 'unix'; readonly path: string };
 
-/**
- * How long an address is waited for while one of the other family may answer: the "Connection Attempt Delay" of RFC 8305,
- * section 5. `kAttemptDelayMs` in native/core/relay/session_connect.cc.
- */
-export const ATTEMPT_DELAY_MS = 250;
-
 export type { ClientAddress };
 
 /**
@@ -171,8 +165,7 @@ export interface Engine {
   countRejected(listener: number): void;
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
-   * of which nothing was said has none. One that is listed twice has ATTEMPT_DELAY_MS at first, fails with ECANCELED after
-   * that, and gets its second try; where it fails in any other way, it does not. In turn, each session begins with the address after that of the one before.
+   * of which nothing was said has none. In turn, each session begins with the address after that of the one before.
    */
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void;
   /**

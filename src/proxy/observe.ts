@@ -119,8 +119,6 @@ function because(code: string): string {
       return `refused the connection (${code}); start the server there, or correct the address`;
     case 'ETIMEDOUT':
       return `did not answer in time (${code}); check the network, or raise connectTimeout`;
-    case 'ECANCELED':
-      return `was slow to answer, so its address of the other family was tried (${code}); check the network to this one`;
     case 'EAGAIN':
       return `had no room in its queue in time (${code}); have it accept faster, or raise its backlog or connectTimeout`;
     case 'ENOENT':

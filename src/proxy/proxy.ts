@@ -12,7 +12,6 @@ import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js
 import { SplicewayError } from '../errors.js';
 import { createPolicy, type Policy } from '../policy/policy.js';
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
-import { attemptOrder } from './attempt-order.js';
 import { checkHead } from './check-head.js';
 import { checkOptions } from './check-options.js';
 import { clientLimits } from './client-limit.js';
@@ -340,9 +339,7 @@ export class Proxy extends SessionEmitter {
   }
 
   #publish(backend: PoolBackend): void {
-    const others = this.#guard.others(backend);
-    const order = backend.inTurn ? others : attemptOrder(others);
-    this.#engine.setBackend(backend.row, order, backend.inTurn);
+    this.#engine.setBackend(backend.row, this.#guard.others(backend), backend.inTurn);
   }
 
   #resolveFailed({ name, generation }: PoolBackend, cause: Error, isRoutine: boolean): void {

@@ -92,11 +92,11 @@ export async function refusedAddress(): Promise<string> {
  * The address of a listener that never answers: its queue is full, so the kernel drops every SYN. Its own thread
  * sleeps for good and accepts none.
  */
-export async function startBlackhole(host = '127.0.0.1'): Promise<string> {
+export async function startBlackhole(): Promise<string> {
   const worker = new Worker(
     `const { parentPort } = require('node:worker_threads');
      const server = require('node:net').createServer();
-     server.listen({ port: 0, host: '${host}', backlog: 1 }, () => {
+     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
        parentPort.postMessage(server.address().port);
        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
      });`,
@@ -107,8 +107,8 @@ export async function startBlackhole(host = '127.0.0.1'): Promise<string> {
   });
   const [port] = (await within('the blackhole', once(worker, 'message'))) as [number];
   // A queue of length n takes n + 1 connections.
-  await Promise.all([connect({ port, host }), connect({ port, host })]);
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  await Promise.all([connect(port), connect(port)]);
+  return `127.0.0.1:${port}`;
 }
 
 /** A TCP server that accepts nobody until told to, and leaves unanswered who tries to connect. */

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "engine_harness.h"
 #include "every_transfer.h"
 #include "faults.h"
 #include "harness.h"
@@ -41,12 +40,11 @@ TEST(
     "connect: a refusal is reported, counted once the last address failed, and another backend can "
     "be tried") {
   Harness harness;
-  const Refusing nobody;
-  const Refusing nor_here;
+  const SocketAddress nobody = ListenTcp().address;
   const Listener listener = ListenTcp();
   Pair client = TcpPair();
   Session& session = harness.Start(std::move(client.near));
-  Connect(session, {nobody.address, nor_here.address});
+  Connect(session, {nobody, nobody});
   harness.RunUntil([&] { return harness.failed_attempts.size() == 1; }, "the refusal");
   CHECK_EQUAL(harness.failed_attempts.empty() ? 0 : harness.failed_attempts[0], ECONNREFUSED);
   CHECK_EQUAL(harness.backend_row().failed.value(), 0U);

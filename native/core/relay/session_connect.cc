@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "relay/session.h"
@@ -11,27 +10,6 @@
 namespace spliceway {
 
 using sys::Status;
-
-namespace {
-
-/// "Connection Attempt Delay" of RFC 8305, section 5.
-constexpr std::uint64_t kAttemptDelayMs = 250;
-
-bool IsSame(const SocketAddress& one, const SocketAddress& other) {
-  return one.length == other.length && one.zone == other.zone &&
-         std::memcmp(&one.storage, &other.storage, one.length) == 0;
-}
-
-/// Where the address that stands before `next` is listed again, from there on; else `size()`.
-std::size_t FindAgain(const Addresses& addresses, std::size_t next) {
-  const auto rest = addresses.begin() + static_cast<std::ptrdiff_t>(next);
-  const auto again = std::find_if(rest, addresses.end(), [&](const SocketAddress& other) {
-    return IsSame(addresses[next - 1], other);
-  });
-  return static_cast<std::size_t>(again - addresses.begin());
-}
-
-}  // namespace
 
 void Session::Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend) {
   addresses_ = std::move(addresses);
@@ -57,10 +35,8 @@ bool Session::TryNextAddress() {
 
 void Session::TryConnect() {
   const std::uint64_t now = context_->loop.now_ms();
-  std::uint64_t deadline = timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
-  if (FindAgain(*addresses_, next_address_) < addresses_->size()) {
-    deadline = std::min(deadline, since_ms_ + kAttemptDelayMs);
-  }
+  const std::uint64_t deadline =
+      timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
   const SocketAddress& to = address();
   const auto postpone = [&](Postponed why) {
     Postpone(why);
@@ -131,16 +107,6 @@ void Session::FailAttempt(int error) {
   }
   Postpone(Postponed::kNo);
   state_ = State::kIdle;
-  if (const std::size_t again = FindAgain(*addresses_, next_address_); again < addresses_->size()) {
-    if (error == ETIMEDOUT) {
-      error = ECANCELED;
-    } else {
-      // It has failed in a way that a second try would not mend.
-      auto others = std::make_shared<Addresses>(*addresses_);
-      others->erase(others->begin() + static_cast<std::ptrdiff_t>(again));
-      addresses_ = std::move(others);
-    }
-  }
   if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
   context_->owner.OnAttemptFailed(*this, error);
 }

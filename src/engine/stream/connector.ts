@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
-import { ATTEMPT_DELAY_MS, type NextHop, type ResolvedAddress, type Route } from '../engine.js';
+import type { NextHop, ResolvedAddress, Route } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { PatientTimer } from './patient-timer.js';
 import { DirectReader, type Reader } from './reader.js';
@@ -85,19 +85,12 @@ export class Connector {
       this.#nextBackend();
       return;
     }
-    // Listed again further on, where it has its whole time.
-    const isBrief =
-      others.includes(address) && (this.#timeoutMs === 0 || this.#timeoutMs > ATTEMPT_DELAY_MS);
     const fail = (code: string) => {
       this.#drop();
       this.#events.onAttemptFailed(backend, address, code);
-      const isSlow = isBrief && code === 'ECANCELED';
-      const left = isSlow ? others : others.filter((other) => other !== address);
-      if (!this.#aborted) this.#tryAddress(backend, left);
+      if (!this.#aborted) this.#tryAddress(backend, others);
     };
-    if (isBrief) {
-      this.#timer.start(ATTEMPT_DELAY_MS, () => fail('ECANCELED'));
-    } else if (this.#timeoutMs > 0) {
+    if (this.#timeoutMs > 0) {
       const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
       this.#timer.start(this.#timeoutMs, () => fail(code));
     }
