@@ -68,6 +68,14 @@ describe.each(ways)('several addresses of one name with %s', (way) => {
     expect(proxy.stats().backends.map(({ opened }) => opened)).toEqual([7]);
   });
 
+  it('count once, however often the resolver says them', async () => {
+    const [a] = await startNeighbours('ab');
+    const { internals } = resolver('127.0.0.1', '127.0.0.1', '127.0.0.2');
+    const backends = [`db.test:${a?.port},addresses=all`];
+    const proxy = await startProxy(way, { backends }, internals);
+    expect(await askInTurn(proxy, 4)).toBe('abab');
+  });
+
   it('are one backend, with one share and one limit', async () => {
     const [a] = await startNeighbours('ab');
     const x = await startNamed('x');

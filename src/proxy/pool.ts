@@ -143,8 +143,10 @@ export class PoolBackend {
       const found = await this.#lookup(host);
       if (found.length === 0) throw new Error(`${host} has no address`);
       this.#failuresInARow = 0;
+      // Two lines of /etc/hosts may say the same.
+      const once = new Map(found.map((answer) => [answer.address, answer]));
       this.#replaceAddresses(
-        found.map(({ address, family }) => ({
+        [...once.values()].map(({ address, family }) => ({
           kind: 'tcp',
           ip: address,
           port,
