@@ -18,10 +18,10 @@
         "native/core/relay/relay.cc",
         "native/core/relay/session.cc",
         "native/core/relay/session_connect.cc",
-        "native/core/sys/keep_alive_linux.cc",
         "native/core/sys/machine_linux.cc",
         "native/core/sys/socket_address.cc",
-        "native/core/sys/sys_linux.cc"
+        "native/core/sys/sys_linux.cc",
+        "native/core/sys/tcp_linux.cc"
       ],
       "include_dirs": ["native/core", "native/addon"],
       "defines": [

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { join } from '../src/index.js';
 import { until } from './helpers/deadline.js';
 import { engines, ways } from './helpers/engines.js';
+import { listeningSocket } from './helpers/inherited.js';
 import { keepAliveTimer } from './helpers/kernel.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho } from './helpers/servers.js';
@@ -53,6 +54,18 @@ describe.each(ways)('a peer that is silent, with %s', (way) => {
     const client = await connect(portOf(proxy));
     await until('an idle connection', () => askedIn(client) !== undefined);
     expectAbout(askedIn(client), 60);
+  });
+
+  it('is asked as well when it had connected before the proxy took the listener', async () => {
+    const { target, descriptor } = await listeningSocket({ port: 0, host: '127.0.0.1' });
+    const echo = await startEcho();
+    const client = await connect(target);
+    const listen = `fd:${descriptor}`;
+    await startProxy(way, { listen, backends: [echo.address], keepAlive: '1h' });
+    await write(client, 'x');
+    await readExactly(client, 1);
+    await until('an idle connection', () => askedIn(client) !== undefined);
+    expectAbout(askedIn(client), HOUR_S);
   });
 
   it('is never asked with keepAlive: 0', async () => {

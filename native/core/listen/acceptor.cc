@@ -27,12 +27,15 @@ Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unles
       options_(options),
       loop_(loop),
       owner_(owner),
+      keep_alive_s_(keep_alive_s),
       // Connections inherit their options from the listener, which spares calls for each.
       is_tcp_(sys::SetNoDelay(fd_.get())),
       // Clients of a loopback address are on this machine, nearly always.
       unpaced_(paces_unless_told && sys::LocalAddress(fd_.get()).is_loopback()) {
   if (unpaced_) sys::SwitchPacingOff(fd_.get());
-  if (is_tcp_ && keep_alive_s != 0) sys::SetKeepAlive(fd_.get(), keep_alive_s);
+  SetOptions(fd_.get());
+  // Whoever opened it may have let clients in before.
+  if (is_tcp_) early_ = sys::QueuedClients(fd_.get());
   if (StartWatching()) return;
   TryAgainLater();
   owner_.OnPaused(options_, shortage_);
@@ -54,6 +57,10 @@ bool Acceptor::StartWatching() {
   return !paused_;
 }
 
+void Acceptor::SetOptions(int socket) const {
+  if (is_tcp_ && keep_alive_s_ != 0) sys::SetKeepAlive(socket, keep_alive_s_);
+}
+
 Acceptor::Taken Acceptor::TakeClient() {
   const std::optional<std::uint32_t> slot = owner_.TakeSlot(shortage_);
   if (!slot) return Taken::kShortage;
@@ -62,6 +69,11 @@ Acceptor::Taken Acceptor::TakeClient() {
   if (client.status == sys::Status::kOk) {
     // The kernel may have been told to bring it here from elsewhere (DNAT, with `route_localnet`).
     if (unpaced_ && !address.is_loopback()) sys::SwitchPacingOn(client.fd.get());
+    if (early_ > 0) {
+      --early_;
+      sys::SetNoDelay(client.fd.get());
+      SetOptions(client.fd.get());
+    }
     owner_.OnAccepted(*slot, std::move(client.fd), address, options_, is_tcp_);
     return Taken::kClient;
   }

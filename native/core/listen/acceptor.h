@@ -72,6 +72,7 @@ class Acceptor final : private EventHandler, private Timer {
   void OnTimer() override;
   Taken TakeClient();
   Taken TakeClients(int most);
+  void SetOptions(int socket) const;
   [[nodiscard]] bool StartWatching();
   void Pause();
   void TryToResume();
@@ -82,8 +83,10 @@ class Acceptor final : private EventHandler, private Timer {
   EventLoop& loop_;
   AcceptorOwner& owner_;
   std::uint64_t last_turn_ = 0;  // in which somebody waited
+  std::size_t early_ = 0;        // the first ones, which were there before the options
   int accepts_ = 1;              // at most, in one turn
   int shortage_ = 0;             // the last one: errno's number, 0 when all slots were taken
+  std::uint16_t keep_alive_s_;
   bool is_tcp_;
   bool unpaced_;
   bool paused_ = true;

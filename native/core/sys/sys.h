@@ -85,6 +85,9 @@ void SwitchPacingOn(int socket);
 /// nothing answers, the connection is lost, with ETIMEDOUT. Counted from its last byte, whenever
 /// this is called. Sockets that a listening socket gets from then on inherit it.
 void SetKeepAlive(int socket, int idle_s);
+/// Clients of a listening TCP socket that nobody has accepted yet: they have not inherited what the
+/// listener is told now. 0 where the kernel does not tell.
+std::size_t QueuedClients(int listener);
 /// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
 void SetResetOnClose(int socket);
 /// Has the kernel report a TCP socket as readable only when it holds so many bytes, or its end

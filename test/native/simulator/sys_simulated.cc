@@ -68,6 +68,7 @@ bool SetNoDelay(int socket) { return Now().IsTcp(socket); }
 void SwitchPacingOff(int /*socket*/) {}
 void SwitchPacingOn(int /*socket*/) {}
 void SetKeepAlive(int socket, int /*idle_s*/) { Now().KeepAlive(socket); }
+std::size_t QueuedClients(int /*listener*/) { return 0; }
 void SetResetOnClose(int socket) { Now().At(socket).reset_on_close = true; }
 void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {
   Now().SetLowWater(Now().At(socket), bytes);

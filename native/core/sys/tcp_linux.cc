@@ -1,4 +1,4 @@
-// Asking whether a silent peer is still there.
+// What TCP is asked beside its bytes.
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -27,6 +27,14 @@ void SetKeepAlive(int socket, int idle_s) {
   SetTcpOption(socket, TCP_KEEPCNT, kProbes);
   // Last: on a connection it sets the timer, by how long the peer has been silent already.
   SetTcpOption(socket, TCP_KEEPIDLE, idle_s);
+}
+
+std::size_t QueuedClients(int listener) {
+  // Of a listening socket this field has the length of its queue (tcp_get_info in net/ipv4/tcp.c).
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  const bool is_tcp = ::getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
+  return is_tcp ? info.tcpi_unacked : 0;
 }
 
 }  // namespace spliceway::sys
