@@ -48,6 +48,17 @@ describe.each(engines)('handoff() with queued writes, with %s', (engine) => {
     proxy.handoff(pairs[5]?.near as Socket).destroy();
   });
 
+  it('ends by a reset of the client, with its cause, and harms nobody else', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, { listen: [], backends: [echo.address] });
+    const { near, far } = await stuffed();
+    const { closed } = proxy.handoff(near);
+    far.resetAndDestroy();
+    const { reason, error } = await within('the end', closed);
+    expect(reason).toBe('reset');
+    expect((error?.cause as NodeJS.ErrnoException | undefined)?.code).toBe('ECONNRESET');
+  });
+
   it('ends by the handshake timeout where that is shorter', async () => {
     const echo = await startEcho();
     const proxy = await startProxy(engine, {

@@ -62,6 +62,10 @@ export class Outbox {
     const stopClock = whenStalled(sockets, timeouts, (reason) =>
       leave(() => end(reason, systemError(constants.errno.ETIMEDOUT))),
     );
+    // A peer that resets is the session's, too: without a listener the program would end by its error.
+    for (const socket of sockets) {
+      socket.on('error', (cause) => leave(() => end('reset', cause)));
+    }
     session.wait(() => leave(() => end('destroyed')));
     whenWritten(sockets, () =>
       leave(() => {
