@@ -11,7 +11,7 @@ import { refusedAddress, startServer } from './helpers/servers.js';
 import { connect, readAll } from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
 
-const own = () => new Set(['127.0.0.1', '::1', '10.1.2.3', 'fe80::1', '2001:db8::7']);
+const own = () => new Set(['127.0.0.1', '::1', '10.1.2.3', 'fe80::1%eth0', '2001:db8::7']);
 
 describe('a listener', () => {
   it.each([
@@ -20,6 +20,9 @@ describe('a listener', () => {
     [':80', '10.1.2.3:80', true],
     [':80', '[2001:db8::7]:80', true],
     [':80', '[fe80::1%eth0]:80', true],
+    [':80', '[fe80::1%eth1]:80', false],
+    ['[fe80::1%eth0]:80', '[fe80::1%eth0]:80', true],
+    ['[fe80::1%eth0]:80', '[fe80::1%eth1]:80', false],
     [':80', '[::ffff:10.1.2.3]:80', true],
     [':80', '127.9.9.9:80', true],
     [':80', '10.1.2.4:80', false],
@@ -42,7 +45,10 @@ describe('a listener', () => {
   });
 
   it('knows the addresses of the interfaces', () => {
-    for (const { address } of Object.values(networkInterfaces()).flatMap((list) => list ?? [])) {
+    const all = Object.entries(networkInterfaces()).flatMap(([name, list = []]) =>
+      list.map(({ address }) => (address.startsWith('fe80:') ? `${address}%${name}` : address)),
+    );
+    for (const address of all) {
       const to = { kind: 'tcp', host: address, port: 80 } as const;
       expect(isReachedBy(parseAddress(':80'), to), address).toBe(true);
     }
@@ -54,7 +60,10 @@ describe('a listener', () => {
     symlinkSync(path, `${path}.link`);
     const listener = parseAddress(`unix:${path}`);
     expect(isReachedBy(listener, { kind: 'unix', path: `${path}.link` })).toBe(true);
-    expect(isReachedBy(listener, { kind: 'unix', path: `${path}.none` })).toBe(false);
+    // One that cannot be looked at is another one. It may be down, and then nothing is thrown either.
+    for (const other of [`${path}.none`, `${path}/below`, `/${'x'.repeat(300)}`, `${path}\0`]) {
+      expect(isReachedBy(listener, { kind: 'unix', path: other })).toBe(false);
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /** Which addresses are this machine's own, and so which backends are a listener of the same proxy. */
-import { statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { formatAddress } from './address.js';
@@ -10,8 +10,12 @@ export type OwnAddresses = () => ReadonlySet<string>;
 
 const ofInterfaces: OwnAddresses = () =>
   new Set(
-    Object.values(networkInterfaces()).flatMap((list) =>
-      (list ?? []).map(({ address }) => spelt(address)),
+    Object.entries(networkInterfaces()).flatMap(([name, list = []]) =>
+      list.flatMap(({ address, scopeid }) =>
+        isLinkLocal(address)
+          ? [name, scopeid].map((zone) => spelt(`${address}%${zone}`))
+          : [spelt(address)],
+      ),
     ),
   );
 
@@ -41,13 +45,17 @@ export function isReachedBy(
 
 const isLoopback = (ip: string) => ip === '::1' || (isIPv4(ip) && ip.startsWith('127.'));
 
-/** One spelling for each address that a connect may be given, without a zone. The one of none is this machine's. */
+/** What one machine has on one interface, another may have on another: such an address is one with its zone alone. */
+const isLinkLocal = (ip: string) => /^fe[89ab]/i.test(ip);
+
+/** One spelling for each address that a connect may be given. The one of none is this machine's. */
 function spelt(host: string): string {
   const [ip = '', zone] = host.split('%', 2);
   if (isIPv6(ip)) {
     const { address } = new SocketAddress({ address: ip, family: 'ipv6' });
     const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
     if (mapped !== undefined && zone === undefined) return spelt(mapped);
+    if (isLinkLocal(address) && zone !== undefined) return `${address}%${zone}`;
     return address === '::' ? '::1' : address;
   }
   return ip === '0.0.0.0' ? '127.0.0.1' : ip;
@@ -55,13 +63,20 @@ function spelt(host: string): string {
 
 /** Two paths of one socket, as through a symbolic link. */
 function isSameFile(one: string, other: string): boolean {
-  const [first, second] = [one, other].map((path) =>
-    statSync(path, { bigint: true, throwIfNoEntry: false }),
-  );
+  const [first, second] = [one, other].map(fileAt);
   return (
     first !== undefined &&
     second !== undefined &&
     first.dev === second.dev &&
     first.ino === second.ino
   );
+}
+
+/** @returns nothing where it cannot be reached, for whatever reason: connecting will tell */
+function fileAt(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
 }
