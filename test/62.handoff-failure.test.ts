@@ -78,23 +78,37 @@ describe.each(engines)('a handoff that fails, with %s', (engine) => {
     expect(String(await readAll(far.end('body')))).toBe('head, body');
   });
 
-  it('leaves a socket of HTTP one that only the program can count', async () => {
-    const [down, echo] = [await refusedAddress(), await startEcho()];
-    const proxy = await startProxy(engine, { listen: [], backends: [down, echo.address] });
-    const server = createServer().listen(0, '127.0.0.1');
-    onTestFinished(() => void server.close());
-    await within('listening', once(server, 'listening'));
-    const upgrade = once(server, 'upgrade');
-    const client = await connect((server.address() as AddressInfo).port);
-    client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nmore');
-    const [, upgraded, head] = (await within('the upgrade', upgrade)) as [unknown, Socket, Buffer];
-    const returns = { backend: down, head, onFailure: 'return' } as const;
-    const failed = proxy.handoff(guarded(upgraded), returns);
-    const socket = guarded((await within('the end', failed.closed)).socket as Socket);
-    await readExactly(socket, 4);
-    proxy.handoff(socket, { backend: echo.address, head: Buffer.from('rewritten') });
-    expect(String(await readAll(client.end(', body')))).toBe('rewritten, body');
-  });
+  it.each(['is open', 'has ended'])(
+    'leaves a socket of HTTP that %s one that only the program can count',
+    async (state) => {
+      const [down, echo] = [await refusedAddress(), await startEcho()];
+      const proxy = await startProxy(engine, { listen: [], backends: [down, echo.address] });
+      const server = createServer().listen(0, '127.0.0.1');
+      onTestFinished(() => void server.close());
+      await within('listening', once(server, 'listening'));
+      const upgrade = once(server, 'upgrade');
+      const client = await connect((server.address() as AddressInfo).port);
+      client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nmore');
+      const [, upgraded, head] = (await within('the upgrade', upgrade)) as [
+        unknown,
+        Socket,
+        Buffer,
+      ];
+      if (state === 'has ended') {
+        const ended = once(guarded(upgraded).resume(), 'end');
+        client.end();
+        await within('the end of the client', ended);
+      }
+      const returns = { backend: down, head, onFailure: 'return' } as const;
+      const failed = proxy.handoff(guarded(upgraded), returns);
+      const socket = guarded((await within('the end', failed.closed)).socket as Socket);
+      await readExactly(socket, 4);
+      proxy.handoff(socket, { backend: echo.address, head: Buffer.from('rewritten') });
+      if (state === 'is open') client.end(', body');
+      const all = state === 'is open' ? 'rewritten, body' : 'rewritten';
+      expect(String(await readAll(client))).toBe(all);
+    },
+  );
 
   it.each(['', 'a request'])(
     'gives back the head of a client that has ended: "%s"',

@@ -1,7 +1,7 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
 import type { Socket } from 'node:net';
 import type { CounterName, CounterWriter } from '../../stats/counters.js';
-import { markReturned } from '../check-socket.js';
+import { markReturned, readingOf, rememberReading } from '../check-socket.js';
 import type {
   CloseReason,
   ConnectRequest,
@@ -166,7 +166,10 @@ export class StreamSession implements EngineSession {
     this.#unwatchClient();
     markReturned(taken);
     // Nothing can be put before an end that was told, and nobody is told of it twice.
+    const { hadParser } = readingOf(taken);
     const client = taken.readableEnded ? wrapAnew(taken, { allowHalfOpen: true }) : taken;
+    // Its handle goes on counting what was read.
+    if (client !== taken) rememberReading(client, { bytesRead: 0, hadParser });
     if (head !== undefined) client.unshift(head);
     // It may fail before the program hears of it.
     client.on('error', () => {});
