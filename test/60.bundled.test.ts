@@ -4,10 +4,13 @@ import {
   chmodSync,
   chownSync,
   cpSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -118,18 +121,93 @@ describe('an addon is code, so one', () => {
       chmodSync(writable, 0o777);
       const printed = await output(bundle, 'native');
       expect(printed).toMatch(/^ERR_SPLICEWAY_ENGINE_UNAVAILABLE/m);
-      expect(printed).toContain(
-        `any user may write to ${writable}: take that right away (chmod o-w)`,
+      expect(printed).toContain(`because any user may write to ${writable} (looked for`);
+      const warned = await output(bundle);
+      expect(warned).toContain(
+        `any user may write to ${writable}; take that right away (chmod o-w)\n`,
+      );
+      // One fault has one remedy.
+      expect(printed + warned).not.toContain('external');
+    },
+  );
+
+  it('in a folder far below one to which any user may write is refused, unless none can replace there what is not theirs', async () => {
+    const { folder: above } = copied();
+    const deep = path.join(above, 'one', 'two');
+    mkdirSync(deep, { recursive: true });
+    for (const file of ['app.cjs', 'spliceway.node']) {
+      cpSync(path.join(above, file), path.join(deep, file));
+    }
+    const bundle = path.join(path.basename(above), 'one', 'two', 'app.cjs');
+    chmodSync(above, 0o777);
+    expect(await output(bundle)).toContain(`any user may write to ${above};`);
+    chmodSync(above, 0o1777);
+    expect(await output(bundle)).toMatch(/^native /);
+  });
+
+  it.runIf(process.geteuid?.() === 0).each(places)(
+    'to which a group may write is refused, but for the own group of a trusted user: the %s',
+    async (place) => {
+      const { [place]: writable, bundle } = copied();
+      chmodSync(writable, 0o775);
+      chownSync(writable, 0, 1234);
+      expect(await output(bundle)).toContain(
+        `group 1234 may write to ${writable}; take that right away (chmod g-w)`,
+      );
+      chownSync(path.join(folder, bundle), 1234, 1234);
+      expect(await output(bundle)).toMatch(/^native /);
+    },
+  );
+
+  it('that is behind links is judged and loaded by its real path', async () => {
+    const { folder: real, addon: behind } = copied();
+    const { folder: apart } = copied();
+    symlinkSync(real, path.join(apart, 'to-folder'));
+    const link = path.join(apart, 'link.node');
+    symlinkSync(`to-folder/../${path.basename(real)}/spliceway.node`, link);
+    const env = { SPLICEWAY_PREBUILD: link };
+    const bundle = path.join('cjs', 'app.cjs');
+    expect(await output(bundle, 'auto', env)).toBe(`native splice through ${behind}\n`);
+    chmodSync(real, 0o777);
+    expect(await output(bundle, 'auto', env)).toContain(
+      `${link} is not loaded, because any user may write to ${real};`,
+    );
+    chmodSync(real, 0o755);
+    chmodSync(apart, 0o777);
+    expect(await output(bundle, 'auto', env)).toContain(`any user may write to ${apart};`);
+  });
+
+  it.runIf(process.geteuid?.() === 0)(
+    'that another user links to is refused, however safe it is itself',
+    async () => {
+      const { folder: apart } = copied();
+      const link = path.join(apart, 'link.node');
+      symlinkSync(addon, link);
+      lchownSync(link, 65534, 65534);
+      const bundle = path.join('cjs', 'app.cjs');
+      expect(await output(bundle, 'auto', { SPLICEWAY_PREBUILD: link })).toContain(
+        `${link} belongs to user 65534, who is neither root nor the user of this process ` +
+          `nor the owner of ${path.join(folder, bundle)}; give it to one of them (chown)`,
       );
     },
   );
+
+  it('whose real name ends otherwise is loaded through a link, inside the package as well', async () => {
+    const { folder: real, addon: behind } = copied();
+    renameSync(behind, path.join(real, 'addon.so'));
+    symlinkSync('addon.so', behind);
+    await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: behind });
+    const { stdout, status } = await doctor.ended();
+    expect(stdout).toContain(path.join(real, 'addon.so'));
+    expect(status).toBe(0);
+  });
 
   it.runIf(process.geteuid?.() === 0).each(places)(
     'of another user is refused, but for the owner of the bundle: the %s',
     async (place) => {
       const { [place]: foreign, bundle } = copied();
       chownSync(foreign, 65534, 65534);
-      expect(await output(bundle)).toContain(`${foreign} belongs to user 65534`);
+      expect(await output(bundle)).toContain(`${foreign} belongs to user 65534,`);
       chownSync(path.join(folder, bundle), 65534, 65534);
       expect(await output(bundle)).toMatch(/^native /);
     },

@@ -6,7 +6,7 @@ import { version } from '../../version.js';
 import type { NativeBinding } from './binding.js';
 import { libcName } from './libc.js';
 import { bundleFolder, ownFile, packageRoot } from './place.js';
-import { distrust } from './trust.js';
+import { judge } from './trust.js';
 
 export type LoadedAddon =
   | { readonly ok: true; readonly file: string; readonly binding: NativeBinding }
@@ -43,8 +43,8 @@ function load(): LoadedAddon {
   const chosen = process.env.SPLICEWAY_PREBUILD;
   const none = (reason: string) =>
     noAddon(tried, reason, chosen ? `correct or unset SPLICEWAY_PREBUILD; ${wayOut()}` : wayOut());
-  const file = tried.find((candidate) => existsSync(candidate));
-  if (file === undefined) {
+  const found = tried.find((candidate) => existsSync(candidate));
+  if (found === undefined) {
     if (chosen) return none(`SPLICEWAY_PREBUILD names ${chosen}, which is not there`);
     return none(
       packageRoot === undefined
@@ -52,22 +52,25 @@ function load(): LoadedAddon {
         : `there is no addon for ${machine()}`,
     );
   }
-  if (!file.endsWith('.node') || !statSync(file).isFile()) {
-    return none(`SPLICEWAY_PREBUILD names ${file}, which is no file whose name ends in .node`);
+  if (!found.endsWith('.node') || !statSync(found).isFile()) {
+    return none(`SPLICEWAY_PREBUILD names ${found}, which is no file whose name ends in .node`);
   }
   try {
-    const doubt = isInPackage(file) ? undefined : distrust(file, ownFile);
-    if (doubt !== undefined) return none(`${file} is not loaded, because ${doubt}`);
+    const judged = isInPackage(found) ? { file: found } : judge(found, ownFile);
+    if ('doubt' in judged) {
+      return noAddon(tried, `${found} is not loaded, because ${judged.doubt}`, judged.remedy);
+    }
+    const { file } = judged;
     const binding = open(file);
     if (binding.version !== version) {
       // What C++ and TypeScript say to each other changes with versions, and neither checks the other's words.
       const other = binding.version ?? 'another version';
-      return none(`${file} was built for spliceway ${other}, and this is ${version}`);
+      return none(`${found} was built for spliceway ${other}, and this is ${version}`);
     }
     return { ok: true, file, binding };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return none(`${file} does not load on ${machine()}: ${reason}`);
+    return none(`${found} does not load on ${machine()}: ${reason}`);
   }
 }
 
@@ -84,7 +87,8 @@ const noAddon = (tried: readonly string[], reason: string, remedy: string): NoAd
  * Node's modules in a way that a bundle of ES modules does not know. There Node's own call does.
  */
 function open(file: string): NativeBinding {
-  const bindings = findBindings();
+  // It loads no other names; a link of such a name may lead to one.
+  const bindings = file.endsWith('.node') ? findBindings() : undefined;
   if (bindings === undefined) {
     const loading = { exports: {} as NativeBinding };
     process.dlopen(loading, file);
