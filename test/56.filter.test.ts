@@ -324,7 +324,28 @@ describe.each(ways)('a filter, with %s', (way) => {
     expect(signals[0]?.aborted).toBe(false);
     client.resetAndDestroy();
     expect((await summary).reason).toBe('reset');
-    expect(signals[0]?.reason).toMatchObject({ message: 'the client has left' });
+    expect(signals[0]?.reason).toMatchObject({
+      code: 'ERR_SPLICEWAY_SESSION_RESET',
+      message: 'the client has left',
+    });
+  });
+
+  it('waits for a client that has only ended its side, until connectTimeout', async () => {
+    const signals: AbortSignal[] = [];
+    const proxy = await startProxy(way, {
+      backends: ['127.0.0.1:1'],
+      connectTimeout: 100,
+      filter: ({ signal }) => {
+        signals.push(signal);
+        return new Promise<boolean>(() => {});
+      },
+    });
+    const summary = nextSummary(proxy);
+    (await connect(portOf(proxy))).end();
+    expect(await summary).toMatchObject({ reason: 'denied' });
+    expect(signals[0]?.reason).toMatchObject({
+      message: 'the filter did not answer within 100 ms',
+    });
   });
 
   it('is told by its signal that its time is over, and that the proxy closes', async () => {
@@ -345,7 +366,10 @@ describe.each(ways)('a filter, with %s', (way) => {
     await closed.close();
     await cut;
     // Also where it was not looked at before.
-    expect(contexts[1]?.signal.aborted).toBe(true);
+    expect(contexts[1]?.signal.reason).toMatchObject({
+      code: 'ERR_SPLICEWAY_SESSION_DESTROYED',
+      message: expect.stringContaining('close()'),
+    });
   });
 
   it('that never settles keeps no process alive once its proxy is closed', async () => {
@@ -385,7 +409,7 @@ describe.each(ways)('a filter, with %s', (way) => {
     const summary = nextSummary(proxy);
     await cutOff(proxy);
     expect((await summary).reason).toBe('destroyed');
-    expect(signal?.aborted).toBe(true);
+    expect(signal?.reason).toMatchObject({ code: 'ERR_SPLICEWAY_SESSION_DESTROYED' });
   });
 
   it('is not asked for a session that was destroyed in the listener of session', async () => {
@@ -453,7 +477,7 @@ it('with stream, at most 128 KiB of a client are read before the filter has answ
 it('a filter that is no function is refused, and a file has none', () => {
   const options = { listen: ':0', backends: ['127.0.0.1:1'], filter: 'nobody' };
   expect(() => parseOptions(options)).toThrow(
-    '"nobody" is not a function; only a program has a filter',
+    '"nobody" is not a function; only a program has a filter, ({ client, listener, signal }) => true, false or a promise',
   );
   expect(configFileSchema().properties).not.toHaveProperty('filter');
 });

@@ -104,7 +104,7 @@ const policy = z
 /** Taken as it is; a file has none. */
 const filter = z.unknown().transform((input, context): FilterFunction => {
   if (typeof input === 'function') return input as FilterFunction;
-  const message = `${show(input)} is not a function; only a program has a filter, ({ client, listener }) => boolean`;
+  const message = `${show(input)} is not a function; only a program has a filter, ({ client, listener, signal }) => true, false or a promise`;
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });

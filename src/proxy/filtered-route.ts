@@ -1,7 +1,9 @@
-import type { NextHop } from '../engine/engine.js';
+import type { CloseReason, NextHop } from '../engine/engine.js';
+import { SplicewayError } from '../errors.js';
 import type { FilterContext, FilterFunction } from '../policy/filter-function.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import type { ClientRoute } from './route.js';
+import { sessionError } from './session-errors.js';
 
 type Client = Omit<FilterContext, 'signal'>;
 
@@ -19,10 +21,10 @@ export class FilteredRoute implements ClientRoute {
   readonly #context: CallContext;
   readonly #route: ClientRoute;
   #isIn = false;
-  #hasEnded = false;
+  #ending: CloseReason | undefined;
   #failure: Error | undefined;
   /** Ends the wait for a promise of the filter; while there is one. */
-  #stopWaiting: (error: Error) => void = () => {};
+  #stopWaiting: ((error: Error) => void) | undefined;
 
   constructor(gate: Gate, { client, listener }: Client, route: ClientRoute) {
     this.#gate = gate;
@@ -44,10 +46,10 @@ export class FilteredRoute implements ClientRoute {
     }
   }
 
-  end(): void {
-    this.#hasEnded = true;
-    this.#stopWaiting(left());
-    this.#route.end();
+  end(reason: CloseReason): void {
+    this.#ending = reason;
+    this.#stopWaiting?.(endingError(reason));
+    this.#route.end(reason);
   }
 
   #judge(answer: unknown): NextHop | Promise<NextHop> {
@@ -55,7 +57,7 @@ export class FilteredRoute implements ClientRoute {
     if (answer !== true)
       return this.#fail(new TypeError(`the filter answered with ${show(answer)}`));
     // The answer may be longer in coming than the client stays.
-    if (this.#hasEnded) return undefined;
+    if (this.#ending !== undefined) return undefined;
     this.#isIn = true;
     return this.#route.next();
   }
@@ -71,14 +73,14 @@ export class FilteredRoute implements ClientRoute {
     });
     if (limitMs > 0) {
       const late = new Error(`the filter did not answer within ${limitMs} ms`);
-      timer = setTimeout(() => this.#stopWaiting(late), limitMs);
+      timer = setTimeout(() => this.#stopWaiting?.(late), limitMs);
     }
     // A filter may end its client's session itself before it answers.
-    if (this.#hasEnded) this.#stopWaiting(left());
+    if (this.#ending !== undefined) this.#stopWaiting?.(endingError(this.#ending));
     try {
       const settled = await Promise.race([answer, stopped]).finally(() => {
         clearTimeout(timer);
-        this.#stopWaiting = () => {};
+        this.#stopWaiting = undefined;
       });
       return await this.#judge(settled);
     } catch (error) {
@@ -88,13 +90,16 @@ export class FilteredRoute implements ClientRoute {
 
   #fail(error: unknown): 'denied' {
     this.#failure = error instanceof Error ? error : new Error(String(error));
-    if (!this.#hasEnded) this.#gate.onFailed(this.#failure);
+    if (this.#ending === undefined) this.#gate.onFailed(this.#failure);
     return 'denied';
   }
 }
 
-function left(): Error {
-  return new Error('the client has left');
+/** Why nobody waits for the filter's answer any more. */
+function endingError(reason: CloseReason): Error {
+  // Nobody but the client can have reset a session that has no backend yet.
+  const left = () => new SplicewayError('ERR_SPLICEWAY_SESSION_RESET', 'the client has left');
+  return reason === 'reset' ? left() : (sessionError(reason) ?? left());
 }
 
 /** What a filter is called with. Few filters ask for the signal, so it is made when one does. */

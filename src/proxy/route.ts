@@ -1,5 +1,5 @@
 /** The backends to try for one client. */
-import type { ResolvedAddress, Route } from '../engine/engine.js';
+import type { CloseReason, ResolvedAddress, Route } from '../engine/engine.js';
 import { throwLater } from './emit.js';
 import type { Pool, PoolBackend } from './pool.js';
 import { waitAtMost } from './wait.js';
@@ -9,8 +9,8 @@ export type Pick = (tried: ReadonlySet<number>) => number | undefined;
 
 /** The route of one session. */
 export interface ClientRoute extends Route {
-  /** The session has ended. */
-  end(): void;
+  /** The session has ended, for this reason. */
+  end(reason: CloseReason): void;
   /** Why the client was denied, where that was no plain answer. */
   readonly failure?: Error | undefined;
 }

@@ -44,7 +44,7 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
  */
 export function sessionError(
   reason: CloseReason,
-  details: SplicewayErrorDetails,
+  details: SplicewayErrorDetails = {},
 ): SplicewayError | undefined {
   if (reason === 'finished') return undefined;
   const [code, message] = errors[reason];

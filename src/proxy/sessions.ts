@@ -125,7 +125,7 @@ export class Sessions {
         this.#host.onAttemptFailed(backend, address, code),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
       onClose: (reason, cause, client) => {
-        route.end();
+        route.end(reason);
         onEnded?.();
         this.#closed(session, reason, cause ?? route.failure, client);
       },
