@@ -11,11 +11,14 @@ beforeAll(async () => {
   bill = await sbom();
 });
 
-/** What dist/vendor has parts of, by the comments that the bundler leaves over each. */
-const carried = readdirSync(new URL('../dist/vendor', import.meta.url))
+const bundles = readdirSync(new URL('../dist/vendor', import.meta.url))
   .filter((name) => name.endsWith('.js'))
-  .flatMap((name) => [
-    ...read(`dist/vendor/${name}`).matchAll(/^\/\/.*node_modules\/((?:@[^/]+\/)?[^/]+)\//gm),
+  .map((name) => `dist/vendor/${name}`);
+
+/** What dist/ has parts of, by the comments that the bundler leaves over each; its own helpers have a path of no file. */
+const carried = ['dist/index.cjs', ...bundles]
+  .flatMap((file) => [
+    ...read(file).matchAll(/^\/\/ (?:.*node_modules\/|\\0)((?:@[^/]+\/)?[^/]+)\//gm),
   ])
   .map(([, name = '']) => name);
 
@@ -30,11 +33,11 @@ it('the bill has every package that npm installs with this one, and every one th
   const listed = bill.components.filter(
     ({ purl }) => purl.startsWith('pkg:npm/') && !purl.includes('node-addon-api'),
   );
-  const inside = listed.filter(({ description }) => description === 'Bundled into dist/vendor');
+  const inside = listed.filter(({ description }) => description === 'Bundled into dist');
   const beside = listed.filter((component) => !inside.includes(component));
   expect(beside.map((component) => component['bom-ref']).sort()).toEqual(installed.sort());
   expect(carried).toEqual(
-    expect.arrayContaining(['zod', 'yaml', 'pino', 'commander', '@pinojs/redact']),
+    expect.arrayContaining(['zod', 'yaml', 'pino', 'commander', '@pinojs/redact', 'rolldown']),
   );
   expect(new Set(inside.map(({ name }) => name))).toEqual(new Set(carried));
 });
@@ -55,6 +58,12 @@ it('the bill has what is linked into the addons, and what the package needs dire
   const [self] = bill.dependencies;
   const needed = self?.dependsOn.map((ref) => ref.replace(/@[^@]*$/, ''));
   expect(needed).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+});
+
+it('the bill names each dependency of a component once, and none twice among the components', () => {
+  const lists = [bill.components.map((component) => component['bom-ref'])];
+  for (const { dependsOn } of bill.dependencies) lists.push(dependsOn);
+  for (const refs of lists) expect(refs).toEqual([...new Set(refs)]);
 });
 
 it('the bill is the same each time it is made, and wherever the checkout is', async () => {

@@ -1,6 +1,7 @@
-/** Packages of others that dist/ carries parts of. */
+/** Packages of others that dist/ carries parts of; the bundler's own is one, for its helpers come before what it bundles. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { inRoot } from '../lib/root.js';
 import { vendored } from '../lib/vendor.js';
 
 /**
@@ -9,9 +10,11 @@ import { vendored } from '../lib/vendor.js';
  * @property {string} notice the text of its licence
  */
 
+const bundler = inRoot('node_modules', 'rolldown');
+
 /** @returns {Promise<Bundled[]>} */
 export async function bundled() {
-  const folders = (await vendored()).flatMap((part) => part.folders);
+  const folders = [bundler, ...(await vendored()).flatMap((part) => part.folders)];
   return [...new Set(folders)].map((folder) => {
     const { name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
     return { ref: `${name}@${version}`, notice: noticeIn(folder) };

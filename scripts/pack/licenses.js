@@ -65,7 +65,8 @@ ${rows(components.filter((component) => !isPart(component) && !isInside(componen
 
 ## Bundled into its JavaScript
 
-Parts of these are in \`dist/vendor\`, and what checks the configuration is in \`dist/index.cjs\` as well. Their texts are at the end.
+Parts of these are in \`dist/vendor\`. What checks the configuration, zod, is in \`dist/index.cjs\` as well. So are a few helpers of the
+bundler, rolldown. Their texts are at the end.
 
 | package | version | licence |
 |---|---|---|

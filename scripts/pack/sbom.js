@@ -62,9 +62,12 @@ export async function sbom() {
     .filter(({ ref }) => ref === self || refs.has(ref))
     .map(({ ref, dependsOn }) => ({
       ref,
+      // npm lists node-addon-api, a part, by itself; and each may stand here only once.
       dependsOn: [
-        ...dependsOn.filter((other) => refs.has(other)),
-        ...(ref === self ? parts.map((part) => part['bom-ref']) : []),
+        ...new Set([
+          ...dependsOn.filter((other) => refs.has(other)),
+          ...(ref === self ? parts.map((part) => part['bom-ref']) : []),
+        ]),
       ],
     }));
   return {
@@ -81,7 +84,7 @@ export async function sbom() {
 
 /** What npm knows as a package for development, and the package carries. @param {Component} component @returns {Component} */
 function asBundled({ properties, ...component }) {
-  return { ...component, scope: 'required', description: 'Bundled into dist/vendor' };
+  return { ...component, scope: 'required', description: 'Bundled into dist' };
 }
 
 /** @param {import('./linked.js').Linked} part */
