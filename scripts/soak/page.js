@@ -19,11 +19,13 @@ export function renderPage(result, plot) {
   return `${[
     '<!-- Written by `npm run soak -- --page`; changes by hand are lost. -->',
     '# Soak',
-    `\`npm run soak -- --minutes N\` puts a proxy with 1,024 open files between real clients and real servers (nginx and wrk,
-redis-server and redis-benchmark, MariaDB and mariadb-slap, iperf3 both ways at once, and an echo server whose clients know each byte
-that must come back), and disturbs them all the time: servers are stopped, killed, started again, and reset everybody; clients are
-killed, or come in crowds that say nothing, more than there are descriptors for; and the proxy's own JavaScript is held up. What is
-done when comes from a seed.`,
+    `\`npm run soak -- --minutes N\` puts a proxy with 1,024 open files between real clients and real servers. The pairs
+are nginx and wrk, redis-server and redis-benchmark, MariaDB and mariadb-slap, and iperf3 both ways at once. One more is an echo server,
+whose clients know each byte that must come back.
+
+All are disturbed all the time. Servers are stopped, killed and started again, and reset everybody. Clients are killed, or come in
+crowds that say nothing, more than there are descriptors for. The proxy's own JavaScript is held up. What is done when comes from a
+seed.`,
     `Six times the load ends. Each time all sessions must end within the longest time-out, and descriptors, pipes and threads be what they
 were before the first client. At the end memory may be little more than after the first of these rests. Programs that fail because their
 server was killed are what was to be expected; a wrong byte, a session that stays, or a proxy that ends are not.`,
