@@ -1,5 +1,8 @@
 /** Who may connect to a Unix listener: `mode`, `user` and `group` of its socket. */
-import { statSync } from 'node:fs';
+
+import { once } from 'node:events';
+import { chmodSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseOptions } from '../src/config/schema.js';
 import { listenError } from '../src/proxy/listen-error.js';
@@ -78,6 +81,63 @@ describe('the file of a socket', () => {
   });
 });
 
+describe('a file that took the place of the socket', () => {
+  const access = { mode: 0o666, ...(process.getuid?.() === 0 ? { user: 12_345, group: 7 } : {}) };
+
+  /** A socket that was bound, and all but its mode and owner set. */
+  async function boundSocket(path: string): Promise<SocketFile> {
+    const file = new SocketFile(path, access);
+    const server = createServer();
+    onTestFinished(() => void server.close());
+    const listening = once(server, 'listening');
+    file.bindBy(() => server.listen(path));
+    await listening;
+    file.bound();
+    return file;
+  }
+
+  it('keeps its mode and owner: a symbolic link is not followed, to a file or to a socket', async () => {
+    const path = files.path('linked.sock');
+    const file = await boundSocket(path);
+    const secret = files.write('secret', '');
+    chmodSync(secret, 0o600);
+    renameSync(path, `${path}.away`);
+    const before = [secret, `${path}.away`].map((name) => [permissions(name), statSync(name).uid]);
+    for (const target of [secret, `${path}.away`]) {
+      symlinkSync(target, path);
+      expect(() => file.permit()).toThrow(/was replaced/);
+      rmSync(path);
+    }
+    const after = [secret, `${path}.away`].map((name) => [permissions(name), statSync(name).uid]);
+    expect(after).toEqual(before);
+  });
+
+  it('keeps its mode and owner: another socket', async () => {
+    const path = files.path('other.sock');
+    const file = await boundSocket(path);
+    renameSync(path, `${path}.away`);
+    const other = createServer();
+    onTestFinished(() => void other.close());
+    await once(other.listen(path), 'listening');
+    const before = permissions(path);
+    expect(() => file.permit()).toThrow(/was replaced/);
+    expect(permissions(path)).toBe(before);
+  });
+
+  it('cannot be told from it without /proc, so nothing is bound then', async () => {
+    const [path, nowhere] = [files.path('no-proc.sock'), files.path('no-proc')];
+    const cause = await new SocketFile(path, access, nowhere).prepare().catch((error) => error);
+    expect(listenError(`unix:${path}`, cause).message).toContain('/proc, which is not mounted');
+    await new SocketFile(path, {}, nowhere).prepare();
+  });
+
+  it('is told', () => {
+    const cause = Object.assign(new Error('x'), { code: 'ESTALE' });
+    const { message } = listenError('unix:/run/x.sock', cause);
+    expect(message).toContain('another file took the place of its socket');
+  });
+});
+
 describe('what is wrong with the access of a listener', () => {
   const path = '/run/spliceway-x.sock';
   it.each([
@@ -115,7 +175,7 @@ describe('what is wrong with the access of a listener', () => {
   });
 
   it('is told where the system does not permit it', () => {
-    const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall: 'lchown' });
+    const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall: 'chown' });
     const { message } = listenError(`unix:${path}`, cause);
     expect(message).toContain('not permitted to give the socket to this user or group');
   });

@@ -55,6 +55,10 @@ const unixAdvice: Advice = {
   ENOENT: 'the folder does not exist; create it first',
   ERR_WORKER_UNSUPPORTED_OPERATION:
     'a worker thread cannot narrow the umask for its mode; have the program begin with a narrower umask',
+  ESTALE:
+    'another file took the place of its socket at once, so its mode and owner were left alone; see who may write to its folder',
+  ERR_NO_PROC:
+    'a mode, a user or a group takes /proc, which is not mounted; mount it, or leave them out',
   EROFS:
     'the file system cannot be written to; choose another folder, which RuntimeDirectory= makes for a service of systemd',
   ENOTSOCK: 'there is a file that is not a socket; move it away, or choose another path',

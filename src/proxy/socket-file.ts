@@ -1,25 +1,42 @@
 /** The file of a unix listener: found free, kept, and removed at the end; never somebody else's. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, lchownSync, linkSync, lstatSync, rmSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  rmSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { SocketAccess } from '../config/types.js';
 
 /** To connect to a socket is to write to its file. */
 const MAY_CONNECT = 0o222;
+/** open(2): a descriptor that stands for the file itself, which a socket has no other of. Node does not name it. */
+const O_PATH = 0o10000000;
 
 export class SocketFile {
   readonly #path: string;
   readonly #access: SocketAccess;
+  readonly #proc: string;
   /** To set when the group is that of `access`. */
   #mode: number | undefined;
   /** The file that was bound; another one may stand at its path by now. */
   #identity: string | undefined;
 
-  constructor(path: string, access: SocketAccess = {}) {
+  /** @param proc where the system tells of this process, and names its open files */
+  constructor(path: string, access: SocketAccess = {}, proc = '/proc/self') {
     this.#path = path;
     this.#access = access;
+    this.#proc = proc;
     this.#mode = access.mode;
   }
 
@@ -30,6 +47,9 @@ export class SocketFile {
    */
   async prepare(): Promise<void> {
     const path = this.#path;
+    if (Object.keys(this.#access).length > 0 && !existsSync(`${this.#proc}/fd`)) {
+      throw Object.assign(new Error('/proc is not mounted'), { code: 'ERR_NO_PROC' });
+    }
     // libuv reports a missing folder as EACCES.
     if (!existsSync(dirname(path))) {
       throw Object.assign(new Error(`${dirname(path)} does not exist`), { code: 'ENOENT' });
@@ -79,12 +99,27 @@ export class SocketFile {
   /**
    * Lets in who is to be let in. The owner comes first: until then the mode is narrower than it will be.
    *
-   * @throws the system's error
+   * Whoever owns the folder can put another file at the path at any time. So what is changed is not what a path leads to,
+   * but a file that is open and was found to be the one that was bound.
+   *
+   * @throws an error with a `code`, as the system's, also where another file is at the path
    */
   permit(): void {
     const { user, group } = this.#access;
-    if (user !== undefined || group !== undefined) lchownSync(this.#path, user ?? -1, group ?? -1);
-    if (this.#mode !== undefined) chmodSync(this.#path, this.#mode);
+    const hasOwner = user !== undefined || group !== undefined;
+    if (!hasOwner && this.#mode === undefined) return;
+    const file = openSync(this.#path, O_PATH | constants.O_NOFOLLOW);
+    try {
+      const found = fstatSync(file, { bigint: true });
+      if (!found.isSocket() || identityOf(found) !== this.#identity) {
+        throw Object.assign(new Error(`${this.#path} was replaced`), { code: 'ESTALE' });
+      }
+      const itself = `${this.#proc}/fd/${file}`;
+      if (hasOwner) chownSync(itself, user ?? -1, group ?? -1);
+      if (this.#mode !== undefined) chmodSync(itself, this.#mode);
+    } finally {
+      closeSync(file);
+    }
   }
 
   /**
@@ -123,13 +158,14 @@ export class SocketFile {
 
   #current(): string | undefined {
     try {
-      const { dev, ino } = lstatSync(this.#path, { bigint: true });
-      return `${dev}:${ino}`;
+      return identityOf(lstatSync(this.#path, { bigint: true }));
     } catch {
       return undefined;
     }
   }
 }
+
+const identityOf = ({ dev, ino }: BigIntStats) => `${dev}:${ino}`;
 
 /** For what nobody could do anything about. */
 function attempt(action: () => void): void {
