@@ -1,9 +1,9 @@
 /** Who may connect to a Unix listener: `mode`, `user` and `group` of its socket. */
 
 import { once } from 'node:events';
-import { chmodSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseOptions } from '../src/config/schema.js';
 import { listenError } from '../src/proxy/listen-error.js';
 import { SocketFile } from '../src/proxy/socket-file.js';
@@ -17,6 +17,9 @@ const backends = ['127.0.0.1:9'];
 const itAsRoot = it.runIf(process.getuid?.() === 0);
 
 const permissions = (path: string) => statSync(path).mode & 0o777;
+
+const umask = () =>
+  Number.parseInt(/Umask:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '', 8);
 
 function withUmask(umask: number): void {
   const before = process.umask(umask);
@@ -71,13 +74,27 @@ describe('the file of a socket', () => {
   it('is not wider than its mode, nor open to the group that it has first, from when it is bound', async () => {
     withUmask(0);
     const umasks: number[] = [];
-    const bind = () => void umasks.push(process.umask());
+    const bind = () => void umasks.push(umask());
     new SocketFile('/x', { mode: 0o600 }).bindBy(bind);
     new SocketFile('/x', { mode: 0o664, group: 1 }).bindBy(bind);
     new SocketFile('/x', { group: 1 }).bindBy(bind);
     new SocketFile('/x', { mode: 0o777 }).bindBy(bind);
     expect(umasks).toEqual([0o022, 0o022, 0o020, 0]);
-    expect(process.umask()).toBe(0);
+    expect(umask()).toBe(0);
+  });
+
+  it('leaves the umask alone without a mode and a group, and never asks for it, which sets it to 0', () => {
+    withUmask(0o022);
+    const asked = vi.spyOn(process, 'umask');
+    onTestFinished(() => asked.mockRestore());
+    const bind = vi.fn();
+    new SocketFile('/x').bindBy(bind);
+    new SocketFile('/x', { user: 1 }).bindBy(bind);
+    new SocketFile('/x', { mode: 0o755 }).bindBy(bind);
+    expect(asked.mock.calls).toEqual([]);
+    new SocketFile('/x', { mode: 0o444 }).bindBy(bind);
+    expect(asked.mock.calls).toEqual([[0o222], [0o022]]);
+    expect(bind).toHaveBeenCalledTimes(4);
   });
 });
 

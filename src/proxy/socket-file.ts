@@ -12,6 +12,7 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  readFileSync,
   rmSync,
 } from 'node:fs';
 import { connect } from 'node:net';
@@ -78,7 +79,11 @@ export class SocketFile {
    */
   bindBy(bind: () => void): void {
     const { mode, group } = this.#access;
-    const umask = process.umask();
+    if (mode === undefined && group === undefined) {
+      bind();
+      return;
+    }
+    const umask = this.#umask();
     const first = mode ?? 0o777 & ~umask;
     if (group !== undefined) this.#mode = first;
     const denied = MAY_CONNECT & ~(group === undefined ? first : first & ~0o070);
@@ -89,6 +94,16 @@ export class SocketFile {
     } finally {
       if (!isNarrow) process.umask(umask);
     }
+  }
+
+  /**
+   * `process.umask()` would set it to 0 for a moment to learn it. A file that another thread makes just then may be
+   * written by everybody. A kernel before 4.7 tells in no other way.
+   */
+  #umask(): number {
+    const status = readFileSync(`${this.#proc}/status`, 'utf8');
+    const [, digits] = /^Umask:\s*([0-7]+)$/m.exec(status) ?? [];
+    return digits === undefined ? process.umask() : Number.parseInt(digits, 8);
   }
 
   /** Call it when a server has bound the path: the file is ours from now on. */
