@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { packInto } from '../scripts/pack/pack.js';
 import { targets } from '../scripts/prebuild/targets.js';
 import { satisfies } from '../scripts/setup/node-version.js';
 import { RunningCommand } from './helpers/cli.js';
@@ -97,6 +98,23 @@ describe('the package', () => {
       const refers = /^\/\/# sourceMappingURL=/m.test(read(file));
       expect(files.includes(`${file}.map`), file).toBe(refers);
     }
+  });
+
+  it('names no script and no development package: npm would warn of a `prepare` that is not in it', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-packed-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { file, files: count } = await packInto(folder);
+    expect(readdirSync(folder)).toEqual([path.basename(file)]);
+    execFileSync('tar', ['-xzf', file, '-C', folder]);
+    const packed = readFileSync(path.join(folder, 'package', 'package.json'), 'utf8');
+    const { scripts: _, devDependencies: __, ...rest } = JSON.parse(read('package.json'));
+    expect(JSON.parse(packed)).toEqual(rest);
+    const inside = readdirSync(path.join(folder, 'package'), {
+      recursive: true,
+      withFileTypes: true,
+    });
+    expect(inside.filter((entry) => entry.isFile())).toHaveLength(count);
+    expect(count).toBe(new Set([...files, 'dist/sbom.cdx.json']).size);
   });
 
   it('declares nothing that is marked as internal', () => {

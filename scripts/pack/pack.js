@@ -1,5 +1,5 @@
 /** Packs the package. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../lib/root.js';
 import { run } from '../lib/run.js';
@@ -38,7 +38,38 @@ export async function pack(wanted = targets) {
 export async function packInto(to) {
   mkdirSync(to, { recursive: true });
   await writeSbom();
-  const { status, output } = await run('npm', ['pack', '--json', '--pack-destination', to]);
+  const draft = mkdtempSync(path.join(to, 'draft-'));
+  try {
+    const { file } = await npmPack(inRoot('.'), draft);
+    const { status, output } = await run('tar', ['-xzf', file, '-C', draft]);
+    if (status !== 0) throw new Error(`${output}\ntar cannot open ${file} (above).`);
+    // npm packs what is in a folder `package` by the same list, so the files stay the same.
+    const folder = path.join(draft, 'package');
+    removeScripts(path.join(folder, 'package.json'));
+    return await npmPack(folder, to);
+  } finally {
+    rmSync(draft, { recursive: true });
+  }
+}
+
+/**
+ * What only a checkout can run: npm warns whoever installs the tarball of a `prepare` that is not in it.
+ *
+ * @param {string} file a package.json
+ */
+function removeScripts(file) {
+  const { scripts, devDependencies, ...manifest } = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/**
+ * @param {string} folder of a package
+ * @param {string} to folder of the tarball
+ * @returns {Promise<Packed>}
+ */
+async function npmPack(folder, to) {
+  const args = ['pack', folder, '--json', '--ignore-scripts', '--pack-destination', to];
+  const { status, output } = await run('npm', args);
   if (status !== 0) throw new Error(`${output}\nnpm pack failed (above).`);
   // Warnings of npm may stand before the list.
   const [{ filename, size, entryCount }] = JSON.parse(output.slice(output.search(/^\[/m)));
