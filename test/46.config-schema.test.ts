@@ -42,13 +42,30 @@ const withSetting = (key: string, value: unknown) => ({ listen, backends, [key]:
 const listeningOn = (...addresses: unknown[]) => ({ listen: addresses, backends });
 const servedBy = (...servers: unknown[]) => ({ listen, backends: servers });
 
+/** Options that are none, and would be parts of the path. */
+const mistyped = (address: string) =>
+  [
+    [', mode=0660', ',Mode=0660', ',mode:0660', ' mode=0660', ' ,mode=0660', ',mode', '?mode=0660'],
+    [
+      ',mode=0660,',
+      ',,mode=0660',
+      ',mode=0660 ',
+      ',mode =0660',
+      ',group=a b',
+      ',b',
+      '?',
+      '\t',
+      ' ',
+    ],
+  ].flatMap((options) => options.map((option) => address + option));
+
 const good: unknown[] = [
   { listen, backends },
-  listeningOn(':5555', ':0', ':0', '[::1]:5556', 'unix:/run/a b,c.sock'),
+  listeningOn(':5555', ':0', ':0', '[::1]:5556', { address: 'unix:/run/a b,c?.sock' }),
   listeningOn('0.0.0.0:1', '[::]:65535', '[fe80::1%eth0]:5555', '[::ffff:1.2.3.4]:0005'),
   listeningOn('LocalHost:0', 'a_b.example.:80', '3com.com:80', '1.2.3.a:80', 'xn--p1ai:80'),
   listeningOn(`unix:/${'p'.repeat(106)}`, '9.a:65534', '255.249.199.99:65499'),
-  listeningOn(`unix:/${'p'.repeat(106)},mode=0660,user=root`, 'unix:/a,b,group=0'),
+  listeningOn(`unix:/${'p'.repeat(106)},mode=0660,user=root`, 'unix:/a;b=c,group=0'),
   listeningOn({ address: ':5555' }, { address: 'unix:/a', mode: '666', user: 'root', group: 0 }),
   { listen: { address: 'unix:/a,b', mode: '0600' }, backends },
   servedBy(
@@ -119,6 +136,8 @@ const bad: unknown[] = [
   ...['127.0.0.300:80', '1.2.3:80', '256.0.0.1:80', 'a..b:80', `unix:/${'p'.repeat(107)}`].map(
     (address) => listeningOn(address),
   ),
+  ...mistyped('unix:/a').map((address) => listeningOn(address)),
+  ...mistyped('unix:/a').map((address) => servedBy(address)),
   ...[660, '66', '0888', 'rw', null].map((mode) => listeningOn({ address: 'unix:/a', mode })),
   ...[-1, 1.5, '', 2 ** 32 - 1].map((user) => listeningOn({ address: 'unix:/a', user })),
   listeningOn({ address: 'unix:/a', owner: 'root' }),

@@ -169,9 +169,38 @@ describe('what is wrong with the access of a listener', () => {
     [{ address: `unix:${path}`, user: 2 ** 32 - 1 }, '4294967295 is not a user'],
     [{ address: ':5555', mode: '0600' }, ':5555 is not a Unix socket, and only those have a mode'],
     [{ address: 'fd:3', mode: '0600' }, 'fd:3 is open already; mode, user and group are set by'],
+    [':5555,mode=0600', ':5555 is not a Unix socket, and only those have a mode'],
+    [['fd:3,mode=0600'], 'fd:3 is open already; mode, user and group are set by'],
     [{ mode: '0600' }, 'listen.address: the address is missing'],
   ])('%j', (listen, message) => {
     expect(refusal(listen)).toContain(message);
+  });
+
+  it.each([
+    ...[', mode=0660', ',Mode=0660', ',mode:0660', ' mode=0660', ' ,mode=0660', ',mode', ',a/b'],
+    ...[',max-sessions=3', '?mode=0660', ',mode=0660,', ',,mode=0660', ',mode=0660 ', ',mode =6'],
+  ])('is no part of the path, but an error: %j', (option) => {
+    const [end = ''] = option.split(',', 1);
+    const wrong = end === '' ? 'is not an option' : `"unix:${path}${end}" is not a path that text`;
+    const message = refusal(`unix:${path}${option}`);
+    expect(message).toContain(wrong);
+    expect(message).toContain('; write unix:/path,mode=0660,user=NAME,group=NAME, or { address');
+    expect(message).toContain('or { address: "unix:/path" }, whose path may have commas');
+  });
+
+  it('is no part of the path of a backend, but an error', () => {
+    for (const option of [' , weight=2', ' weight=2', '?weight=2', ',weight', ',weight=2,']) {
+      const wrong = () => parseOptions({ backends: `unix:${path}${option}` });
+      expect(wrong).toThrow(
+        / is not (an option|a path that text may have); write ADDRESS,weight=N,.* or \{ address: "unix:/,
+      );
+    }
+    const { backends } = parseOptions({ backends: [{ address: `unix:${path}, a?` }] });
+    expect(backends[0]?.name).toBe(`unix:${path}, a?`);
+  });
+
+  it('is not cut at a second equals sign', () => {
+    expect(refusal(`unix:${path},group=root=evil`)).toContain('has no group "root=evil"');
   });
 
   it('is found by spliceway check, which shows what it would set', async () => {

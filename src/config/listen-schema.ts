@@ -5,7 +5,7 @@ import { formatAddress } from './address.js';
 import { listenerDescriptions } from './descriptions.js';
 import { SOCKET_MODE } from './pattern.js';
 import type { ListenAddress } from './types.js';
-import { listenAddress, noneTwice, parsedBy, show } from './values.js';
+import { hasPlainPath, listenAddress, noneTwice, notAnOption, parsedBy, show } from './values.js';
 
 const mode = z
   .string({
@@ -33,17 +33,27 @@ export const listenerShape = {
   group: account('group').optional(),
 };
 
+const OPTION = /^([a-z]+)=(\S*)$/;
+
 /**
- * `unix:/path[,mode=0660][,user=U][,group=G]` taken apart into the object form, so that one schema checks both. The path
- * may have commas; one with a comma, a word and `=` in it needs the object.
+ * `unix:/path[,mode=0660][,user=U][,group=G]` taken apart into the object form, so that one schema checks both. What is
+ * not quite an option is an error and no part of the path: nobody would notice a socket that lets others in.
  */
 function splitListener(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return isPlainObject(input) ? input : { address: input };
-  const [, path, options = ''] = /^(unix:.*?)((?:,[a-z]+=[^,]*)+)$/s.exec(input) ?? [];
-  if (path === undefined) return { address: input };
-  const listener = new Map<string, unknown>([['address', path]]);
-  for (const option of options.slice(1).split(',')) {
-    const [key = '', value] = option.split('=', 2);
+  const [address = '', ...options] = input.split(',');
+  const wrong = options.find((option) => !OPTION.test(option));
+  // What is wrong with `host:1,host:2` is not an option.
+  if (!address.startsWith('unix:') && wrong !== undefined) return { address: input };
+  const mistake = hasPlainPath(address) ? wrong : address;
+  if (mistake !== undefined) {
+    const message = notAnOption(mistake, 'unix:/path,mode=0660,user=NAME,group=NAME');
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  }
+  const listener = new Map<string, unknown>([['address', address]]);
+  for (const option of options) {
+    const [, key = '', value] = OPTION.exec(option) ?? [];
     if (listener.has(key)) {
       context.addIssue({ code: 'custom', message: `${key} is given twice` });
       return z.NEVER;

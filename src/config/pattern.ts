@@ -58,18 +58,25 @@ export function addressPattern(use: AddressUse): string {
   return exactly(...addressForms(use, '[^\\u0000]'));
 }
 
+/**
+ * What the path of a Unix socket may not have where options stand behind it, inside brackets of an expression. So a
+ * mistyped option is not taken for a part of the path; the object form may have any path.
+ */
+export const NO_PATH_LETTERS = ',?\\s';
+const PATH_LETTER = `[^\\u0000${NO_PATH_LETTERS}]`;
+
 /** The permissions of a socket file, in octal digits. */
 export const SOCKET_MODE = '^0?[0-7]{3}$';
 
 /** A listener as text: an address and, of a Unix socket, `mode=`, `user=` and `group=` behind commas. */
 export function listenerPattern(): string {
-  const options = `(?:,${oneOf('mode=0?[0-7]{3}', '(?:user|group)=[^,]+')})*`;
-  return exactly(...addressForms('listener', '[^\\u0000]', options));
+  const options = `(?:,${oneOf('mode=0?[0-7]{3}', '(?:user|group)=[^,\\s]+')})*`;
+  return exactly(...addressForms('listener', PATH_LETTER, options));
 }
 
 /** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]`, in any order. */
 export function backendPattern(weightMax: number, sessionsMax: number): string {
-  const address = oneOf(...addressForms('backend', '[^\\u0000,]'));
+  const address = oneOf(...addressForms('backend', PATH_LETTER));
   const weight = `,weight=${wholeNumberPattern(1, weightMax)}`;
   const maxSessions = `,max(?:-s|S)essions=${wholeNumberPattern(1, sessionsMax)}`;
   const addresses = ',addresses=(?:first|all)';

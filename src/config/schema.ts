@@ -30,8 +30,10 @@ import {
 import {
   backendAddress,
   durationBy,
+  hasPlainPath,
   listed,
   noneTwice,
+  notAnOption,
   oneOf,
   show,
   wholeNumber,
@@ -111,22 +113,23 @@ const filter = z.unknown().transform((input, context): FilterFunction => {
 
 // ---- The pool -----------------------------------------------------------------------------------
 
+const BACKEND_FORM = 'ADDRESS,weight=N,max-sessions=N,addresses=all';
+
 /** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]` taken apart into the object form, so that one schema checks both. */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return input;
-  const [addressText, ...options] = input.split(',');
+  const [addressText = '', ...options] = input.split(',');
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  if (!hasPlainPath(addressText)) return refuse(notAnOption(addressText, BACKEND_FORM));
   const backend = new Map<string, unknown>([['address', addressText]]);
   for (const option of options) {
     const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
     const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    if (key === '' || backend.has(key)) {
-      const message =
-        key === ''
-          ? `${show(option)} is not an option; write ADDRESS,weight=N,max-sessions=N,addresses=all`
-          : `${name} is given twice`;
-      context.addIssue({ code: 'custom', message });
-      return z.NEVER;
-    }
+    if (key === '') return refuse(notAnOption(option, BACKEND_FORM));
+    if (backend.has(key)) return refuse(`${name} is given twice`);
     backend.set(key, /^-?\d+$/.test(value) ? Number(value) : value);
   }
   return Object.fromEntries(backend);

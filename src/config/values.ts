@@ -2,7 +2,7 @@
 import { SplicewayError } from '../errors.js';
 import * as z from '../vendor/zod.js';
 import { type AddressUse, addressForm, parseAddress } from './address.js';
-import { addressPattern } from './pattern.js';
+import { addressPattern, NO_PATH_LETTERS } from './pattern.js';
 import { didYouMean } from './suggest.js';
 
 /** A schema around one of our parsers: its error becomes the issue, and keeps its code. */
@@ -34,6 +34,20 @@ const addressBy = <Parsed>(use: AddressUse, parse: (input: string) => Parsed) =>
   });
 export const listenAddress = addressBy('listener', (input) => parseAddress(input));
 export const backendAddress = addressBy('backend', (input) => parseAddress(input, 'backend'));
+
+const OTHER_LETTER = new RegExp(`[${NO_PATH_LETTERS}]`);
+/** Whether a text is an address that may have options behind it: the path of a Unix socket looks like none itself. */
+export const hasPlainPath = (address: string) =>
+  !address.startsWith('unix:') || !OTHER_LETTER.test(address);
+
+/**
+ * @param part an option, or an address whose path is not plain
+ * @param form how the whole is written as text
+ */
+export function notAnOption(part: string, form: string): string {
+  const what = part.startsWith('unix:') ? 'a path that text may have' : 'an option';
+  return `${show(part)} is not ${what}; write ${form}, or { address: "unix:/path" }, whose path may have commas, white space and "?"`;
+}
 
 export const durationBy = (parse: (input: string | number) => number, pattern: string) =>
   parsedBy((input): number => {
