@@ -56,7 +56,8 @@ export const listenerDescriptions: Readonly<Record<keyof ListenerOptions, string
   address: 'Where clients connect. The other keys are for unix:/path alone.',
   mode: 'Permissions of the socket, as text in octal digits: "0660". Default: 0777 less the umask.',
   user: 'Owner of the socket, by name or number. Default: who runs the command.',
-  group: 'Group of the socket, by name or number. Default: that of the command.',
+  group:
+    'Group of the socket, by name or number. Default: that of the command, or of the folder where it has the setgid bit.',
 };
 
 /** Of the keys of a backend. */

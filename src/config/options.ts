@@ -23,7 +23,10 @@ export interface ListenerOptions {
   mode?: string | undefined;
   /** Its owner, by name or number. Takes root or `CAP_CHOWN`. Default: who runs the program. */
   user?: string | number | undefined;
-  /** Its group, by name or number: one that the program is in, or any for root. Default: that of the program. */
+  /**
+   * Its group, by name or number: one that the program is in, or any for root. Default: that of the program, or that of
+   * the folder where it has the setgid bit.
+   */
   group?: string | number | undefined;
 }
 
