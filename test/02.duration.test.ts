@@ -5,6 +5,7 @@ import {
   parseDuration,
   parseMicroseconds,
 } from '../src/config/duration.js';
+import { parseOptions } from '../src/config/schema.js';
 
 describe('parseDuration', () => {
   it.each([
@@ -31,8 +32,8 @@ describe('parseDuration', () => {
     ['1d', 'write a whole number and ms, s, m or h'],
     ['-5s', 'write a whole number and ms, s, m or h'],
     ['1.5s', 'the number must be whole; write 1500ms instead of 1.5s'],
-    ['soon', 'write a whole number and ms, s, m or h'],
-    ['597h', 'the longest is 596h'],
+    ['never', 'write a whole number and ms, s, m or h, as in 500ms, 5s, 1m or 1h, or 0 for off'],
+    ['597h', 'the longest is 596h; write 0 for off'],
     ['99999999999999999999ms', 'the longest is 596h'],
     ['99999999999h', 'the longest is 596h'],
     [-1, 'whole and not negative'],
@@ -94,6 +95,15 @@ describe('parseMicroseconds', () => {
         code: 'ERR_SPLICEWAY_INVALID_DURATION',
         message: expect.stringContaining(reason),
       }),
+    );
+  });
+});
+
+describe('a duration of a configuration', () => {
+  it.each([true, false, null, {}])('says how to switch it off: %j', (keepAlive) => {
+    const options = { backends: 'a:1', keepAlive };
+    expect(() => parseOptions(options)).toThrow(
+      /keepAlive: .* is not a duration; .*, or 0 for off/,
     );
   });
 });

@@ -60,6 +60,11 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [['--listen', 'x', '--backend', 'a:1'], address, '--listen: "x" is not an address'],
     [['--listen', ':70000', '--backend', 'a:1'], address, '--listen: ":70000" is not an address'],
     [['demo', '--listen', ':70000'], address, '--listen: ":70000" is not an address'],
+    [
+      [...serve, '--listen', 'unix:/x,mode=9'],
+      option,
+      '--listen unix:/x,mode=9: mode: "9" is not a mode',
+    ],
     [['--listen', ':0'], option, 'there is no backend to balance over; add --backend'],
     [['serve'], option, 'there is nowhere to listen; add --listen'],
     [['--log-level', 'debug'], option, 'there is nowhere to listen; add --listen'],

@@ -203,15 +203,16 @@ function numberOr(text: string | undefined): number | string | undefined {
   return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
-/** `connectTimeout` is `--connect-timeout`; `backends[1].weight` is `--backend b:3306,weight=0: weight`. */
+/** `connectTimeout` is `--connect-timeout`; `backends[1].weight` is `--backend b:3306,weight=0: weight`, and so of `--listen`. */
 function flagName(path: ConfigPath, flags: ServeFlags): string {
   const [option, index, ...rest] = path;
-  if (option === 'listen') return ['--listen', ...rest].join(': ');
-  if (option !== 'backends') {
+  if (option !== 'backends' && option !== 'listen') {
     return `--${formatPath(path).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   }
-  if (typeof index !== 'number' || rest[0] === 'address') return '--backend';
-  return [`--backend ${flags.backend?.[index]}`, ...rest].join(': ');
+  const name = option === 'listen' ? 'listen' : 'backend';
+  const isClear = rest.length === 0 ? name === 'listen' : rest[0] === 'address';
+  if (typeof index !== 'number' || isClear) return `--${name}`;
+  return [`--${name} ${flags[name]?.[index]}`, ...rest].join(': ');
 }
 
 function wrongUsage(message: string): SplicewayError {

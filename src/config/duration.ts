@@ -23,7 +23,7 @@ export const MICROSECONDS_IN_MS = 1000;
 export function parseDuration(input: Duration): number {
   const milliseconds = typeof input === 'number' ? input : parseText(input);
   if (milliseconds > LONGEST_MS) {
-    throw invalid(input, `the longest is ${LONGEST_HOURS}h; write 0 to switch the timeout off`);
+    throw invalid(input, `the longest is ${LONGEST_HOURS}h; write 0 for off`);
   }
   if (!Number.isInteger(milliseconds) || milliseconds < 0) {
     throw invalid(input, 'a number of milliseconds is whole and not negative, as in 1500');
@@ -97,7 +97,7 @@ function advice(text: string): string {
   if (/^\d+$/.test(text)) return `the unit is missing; write ${text}ms or ${text}s`;
   if (/^\d+us$/.test(text)) return 'microseconds are too fine here; write 1ms or more';
   if (/^\d*\.\d+/.test(text)) return 'the number must be whole; write 1500ms instead of 1.5s';
-  return 'write a whole number and ms, s, m or h, as in 500ms, 5s, 1m or 1h';
+  return 'write a whole number and ms, s, m or h, as in 500ms, 5s, 1m or 1h, or 0 for off';
 }
 
 function invalid(input: Duration, reason: string): SplicewayError {

@@ -54,7 +54,7 @@ export const durationBy = (parse: (input: string | number) => number, pattern: s
     if (typeof input === 'string' || typeof input === 'number') return parse(input);
     throw new SplicewayError(
       'ERR_SPLICEWAY_INVALID_DURATION',
-      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h`,
+      `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or 0 for off`,
     );
   }).meta({
     anyOf: [
