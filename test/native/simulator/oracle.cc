@@ -115,7 +115,7 @@ void Oracle::CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us
   if (scene_.keep_alive_s == 0 || pair.joins || !near.is_tcp || near.is_kept_alive) return;
   if (ResetCame(pair) || UnixPeerLeft(pair)) return;
   const std::uint64_t since_us = std::max(LastMoved(pair), EndsOf(pair).last_us);
-  if (until_us > since_us + scene_.keep_alive_s * std::uint64_t{1'000'000} + kLongestWaitUs) {
+  if (until_us > since_us + scene_.keep_alive_s * std::uint64_t{1'000'000} + Delay()) {
     kernel_.Fail("a silent backend is not asked whether it is still there");
   }
 }
