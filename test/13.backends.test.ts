@@ -6,6 +6,7 @@ import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { ipv6 } from './helpers/machine.js';
 import {
+  askInTurn,
   nextSession,
   nextSummary,
   portOf,
@@ -22,17 +23,6 @@ import {
 } from './helpers/servers.js';
 import { connect, readAll, readExactly } from './helpers/sockets.js';
 import { itWhere } from './helpers/where.js';
-
-/** One client after the other; what each was told. */
-async function askInTurn(proxy: RunningProxy, clients: number): Promise<string> {
-  let answers = '';
-  for (let index = 0; index < clients; index++) {
-    const client = await connect(portOf(proxy));
-    client.end();
-    answers += String(await readAll(client));
-  }
-  return answers;
-}
 
 async function namedBackends(names: string): Promise<string[]> {
   const servers = await Promise.all([...names].map((name) => startNamed(name)));

@@ -4,20 +4,9 @@ import { parseAddress } from '../src/config/address.js';
 import { type Lookup, Pool } from '../src/proxy/pool.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
-import { portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
+import { askInTurn, portOf, startProxy } from './helpers/proxies.js';
 import { startNamed, startServer, type TestServer } from './helpers/servers.js';
-import { connect, readAll, readExactly } from './helpers/sockets.js';
-
-/** One client after the other; what each was told. */
-async function askInTurn(proxy: RunningProxy, clients: number): Promise<string> {
-  let answers = '';
-  for (let index = 0; index < clients; index++) {
-    const client = await connect(portOf(proxy));
-    client.end();
-    answers += String(await readAll(client));
-  }
-  return answers;
-}
+import { connect, readExactly } from './helpers/sockets.js';
 
 /** Servers that say their name, at 127.0.0.1, 127.0.0.2 and so on, with one port. */
 async function startNeighbours(names: string): Promise<TestServer[]> {

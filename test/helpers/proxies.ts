@@ -11,6 +11,7 @@ import {
 import type { Session, SessionSummary } from '../../src/proxy/session.js';
 import { within } from './deadline.js';
 import { optionsOf, type Way } from './engines.js';
+import { connect, readAll } from './sockets.js';
 
 export type { RunningProxy };
 
@@ -51,4 +52,15 @@ export function nextSummary(proxy: RunningProxy): Promise<SessionSummary> {
 function expected<Value>(promise: Promise<Value>): Promise<Value> {
   promise.catch(() => {});
   return promise;
+}
+
+/** One client after the other; what each was told. */
+export async function askInTurn(proxy: RunningProxy, clients: number): Promise<string> {
+  let answers = '';
+  for (let index = 0; index < clients; index++) {
+    const client = await connect(portOf(proxy));
+    client.end();
+    answers += String(await readAll(client));
+  }
+  return answers;
 }
