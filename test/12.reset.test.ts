@@ -29,6 +29,14 @@ it('closes a socket that is reset while its end is on its way', async () => {
   expect(['end', 'ECONNRESET', 'EPIPE']).toContain((await ending).how);
 });
 
+it('gets a connection that was reset before it looked', async () => {
+  const { address, waitForReset } = await startHasty();
+  const connecting = connect(Number(address.split(':')[1]));
+  // Node connects in the next tick, and looks after all of them.
+  process.nextTick(waitForReset);
+  expect((await readToEnding(await connecting)).how).toBe('ECONNRESET');
+});
+
 /** Waits for the other side's end, says so, and sends everything, with an urgent byte in it. */
 const URGENT_CLIENT = `
 import socket, sys

@@ -7,7 +7,10 @@ import { descriptorOf } from '../../src/engine/check-socket.js';
 import { resetSocket } from '../../src/engine/reset-socket.js';
 import { within } from './deadline.js';
 
-/** Opens a connection and waits for it. Half-open is allowed, as in most programs that are not Node's. */
+/**
+ * Opens a connection and waits for it. Half-open is allowed, as in most programs that are not Node's.
+ * A connection that stood, and was reset before this process looked, is given as it is: its `errored` says so.
+ */
 export async function connect(where: number | string | NetConnectOpts): Promise<Socket> {
   const options: NetConnectOpts =
     typeof where === 'number'
@@ -16,7 +19,11 @@ export async function connect(where: number | string | NetConnectOpts): Promise<
         ? { path: where }
         : where;
   const socket = guarded(netConnect({ ...options, allowHalfOpen: true }));
-  await within('connecting', once(socket, 'connect'));
+  const standing = once(socket, 'connect').catch((error: NodeJS.ErrnoException) => {
+    // Who never got one is refused; a reset is of a connection that the kernel had made.
+    if (error.code !== 'ECONNRESET') throw error;
+  });
+  await within('connecting', standing);
   return socket;
 }
 
