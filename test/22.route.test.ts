@@ -232,6 +232,13 @@ describe('a route after a cycle', () => {
   });
 });
 
+/** Its addresses, in the order to try them. */
+const order = ({ addresses }: PoolBackend) =>
+  addresses.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');
+
+const v4 = (ip: string) => ({ kind: 'tcp', ip, port: 1, family: 4 }) as const;
+const v6 = (ip: string) => ({ kind: 'tcp', ip, port: 1, family: 6 }) as const;
+
 describe('a backend', () => {
   it('has one lookup in flight, however many ask', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
@@ -266,15 +273,37 @@ describe('a backend', () => {
   it('puts an address that failed behind the others, also after the next lookup', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2', '10.0.0.3'] });
     const one = (await resolvedPool(['a.test:1'], names)).backend(0);
-    const order = () => one.addresses.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');
-    one.demote({ kind: 'tcp', ip: '10.0.0.1', port: 1, family: 4 });
-    expect(order()).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
-    one.demote({ kind: 'tcp', ip: '10.9.9.9', port: 1, family: 4 });
-    expect(order()).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
+    one.demote(v4('10.0.0.1'));
+    expect(order(one)).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
+    one.demote(v4('10.9.9.9'));
+    expect(order(one)).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
     names.known['a.test'] = ['10.0.0.1', '10.0.0.4', '10.0.0.2'];
     names.later();
     await one.resolve();
-    expect(order()).toBe('10.0.0.4 10.0.0.2 10.0.0.1');
+    expect(order(one)).toBe('10.0.0.4 10.0.0.2 10.0.0.1');
+  });
+
+  it('has addresses of two families in turn, that of the first one first', async () => {
+    const found = ['fd00::1', 'fd00::2', 'fd00::3', '10.0.0.1', '10.0.0.2'];
+    const names = resolver({ 'a.test': found });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    expect(order(one)).toBe('fd00::1 10.0.0.1 fd00::2 10.0.0.2 fd00::3');
+    names.known['a.test'] = ['10.0.0.3', ...found];
+    names.later();
+    await one.resolve();
+    expect(order(one)).toBe('10.0.0.3 fd00::1 10.0.0.1 fd00::2 10.0.0.2 fd00::3');
+  });
+
+  it('has the other family first where an address of one failed', async () => {
+    const names = resolver({ 'a.test': ['fd00::1', '10.0.0.1', '10.0.0.2'] });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    one.demote(v6('fd00::1'));
+    expect(order(one)).toBe('10.0.0.1 fd00::1 10.0.0.2');
+    one.demote(v4('10.0.0.1'));
+    expect(order(one)).toBe('fd00::1 10.0.0.2 10.0.0.1');
+    names.later();
+    await one.resolve();
+    expect(order(one)).toBe('fd00::1 10.0.0.2 10.0.0.1');
   });
 });
 
@@ -289,7 +318,7 @@ describe('a pool', () => {
     await pool.resolveAll(0);
     names.later();
     await pool.backend(1).resolve();
-    pool.backend(1).demote({ kind: 'tcp', ip: '10.0.0.1', port: 1, family: 4 });
+    pool.backend(1).demote(v4('10.0.0.1'));
     names.known['a.test'] = ['10.0.0.2'];
     names.later();
     await pool.backend(1).resolve();

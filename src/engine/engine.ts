@@ -58,10 +58,12 @@ export type CloseReason =
   /** Cut short by `destroy()` of the session, or `close()` of the proxy. */
   | 'destroyed';
 
-/** What an engine tells the proxy about one session, in this order, each at most once but `onAttemptFailed`. */
+/** What an engine tells the proxy about one session, in this order, each at most once but what is said of addresses. */
 export interface SessionObserver {
   /** One address of one backend refused, timed out or could not be reached. `code` is like `ECONNREFUSED`. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
+  /** One address of one backend was still silent when another, which was tried later, answered. It has not failed. */
+  onOutrun(backend: number, address: ResolvedAddress): void;
   /** A backend answered; bytes move from now on. Not called for `join`. */
   onOpen(backend: number): void;
   /**
@@ -116,6 +118,8 @@ export interface AcceptHost {
   ): SessionPlan;
   /** As `SessionObserver.onAttemptFailed`, for so many clients of whom only the engine knows. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
+  /** As `SessionObserver.onOutrun`, for clients of whom only the engine knows. */
+  onOutrun(backend: number, address: ResolvedAddress): void;
   /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
   onPaused(listener: number, code: string | undefined): void;
   onResumed(listener: number): void;

@@ -84,6 +84,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
     observer: {
       // A join connects to nothing, so there is nothing that fails or opens.
       onAttemptFailed: () => {},
+      onOutrun: () => {},
       onOpen: () => {},
       onClose: (reason, cause) => session.markClosed(reason, sessionError(reason, { cause })),
     },

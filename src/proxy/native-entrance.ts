@@ -24,6 +24,7 @@ export interface NativeEntranceHost extends EntranceHost {
   readonly pool: Pool;
   readonly timeouts: SessionTimeouts;
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
+  onOutrun(backend: number, address: ResolvedAddress): void;
 }
 
 /** The engine accepts and, where the policy is a cycle, picks; JavaScript hears of a client when it has to. */
@@ -111,6 +112,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void {
     this.#host.onAttemptFailed(backend, address, code, count);
+  }
+
+  onOutrun(backend: number, address: ResolvedAddress): void {
+    this.#host.onOutrun(backend, address);
   }
 
   /** A listener that is being closed cannot accept either, which is no news. */

@@ -5,6 +5,7 @@ import type { Address, BackendConfig } from '../config/types.js';
 import type { ResolvedAddress } from '../engine/engine.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { clearTimeout, now, setTimeout } from '../timers.js';
+import { alternateFamilies } from './alternate-families.js';
 import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
@@ -84,7 +85,7 @@ export class PoolBackend {
     this.#addresses = fixed === undefined ? [] : [fixed];
   }
 
-  /** In the order to try them; empty while a name has never resolved. */
+  /** In the order to try them, families taking turns; empty while a name has never resolved. */
   get addresses(): readonly ResolvedAddress[] {
     return this.#addresses;
   }
@@ -110,13 +111,13 @@ export class PoolBackend {
   }
 
   /**
-   * Puts an address that failed behind the others, so that the next client does not pay for it again. Where they are used
-   * in turn, it keeps its turn.
+   * Puts an address that failed, or was outrun, behind the others, so that the next client does not pay for it again. The
+   * families still take turns. Where addresses are used in turn, it keeps its turn.
    */
-  demote(failed: ResolvedAddress): void {
+  demote(slow: ResolvedAddress): void {
     if (this.inTurn || this.#addresses.length < 2) return;
-    const others = this.#addresses.filter((address) => !isSame(address, failed));
-    if (others.length === this.#addresses.length - 1) this.#setAddresses([...others, failed]);
+    const others = this.#addresses.filter((address) => !isSame(address, slow));
+    if (others.length === this.#addresses.length - 1) this.#setAddresses([...others, slow]);
   }
 
   /**
@@ -176,8 +177,9 @@ export class PoolBackend {
     this.#setAddresses([...fresh, ...this.#addresses.filter(isIn(found))]);
   }
 
-  #setAddresses(addresses: readonly ResolvedAddress[]): void {
+  #setAddresses(wanted: readonly ResolvedAddress[]): void {
     const before = this.#addresses;
+    const addresses = alternateFamilies(wanted);
     const isSameAt = (address: ResolvedAddress, index: number) => {
       const other = before[index];
       return other !== undefined && isSame(address, other);

@@ -119,12 +119,15 @@ export class Proxy extends SessionEmitter {
       halfCloseMs: config.halfCloseTimeoutMs,
       handshakeMs: config.handshakeTimeoutMs,
     };
+    const onOutrun = (row: number, address: ResolvedAddress) =>
+      this.#pool.backend(row).demote(address);
     this.#sessions = new Sessions({
       emitter: this,
       engine,
       pool: this.#pool,
       timeouts,
       onAttemptFailed: (backend, address, code) => this.#attemptFailed(backend, address, code, 1),
+      onOutrun,
       onEnded: () => this.#entrance.sessionEnded(),
     });
     const host = {
@@ -152,6 +155,7 @@ export class Proxy extends SessionEmitter {
         pool: this.#pool,
         timeouts,
         onAttemptFailed: (...failure) => this.#attemptFailed(...failure),
+        onOutrun,
       });
       this.watchListeners((isHeard) => this.#observe(isHeard));
     } else {

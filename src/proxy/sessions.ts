@@ -26,6 +26,7 @@ export interface SessionsHost {
   readonly pool: Pool;
   readonly timeouts: SessionTimeouts;
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
+  onOutrun(backend: number, address: ResolvedAddress): void;
   /** One session less is open. */
   onEnded(): void;
 }
@@ -123,6 +124,7 @@ export class Sessions {
     return {
       onAttemptFailed: (backend, address, code) =>
         this.#host.onAttemptFailed(backend, address, code),
+      onOutrun: (backend, address) => this.#host.onOutrun(backend, address),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
       onClose: (reason, cause, client) => {
         route.end(reason);

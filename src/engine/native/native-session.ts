@@ -114,6 +114,10 @@ export class NativeSession implements EngineSession {
     this.#observer?.onAttemptFailed(backend, address, code);
   }
 
+  onOutrun(backend: number, address: ResolvedAddress): void {
+    this.#observer?.onOutrun(backend, address);
+  }
+
   onOpened(backend: number): void {
     this.#letGo();
     // A join has no backend of the pool.
