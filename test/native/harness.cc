@@ -103,7 +103,11 @@ void Harness::RunOnce() {
 
 void Harness::OnTimer() {}
 
-void Harness::OnAttemptFailed(Session& /*session*/, int why) { failed_attempts.push_back(why); }
+void Harness::OnAttemptFailed(Session& /*session*/, const SocketAddress& /*address*/, int why) {
+  failed_attempts.push_back(why);
+}
+
+void Harness::OnOutrun(Session& /*session*/, const SocketAddress& /*address*/) { ++outrun; }
 
 void Harness::OnOpened(Session& /*session*/) { ++opened; }
 

@@ -59,6 +59,7 @@ class Harness final : public SessionOwner, private Timer {
   int opened = 0;
   int closed = 0;
   std::vector<int> failed_attempts;
+  int outrun = 0;
   CloseReason reason{};
   int error = 0;
   /// What the listener counted while the last session told that it had closed.
@@ -66,7 +67,8 @@ class Harness final : public SessionOwner, private Timer {
 
  private:
   const SteadyClock steady_clock_;
-  void OnAttemptFailed(Session& session, int why) override;
+  void OnAttemptFailed(Session& session, const SocketAddress& address, int why) override;
+  void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason why, int code) override;
   void OnTimer() override;

@@ -67,6 +67,7 @@ bool EventQueue::Refill() {
   const std::lock_guard lock(mutex_);
   reading_.swap(waiting_);
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
+  std::fill(outrun_at_.begin(), outrun_at_.end(), kNowhere);
   std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
   for (ListenerState& listener : listeners_) {
     if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;

@@ -26,6 +26,7 @@ struct SessionEvent {
     kResumed = 6,
     kDrained = 7,
     kRefused = 8,
+    kOutrun = 9,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -62,6 +63,7 @@ class EventQueue {
   EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell)
       : doorbell_(std::move(doorbell)),
         failure_at_(backends, kNowhere),
+        outrun_at_(backends, kNowhere),
         refusal_at_(listeners, kNowhere),
         listeners_(listeners) {}
 
@@ -71,6 +73,10 @@ class EventQueue {
   /// the same backend that nobody has begun to read.
   void PushFailure(const SessionEvent& event) {
     PushJoined(event, failure_at_[static_cast<std::size_t>(event.backend)]);
+  }
+  /// The same for an address that was outrun.
+  void PushOutrun(const SessionEvent& event) {
+    PushJoined(event, outrun_at_[static_cast<std::size_t>(event.backend)]);
   }
   /// The same for a client that was refused: joined with an earlier one of the same listener.
   void PushRefusal(const SessionEvent& event) {
@@ -104,6 +110,7 @@ class EventQueue {
   // With the lock:
   std::vector<SessionEvent> waiting_;
   std::vector<std::size_t> failure_at_;  // by backend: where in `waiting_` its joined failure is
+  std::vector<std::size_t> outrun_at_;   // the same for its outrun addresses
   std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
   std::vector<ListenerState> listeners_;
   bool announced_ = false;

@@ -391,8 +391,8 @@ bool Worker::PickNext(Session& session) {
   Route& route = session.route;
   const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;
-  if (!session.tried) session.tried = std::make_unique<std::vector<bool>>(crew_.table.rows());
-  std::vector<bool>& tried = *session.tried;
+  std::vector<bool>& tried = session.tried();
+  if (tried.empty()) tried.resize(crew_.table.rows());
   tried[session.backend()] = true;
   // Once round: another cycle may have been published, in which its own place is another row's.
   for (std::size_t step = 1; step <= cycle->size(); ++step) {
@@ -418,18 +418,27 @@ void Worker::AskOwner(Session& session) {
   crew_.events.Push(EventOf(SessionEvent::Kind::kNeedBackend, session));
 }
 
-void Worker::OnAttemptFailed(Session& session, int error) {
+void Worker::OnAttemptFailed(Session& session, const SocketAddress& address, int error) {
   SessionEvent event = EventOf(SessionEvent::Kind::kAttemptFailed, session);
   event.error = error;
-  event.SetAddress(session.address());
+  event.SetAddress(address);
   if (session.route.reported) {
     crew_.events.Push(event);
   } else {
     event.slot = -1;
     crew_.events.PushFailure(event);
   }
+  if (!session.waits_for_backend()) return;
   attempt_failed_ = true;
   if (trying_ != &session) TryBackends(session);
+}
+
+void Worker::OnOutrun(Session& session, const SocketAddress& address) {
+  SessionEvent event = EventOf(SessionEvent::Kind::kOutrun, session);
+  event.SetAddress(address);
+  if (session.route.reported) return crew_.events.Push(event);
+  event.slot = -1;
+  crew_.events.PushOutrun(event);
 }
 
 void Worker::OnOpened(Session& session) {

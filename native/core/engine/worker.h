@@ -186,7 +186,8 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
 
-  void OnAttemptFailed(Session& session, int error) override;
+  void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
+  void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason reason, int error) override;
 

@@ -23,6 +23,7 @@ struct Endpoint {
                             ///< error only once, and reads after that look like a clean end.
   bool is_tcp : 1 = false;
   bool is_ours_alone : 1 = false;  ///< No other process holds it: its close is told to the peer.
+  bool is_second : 1 = false;      ///< Of two to a backend: the token that its events come with.
 
   void Note(std::uint32_t events) {
     // An error or hang-up is found by the next read; there may be data before it.

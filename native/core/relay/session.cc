@@ -65,12 +65,13 @@ CounterRow* Session::backend_counters() const {
 // ── Events ──
 
 void Session::OnEvents(unsigned token, std::uint32_t events) {
-  Endpoint& endpoint = token == kClientToken ? client_ : backend_;
+  Endpoint* const which = EndpointOf(token);
+  if (which == nullptr) return;
+  Endpoint& endpoint = *which;
   const bool hung_up = (events & (EPOLLERR | EPOLLHUP)) != 0;
   switch (state_) {
     case State::kIdle:
     case State::kConnecting:
-      if (!endpoint.socket.valid()) return;
       endpoint.Note(events);
       if (token == kClientToken) {
         // A reset ends the wait for a backend. An end of the stream does not, and neither does the
@@ -78,7 +79,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
         const int error = hung_up ? sys::TakeSocketError(client_.socket.get()) : 0;
         if (error != 0) Close(CloseReason::kReset, error, true);
       } else if (hung_up || (events & EPOLLOUT) != 0) {
-        FinishConnect();
+        FinishConnect(endpoint);
       }
       return;
     case State::kRelaying:
@@ -100,6 +101,16 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
   }
 }
 
+Endpoint* Session::EndpointOf(unsigned token) {
+  if (token == kClientToken) return client_.socket.valid() ? &client_ : nullptr;
+  const auto is_meant = [&](const Endpoint& endpoint) {
+    return endpoint.socket.valid() && endpoint.is_second == (token == kSecondBackendToken);
+  };
+  if (is_meant(backend_)) return &backend_;
+  Rival* const other = rival();
+  return other != nullptr && is_meant(other->endpoint) ? &other->endpoint : nullptr;
+}
+
 void Session::NoteEvents(Endpoint& endpoint, std::uint32_t events) {
   endpoint.Note(events);
   // Asked for at once: a relay that waits for its sink does not read the source, and would not meet
@@ -116,9 +127,7 @@ void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
     case State::kConnecting:
-      if (postponed_ != Postponed::kNo) return TryConnect();
-      if (AnswerWaits()) return FinishConnect();
-      return FailAttempt(ETIMEDOUT);
+      return OnConnectTimer();
     case State::kRelaying:
       // Bytes that move do not touch the timer; it finds out here how long ago the last ones did.
       // What waits in the kernel counts: of a process that was stopped the clock has run on, and
@@ -136,13 +145,6 @@ void Session::OnTimer() {
     case State::kClosed:
       return;
   }
-}
-
-/// The backend has answered, and the loop is too late to have been told.
-bool Session::AnswerWaits() {
-  const std::uint32_t events = sys::Readiness(backend_.socket.get());
-  backend_.Note(events);
-  return (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
 }
 
 /// Asks the kernel what it may not have told yet. It is believed, and nothing else is tried: a
@@ -378,10 +380,10 @@ void Session::Close(CloseReason reason, int error, bool reset) {
     // No call to take it out of epoll first: what it may still report is known by its generation.
     endpoint->socket.Reset();
   }
+  search_.reset();
   ForgetEvents();
   Postpone(Postponed::kNo);
   addresses_.reset();
-  tried.reset();
   context_->owner.OnClosed(*this, reason, error);
   // Whoever sees it counted out finds its place free.
   if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "loop/event_loop.h"
@@ -12,6 +13,7 @@
 #include "relay/relay.h"
 #include "stats/counters.h"
 #include "sys/socket_address.h"
+#include "sys/sys.h"
 
 namespace spliceway {
 
@@ -30,9 +32,13 @@ enum class CloseReason : std::uint8_t {
 /// Who keeps sessions. Called on the loop's thread.
 class SessionOwner {
  public:
-  /// The backend refused, timed out or could not be reached; `error` is errno's number. The session
-  /// waits for another `TryNextAddress`, `Approach` or `Join`, or for `End`.
-  virtual void OnAttemptFailed(Session& session, int error) = 0;
+  /// An address of the backend refused, timed out or could not be reached; `error` is errno's
+  /// number. Where the session `waits_for_backend`, it waits for another `TryNextAddress`,
+  /// `Approach` or `Join`, or for `End`; else another attempt is under way.
+  virtual void OnAttemptFailed(Session& session, const SocketAddress& address, int error) = 0;
+  /// An address of the backend was silent for so long that another one was tried beside it, which
+  /// has answered. `OnOpened` follows.
+  virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
   /// Client and backend are joined.
   virtual void OnOpened(Session& session) = 0;
   /// The last call for a session; its descriptors are closed. It may `Begin` again, but not before
@@ -113,6 +119,11 @@ struct SessionStart {
 ///       ▲                     │              │            ▲
 ///       └───attempt failed────┘              └─ kResetting┘
 ///
+/// While an address of the backend does not answer, the next one is tried beside it if it is of the
+/// other IP family: a network without IPv6 costs a client a quarter of a second, and not the whole
+/// time-out (RFC 8305, "Happy Eyeballs"). Addresses of one family never race: they may be different
+/// servers, and a second SYN would add load where load is the cause.
+///
 /// How it ends, seen from one side X with the other side Y:
 ///
 /// | X does           | Y gets                                                                  |
@@ -162,11 +173,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] SocketAddress client_address() const;
   /// The row of the backend that it has, or set out for last; kNoRow for none.
   [[nodiscard]] std::uint16_t backend() const { return backend_row_; }
-  /// The address that was tried last; before the session opened only.
-  [[nodiscard]] const SocketAddress& address() const { return (*addresses_)[next_address_ - 1U]; }
 
-  /// The owner's, as `route` is: rows that failed; null before one did.
-  std::unique_ptr<std::vector<bool>> tried;
+  /// The owner's, as `route` is: rows that failed; empty before one did.
+  [[nodiscard]] std::vector<bool>& tried() { return search().tried; }
   Route route;
 
  private:
@@ -174,10 +183,28 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
   static constexpr unsigned kClientToken = 0;
   static constexpr unsigned kBackendToken = 1;
+  static constexpr unsigned kSecondBackendToken = 2;
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
   /// Between two attempts to get from a system what it has not at the moment: a descriptor, memory,
   /// or room in the queue of a Unix socket.
   static constexpr std::uint64_t kExhaustedRetryMs = 50;
+
+  /// How long an address may be silent before another one is tried beside it: RFC 8305 section 8,
+  /// "Connection Attempt Delay".
+  static constexpr std::uint64_t kAttemptDelayMs = 250;
+
+  /// An attempt to connect that runs beside that of `backend_`.
+  struct Rival {
+    Endpoint endpoint;  ///< Without a socket where there was none to be had.
+    std::uint64_t since_ms = 0;
+    std::uint8_t address = 0;  ///< Its index.
+  };
+
+  /// What few sessions need on their way to a backend.
+  struct Search {
+    std::vector<bool> tried;
+    std::optional<Rival> rival;
+  };
 
   /// For want of what the address is tried again later.
   enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue };
@@ -186,14 +213,35 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   std::size_t OnReady() override;
   void OnTimer() override;
 
+  /// Whose events come with `token`; null for a socket that the session has let go of.
+  [[nodiscard]] Endpoint* EndpointOf(unsigned token);
   static void NoteEvents(Endpoint& endpoint, std::uint32_t events);
   void NoteWhatIsNeverTold();
-  [[nodiscard]] bool AnswerWaits();
   void MoveWhatWaits();
+
+  sys::Result SetOut(Endpoint& endpoint, const SocketAddress& to);
   void TryConnect();
   void Postpone(Postponed why);
-  void FinishConnect();
+  [[nodiscard]] std::uint64_t ConnectDeadline(std::uint64_t since_ms) const;
+  [[nodiscard]] std::uint64_t RaceBegins() const;
+  [[nodiscard]] std::uint64_t RivalDeadline() const;
+  void StartRival();
+  void ArmConnectTimer();
+  void OnConnectTimer();
+  [[nodiscard]] static bool AnswerWaits(Endpoint& endpoint);
+  void FinishConnect(Endpoint& endpoint);
+  void FailConnect(const Endpoint& endpoint, int error);
   void FailAttempt(int error);
+  void FailRival(Rival& other, int error);
+  void TakeRival(Rival& other);
+  void Drop(Endpoint& endpoint);
+  [[nodiscard]] const SocketAddress& address() const { return (*addresses_)[address_]; }
+  [[nodiscard]] const SocketAddress& AddressOf(const Rival& other) const {
+    return (*addresses_)[other.address];
+  }
+  [[nodiscard]] Search& search();
+  /// Null when there is none.
+  [[nodiscard]] Rival* rival() const;
   void Open();
 
   /// Moves what can be moved, and returns how many bytes that was.
@@ -230,6 +278,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Endpoint client_;
   Endpoint backend_;
   std::shared_ptr<const Addresses> addresses_;  // of the backend that is being tried
+  std::unique_ptr<Search> search_;
   std::uint64_t since_ms_ = 0;                  // last byte moved, or start of the state
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;
@@ -240,8 +289,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   bool starved_ : 1 = false;      // a relay is tried again once the kernel may have memory
   Postponed postponed_ : 2 = Postponed::kNo;
   union {
-    // While connecting: the backend's port, if it is one that the kernel may give to us.
-    std::uint16_t port_like_ours_ = 0;
+    // While connecting: the index of the address that `backend_` is for.
+    std::uint16_t address_ = 0;
     // While relaying: seconds of silence after which the kernel is to ask the backend; 0 when it
     // was told to, or has none to ask.
     std::uint16_t keep_alive_s_;

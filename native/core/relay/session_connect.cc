@@ -26,53 +26,52 @@ void Session::PassOver(std::uint16_t backend) {
 
 bool Session::TryNextAddress() {
   if (state_ != State::kIdle || !addresses_ || next_address_ == addresses_->size()) return false;
-  ++next_address_;
+  address_ = next_address_++;
   state_ = State::kConnecting;
   since_ms_ = context_->loop.now_ms();
   TryConnect();
   return true;
 }
 
+// ── One attempt ──
+
+/// Opens a socket and begins to connect it; it is watched where that goes on, or is done already.
+/// Where no socket could be opened, `endpoint` has none.
+sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
+  sys::Opened opened = sys::OpenSocket(to.family());
+  if (opened.status != Status::kOk) return {.status = opened.status, .error = opened.error};
+  endpoint.socket = std::move(opened.fd);
+  endpoint.is_tcp = to.family() != AF_UNIX;
+  endpoint.is_ours_alone = true;
+  const int socket = endpoint.socket.get();
+  if (endpoint.is_tcp) sys::SetNoDelay(socket);
+  if (context_->paces_unless_told && to.is_loopback()) sys::SwitchPacingOff(socket);
+  const sys::Result connected = sys::Connect(socket, to);
+  if (connected.status != Status::kOk && connected.status != Status::kAgain) return connected;
+  // Watched only now: a socket that was never connected reports a hang-up at once.
+  const unsigned token = endpoint.is_second ? kSecondBackendToken : kBackendToken;
+  if (!context_->loop.Watch(socket, *this, token)) {
+    return {.status = Status::kFailed, .error = ENOMEM};
+  }
+  return connected;
+}
+
 void Session::TryConnect() {
   const std::uint64_t now = context_->loop.now_ms();
-  const std::uint64_t deadline =
-      timeouts_.connect_ms == 0 ? kNever : since_ms_ + timeouts_.connect_ms;
-  const SocketAddress& to = address();
-  const auto postpone = [&](Postponed why) {
-    Postpone(why);
-    context_->loop.Arm(*this, std::min(now + kExhaustedRetryMs, deadline));
-  };
-  sys::Opened opened = sys::OpenSocket(to.family());
-  // Not this backend's fault, and no other backend would help: wait until descriptors come back.
-  if (opened.status == Status::kExhausted && now < deadline) {
-    context_->shortage.error.store(opened.error);
-    return postpone(Postponed::kForDescriptor);
-  }
-  if (opened.status != Status::kOk) return FailAttempt(opened.error);
-
   backend_ = Endpoint{};
-  backend_.socket = std::move(opened.fd);
-  backend_.is_tcp = to.family() != AF_UNIX;
-  backend_.is_ours_alone = true;
-  const std::uint16_t port = to.port();
-  port_like_ours_ = port >= context_->first_ephemeral_port ? port : 0;
-  if (backend_.is_tcp) sys::SetNoDelay(backend_.socket.get());
-  if (context_->paces_unless_told && to.is_loopback()) sys::SwitchPacingOff(backend_.socket.get());
-  const sys::Result connected = sys::Connect(backend_.socket.get(), to);
-  Postpone(Postponed::kNo);
-  if (connected.status == Status::kExhausted && now < deadline) {
+  const sys::Result connected = SetOut(backend_, address());
+  if (connected.status == Status::kExhausted && now < ConnectDeadline(since_ms_)) {
+    // Not this backend's fault, and no other backend would help: wait until descriptors come back.
+    const bool for_descriptor = !backend_.socket.valid();
+    if (for_descriptor) context_->shortage.error.store(connected.error);
     backend_.socket.Reset();
-    return postpone(Postponed::kForRoomInQueue);
+    Postpone(for_descriptor ? Postponed::kForDescriptor : Postponed::kForRoomInQueue);
+    return ArmConnectTimer();
   }
-  if (connected.status != Status::kOk && connected.status != Status::kAgain) {
-    return FailAttempt(connected.error);
-  }
-  // Watched only now: a socket that was never connected reports a hang-up at once.
-  if (!context_->loop.Watch(backend_.socket.get(), *this, kBackendToken)) {
-    return FailAttempt(ENOMEM);
-  }
-  if (connected.status == Status::kOk) return FinishConnect();
-  if (deadline != kNever) context_->loop.Arm(*this, deadline);
+  Postpone(Postponed::kNo);
+  if (connected.status == Status::kOk) return FinishConnect(backend_);
+  if (connected.status != Status::kAgain) return FailAttempt(connected.error);
+  ArmConnectTimer();
 }
 
 /// Those that wait for a descriptor are counted, so that no new client takes it.
@@ -83,32 +82,172 @@ void Session::Postpone(Postponed why) {
   if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_add(1);
 }
 
-void Session::FinishConnect() {
+void Session::FinishConnect(Endpoint& endpoint) {
+  Rival* const other = rival();
+  const bool is_rival = &endpoint != &backend_;
   // Where an error waits, it was reported.
-  const int error = backend_.end_near ? sys::TakeSocketError(backend_.socket.get()) : 0;
+  const int error = endpoint.end_near ? sys::TakeSocketError(endpoint.socket.get()) : 0;
   // So the kernel calls a reset of a connection that had stood, before and after the peer's FIN;
   // what came before it is the client's.
   const bool was_connected = error == ECONNRESET || error == EPIPE;
-  if (error != 0 && !was_connected) return FailAttempt(error);
-  if (port_like_ours_ != 0 && sys::IsConnectedToItself(backend_.socket.get(), port_like_ours_)) {
-    return FailAttempt(ECONNREFUSED);
+  if (error != 0 && !was_connected) return FailConnect(endpoint, error);
+  const std::uint16_t port = (is_rival ? AddressOf(*other) : address()).port();
+  // One that the kernel may give to us.
+  if (port >= context_->first_ephemeral_port &&
+      sys::IsConnectedToItself(endpoint.socket.get(), port)) {
+    return FailConnect(endpoint, ECONNREFUSED);
+  }
+  if (is_rival) {
+    context_->owner.OnOutrun(*this, address());
+    Drop(backend_);
+    TakeRival(*other);
+  } else if (other != nullptr) {
+    Drop(other->endpoint);
   }
   if (was_connected) backend_.Fail(error);
   Open();
 }
 
+void Session::FailConnect(const Endpoint& endpoint, int error) {
+  if (&endpoint == &backend_) {
+    FailAttempt(error);
+  } else {
+    FailRival(*rival(), error);
+  }
+}
+
 void Session::FailAttempt(int error) {
   Timer::Disarm();
-  if (backend_.socket.valid()) {
-    // The one socket that is closed while its session goes on: whatever a child's copy of it
-    // reported would be taken for its successor's.
-    context_->loop.Unwatch(backend_.socket.get());
-    backend_.socket.Reset();
-  }
+  Drop(backend_);
   Postpone(Postponed::kNo);
-  state_ = State::kIdle;
-  if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
-  context_->owner.OnAttemptFailed(*this, error);
+  const SocketAddress& failed = address();
+  Rival* const other = rival();
+  if (other != nullptr && other->endpoint.socket.valid()) {
+    TakeRival(*other);
+    ArmConnectTimer();
+  } else {
+    if (other != nullptr) search_->rival.reset();
+    state_ = State::kIdle;
+    if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
+  }
+  context_->owner.OnAttemptFailed(*this, failed, error);
+}
+
+/// While the session goes on. Whatever a child's copy of the socket reported would be taken for its
+/// successor's.
+void Session::Drop(Endpoint& endpoint) {
+  if (!endpoint.socket.valid()) return;
+  context_->loop.Unwatch(endpoint.socket.get());
+  endpoint.socket.Reset();
+}
+
+// ── Two attempts beside each other ──
+
+Session::Search& Session::search() {
+  if (!search_) search_ = std::make_unique<Search>();
+  return *search_;
+}
+
+Session::Rival* Session::rival() const {
+  return search_ && search_->rival ? &*search_->rival : nullptr;
+}
+
+std::uint64_t Session::ConnectDeadline(std::uint64_t since_ms) const {
+  return timeouts_.connect_ms == 0 ? kNever : since_ms + timeouts_.connect_ms;
+}
+
+/// When another address is to be tried beside the one that is being tried, if that stays silent;
+/// kNever when none is.
+std::uint64_t Session::RaceBegins() const {
+  if (rival() != nullptr || next_address_ == addresses_->size()) return kNever;
+  const int family = address().family();
+  const int next = (*addresses_)[next_address_].family();
+  const bool differ =
+      (family == AF_INET && next == AF_INET6) || (family == AF_INET6 && next == AF_INET);
+  return differ ? since_ms_ + kAttemptDelayMs : kNever;
+}
+
+std::uint64_t Session::RivalDeadline() const {
+  const Rival* const other = rival();
+  if (other == nullptr || !other->endpoint.socket.valid()) return kNever;
+  return ConnectDeadline(other->since_ms);
+}
+
+void Session::ArmConnectTimer() {
+  std::uint64_t deadline =
+      std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()});
+  if (postponed_ != Postponed::kNo) {
+    const std::uint64_t retry = context_->loop.now_ms() + kExhaustedRetryMs;
+    deadline = std::min(ConnectDeadline(since_ms_), retry);
+  }
+  if (deadline == kNever) {
+    Timer::Disarm();
+  } else {
+    context_->loop.Arm(*this, deadline);
+  }
+}
+
+/// Of a process that was stopped the clock has run on: who has answered meanwhile is not late.
+void Session::OnConnectTimer() {
+  if (postponed_ != Postponed::kNo) return TryConnect();
+  const std::uint64_t now = context_->loop.now_ms();
+  const auto is_silent = [&](Endpoint& endpoint) {
+    if (!AnswerWaits(endpoint)) return true;
+    FinishConnect(endpoint);
+    return false;
+  };
+  if (now >= ConnectDeadline(since_ms_)) {
+    if (is_silent(backend_)) FailAttempt(ETIMEDOUT);
+  } else if (now >= RaceBegins()) {
+    if (is_silent(backend_)) StartRival();
+  } else if (now >= RivalDeadline()) {
+    if (is_silent(rival()->endpoint)) FailRival(*rival(), ETIMEDOUT);
+  } else {
+    ArmConnectTimer();
+  }
+}
+
+bool Session::AnswerWaits(Endpoint& endpoint) {
+  const std::uint32_t events = sys::Readiness(endpoint.socket.get());
+  endpoint.Note(events);
+  return (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
+}
+
+void Session::StartRival() {
+  Rival& other = search().rival.emplace();
+  other.endpoint.is_second = !backend_.is_second;
+  other.since_ms = context_->loop.now_ms();
+  other.address = next_address_;
+  // A descriptor beyond those that a session needs is for nobody while others wait for one.
+  const sys::Result connected = context_->shortage.sessions.load() > 0
+                                    ? sys::Result{.status = Status::kExhausted}
+                                    : SetOut(other.endpoint, AddressOf(other));
+  // For want of a local port, too: this machine's want, and no failure of the backend's.
+  if (connected.status == Status::kExhausted || connected.error == EADDRNOTAVAIL) {
+    other.endpoint.socket.Reset();
+    return ArmConnectTimer();
+  }
+  ++next_address_;
+  if (connected.status == Status::kOk) return FinishConnect(other.endpoint);
+  if (connected.status != Status::kAgain) return FailRival(other, connected.error);
+  ArmConnectTimer();
+}
+
+/// The attempt beside it goes on, and another may be made beside that.
+void Session::FailRival(Rival& other, int error) {
+  const SocketAddress& failed = AddressOf(other);
+  Drop(other.endpoint);
+  search_->rival.reset();
+  ArmConnectTimer();
+  context_->owner.OnAttemptFailed(*this, failed, error);
+}
+
+/// What was the rival is the session's one attempt now.
+void Session::TakeRival(Rival& other) {
+  backend_ = std::move(other.endpoint);
+  address_ = other.address;
+  since_ms_ = other.since_ms;
+  search_->rival.reset();
 }
 
 void Session::Join(UniqueFd backend, PendingBytes prefix) {
@@ -129,7 +268,7 @@ void Session::Open() {
   // A socket that somebody else connected is as they want it.
   keep_alive_s_ = addresses_ && backend_.is_tcp ? context_->keep_alive_s : 0;
   addresses_.reset();
-  tried.reset();
+  search_.reset();
   if (CounterRow* row = backend_counters()) {
     row->opened.Add(1);
     row->open.Add(1);

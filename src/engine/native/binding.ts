@@ -197,6 +197,8 @@ export const EventKind = {
   drained: 7,
   /** Clients had as many sessions as one may: listener, count, the address of the last one. */
   refused: 8,
+  /** Another address of the backend, tried later, answered before this one: slot as for `attemptFailed`, backend, address. */
+  outrun: 9,
 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */

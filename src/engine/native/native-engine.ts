@@ -320,6 +320,9 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.attemptFailed:
         this.#onAttemptFailed(session, event);
         break;
+      case EventKind.outrun:
+        this.#onOutrun(session, event);
+        break;
       case EventKind.needBackend:
         session?.pick();
         break;
@@ -363,13 +366,24 @@ export class NativeEngine implements AcceptingEngine {
   #onAttemptFailed(session: NativeSession | undefined, event: NativeEvent): void {
     const backend = event.get('backend');
     const code = nameOfError(event.get('errno'));
-    const { endpoint } = event;
-    // Without an IP address it is a unix socket, or a literal that the loops cannot read: the one that there is.
-    const [only] = this.#backends[backend] ?? [];
-    const address = endpoint === undefined ? only : ({ kind: 'tcp', ...endpoint } as const);
+    const address = this.#addressOf(event);
     if (address === undefined) return;
     if (session !== undefined) session.onAttemptFailed(backend, address, code);
     else this.#acceptHost?.onAttemptFailed(backend, address, code, event.get('count'));
+  }
+
+  #onOutrun(session: NativeSession | undefined, event: NativeEvent): void {
+    const address = this.#addressOf(event);
+    if (address === undefined) return;
+    (session ?? this.#acceptHost)?.onOutrun(event.get('backend'), address);
+  }
+
+  /** That was tried: without an IP address a unix socket, or a literal that the loops cannot read: the one that there is. */
+  #addressOf(event: NativeEvent): ResolvedAddress | undefined {
+    const { endpoint } = event;
+    return endpoint === undefined
+      ? this.#backends[event.get('backend')]?.[0]
+      : { kind: 'tcp', ...endpoint };
   }
 
   #onClosed(session: NativeSession, slot: number, event: NativeEvent): void {

@@ -1,0 +1,237 @@
+// Two addresses of one backend that are tried beside each other.
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "engine_harness.h"
+#include "faults.h"
+#include "harness.h"
+#include "sockets.h"
+#include "sys/sys.h"
+
+namespace spliceway::testing {
+namespace {
+
+/// An address that does not answer: its queue is full, and the kernel answers no further SYN.
+class Silent {
+ public:
+  Silent() : listener_(ListenTcp(0)) {
+    for (int index = 0; index < 4; ++index) {
+      waiting_.push_back(std::move(sys::OpenSocket(AF_INET).fd));
+      sys::Connect(waiting_.back().get(), listener_.address);
+    }
+  }
+  [[nodiscard]] const SocketAddress& address() const { return listener_.address; }
+  /// Answers the next SYN; those that were sent are sent again, the first a second after.
+  void Answer() {
+    while (Accept(listener_).valid()) continue;
+    waiting_.clear();
+  }
+
+ private:
+  Listener listener_;
+  std::vector<UniqueFd> waiting_;
+};
+
+/// The same listener by the other family: an IPv4 address mapped into IPv6.
+SocketAddress Mapped(const SocketAddress& address) {
+  return *SocketAddress::FromIp("::ffff:127.0.0.1", address.port());
+}
+
+/// Of which nobody listens.
+SocketAddress Refusing() { return ListenTcp().address; }
+
+/// A loop with one session that sets out for these addresses.
+struct Race {
+  explicit Race(Addresses addresses, SessionTimeouts timeouts = {})
+      : harness({.timeouts = timeouts}), client(TcpPair()) {
+    Connect(harness.Start(std::move(client.near)), std::move(addresses));
+  }
+  /// Runs until the client is joined to a backend, or the backend has failed.
+  void Run() {
+    harness.RunUntil([&] { return harness.opened > 0 || failed() > 0; }, "the end of the race");
+  }
+  [[nodiscard]] std::uint64_t failed() { return harness.backend_row().failed.value(); }
+
+  Harness harness;
+  Pair client;
+};
+
+TEST("race: an address that is silent is outrun by one of the other family") {
+  const Silent silent;
+  const Listener listener = ListenTcp();
+  for (const Addresses& addresses : {Addresses{Mapped(silent.address()), listener.address},
+                                     Addresses{silent.address(), Mapped(listener.address)}}) {
+    Race race(addresses);
+    race.Run();
+    CHECK_EQUAL(race.harness.opened, 1);
+    CHECK_EQUAL(race.harness.outrun, 1);
+    CHECK(race.harness.failed_attempts.empty());
+    // The session, and nothing else, is left: client, backend and what the harness has.
+    const UniqueFd backend = Accept(listener);
+    CHECK(Transfer(race.harness, race.client.peer, backend, "hello", 5, "a byte") == "hello");
+    ResetPeer(race.client.peer);
+    race.harness.RunUntil([&] { return race.harness.closed == 1; }, "the end");
+  }
+}
+
+TEST("race: the loser's descriptor is closed, whoever loses") {
+  Silent silent;
+  const Silent other;
+  const Listener listener = ListenTcp();
+  Race outrun({Mapped(silent.address()), listener.address});
+  const std::size_t one = OpenDescriptors();
+  outrun.Run();
+  CHECK_EQUAL(OpenDescriptors(), one);
+  Race outrunning({Mapped(silent.address()), other.address()});
+  const std::size_t two = OpenDescriptors();
+  outrunning.harness.RunUntil([&] { return OpenDescriptors() == two + 1; }, "the rival");
+  silent.Answer();
+  outrunning.Run();
+  CHECK_EQUAL(outrunning.harness.opened, 1);
+  CHECK_EQUAL(outrunning.harness.outrun, 0);
+  CHECK(outrunning.harness.failed_attempts.empty());
+}
+
+TEST("race: an address that answers has no rival, however late its loop looks") {
+  std::uint64_t now_us = 1'000'000'000;
+  int connects = 0;
+  const HookScope hooks({.connect =
+                             [&](int) {
+                               ++connects;
+                               return 0;
+                             },
+                         .now_us = [&] { return now_us; }});
+  const Listener one = ListenTcp();
+  const Listener other = ListenTcp();
+  Race race({Mapped(one.address), other.address});
+  const int before = connects;
+  now_us += 3'000'000;
+  race.Run();
+  CHECK_EQUAL(race.harness.opened, 1);
+  CHECK_EQUAL(race.harness.outrun, 0);
+  CHECK_EQUAL(connects, before);
+}
+
+TEST("race: addresses of one family have none") {
+  const Silent silent;
+  const Listener listener = ListenTcp();
+  Race race({silent.address(), listener.address}, {.connect_ms = 600});
+  const std::size_t before = OpenDescriptors();
+  race.harness.RunUntil([&] { return race.harness.failed_attempts.size() == 1; }, "the time-out");
+  CHECK_EQUAL(OpenDescriptors(), before - 1);
+  CHECK(!ClientWaits(listener, 0));
+}
+
+TEST("race: a rival that fails is told of, and the first goes on") {
+  Silent silent;
+  Race race({Mapped(silent.address()), Refusing()});
+  race.harness.RunUntil([&] { return race.harness.failed_attempts.size() == 1; }, "the rival");
+  CHECK_EQUAL(race.harness.failed_attempts[0], ECONNREFUSED);
+  CHECK_EQUAL(race.failed(), 0U);
+  silent.Answer();
+  race.Run();
+  CHECK_EQUAL(race.harness.opened, 1);
+  CHECK_EQUAL(race.harness.outrun, 0);
+}
+
+TEST("race: after a rival that failed comes the next one") {
+  const Silent silent;
+  const Listener listener = ListenTcp();
+  Race race({Mapped(silent.address()), Refusing(), listener.address});
+  race.Run();
+  CHECK_EQUAL(race.harness.opened, 1);
+  CHECK_EQUAL(race.harness.outrun, 1);
+  CHECK_EQUAL(race.harness.failed_attempts.size(), 1U);
+}
+
+TEST("race: each has its whole time, and a backend has failed when both have") {
+  const Silent one;
+  const Silent other;
+  Race race({Mapped(one.address()), other.address()}, {.connect_ms = 400});
+  const std::uint64_t start = sys::NowMs();
+  race.harness.RunUntil([&] { return race.harness.failed_attempts.size() == 1; }, "the first");
+  CHECK_EQUAL(race.failed(), 0U);
+  race.Run();
+  CHECK(race.harness.failed_attempts == std::vector<int>({ETIMEDOUT, ETIMEDOUT}));
+  CHECK_EQUAL(race.failed(), 1U);
+  CHECK(sys::NowMs() - start >= 650);
+  CHECK_EQUAL(race.harness.outrun, 0);
+}
+
+TEST("race: a rival for which there is no descriptor, or no port, has not failed") {
+  for (const int why : {EMFILE, EADDRNOTAVAIL}) {
+    Silent silent;
+    const Listener listener = ListenTcp();
+    int refused = 0;
+    int sockets = 0;
+    Race race({Mapped(silent.address()), listener.address});
+    {
+      const HookScope hooks({.socket = [&] { return why == EMFILE && ++sockets ? why : 0; },
+                             .connect = [&](int) {
+                               if (why == EADDRNOTAVAIL) ++refused;
+                               return why == EADDRNOTAVAIL ? why : 0;
+                             }});
+      race.harness.RunFor(400);
+    }
+    CHECK_EQUAL(sockets + refused, 1);
+    CHECK(race.harness.failed_attempts.empty());
+    silent.Answer();
+    race.Run();
+    CHECK_EQUAL(race.harness.opened, 1);
+    CHECK_EQUAL(race.harness.outrun, 0);
+  }
+}
+
+TEST("race: a client that leaves ends both attempts") {
+  const Silent one;
+  const Silent other;
+  Race race({Mapped(one.address()), other.address()});
+  const std::size_t before = OpenDescriptors();
+  race.harness.RunUntil([&] { return OpenDescriptors() == before + 1; }, "the rival");
+  ResetPeer(race.client.peer);
+  race.harness.RunUntil([&] { return race.harness.closed == 1; }, "the end");
+  // The client's two ends, and two attempts.
+  CHECK_EQUAL(OpenDescriptors(), before + 1 - 4);
+}
+
+TEST("race: an event of the loser that was fetched already is nobody's") {
+  Silent one;
+  Silent other;
+  std::vector<pollfd> attempts;
+  bool swapped = false;
+  const HookScope hooks({.connect =
+                             [&](int fd) {
+                               attempts.push_back({.fd = fd, .events = POLLOUT, .revents = 0});
+                               return 0;
+                             },
+                         .events =
+                             [&](epoll_event* events, int count) {
+                               if (count != 2) return;
+                               std::swap(events[0], events[1]);
+                               swapped = true;
+                             }});
+  Race race({Mapped(one.address()), other.address()});
+  attempts.erase(attempts.begin(), attempts.end() - 1);
+  race.harness.RunUntil([&] { return attempts.size() == 2; }, "the rival");
+  one.Answer();
+  other.Answer();
+  for (pollfd& attempt : attempts) CHECK_EQUAL(poll(&attempt, 1, 60'000), 1);
+  race.harness.RunOnce();
+  CHECK(swapped);
+  CHECK_EQUAL(race.harness.opened, 1);
+  CHECK_EQUAL(race.harness.outrun, 1);
+  CHECK(race.harness.failed_attempts.empty());
+  race.harness.RunFor(50);
+  CHECK_EQUAL(race.harness.closed, 0);
+}
+
+}  // namespace
+}  // namespace spliceway::testing
