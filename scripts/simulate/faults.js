@@ -223,7 +223,62 @@ export const faults = [
   {
     name: 'connect time-out before the answer',
     why: 'A process that was stopped, or frozen, drops the backends that had accepted meanwhile.',
-    edits: [edit('relay/session.cc', 'if (AnswerWaits()) return FinishConnect();\n', '')],
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (is_silent(backend_)) FailAttempt(ETIMEDOUT);',
+        'FailAttempt(ETIMEDOUT);',
+      ),
+    ],
+  },
+  {
+    name: 'rival that nobody is woken for',
+    why: 'Where a network drops one IP family, each client waits for the whole connect time-out.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()})',
+        'std::min(ConnectDeadline(since_ms_), RivalDeadline())',
+      ),
+    ],
+  },
+  {
+    name: 'silent address given up for the other',
+    why: 'One lost SYN of a healthy address, and the client waits for another one that is down.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (is_silent(backend_)) StartRival();',
+        'if (is_silent(backend_)) FailAttempt(ETIMEDOUT);',
+      ),
+    ],
+  },
+  {
+    name: "rival timed by the first one's start",
+    why: 'An address that was tried later is given up before its time.',
+    edits: [edit('relay/session_connect.cc', 'since_ms_ = other.since_ms;\n', '')],
+  },
+  {
+    name: 'event of one attempt taken for the other',
+    why: 'A client is joined to a socket that is not connected, for another one was.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'endpoint.is_second == (token == kSecondBackendToken)',
+        'token != kClientToken',
+      ),
+    ],
+  },
+  {
+    name: 'backend failed with its first address',
+    why: 'A backend looks down of which one address is, beside one that serves every client.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (next_address_ == addresses_->size()) backend_counters()',
+        'backend_counters()',
+      ),
+    ],
   },
   {
     name: 'keepalive that nobody is woken for',
@@ -293,8 +348,8 @@ export const faults = [
     edits: [
       edit(
         'relay/session_connect.cc',
-        'if (deadline != kNever) context_->loop.Arm(*this, deadline);\n}',
-        '}',
+        'return FailAttempt(connected.error);\n  ArmConnectTimer();',
+        'return FailAttempt(connected.error);',
       ),
     ],
   },

@@ -175,10 +175,11 @@ TEST("race: a rival for which there is no descriptor, or no port, has not failed
     Race race({Mapped(silent.address()), listener.address});
     {
       const HookScope hooks({.socket = [&] { return why == EMFILE && ++sockets ? why : 0; },
-                             .connect = [&](int) {
-                               if (why == EADDRNOTAVAIL) ++refused;
-                               return why == EADDRNOTAVAIL ? why : 0;
-                             }});
+                             .connect =
+                                 [&](int) {
+                                   if (why == EADDRNOTAVAIL) ++refused;
+                                   return why == EADDRNOTAVAIL ? why : 0;
+                                 }});
       race.harness.RunFor(400);
     }
     CHECK_EQUAL(sockets + refused, 1);

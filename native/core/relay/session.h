@@ -279,7 +279,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Endpoint backend_;
   std::shared_ptr<const Addresses> addresses_;  // of the backend that is being tried
   std::unique_ptr<Search> search_;
-  std::uint64_t since_ms_ = 0;                  // last byte moved, or start of the state
+  std::uint64_t since_ms_ = 0;  // last byte moved, or start of the state
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;
   std::uint8_t next_address_ = 0;  // index

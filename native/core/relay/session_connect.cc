@@ -174,8 +174,7 @@ std::uint64_t Session::RivalDeadline() const {
 }
 
 void Session::ArmConnectTimer() {
-  std::uint64_t deadline =
-      std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()});
+  std::uint64_t deadline = std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()});
   if (postponed_ != Postponed::kNo) {
     const std::uint64_t retry = context_->loop.now_ms() + kExhaustedRetryMs;
     deadline = std::min(ConnectDeadline(since_ms_), retry);

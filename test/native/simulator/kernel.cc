@@ -187,15 +187,15 @@ void Kernel::Unwatch(int epoll, int fd) {
   std::erase(files_[At_(epoll)].ready, fd);
 }
 
-const Socket* Kernel::PartnerOf(const Socket& socket) const {
+const Socket* Kernel::Beside(const Socket& socket, bool first) const {
   if (socket.fd < 0 || !files_[At_(socket.fd)].registration) return nullptr;
+  constexpr std::uint64_t kToken = EventLoop::kMaxToken;
   const std::uint64_t data = files_[At_(socket.fd)].registration->data;
   for (const File& file : files_) {
     if (file.kind != File::Kind::kSocket || file.socket == &socket || !file.registration) continue;
-    // What the loop wants to be told differs in the token alone.
-    if (((file.registration->data ^ data) & ~std::uint64_t{EventLoop::kMaxToken}) == 0) {
-      return file.socket;
-    }
+    // What the loop wants to be told differs in the token alone; a session begins with its client.
+    const std::uint64_t other = file.registration->data;
+    if (((other ^ data) & ~kToken) == 0 && ((other & kToken) == 0) == first) return file.socket;
   }
   return nullptr;
 }

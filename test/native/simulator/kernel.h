@@ -28,6 +28,13 @@ inline const char* HostOf(std::uint16_t client_port) {
   return client_port % 2 == 0 ? "192.0.2.1" : "192.0.2.3";
 }
 
+/// The port of a backend's first address is its row; that of its second, so much more.
+inline constexpr std::uint16_t kSecondAddress = 16;
+inline std::uint16_t RowOf(std::uint16_t backend_port) {
+  const bool is_second = backend_port > kSecondAddress && backend_port <= 2 * kSecondAddress;
+  return is_second ? static_cast<std::uint16_t>(backend_port - kSecondAddress) : backend_port;
+}
+
 /// One end of a connection, as the kernel keeps it.
 struct Socket {
   enum class Phase : std::uint8_t {
@@ -185,8 +192,10 @@ class Kernel {
   /// Answers a SYN; returns the backend's end if it accepts.
   Socket* Tell(Socket& socket);
   [[nodiscard]] bool is_ready(int epoll) const { return !files_[At_(epoll)].ready.empty(); }
-  /// The other socket of the core that is watched for the same handler; null for none.
-  [[nodiscard]] const Socket* PartnerOf(const Socket& socket) const;
+  /// The client's socket of the session that has this one to its backend; null for none.
+  [[nodiscard]] const Socket* ClientOf(const Socket& socket) const { return Beside(socket, true); }
+  /// The other one to a backend of the same session.
+  [[nodiscard]] const Socket* RivalOf(const Socket& socket) const { return Beside(socket, false); }
   /// When a loop that found nothing wants to be woken.
   [[nodiscard]] std::uint64_t sleeps_until_us(int epoll) const {
     return files_[At_(epoll)].sleeps_until_us;
@@ -258,6 +267,8 @@ class Kernel {
   File& Get(int fd, File::Kind kind);
   [[nodiscard]] static std::size_t At_(int fd) { return static_cast<std::size_t>(fd); }
   int NewFile(File::Kind kind);
+  /// Another socket of the core that is watched for the same handler: the first, or a later one.
+  [[nodiscard]] const Socket* Beside(const Socket& socket, bool first) const;
   Socket& NewSocket(std::uint16_t port, bool is_tcp);
   std::pair<Socket*, Socket*> NewPair(std::uint16_t port, bool is_tcp);
   [[nodiscard]] std::size_t OthersOf(const Socket& socket) const;

@@ -123,7 +123,7 @@ std::size_t Kernel::OthersOf(const Socket& socket) const {
   return static_cast<std::size_t>(
       std::count_if(sockets_.begin(), sockets_.end(), [&](const auto& other) {
         if (!other->is_core || other->fd < 0 || other.get() == &socket) return false;
-        if (!socket.was_accepted) return other->port == socket.port;
+        if (!socket.was_accepted) return RowOf(other->port) == RowOf(socket.port);
         return other->was_accepted && HostOf(other->port) == HostOf(socket.port);
       }));
 }

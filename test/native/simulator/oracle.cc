@@ -41,6 +41,7 @@ std::uint64_t Oracle::Delay() const { return kLongestWaitUs + kernel_.stopped_us
 void Oracle::CheckSilence(std::uint64_t until_us) {
   const std::uint64_t for_us = until_us - kernel_.now_us();
   for (const Pair& pair : scene_.pairs) {
+    if (pair.rival) kernel_.Fail("a client has two backends");
     if (!pair.client || !pair.backend) continue;
     if (Near(*pair.client).fd < 0 || Near(*pair.backend).fd < 0) continue;
     CheckThatNothingWaits(pair, for_us);
@@ -49,6 +50,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
   }
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0 || socket->phase != Socket::Phase::kConnecting) continue;
+    CheckThatItHasARival(*socket, until_us);
     if (scene_.timeouts.connect_ms == 0) continue;
     if (until_us > socket->connect_us + Us(scene_.timeouts.connect_ms) + Delay()) {
       kernel_.Fail("a connect time-out is overdue");
@@ -126,7 +128,10 @@ void Oracle::CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us
 void Oracle::CheckRequest(const Pair& pair) {
   if (!pair.picked_by_loop) return;
   for (const std::uint16_t row : scene_.rows) {
-    if (!pair.failed_rows.contains(row) && !scene_.limits.contains(row)) {
+    const bool has_two = scene_.pairs_of_addresses.contains(row);
+    const bool all_failed = pair.failed_ports.contains(row) &&
+                            (!has_two || pair.failed_ports.contains(row + kSecondAddress));
+    if (!all_failed && !scene_.limits.contains(row)) {
       return kernel_.Fail("a session gave up while backends were left that it had not tried");
     }
   }
@@ -139,8 +144,8 @@ void Oracle::CheckSetOut(const Pair& pair) {
                            : "a session set out for a backend before the owner's word");
 }
 
-void Oracle::CheckTimedOut(const Pair& pair, std::int32_t row) {
-  if (!pair.backend || Near(*pair.backend).port != row) return;
+void Oracle::CheckTimedOut(const Pair& pair, std::int32_t port) {
+  if (!pair.backend || Near(*pair.backend).port != port) return;
   if (Near(*pair.backend).left.open) kernel_.Fail("an attempt timed out that had been accepted");
 }
 

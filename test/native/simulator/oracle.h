@@ -22,7 +22,9 @@ class Oracle {
   /// A session has set out for a backend.
   void CheckSetOut(const Pair& pair);
   /// An attempt is reported to have timed out.
-  void CheckTimedOut(const Pair& pair, std::int32_t row);
+  void CheckTimedOut(const Pair& pair, std::int32_t port);
+  /// A loop has had a turn: two attempts of one session may be under way.
+  void CheckRaces();
   /// The owner hears that a session has closed; its slot is not used again yet.
   void CheckClosed(const Pair& pair, std::uint32_t slot);
   /// The owner hears that the drain is over.
@@ -41,6 +43,9 @@ class Oracle {
   void CheckEnd(const Pair& pair, const Peer& from, const Peer& to);
   void CheckReason(const Pair& pair, CloseReason reason);
   void CheckThatNothingWaited(const Pair& pair);
+  void CheckThatItHasARival(const Socket& first, std::uint64_t until_us);
+  [[nodiscard]] bool WasOutrun(const Socket& socket) const;
+  void CheckFailures(std::uint16_t row, std::uint64_t failed, std::uint64_t opened);
   void CheckAttempts();
   void CheckLimits();
   void CheckCounters();

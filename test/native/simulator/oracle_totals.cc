@@ -20,6 +20,7 @@ void Oracle::CheckAttempts() {
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || !socket->closed || socket->phase != Socket::Phase::kConnecting)
       continue;
+    if (WasOutrun(*socket)) continue;
     if (scene_.timeouts.connect_ms == 0 ||
         socket->closed_us + Hurry(scene_) < socket->connect_us + Us(scene_.timeouts.connect_ms)) {
       kernel_.Fail("a connect time-out came early");
@@ -79,7 +80,7 @@ void Oracle::CheckCounters() {
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core) continue;
     upstream += socket->written;
-    upstream_of[socket->port] += socket->written;
+    upstream_of[RowOf(socket->port)] += socket->written;
   }
   for (const Pair& pair : scene_.pairs) {
     if (!pair.client) continue;
@@ -90,7 +91,7 @@ void Oracle::CheckCounters() {
     if (pair.left_alone && pair.reason == CloseReason::kEnded) ++alone;
     downstream += near.written;
     upstream -= near.written;
-    if (pair.backend) downstream_of[Near(*pair.backend).port] += near.written;
+    if (pair.backend) downstream_of[RowOf(Near(*pair.backend).port)] += near.written;
   }
   const auto listener = [&](std::size_t worker) -> CounterRow& {
     return scene_.crew->counters->Listener(worker, 0);
@@ -105,10 +106,8 @@ void Oracle::CheckCounters() {
     const auto backend = [&](std::size_t worker) -> CounterRow& {
       return scene_.crew->counters->Backend(worker, row);
     };
-    const auto failures = scene_.failures.find(row);
     check("sessions open at a backend", sum(backend, &CounterRow::open), 0);
-    check("failures of a backend", sum(backend, &CounterRow::failed),
-          failures == scene_.failures.end() ? 0 : failures->second);
+    CheckFailures(row, sum(backend, &CounterRow::failed), sum(backend, &CounterRow::opened));
     check("bytes upstream to a backend", sum(backend, &CounterRow::bytes_upstream),
           upstream_of[row]);
     check("bytes downstream from a backend", sum(backend, &CounterRow::bytes_downstream),

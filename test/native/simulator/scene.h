@@ -17,6 +17,7 @@ namespace spliceway::simulator {
 struct Pair {
   std::unique_ptr<Peer> client;
   std::unique_ptr<Peer> backend;
+  std::unique_ptr<Peer> rival;  ///< Has answered as well, and the core has not chosen yet.
   std::vector<std::unique_ptr<Peer>> given_up;  ///< Backends that answered too late.
   Habits client_habits;
   Habits backend_habits;
@@ -35,7 +36,7 @@ struct Pair {
   std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
   bool picked_by_loop = false;           ///< And each attempt is reported.
-  std::set<std::int32_t> failed_rows;    ///< Before the loop asked the owner.
+  std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
 };
 
 /// Who takes part in a schedule and what became of them: the world writes it, the oracle judges.
@@ -50,6 +51,7 @@ struct Scene {
   bool few_descriptors = false;
   std::vector<Pair> pairs;
   std::vector<std::uint16_t> rows;                  ///< Of the backends, which are their ports.
+  std::set<std::uint16_t> pairs_of_addresses;       ///< Rows that have two, of both families.
   std::map<std::uint16_t, std::uint32_t> limits;    ///< Of those rows that have one.
   std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.
   std::uint64_t refusals = 0;                       ///< As events told them.

@@ -115,6 +115,7 @@ void World::Turn(std::size_t worker) {
   scene_.crew->workers[worker]->RunTurn();
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
   NoteAccepted();
+  SettleRaces();
   Vigil& vigil = vigils_[worker];
   const bool found_nothing = !was_ready && kernel_.bytes_moved() == bytes;
   // A loop that waits for nothing must have something to do, unless time has passed it by.
@@ -151,16 +152,19 @@ void World::Tell(Socket& socket) {
   Socket* far = kernel_.Tell(socket);
   if (far == nullptr) return;
   if (pair == nullptr) return kernel_.CloseSocket(*far);
+  const auto stream = static_cast<std::uint32_t>(2 * (pair - scene_.pairs.data()) + 1);
+  auto backend = std::make_unique<Peer>(kernel_, choices_, *far, stream, pair->backend_habits);
   if (pair->backend) {
-    const Peer& earlier = *pair->backend;
-    if (earlier.socket().peer->fd >= 0 || earlier.socket().arrived > 0) {
-      kernel_.Fail("a client has two backends");
+    const Socket& earlier = pair->backend->socket();
+    if (kernel_.RivalOf(socket) == earlier.peer && earlier.arrived == 0) {
+      pair->rival = std::move(backend);
+      return;
     }
+    if (earlier.peer->fd >= 0 || earlier.arrived > 0) kernel_.Fail("a client has two backends");
     pair->backend->GiveUp();
     pair->given_up.push_back(std::move(pair->backend));
   }
-  const auto stream = static_cast<std::uint32_t>(2 * (pair - scene_.pairs.data()) + 1);
-  pair->backend = std::make_unique<Peer>(kernel_, choices_, *far, stream, pair->backend_habits);
+  pair->backend = std::move(backend);
 }
 
 void World::StartClient(Pair& pair) {
@@ -243,9 +247,14 @@ void World::HandleEvent(const SessionEvent& event) {
       scene_.failures[static_cast<std::uint16_t>(event.backend)] +=
           static_cast<std::uint64_t>(event.count);
       if (event.slot < 0) return;
-      PairOfSlot(slot)->failed_rows.insert(event.backend);
-      oracle_.CheckSetOut(*PairOfSlot(slot));
-      if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(*PairOfSlot(slot), event.backend);
+      {
+        // A Unix address has no port; its backend has no other.
+        const std::int32_t port = event.port < 0 ? event.backend : event.port;
+        Pair& pair = *PairOfSlot(slot);
+        pair.failed_ports.insert(port);
+        oracle_.CheckSetOut(pair);
+        if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(pair, port);
+      }
       return;
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairOfSlot(slot);
@@ -338,7 +347,7 @@ Pair* World::PairOfSlot(std::uint32_t slot) {
 
 /// The client whose session has this socket to its backend; null when the session has closed it.
 Pair* World::PairOf(const Socket& backend_socket) {
-  const Socket* client = kernel_.PartnerOf(backend_socket);
+  const Socket* client = kernel_.ClientOf(backend_socket);
   return client == nullptr ? nullptr : &scene_.pairs[client->port - std::size_t{kFirstClientPort}];
 }
 

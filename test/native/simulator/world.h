@@ -57,12 +57,14 @@ class World {
   void SetUp();
   void MakeWorkers(std::size_t count, Transfer transfer);
   void MakeBackends();
+  SocketAddress SecondAddress(std::uint16_t first);
   void MakePairs();
 
   void CollectPossible();
   void Take(const Possible& possible);
   void Turn(std::size_t worker);
   void Tell(Socket& socket);
+  void SettleRaces();
   void StartClient(Pair& pair);
   void ServeOwner();
   void HandleEvent(const SessionEvent& event);

@@ -117,17 +117,38 @@ void World::MakeBackends() {
                                                 Backend::kSilent};
       backend = kDown[choices_.Below(scene_.timeouts.connect_ms > 0 ? 3 : 2)];
     }
-    const SocketAddress address = choices_.OneIn(6) ? *SocketAddress::FromPath(std::to_string(port))
-                                                    : *SocketAddress::FromIp("192.0.2.2", port);
-    scene_.crew->table.SetAddresses(port, {address}, AddressOrder::kAsGiven);
+    const bool is_unix = choices_.OneIn(6);
+    const SocketAddress address = is_unix ? *SocketAddress::FromPath(std::to_string(port))
+                                          : *SocketAddress::FromIp("192.0.2.2", port);
     if (choices_.OneIn(8)) {
       scene_.limits[port] = 1 + choices_.Below(2);
       scene_.crew->table.PlacesOf(port).Limit(scene_.limits[port]);
     }
+    Addresses addresses = {address};
+    // Scenes without it are drawn as they were.
+    if (kernel_.conditions.segment == 536 && !is_unix && !scene_.limits.contains(port) &&
+        choices_.OneIn(2)) {
+      addresses.push_back(SecondAddress(port));
+    }
+    scene_.crew->table.SetAddresses(port, addresses, AddressOrder::kAsGiven);
     cycle.push_back(port);
     scene_.rows.push_back(port);
   }
   scene_.crew->table.SetCycle(std::move(cycle));
+}
+
+/// Of the other family. Either may be down, the first by being silent more often than not.
+SocketAddress World::SecondAddress(std::uint16_t first) {
+  const auto port = static_cast<std::uint16_t>(first + kSecondAddress);
+  scene_.pairs_of_addresses.insert(first);
+  Backend& second = kernel_.backends[port];
+  second = kernel_.backends[first];
+  kernel_.backends[first] = Backend::kAccepts;
+  // Without a time-out, one of them has to answer, and there has to be a descriptor for it.
+  const bool may_be_silent = scene_.timeouts.connect_ms > 0 ||
+                             (second == Backend::kAccepts && kernel_.conditions.shortages == 0);
+  if (may_be_silent && !choices_.OneIn(3)) kernel_.backends[first] = Backend::kSilent;
+  return *SocketAddress::FromIp("2001:db8::2", port);
 }
 
 }  // namespace spliceway::simulator
