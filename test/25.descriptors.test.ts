@@ -1,10 +1,14 @@
 /** With too few descriptors for all clients at once, each is served in its turn and none is refused. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { until, within } from './helpers/deadline.js';
-import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
+import {
+  exhaustDescriptors,
+  limitOpenFiles,
+  openDescriptors,
+  untilBackTo,
+} from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho } from './helpers/servers.js';
@@ -45,31 +49,6 @@ async function startPeers(): Promise<{ peers: ChildProcess; backendPort: number 
   });
   const [backendPort] = (await within('the peers', once(peers, 'message'))) as [number];
   return { peers, backendPort };
-}
-
-/** Opens files until there is no descriptor left. The result closes them. */
-function exhaustDescriptors(): () => void {
-  const files: number[] = [];
-  const close = () => {
-    for (const file of files.splice(0)) closeSync(file);
-  };
-  onTestFinished(close);
-  try {
-    for (;;) files.push(openSync('/dev/null', 'r'));
-  } catch (error) {
-    expect((error as NodeJS.ErrnoException).code).toBe('EMFILE');
-  }
-  return close;
-}
-
-/** The soft limit of open files of this process, for the rest of the test. */
-function limitOpenFiles(limit: number): void {
-  const prlimit = (value: string) => execFileSync('prlimit', ['--pid', `${process.pid}`, value]);
-  const before = execFileSync('sh', ['-c', 'ulimit -Sn'], { encoding: 'utf8' }).trim();
-  prlimit(`--nofile=${limit}:`);
-  onTestFinished(() => {
-    prlimit(`--nofile=${before}:`);
-  });
 }
 
 // The stream engine does not know when descriptors run out; see its maxSessions.

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { RunningCommand } from './helpers/cli.js';
 import { until, within, withTimeEnough } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
+import { isAsked } from './helpers/kernel.js';
 import { startEcho, startLate } from './helpers/servers.js';
 import { connect, readToEnding } from './helpers/sockets.js';
 
@@ -16,12 +17,6 @@ async function stop(command: RunningCommand): Promise<void> {
 
 const hasPassed = async (ms: number, since: number) =>
   await until('the time to pass', () => performance.now() - since > ms);
-
-/** A SYN to this port has had no answer. */
-function isAsked(port: number): boolean {
-  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')} 02 `;
-  return readFileSync('/proc/net/tcp', 'latin1').includes(end);
-}
 
 describe.each(engines)('a stopped process with the %s engine', (engine) => {
   const start = (...args: string[]) =>

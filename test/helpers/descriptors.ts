@@ -1,5 +1,7 @@
 /** What this process has open. */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { expect, onTestFinished } from 'vitest';
 import { until } from './deadline.js';
 
 export interface OpenDescriptors {
@@ -27,5 +29,30 @@ export function untilBackTo(before: OpenDescriptors): Promise<void> {
   return until(`no more open than before (${JSON.stringify(before)})`, () => {
     const now = openDescriptors();
     return now.total <= before.total && now.pipes <= before.pipes;
+  });
+}
+
+/** Opens files until there is no descriptor left. The result closes them. */
+export function exhaustDescriptors(): () => void {
+  const files: number[] = [];
+  const close = () => {
+    for (const file of files.splice(0)) closeSync(file);
+  };
+  onTestFinished(close);
+  try {
+    for (;;) files.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('EMFILE');
+  }
+  return close;
+}
+
+/** The soft limit of open files of this process, for the rest of the test. */
+export function limitOpenFiles(limit: number): void {
+  const prlimit = (value: string) => execFileSync('prlimit', ['--pid', `${process.pid}`, value]);
+  const before = execFileSync('sh', ['-c', 'ulimit -Sn'], { encoding: 'utf8' }).trim();
+  prlimit(`--nofile=${limit}:`);
+  onTestFinished(() => {
+    prlimit(`--nofile=${before}:`);
   });
 }

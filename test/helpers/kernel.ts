@@ -1,4 +1,4 @@
-/** Connections over IPv4 as the kernel sees them, at either end and in whatever process. */
+/** Connections as the kernel sees them, at either end and in whatever process; over IPv4 where nothing else is said. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 
@@ -19,6 +19,12 @@ const KEEP_ALIVE_TIMER = 2;
 /** A list that is read while others come and go may pass over an entry; not again and again. */
 const LOOKS = 3;
 
+/** A SYN to this port has had no answer. */
+export function isAsked(port: number, family: 4 | 6 = 4): boolean {
+  const list = readFileSync(family === 4 ? '/proc/net/tcp' : '/proc/net/tcp6', 'latin1');
+  return list.includes(`${inHex(port)} 02 `);
+}
+
 /** `undefined` when there is no such connection, or no more: a reset removes it at once, an end of the peer does not. */
 export function kernelSocket(localPort: number, peerPort: number): KernelSocket | undefined {
   for (let look = 0; look < LOOKS; look++) {
@@ -29,9 +35,8 @@ export function kernelSocket(localPort: number, peerPort: number): KernelSocket 
 }
 
 function listedSocket(localPort: number, peerPort: number): KernelSocket | undefined {
-  const [local, peer] = [localPort, peerPort].map(
-    (port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`,
-  ) as [string, string];
+  const local = inHex(localPort);
+  const peer = inHex(peerPort);
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
     // proc(5): a number, both addresses, a state, and the queues as tx_queue:rx_queue, in hex; then the timer likewise.
     const [, localAddress = '', peerAddress = '', , queues = '', timer = ''] = line
@@ -43,6 +48,11 @@ function listedSocket(localPort: number, peerPort: number): KernelSocket | undef
     return { unread, unacknowledged, timer: { kind, seconds: ticks / TICKS_A_SECOND } };
   }
   return undefined;
+}
+
+/** As at the end of an address. */
+function inHex(port: number): string {
+  return `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, type ListenOptions, Server, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { until, within } from './deadline.js';
 import { connect } from './sockets.js';
 import { tempPath } from './temp.js';
@@ -116,36 +116,59 @@ export interface Late {
   readonly port: number;
   /** Serves who has come, and who comes: says `late` and ends. Resolves when one beyond its queue has come. */
   accept(): Promise<void>;
+  /** The same, and stops this thread until then. */
+  acceptMeanwhile(): void;
+  /** Stops listening: who has tried to connect is refused when the kernel tries again, in a second or so. */
+  close(): Promise<void>;
 }
 
-/** Its queue is full. */
-export async function startLate(): Promise<Late> {
+/**
+ * Its queue is full.
+ *
+ * @param host an IP address
+ * @param wanted its port; 0 is any free one
+ */
+export async function startLate(host = '127.0.0.1', wanted = 0): Promise<Late> {
   const isFree = new Int32Array(new SharedArrayBuffer(4));
+  const hasServed = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(
-    `const { parentPort, workerData } = require('node:worker_threads');
+    `const { parentPort, workerData: { where, isFree, hasServed } } = require('node:worker_threads');
      let count = 0;
      const server = require('node:net').createServer((socket) => {
        socket.on('error', () => {}).end('late');
-       if (++count === 3) parentPort.postMessage('served');
+       if (++count < 3) return;
+       parentPort.postMessage('served');
+       Atomics.store(hasServed, 0, 1);
+       Atomics.notify(hasServed, 0);
      });
-     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+     server.listen({ ...where, backlog: 1 }, () => {
        parentPort.postMessage(server.address().port);
-       Atomics.wait(workerData, 0, 0);
+       Atomics.wait(isFree, 0, 0);
      });`,
-    { eval: true, workerData: isFree },
+    { eval: true, workerData: { where: { host, port: wanted }, isFree, hasServed } },
   );
   onTestFinished(async () => {
     await worker.terminate();
   });
   const [port] = (await within('the late server', once(worker, 'message'))) as [number];
-  await Promise.all([connect(port), connect(port)]);
+  await Promise.all([connect({ host, port }), connect({ host, port })]);
+  const free = () => {
+    Atomics.store(isFree, 0, 1);
+    Atomics.notify(isFree, 0);
+  };
   return {
     port,
     accept: async () => {
       const served = once(worker, 'message');
-      Atomics.store(isFree, 0, 1);
-      Atomics.notify(isFree, 0);
+      free();
       await within('a connection at the late server', served);
+    },
+    acceptMeanwhile: () => {
+      free();
+      expect(Atomics.wait(hasServed, 0, 0, 60_000)).not.toBe('timed-out');
+    },
+    close: async () => {
+      await worker.terminate();
     },
   };
 }

@@ -1,16 +1,12 @@
 /** Connects to the first backend of a route that answers. */
 
-import type { Socket } from 'node:net';
-import { clearTimeout, setTimeout } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
 import type { NextHop, ResolvedAddress, Route } from '../engine.js';
-import { resetSocket } from '../reset-socket.js';
-import { PatientTimer } from './patient-timer.js';
-import { DirectReader, type Reader } from './reader.js';
-import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
+import { Attempt } from './attempt.js';
+import type { Reader } from './reader.js';
 
-/** Between two looks at a unix backend whose queue is full: the kernel tells nobody when it has room again. */
-const QUEUE_RETRY_MS = 50;
+/** For want of a descriptor, memory or a local port an attempt cannot even begin. */
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
 
 export interface ConnectorEvents {
   /** Where a backend is. */
@@ -19,6 +15,8 @@ export interface ConnectorEvents {
   takePlace(backend: number): boolean;
   /** One address of a backend failed; the next one is tried. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
+  /** One address of a backend was still silent when another, which was tried later, answered. */
+  onOutrun(backend: number, address: ResolvedAddress): void;
   /** Every address of a backend failed, or it has none; the route is asked for another. */
   onBackendFailed(backend: number): void;
   /** The end: connected. Its socket has no error listener yet; add one before this returns. */
@@ -31,15 +29,21 @@ export interface ConnectorEvents {
   onDenied(): void;
 }
 
-/** One attempt at a time: addresses of a backend in their order, then the next backend. */
+/**
+ * Addresses of a backend in their order, then the next backend. One attempt at a time; but where it is slow, and the next
+ * address is of the other family of IP, that one is tried beside it (RFC 8305), for a network may lose the packets of one
+ * family. Addresses of one family are often different servers: a second SYN would add load where load is why the first
+ * has no answer.
+ */
 export class Connector {
   readonly #route: Route;
   readonly #timeoutMs: number;
   readonly #keepAliveMs: number;
   readonly #events: ConnectorEvents;
-  #socket: Socket | undefined;
-  readonly #timer = new PatientTimer();
-  #retry: NodeJS.Timeout | undefined;
+  /** Of the backend at hand: those that were not tried yet. */
+  #left: readonly ResolvedAddress[] = [];
+  /** Two at most, the older one first. */
+  #attempts: readonly Attempt[] = [];
   #aborted = false;
 
   /**
@@ -60,7 +64,8 @@ export class Connector {
   /** Gives up at once; no event follows. */
   abort(): void {
     this.#aborted = true;
-    this.#drop();
+    for (const attempt of this.#attempts) attempt.drop();
+    this.#attempts = [];
   }
 
   #nextBackend(): void {
@@ -74,63 +79,61 @@ export class Connector {
     // Only an engine that accepts has a cycle.
     else if (backend === 'denied' || backend === 'by cycle') this.#events.onDenied();
     else if (this.#events.takePlace(backend)) {
-      this.#tryAddress(backend, this.#events.addressesOf(backend));
+      this.#left = this.#events.addressesOf(backend);
+      this.#advance(backend);
     } else this.#nextBackend();
   }
 
-  #tryAddress(backend: number, addresses: readonly ResolvedAddress[]): void {
-    const [address, ...others] = addresses;
-    if (address === undefined) {
+  /** Tries the next address where none is being tried, or beside one that is slow. */
+  #advance(backend: number): void {
+    const [running, rival] = this.#attempts;
+    const [next, ...others] = this.#left;
+    if (running === undefined && next === undefined) {
       this.#events.onBackendFailed(backend);
       this.#nextBackend();
+    } else if (next !== undefined && rival === undefined) {
+      if (running !== undefined && !(running.isSlow && canRace(running.address, next))) return;
+      this.#left = others;
+      this.#begin(backend, next);
+    }
+  }
+
+  #begin(backend: number, address: ResolvedAddress): void {
+    const isWatched = canRace(address, this.#left[0]);
+    const options = { timeoutMs: this.#timeoutMs, keepAliveMs: this.#keepAliveMs, isWatched };
+    const attempt = new Attempt(address, options, {
+      onConnected: () => this.#connected(backend, attempt),
+      onFailed: (code) => this.#failed(backend, attempt, code),
+      onReset: (cause) => this.#events.onReset(cause),
+      onSlow: () => this.#advance(backend),
+    });
+    this.#attempts = [...this.#attempts, attempt];
+  }
+
+  #failed(backend: number, attempt: Attempt, code: string): void {
+    attempt.drop();
+    const [older] = this.#attempts;
+    this.#attempts = this.#attempts.filter((other) => other !== attempt);
+    if (older !== undefined && older !== attempt && SHORTAGES.has(code)) {
+      // The older one has what it takes, and goes on alone.
+      older.isSlow = false;
+      this.#left = [attempt.address, ...this.#left];
       return;
     }
-    const fail = (code: string) => {
-      this.#drop();
-      this.#events.onAttemptFailed(backend, address, code);
-      if (!this.#aborted) this.#tryAddress(backend, others);
-    };
-    if (this.#timeoutMs > 0) {
-      const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
-      this.#timer.start(this.#timeoutMs, () => fail(code));
-    }
-    this.#attempt(backend, address, fail);
+    this.#events.onAttemptFailed(backend, attempt.address, code);
+    if (!this.#aborted) this.#advance(backend);
   }
 
-  #attempt(backend: number, address: ResolvedAddress, fail: (code: string) => void): void {
-    const reader = DirectReader.create();
-    const { socket } = reader;
-    connectSocket(socket, address, this.#keepAliveMs);
-    this.#socket = socket;
-    socket.once('error', (error) => {
-      const code = errorCode(error);
-      if (wasConnected(error)) this.#events.onReset(error);
-      else if (code === 'EAGAIN' && address.kind === 'unix') {
-        // Its queue is full, as with TCP when a SYN gets no answer: it waits, as that would, for the connect timeout.
-        this.#retry = setTimeout(() => this.#attempt(backend, address, fail), QUEUE_RETRY_MS);
-      } else fail(code);
-    });
-    socket.once('connect', () => {
-      if (isConnectedToItself(socket)) {
-        fail('ECONNREFUSED');
-        return;
-      }
-      this.#timer.clear();
-      this.#socket = undefined;
-      socket.removeAllListeners('error');
-      this.#events.onConnected(backend, reader);
-    });
+  #connected(backend: number, winner: Attempt): void {
+    const [older] = this.#attempts;
+    for (const attempt of this.#attempts) if (attempt !== winner) attempt.drop();
+    this.#attempts = [winner];
+    if (older !== undefined && older !== winner) this.#events.onOutrun(backend, older.address);
+    if (!this.#aborted) this.#events.onConnected(backend, winner.take());
   }
+}
 
-  #drop(): void {
-    this.#timer.clear();
-    clearTimeout(this.#retry);
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (socket === undefined) return;
-    socket.removeAllListeners('connect').removeAllListeners('error');
-    // A failure that was on its way is of no interest any more, but an 'error' event needs a listener.
-    socket.on('error', () => {});
-    resetSocket(socket);
-  }
+/** Whether one may be tried beside the other. */
+function canRace(one: ResolvedAddress, other: ResolvedAddress | undefined): boolean {
+  return one.kind === 'tcp' && other?.kind === 'tcp' && one.family !== other.family;
 }

@@ -97,6 +97,7 @@ export class StreamSession implements EngineSession {
     const { keepAliveMs } = this.#host;
     this.#connector = new Connector(route, timeouts.connectMs, keepAliveMs, {
       onAttemptFailed: (backend, address, code) => observer.onAttemptFailed(backend, address, code),
+      onOutrun: (backend, address) => observer.onOutrun(backend, address),
       addressesOf: (backend) => this.#host.addressesOf(backend),
       takePlace: (backend) => this.#takePlace(backend),
       onBackendFailed: (backend) => {

@@ -1,0 +1,107 @@
+import { clearTimeout, setTimeout } from '../../timers.js';
+import type { ResolvedAddress } from '../engine.js';
+import { resetSocket } from '../reset-socket.js';
+import { PatientTimer } from './patient-timer.js';
+import { DirectReader, type Reader } from './reader.js';
+import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
+
+/** Between two looks at a unix backend whose queue is full: the kernel tells nobody when it has room again. */
+const QUEUE_RETRY_MS = 50;
+
+/** How long an address has for itself: the Connection Attempt Delay of RFC 8305, section 8. */
+const ATTEMPT_DELAY_MS = 250;
+
+/** One of the first three is the last that it tells. Then comes `take()` or `drop()`. */
+export interface AttemptEvents {
+  onConnected(): void;
+  onFailed(code: string): void;
+  /** It was accepted, and reset since. */
+  onReset(cause: Error): void;
+  /** No answer yet, and the time that an address has for itself is over. Told only where `isWatched`. */
+  onSlow(): void;
+}
+
+export interface AttemptOptions {
+  /** 0 leaves it to the system. */
+  readonly timeoutMs: number;
+  /** As for `connectSocket`. */
+  readonly keepAliveMs: number;
+  readonly isWatched: boolean;
+}
+
+/** A try to connect to one address. */
+export class Attempt {
+  readonly address: ResolvedAddress;
+  /** Another may be tried beside it. */
+  isSlow = false;
+  readonly #keepAliveMs: number;
+  readonly #events: AttemptEvents;
+  readonly #timeout = new PatientTimer();
+  readonly #delay = new PatientTimer();
+  #reader: Reader | undefined;
+  #retry: NodeJS.Timeout | undefined;
+
+  /** No event comes before this returns. */
+  constructor(address: ResolvedAddress, options: AttemptOptions, events: AttemptEvents) {
+    this.address = address;
+    this.#keepAliveMs = options.keepAliveMs;
+    this.#events = events;
+    if (options.timeoutMs > 0) {
+      const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
+      this.#timeout.start(options.timeoutMs, () => events.onFailed(code));
+    }
+    if (options.isWatched) {
+      this.#delay.start(ATTEMPT_DELAY_MS, () => {
+        this.isSlow = true;
+        events.onSlow();
+      });
+    }
+    this.#connect();
+  }
+
+  /** The connection. Its socket has no error listener any more; add one at once. */
+  take(): Reader {
+    const reader = this.#reader as Reader;
+    this.#reader = undefined;
+    reader.socket.removeAllListeners('error');
+    return reader;
+  }
+
+  /** Gives up at once, also a connection that was not taken; no event follows. */
+  drop(): void {
+    this.#stopTimers();
+    const socket = this.#reader?.socket;
+    this.#reader = undefined;
+    if (socket === undefined) return;
+    socket.removeAllListeners('connect').removeAllListeners('error');
+    // A failure that was on its way is of no interest any more, but an 'error' event needs a listener.
+    socket.on('error', () => {});
+    resetSocket(socket);
+  }
+
+  #connect(): void {
+    const reader = DirectReader.create();
+    const { socket } = reader;
+    connectSocket(socket, this.address, this.#keepAliveMs);
+    this.#reader = reader;
+    socket.once('error', (error) => {
+      const code = errorCode(error);
+      if (wasConnected(error)) this.#events.onReset(error);
+      else if (code === 'EAGAIN' && this.address.kind === 'unix') {
+        // Its queue is full, as with TCP when a SYN gets no answer: it waits, as that would, for the connect timeout.
+        this.#retry = setTimeout(() => this.#connect(), QUEUE_RETRY_MS);
+      } else this.#events.onFailed(code);
+    });
+    socket.once('connect', () => {
+      this.#stopTimers();
+      if (isConnectedToItself(socket)) this.#events.onFailed('ECONNREFUSED');
+      else this.#events.onConnected();
+    });
+  }
+
+  #stopTimers(): void {
+    this.#timeout.clear();
+    this.#delay.clear();
+    clearTimeout(this.#retry);
+  }
+}
