@@ -17,9 +17,6 @@ import { startLate, startNamed, startServer } from './helpers/servers.js';
 import { connect, reset } from './helpers/sockets.js';
 import { describeWhere } from './helpers/where.js';
 
-/** Those whose engine races. */
-const racing = ways.filter((way) => way === 'stream');
-
 const IPV6 = '::1';
 /** Its own, so that a port that is free there is free here. */
 const IPV4 = '127.9.9.9';
@@ -66,7 +63,7 @@ async function startRace(
 }
 
 describeWhere(ipv6, 'a race', () => {
-  describe.each(racing)('with %s', (way) => {
+  describe.each(ways)('with %s', (way) => {
     it('costs the first client of a family that never answers a moment, and no other one', async () => {
       const { port } = await startLate(IPV6);
       await startAt(IPV4, port, 'four');
@@ -215,6 +212,7 @@ function watchConnects(onConnecting: Readonly<Record<string, () => void>> = {}) 
   return connects;
 }
 
+// Of those that native does in C++, test/native/race_test.cc has the same.
 describeWhere(ipv6, 'the rival', () => {
   describe.each(ways.filter((way) => way === 'stream'))('with %s', (way) => {
     it('that cannot begin for want of a descriptor is none', async () => {
