@@ -122,7 +122,13 @@ describe('parseOptions', () => {
 
   it('takes port 0 twice: those are two ports', () => {
     expect(parseOptions({ ...minimal, listen: [':0', ':0'] }).listen).toHaveLength(2);
-    expect(parseOptions({ backends: 'a:1,weight=2' }).backends).toMatchObject([{ weight: 2 }]);
+  });
+
+  it('takes one backend without a list, as text or as an object', () => {
+    const object = { address: 'a:1', weight: 2 };
+    for (const backends of ['a:1,weight=2', object, [object]]) {
+      expect(parseOptions({ backends }).backends).toMatchObject([{ name: 'a:1', weight: 2 }]);
+    }
   });
 
   const option = 'ERR_SPLICEWAY_INVALID_OPTION';
@@ -135,7 +141,14 @@ describe('parseOptions', () => {
     ['a list', [], option, 'a list is not a configuration'],
     ['no pool', { listen: ':1' }, option, 'backends: missing; give at least one'],
     ['an empty pool', { backends: [] }, option, 'backends: the pool is empty'],
-    ['a pool that is a number', { backends: 7 }, option, 'backends: 7 is not a backend address or'],
+    ['a pool that is a number', { backends: 7 }, option, 'backends: 7 is not a backend or a list'],
+    [
+      'a bad only object',
+      { backends: { address: 'a:1', weight: 0 } },
+      option,
+      'backends.weight: 0',
+    ],
+    ['an only object of no address', { backends: {} }, address, 'backends.address: the address is'],
     ['a bad only backend', { backends: 'a:1,weight=0' }, option, 'backends.weight: 0 is not a wh'],
     ['a backend of no kind', { backends: [7] }, option, 'backends[0]: 7 is not a backend'],
     ['a bad backend', { backends: ['a:1', 'b'] }, address, 'backends[1].address: "b" is not an'],
@@ -177,6 +190,10 @@ describe('parseOptions', () => {
     ['an unknown transfer', { ...minimal, transfer: 'slice' }, option, 'did you mean "splice"?'],
     ['a long busy poll', { ...minimal, busyPoll: '2s' }, duration, 'busyPoll: "2s" is not a dur'],
     ['a long silence', { ...minimal, keepAlive: '10h' }, duration, 'keepAlive: "10h" is not a dur'],
+    ['fine silence', { ...minimal, keepAlive: '50us' }, duration, 'here; write 1s or more, or 0'],
+    ['silence of no unit', { ...minimal, keepAlive: '30' }, duration, 'missing; write 30s or 30m'],
+    ['an option alone', { backends: ['a:1', 'weight=2'] }, option, '[1]: "weight=2" is an option'],
+    ['another', { ...minimal, listen: ['mode=0660'] }, option, 'listen[0]: "mode=0660" is an opt'],
     ['a bad busy poll', { ...minimal, busyPoll: true }, duration, 'busyPoll: true is not a dura'],
     ['a fine duration', { ...minimal, idleTimeout: '50us' }, duration, 'too fine here; write 1ms'],
     ['an unknown accept', { ...minimal, accept: 'kernel' }, option, 'accept: "kernel" is not'],
@@ -347,6 +364,26 @@ describe('loadConfigFile', () => {
     ['a trailing comma', 'a.json', '{"a": [1,\n]}', 'a.json:2:1: this is not JSON; nothing may'],
     ['single quotes', 'a.json', "{'listen': 1}", 'a.json:1:2: this is not JSON; names and text'],
     ['a comment', 'a.json', '{\n// x\n}', 'a.json:2:1: this is not JSON; JSON has no comments'],
+    [
+      'a mode in JSON',
+      'a.json',
+      '{"mode": 0660}',
+      'a.json:1:11: this is not JSON; a number has no',
+    ],
+    ['a mode with an o', 'a.json', '{"mode": 0o660}', 'and a mode needs quotes, as in "0660"'],
+    [
+      'a mode without quotes',
+      'a.yaml',
+      'listen: {address: "unix:/a", mode: 0o660}\nbackends: a:1',
+      'a.yaml:1:36: listen.mode: 432 is not a mode; quote it, so that it stays text in octal digits',
+    ],
+    [
+      'an address that YAML splits at its comma',
+      'a.yaml',
+      'listen: :0\nbackends: [a:1,weight=2]',
+      'a.yaml:2:16: backends[1]: "weight=2" is an option without its address; write both as one text, ' +
+        'ADDRESS,weight=N,max-sessions=N,addresses=all, which needs quotes inside brackets of YAML',
+    ],
     ['YAML in JSON', 'a.json', 'listen: :0', 'a.json:1:1: this is not JSON'],
     ['a duplicate key', 'a.json', '{"listen":":0","listen":":1"}', 'a.json:1:16: this key is giv'],
     ['a bad value', 'a.json', '{"listen":":0","backends":[]}', 'a.json:1:27: backends: the pool'],

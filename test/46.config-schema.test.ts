@@ -98,6 +98,7 @@ const good: unknown[] = [
       ),
     ),
   { listen, backends: '127.0.0.1:3306,weight=2' },
+  { listen, backends: { address: '127.0.0.1:3306', weight: 2 } },
   ...['trace', 'silent'].map((value) => withSetting('logLevel', value)),
   ...['pretty', 'json'].map((value) => withSetting('logFormat', value)),
   { listen, backends, engine: 'stream', accept: 'node' },

@@ -1,7 +1,16 @@
 /** Who may connect to a Unix listener: `mode`, `user` and `group` of its socket. */
 
 import { once } from 'node:events';
-import { chmodSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseOptions } from '../src/config/schema.js';
@@ -158,7 +167,7 @@ describe('a file that took the place of the socket', () => {
 describe('what is wrong with the access of a listener', () => {
   const path = '/run/spliceway-x.sock';
   it.each([
-    [{ address: `unix:${path}`, mode: 660 }, 'listen.mode: 660 is not a mode; write it as text'],
+    [{ address: `unix:${path}`, mode: 660 }, 'listen.mode: 660 is not a mode; quote it, so t'],
     [{ address: `unix:${path}`, mode: '888' }, 'listen.mode: "888" is not a mode; write three'],
     [[`unix:${path},mode=66`], 'listen[0].mode: "66" is not a mode'],
     [[`unix:${path},mod=660`], 'listen[0].mod: unknown option (did you mean '],
@@ -197,6 +206,22 @@ describe('what is wrong with the access of a listener', () => {
     }
     const { backends } = parseOptions({ backends: [{ address: `unix:${path}, a?` }] });
     expect(backends[0]?.name).toBe(`unix:${path}, a?`);
+  });
+
+  it('may have spaces inside in the object form: the name of a group', () => {
+    const bin = files.path('bin');
+    mkdirSync(bin);
+    const program = '#!/bin/sh\ntest "$1,$2" = "group,domain users" && echo "$2:x:12345:"\n';
+    writeFileSync(`${bin}/getent`, program, { mode: 0o755 });
+    vi.stubEnv('PATH', bin);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const listen = { address: `unix:${path}`, group: 'domain users' };
+    expect(parseOptions({ listen, backends }).listen).toMatchObject([
+      { access: { group: 12_345 } },
+    ]);
+    for (const group of [' users', 'users ', 'a\tb', 'a\nb', 'a:b', 'a,b', '-a b']) {
+      expect(refusal({ ...listen, group })).toContain('is not a group; give a name');
+    }
   });
 
   it('is not cut at a second equals sign', () => {

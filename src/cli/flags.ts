@@ -130,7 +130,7 @@ function addSettings(command: Command): Command {
     )
     .option(
       '--keep-alive <duration>',
-      `of silence, then TCP asks whether the peer is there ${byDefault('keepAlive')}`,
+      `how long a peer may be silent before TCP asks it ${byDefault('keepAlive')}`,
     )
     .option(
       '--drain-timeout <duration>',

@@ -11,6 +11,9 @@ export const ACCOUNT_MAX = 2 ** 32 - 2;
 /** Names of accounts come from the network on some machines, where the server may be away. */
 const LOOKUP_LIMIT_MS = 5000;
 
+/** With spaces inside, as a directory server has them: "domain users". */
+const NAME = /^[^\s:,-](?: *[^\s:,])*$/;
+
 const databases = {
   user: { file: '/etc/passwd', name: 'passwd' },
   group: { file: '/etc/group', name: 'group' },
@@ -27,7 +30,7 @@ export function accountNumber(kind: AccountKind, account: unknown): number {
   if (isNumber) {
     const number = Number(account);
     if (Number.isInteger(number) && number >= 0 && number <= ACCOUNT_MAX) return number;
-  } else if (typeof account === 'string' && /^[^\s:,-][^\s:,]*$/.test(account)) {
+  } else if (typeof account === 'string' && NAME.test(account)) {
     const number = numberIn(fileOf(kind), account) ?? numberIn(askSystem(kind, account), account);
     if (number !== undefined) return number;
     throw refused(

@@ -44,8 +44,8 @@ export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>,
   resolveEvery:
     'How often names of backends are looked up again. 500ms, 5s, 1m or 1h; 0: only when connecting fails.',
   keepAlive:
-    'How long a client or a backend may be silent before TCP asks whether it is still there; at most 9h, in whole ' +
-    `seconds. ${DURATION}`,
+    'How long a client or a backend may be silent before TCP asks whether it is still there; whole seconds, ' +
+    `1s to 9h. 1s, 1m or 1h; 0 switches it off.`,
   drainTimeout: `How long live sessions may go on after the first stop signal. 500ms, 5s, 1m or 1h; 0 ends them at once.`,
   logLevel: 'The least important line to log, on standard error.',
   logFormat: 'Default: pretty when a terminal reads the log, else json.',

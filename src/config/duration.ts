@@ -62,6 +62,12 @@ export function parseMicroseconds(input: Duration, longestMs: number): number {
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_DURATION`
  */
 export function parseSeconds(input: Duration, longestMs: number): number {
+  if (typeof input === 'string' && /^\d+us$/.test(input)) {
+    throw invalid(input, 'whole seconds count here; write 1s or more, or 0 for off');
+  }
+  if (typeof input === 'string' && /^\d*[1-9]\d*$/.test(input)) {
+    throw invalid(input, `the unit is missing; write ${input}s or ${input}m`);
+  }
   const milliseconds = parseDuration(input);
   if (milliseconds > longestMs) {
     throw invalid(

@@ -180,6 +180,10 @@ function checkJson(source: Source, text: string): void {
 }
 
 function jsonHint(text: string, offset: number): string {
+  // JSON ends a number after its leading zero: 0660 is a mode, most of all, and so is 0o660.
+  if (/[^\d.]0$/.test(text.slice(0, offset)) && /^o?\d/.test(text.slice(offset))) {
+    return '; a number has no zero before it, and a mode needs quotes, as in "0660"';
+  }
   if (/^['\w]/.test(text.slice(offset))) return '; names and text need double quotes';
   if (/^\/[/*]|^#/.test(text.slice(offset))) return '; JSON has no comments, YAML has';
   if (/,\s*$/.test(text.slice(0, offset))) return '; nothing may follow the last comma';

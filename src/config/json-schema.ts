@@ -29,7 +29,7 @@ export function configFileSchema(): JsonSchema {
     properties: {
       $schema: { type: 'string', description: 'In a JSON file: this schema, for editors.' },
       listen: listenersOf(listen),
-      backends: withTextForm(backends),
+      backends: backendsOf(backends),
       ...settings,
     },
     // A file is for the command, which has to listen somewhere.
@@ -51,13 +51,13 @@ function listenersOf({ description = '', items, ...list }: JsonSchema = {}): Jso
   return { description, anyOf: [...one, { ...list, items: { anyOf: one }, minItems: 1 }] };
 }
 
-/** A backend is text or an object; one text need not be in a list. */
-function withTextForm({ description = '', items, ...list }: JsonSchema = {}): JsonSchema {
+/** A backend is text or an object; one need not be in a list. */
+function backendsOf({ description = '', items, ...list }: JsonSchema = {}): JsonSchema {
   const text: JsonSchema = {
     type: 'string',
     pattern: backendPattern(WEIGHT_MAX, SESSIONS_MAX),
     patternErrorMessage: 'write ADDRESS, or ADDRESS,weight=N,max-sessions=N,addresses=all',
   };
-  const several = { ...list, items: { anyOf: [text, items as JsonSchema] }, uniqueItems: true };
-  return { description, anyOf: [text, several] };
+  const one = [text, items as JsonSchema];
+  return { description, anyOf: [...one, { ...list, items: { anyOf: one }, uniqueItems: true }] };
 }

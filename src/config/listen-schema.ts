@@ -5,12 +5,23 @@ import { formatAddress } from './address.js';
 import { listenerDescriptions } from './descriptions.js';
 import { SOCKET_MODE } from './pattern.js';
 import type { ListenAddress } from './types.js';
-import { hasPlainPath, listenAddress, noneTwice, notAnOption, parsedBy, show } from './values.js';
+import {
+  hasPlainPath,
+  isLoneOption,
+  isPlainObject,
+  listed,
+  listenAddress,
+  loneOption,
+  noneTwice,
+  notAnOption,
+  parsedBy,
+  show,
+} from './values.js';
 
 const mode = z
   .string({
     error: ({ input }) =>
-      `${show(input)} is not a mode; write it as text in octal digits, as in "0660"`,
+      `${show(input)} is not a mode; quote it, so that it stays text in octal digits, as in "0660"`,
   })
   .regex(new RegExp(SOCKET_MODE), {
     error: ({ input }) => `${show(input)} is not a mode; write three octal digits, as in "0660"`,
@@ -33,6 +44,7 @@ export const listenerShape = {
   group: account('group').optional(),
 };
 
+const TEXT_FORM = 'unix:/path,mode=0660,user=NAME,group=NAME';
 const OPTION = /^([a-z]+)=(\S*)$/;
 
 /**
@@ -42,12 +54,16 @@ const OPTION = /^([a-z]+)=(\S*)$/;
 function splitListener(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return isPlainObject(input) ? input : { address: input };
   const [address = '', ...options] = input.split(',');
+  if (isLoneOption(address)) {
+    context.addIssue({ code: 'custom', message: loneOption(input, TEXT_FORM) });
+    return z.NEVER;
+  }
   const wrong = options.find((option) => !OPTION.test(option));
   // What is wrong with `host:1,host:2` is not an option.
   if (!address.startsWith('unix:') && wrong !== undefined) return { address: input };
   const mistake = hasPlainPath(address) ? wrong : address;
   if (mistake !== undefined) {
-    const message = notAnOption(mistake, 'unix:/path,mode=0660,user=NAME,group=NAME');
+    const message = notAnOption(mistake, TEXT_FORM);
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   }
@@ -87,13 +103,6 @@ const listener = z.preprocess(
       return given.length === 0 ? address : { ...address, access: Object.fromEntries(given) };
     }),
 );
-
-/** One listener need not be in a list. */
-const listed = (input: unknown): unknown =>
-  typeof input === 'string' || isPlainObject(input) ? [input] : input;
-
-export const isPlainObject = (input: unknown) =>
-  typeof input === 'object' && input !== null && !Array.isArray(input);
 
 export const listen = z.preprocess(
   listed,

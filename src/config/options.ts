@@ -136,7 +136,7 @@ export interface ProxyOptions extends ProxySettings {
    */
   listen?: string | ListenerOptions | readonly (string | ListenerOptions)[] | undefined;
   /** The servers behind the listeners, at least one, no address twice. */
-  backends: string | readonly (string | BackendOptions)[];
+  backends: string | BackendOptions | readonly (string | BackendOptions)[];
 }
 
 /** The keys of a file: those of a proxy, and the command's own. */

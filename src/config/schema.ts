@@ -17,7 +17,7 @@ import {
   parseSeconds,
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
-import { isPlainObject, listen, listenerShape } from './listen-schema.js';
+import { listen, listenerShape } from './listen-schema.js';
 import { isReachedBy } from './own-addresses.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import {
@@ -31,7 +31,10 @@ import {
   backendAddress,
   durationBy,
   hasPlainPath,
+  isLoneOption,
+  isPlainObject,
   listed,
+  loneOption,
   noneTwice,
   notAnOption,
   oneOf,
@@ -123,6 +126,7 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   };
+  if (isLoneOption(addressText)) return refuse(loneOption(input, BACKEND_FORM));
   if (!hasPlainPath(addressText)) return refuse(notAnOption(addressText, BACKEND_FORM));
   const backend = new Map<string, unknown>([['address', addressText]]);
   for (const option of options) {
@@ -169,7 +173,7 @@ const backends = z.preprocess(
       error: ({ input }) =>
         input === undefined
           ? 'missing; give at least one backend address'
-          : `${show(input)} is not a backend address or a list of backends`,
+          : `${show(input)} is not a backend or a list of backends`,
     })
     .min(1, { error: 'the pool is empty; give at least one backend address' })
     .superRefine(noneTwice('backend', (item) => item.name)),

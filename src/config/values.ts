@@ -49,6 +49,17 @@ export function notAnOption(part: string, form: string): string {
   return `${show(part)} is not ${what}; write ${form}, or { address: "unix:/path" }, whose path may have commas, white space and "?"`;
 }
 
+/**
+ * Whether a text is an option without its address: what YAML makes of `[a:1,weight=2]`, and a shell of a space too many.
+ * No address looks like one.
+ */
+export const isLoneOption = (text: string) => /^[A-Za-z-]+=/.test(text);
+
+/** @param form as for `notAnOption` */
+export function loneOption(option: string, form: string): string {
+  return `${show(option)} is an option without its address; write both as one text, ${form}, which needs quotes inside brackets of YAML`;
+}
+
 export const durationBy = (parse: (input: string | number) => number, pattern: string) =>
   parsedBy((input): number => {
     if (typeof input === 'string' || typeof input === 'number') return parse(input);
@@ -95,8 +106,12 @@ export function noneTwice<Item>(what: string, nameOf: (item: Item) => string | u
   };
 }
 
-/** One text need not be in a list. */
-export const listed = (input: unknown): unknown => (typeof input === 'string' ? [input] : input);
+export const isPlainObject = (input: unknown): input is object =>
+  typeof input === 'object' && input !== null && !Array.isArray(input);
+
+/** One text or object need not be in a list. */
+export const listed = (input: unknown): unknown =>
+  typeof input === 'string' || isPlainObject(input) ? [input] : input;
 
 /** A value in a message: as JSON, on one line, not too long. */
 export function show(input: unknown): string {
