@@ -1,5 +1,6 @@
 /** Who may connect to a Unix listener: `mode`, `user` and `group` of its socket. */
 
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -12,14 +13,20 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { findProgram } from '../scripts/lib/run.js';
 import { parseOptions } from '../src/config/schema.js';
 import { listenError } from '../src/proxy/listen-error.js';
 import { SocketFile } from '../src/proxy/socket-file.js';
 import { runCommand } from './helpers/cli.js';
+import { within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
+import { otherUsers } from './helpers/machine.js';
+import { packageUrl } from './helpers/program.js';
 import { startProxy } from './helpers/proxies.js';
 import { tempFiles } from './helpers/temp.js';
+import { itWhere } from './helpers/where.js';
 
 const files = tempFiles();
 const backends = ['127.0.0.1:9'];
@@ -79,6 +86,22 @@ describe.each(ways)('a unix listener with %s', (way) => {
   });
 });
 
+/** A proxy on a Unix socket that goes to another user; prints who accepts, and what it warned of. */
+const GIVING_AWAY = `
+  import { once } from 'node:events';
+  import { statSync } from 'node:fs';
+  import { connect } from 'node:net';
+  const { packageUrl, path } = JSON.parse(process.argv.at(-1));
+  const { createProxy } = await import(packageUrl);
+  const listen = { address: 'unix:' + path, mode: '0660', user: 12345, group: 7 };
+  const proxy = await createProxy({ listen, backends: '127.0.0.1:9', threads: 1 });
+  const warnings = [];
+  proxy.on('warning', (warning) => warnings.push(warning));
+  await new Promise(setImmediate);
+  const { uid, gid, mode } = statSync(path);
+  console.log(JSON.stringify([proxy.accept, warnings, uid, gid, mode & 0o777]));
+  await proxy.close();`;
+
 describe('the file of a socket', () => {
   it('is not wider than its mode, nor open to the group that it has first, from when it is bound', async () => {
     withUmask(0);
@@ -104,6 +127,22 @@ describe('the file of a socket', () => {
     new SocketFile('/x', { mode: 0o444 }).bindBy(bind);
     expect(asked.mock.calls).toEqual([[0o222], [0o022]]);
     expect(bind).toHaveBeenCalledTimes(4);
+  });
+});
+
+describe('a socket that goes to another user', () => {
+  /** As root, without what root needs to change the files of others. */
+  const remedy =
+    otherUsers() ?? (findProgram('setpriv') ? undefined : 'apt-get install util-linux');
+
+  itWhere(remedy, 'takes CAP_CHOWN alone, and the loops accept all the same', async () => {
+    const task = JSON.stringify({ packageUrl, path: files.path('given.sock') });
+    const program = [process.execPath, '--input-type=module', '-e', GIVING_AWAY, task];
+    const { stdout } = await within(
+      'the program',
+      promisify(execFile)('setpriv', ['--bounding-set=-fowner', ...program]),
+    );
+    expect(JSON.parse(stdout)).toEqual(['native', [], 12_345, 7, 0o660]);
   });
 });
 
@@ -157,10 +196,27 @@ describe('a file that took the place of the socket', () => {
     await new SocketFile(path, {}, nowhere).prepare();
   });
 
+  it('is none where it was removed, which is told, and not that the folder is missing', async () => {
+    const path = files.path('removed.sock');
+    const file = await boundSocket(path);
+    rmSync(path);
+    const causes = [file.keepWhile(() => {})];
+    try {
+      file.permit();
+    } catch (error) {
+      causes.push(error as Error);
+    }
+    expect(causes).toHaveLength(2);
+    for (const cause of causes) {
+      const { message } = listenError(`unix:${path}`, cause as Error);
+      expect(message).toContain('its socket was removed at once, or another file took its place');
+    }
+  });
+
   it('is told', () => {
     const cause = Object.assign(new Error('x'), { code: 'ESTALE' });
     const { message } = listenError('unix:/run/x.sock', cause);
-    expect(message).toContain('another file took the place of its socket');
+    expect(message).toContain('or another file took its place, which was left alone');
   });
 });
 
@@ -249,5 +305,10 @@ describe('what is wrong with the access of a listener', () => {
     const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall: 'chown' });
     const { message } = listenError(`unix:${path}`, cause);
     expect(message).toContain('not permitted to give the socket to this user or group');
+  });
+
+  it('is another thing than a file system that takes no sockets, as vfat', () => {
+    const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall: 'listen' });
+    expect(listenError(`unix:${path}`, cause).message).toContain('file system can hold no socket');
   });
 });

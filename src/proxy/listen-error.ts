@@ -8,10 +8,11 @@ import { SplicewayError } from '../errors.js';
  * @param cause the system's error, with a `code` such as `EADDRINUSE`
  */
 export function listenError(name: string, cause: Error): SplicewayError {
-  const { code = cause.name } = cause as NodeJS.ErrnoException;
+  const { code = cause.name, syscall } = cause as NodeJS.ErrnoException;
+  const specific = adviceFor(name);
   const advice = lacksHardLinks(cause)
     ? hardLinkAdvice
-    : (adviceFor(name)[code] ?? generalAdvice[code]);
+    : (specific[`${code} of ${syscall}`] ?? specific[code] ?? generalAdvice[code]);
   const reason = advice ?? `the system says ${code}; check the address`;
   return new SplicewayError('ERR_SPLICEWAY_LISTEN', `cannot listen on ${name}: ${reason}`, {
     cause,
@@ -35,6 +36,7 @@ const hardLinkAdvice =
   'its file system has no hard links, which the engine needs to take the listener from Node; ' +
   'choose another folder, or accept auto or node';
 
+/** By code or, where a code has several meanings, by code and system call. */
 type Advice = Readonly<Record<string, string>>;
 
 const tcpAdvice: Advice = {
@@ -47,16 +49,24 @@ const tcpAdvice: Advice = {
   ENOTFOUND: 'the name does not resolve; use an IP address of this machine, or :port for all',
 };
 
+const replaced =
+  'its socket was removed at once, or another file took its place, which was left alone; see who may write to its folder';
+
 const unixAdvice: Advice = {
   EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
+  'EPERM of listen':
+    'its file system can hold no socket, as that of Windows; choose another folder',
   EPERM:
     'not permitted to give the socket to this user or group; a user takes root or CAP_CHOWN, a group one that this process is in',
+  'ENOENT of link': replaced,
+  'ENOENT of open': replaced,
   ENOENT: 'the folder does not exist; create it first',
+  ERR_SHARED_LISTENER:
+    'a worker of node:cluster cannot give it a mode or owners, because the primary process binds it; leave them out and set the umask of the primary',
   ERR_WORKER_UNSUPPORTED_OPERATION:
     'a worker thread cannot narrow the umask for its mode; have the program begin with a narrower umask',
-  ESTALE:
-    'another file took the place of its socket at once, so its mode and owner were left alone; see who may write to its folder',
+  ESTALE: replaced,
   ERR_NO_PROC:
     'a mode, a user or a group takes /proc, which is not mounted; mount it, or leave them out',
   EROFS:

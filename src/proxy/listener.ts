@@ -53,7 +53,7 @@ export class Listener {
   /** Of a unix listener. */
   readonly #file: SocketFile | undefined;
   #server: Server | undefined;
-  /** The server that bound the address. Those after a pause know its descriptor and no path. */
+  /** The server that bound the address itself. Those after a pause know its descriptor and no path. */
   #binder: Server | undefined;
   #bound: ListenerAddress | undefined;
   /** The duplicate; -1 when there is none. */
@@ -78,47 +78,65 @@ export class Listener {
 
   /**
    * Resolves when connections are accepted. A descriptor that was inherited belongs to the listener from here on;
-   * whoever else has the socket keeps it when this one is closed.
+   * whoever else has the socket keeps it when this one is closed. In a worker of `node:cluster` the primary process
+   * owns the socket, and its file, and the workers share it.
    *
-   * @param exclusive in a worker of `node:cluster`: not shared with the others
    * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`
    */
-  async open(exclusive = false): Promise<void> {
+  async open(): Promise<void> {
+    await this.#listen(cluster.isWorker);
+    const cause = this.#permit();
+    if (cause !== undefined) throw listenError(formatAddress(this.#address), cause);
+  }
+
+  /**
+   * Opens it for somebody else to accept: clients queue in the kernel until `take()`, and then for whoever accepts. In
+   * a worker of `node:cluster` it is the worker's own.
+   *
+   * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`
+   */
+  async openPaused(): Promise<void> {
+    await this.#listen(false);
+    // Node has looked for no client yet: there was no turn of the event loop since it began to listen. The file may
+    // belong to another user afterwards, and of such a file there are no second names.
+    const cause = this.#detach() ?? this.#permit();
+    if (cause === undefined) return;
+    this.close();
+    throw listenError(formatAddress(this.#address), cause);
+  }
+
+  async #listen(isShared: boolean): Promise<void> {
     const address = this.#address;
     // The descriptors of a cluster are those of its primary process, and the workers ask that one to listen.
-    const isOwn = exclusive || !cluster.isWorker;
-    const path = address.kind === 'fd' && isOwn ? inspectInherited(address.fd) : '';
+    const path = address.kind === 'fd' && !isShared ? inspectInherited(address.fd) : '';
     try {
-      await this.#file?.prepare();
+      await this.#file?.prepare(isShared);
       const server = this.#createServer();
       const listening = once(server, 'listening');
       const listen = () =>
-        server.listen({ ...listenOptions(address), backlog: BACKLOG, exclusive });
+        server.listen({ ...listenOptions(address), backlog: BACKLOG, exclusive: !isShared });
       if (this.#file === undefined) listen();
       else this.#file.bindBy(listen);
       await listening;
-      this.#file?.bound();
-      this.#binder = server;
+      if (!isShared) {
+        this.#file?.bound();
+        this.#binder = server;
+      }
       this.#started(server);
       this.#bound = addressOf(server, path || formatAddress(address));
-      this.#file?.permit();
     } catch (error) {
       throw listenError(formatAddress(address), error as Error);
     }
   }
 
-  /**
-   * Opens it for somebody else to accept: clients queue in the kernel until `take()`, and then for whoever accepts.
-   *
-   * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`
-   */
-  async openPaused(): Promise<void> {
-    await this.open(true);
-    // Node has looked for no client yet: there was no turn of the event loop since it began to listen.
-    const cause = this.#detach();
-    if (cause === undefined) return;
-    this.close();
-    throw listenError(formatAddress(this.#address), cause);
+  /** Returns why that cannot be. */
+  #permit(): Error | undefined {
+    try {
+      this.#file?.permit();
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   /** The descriptor of a listener that is paused, which the caller owns from now on. */
@@ -219,6 +237,8 @@ export class Listener {
 
   /** Node has no public way to ask a server for its descriptor; this reads the handle that it keeps. */
   #duplicateOf(server: Server): number {
+    // The primary process of a cluster removes the file of a socket once no worker has a server for it.
+    if (this.#file !== undefined && this.#binder === undefined) return -1;
     const { _handle: handle } = server as Server & { _handle?: { fd?: number } | null };
     return this.#descriptors?.duplicate(handle?.fd ?? -1) ?? -1;
   }

@@ -44,11 +44,16 @@ export class SocketFile {
   /**
    * Removes the file that a dead process left: one that refuses connections.
    *
+   * @param isShared whether another process binds the path, which has an umask of its own
    * @throws an error with a `code` as the system's, when nothing can listen here
    */
-  async prepare(): Promise<void> {
+  async prepare(isShared = false): Promise<void> {
     const path = this.#path;
-    if (Object.keys(this.#access).length > 0 && !existsSync(`${this.#proc}/fd`)) {
+    const hasAccess = Object.keys(this.#access).length > 0;
+    if (hasAccess && isShared) {
+      throw Object.assign(new Error('the primary process binds'), { code: 'ERR_SHARED_LISTENER' });
+    }
+    if (hasAccess && !existsSync(`${this.#proc}/fd`)) {
       throw Object.assign(new Error('/proc is not mounted'), { code: 'ERR_NO_PROC' });
     }
     // libuv reports a missing folder as EACCES.
@@ -112,7 +117,8 @@ export class SocketFile {
   }
 
   /**
-   * Lets in who is to be let in. The owner comes first: until then the mode is narrower than it will be.
+   * Lets in who is to be let in. The group comes before the mode, which lets it in. The user comes last: what belongs to
+   * another user may be changed only by who has CAP_FOWNER as well.
    *
    * Whoever owns the folder can put another file at the path at any time. So what is changed is not what a path leads to,
    * but a file that is open and was found to be the one that was bound.
@@ -121,8 +127,7 @@ export class SocketFile {
    */
   permit(): void {
     const { user, group } = this.#access;
-    const hasOwner = user !== undefined || group !== undefined;
-    if (!hasOwner && this.#mode === undefined) return;
+    if (user === undefined && group === undefined && this.#mode === undefined) return;
     const file = openSync(this.#path, O_PATH | constants.O_NOFOLLOW);
     try {
       const found = fstatSync(file, { bigint: true });
@@ -130,8 +135,9 @@ export class SocketFile {
         throw Object.assign(new Error(`${this.#path} was replaced`), { code: 'ESTALE' });
       }
       const itself = `${this.#proc}/fd/${file}`;
-      if (hasOwner) chownSync(itself, user ?? -1, group ?? -1);
+      if (group !== undefined) chownSync(itself, -1, group);
       if (this.#mode !== undefined) chmodSync(itself, this.#mode);
+      if (user !== undefined) chownSync(itself, user, -1);
     } finally {
       closeSync(file);
     }
