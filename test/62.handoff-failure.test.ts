@@ -33,6 +33,22 @@ describe.each(engines)('a handoff that fails, with %s', (engine) => {
     expect(proxy.stats().sessions).toMatchObject({ open: 0, failed: 1 });
   });
 
+  it('gives the socket back paused, and it stays so until the program reads', async () => {
+    const proxy = await startProxy(engine, { listen: [], backends: [await refusedAddress()] });
+    const { near, far } = await socketPair();
+    await write(far, 'unread');
+    const session = proxy.handoff(near, { onFailure: 'return' });
+    const states: unknown[] = [];
+    const look = (socket?: Socket) => states.push(socket?.isPaused(), socket?.readableFlowing);
+    // At once, and when all that Node has put off is done.
+    session.on('close', ({ socket }) => look(socket));
+    const { socket } = await within('the end', session.closed);
+    await new Promise(setImmediate);
+    look(guarded(socket as Socket));
+    expect(states).toEqual([true, false, true, false]);
+    expect(String(await readExactly(socket as Socket, 6))).toBe('unread');
+  });
+
   it('lets a gateway answer 502', async () => {
     const proxy = await startProxy(engine, { listen: [], backends: [await refusedAddress()] });
     const server = createServer().listen(0, '127.0.0.1');

@@ -162,9 +162,20 @@ export class StreamSession implements EngineSession {
     this.#closed(this.#ending?.reason ?? 'reset', this.#ending?.cause);
   };
 
+  /** Node forgets that a socket is paused in the tick after a listener for `readable` was taken away. */
   #returnClient(): void {
+    const { client } = this.#request;
+    client.off('readable', this.#onClientReadable);
+    process.nextTick(() => {
+      // It may have been reset meanwhile, which its `close` tells.
+      if (!client.destroyed) this.#giveBack();
+    });
+  }
+
+  #giveBack(): void {
     const { client: taken, head } = this.#request;
-    this.#unwatchClient();
+    taken.off('close', this.#onClientClose);
+    taken.off('error', this.#onClientError);
     markReturned(taken);
     // Nothing can be put before an end that was told, and nobody is told of it twice.
     const { hadParser } = readingOf(taken);
