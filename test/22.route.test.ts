@@ -48,7 +48,7 @@ async function all(pool: Pool, route: PoolRoute | CycleRoute): Promise<string[]>
   return given;
 }
 
-const silent = { onResolveFailed: () => {}, onAddressesChanged: () => {} };
+const silent = { onResolveFailed: () => {}, onAddressesChanged: () => {}, onResolved: () => {} };
 
 /** A pool whose resolver is the given one, and whose first lookups are done. */
 async function resolvedPool(

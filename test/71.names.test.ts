@@ -173,7 +173,11 @@ describe('the lookups of a pool', () => {
       time += 20_000;
       return time;
     };
-    const events = { onAddressesChanged: () => {}, onResolveFailed: () => {} };
+    const events = {
+      onAddressesChanged: () => {},
+      onResolved: () => {},
+      onResolveFailed: () => {},
+    };
     const pool = new Pool(names.map(backend), events, { lookup, now });
     onTestFinished(() => pool.close());
     pool.refreshEvery(2);

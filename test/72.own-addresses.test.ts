@@ -134,6 +134,47 @@ describe.each(ways)('a proxy with %s', (way) => {
     expect(warnings).toHaveLength(1);
   });
 
+  it('leaves out an address that moves here while its name stays, and takes it back', async () => {
+    const port = await freePort();
+    // No TCP gets to a multicast address, and the system says so at once.
+    const floating = '224.0.0.77';
+    const { state, internals } = answering(floating);
+    const own = new Set<string>();
+    const ownAddresses = () => own;
+    const proxy = await startProxy(
+      way,
+      { listen: `0.0.0.0:${port}`, backends: [`vip.test:${port}`], resolveEvery: 5 },
+      { ...internals, ownAddresses },
+    );
+    const warnings: string[] = [];
+    proxy.on('warning', (message) => warnings.push(message));
+    const tried: unknown[] = [];
+    proxy.on('backendError', ({ error }) => tried.push(error.address));
+    /** What one more client has the proxy connect to. */
+    const triedByOneMore = async () => {
+      tried.length = 0;
+      const { failed } = proxy.stats().sessions;
+      const client = await connect({ host: '127.0.0.1', port });
+      await readAll(client);
+      // It counts as failed when all that was tried has been told.
+      await until('its end', () => proxy.stats().sessions.failed > failed);
+      return tried;
+    };
+    expect(await triedByOneMore()).toContain(`${floating}:${port}`);
+
+    own.add(floating);
+    await until('the warning', () => warnings.length > 0);
+    expect(warnings).toEqual([
+      expect.stringContaining(`has an address that is this proxy itself, ${floating}:${port}`),
+    ]);
+    expect(await triedByOneMore()).not.toContain(`${floating}:${port}`);
+
+    own.clear();
+    const { lookups } = state;
+    await until('two lookups', () => state.lookups > lookups + 1);
+    expect(await triedByOneMore()).toContain(`${floating}:${port}`);
+  });
+
   it('and another one that are the backend of each other end their ring at the limit of one client', async () => {
     const between = await refusedAddress();
     const limits = { maxSessions: 100, maxSessionsPerClient: 10 };

@@ -2,13 +2,26 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { now } from '../timers.js';
 import { formatAddress } from './address.js';
 import type { Address, ListenAddress } from './types.js';
 
 /** IP addresses of this machine's interfaces, in their one spelling. */
 export type OwnAddresses = () => ReadonlySet<string>;
 
-const ofInterfaces: OwnAddresses = () =>
+/** How long the addresses count as known: whoever compares one with them compares many. */
+const KNOWN_FOR_MS = 1000;
+
+let known: { readonly addresses: ReadonlySet<string>; readonly until: number } | undefined;
+
+const ofInterfaces: OwnAddresses = () => {
+  if (known === undefined || now() >= known.until) {
+    known = { addresses: askInterfaces(), until: now() + KNOWN_FOR_MS };
+  }
+  return known.addresses;
+};
+
+const askInterfaces: OwnAddresses = () =>
   new Set(
     Object.entries(networkInterfaces()).flatMap(([name, list = []]) =>
       list.flatMap(({ address, scopeid }) =>

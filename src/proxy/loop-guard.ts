@@ -1,64 +1,89 @@
 /** Keeps a proxy from connecting to itself: its first client would take every session. */
 import { formatAddress } from '../config/address.js';
-import { isReachedBy } from '../config/own-addresses.js';
+import { isReachedBy, type OwnAddresses } from '../config/own-addresses.js';
 import { backendIsProxyItself } from '../config/schema.js';
 import type { Address } from '../config/types.js';
 import type { ResolvedAddress } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
 import { asAddress, type Listener } from './listener.js';
 import { leftOut } from './observe.js';
-import type { PoolBackend } from './pool.js';
+import { areSame, type PoolBackend } from './pool.js';
+
+export interface LoopGuardHost {
+  /** What is left of the addresses of a backend; called when it is not what it was. */
+  publish(backend: PoolBackend, addresses: readonly ResolvedAddress[]): void;
+  warn(message: string): void;
+  /** Default: those of the interfaces. */
+  readonly ownAddresses?: OwnAddresses | undefined;
+}
 
 export class LoopGuard {
   readonly #backends: readonly PoolBackend[];
-  readonly #warn: (message: string) => void;
+  readonly #host: LoopGuardHost;
   readonly #listeners: Address[] = [];
+  /** By row. */
+  readonly #published: (readonly ResolvedAddress[])[] = [];
   readonly #said = new Set<string>();
 
-  constructor(backends: readonly PoolBackend[], warn: (message: string) => void) {
+  /** Publishes all backends. */
+  constructor(backends: readonly PoolBackend[], host: LoopGuardHost) {
     this.#backends = backends;
-    this.#warn = warn;
+    this.#host = host;
+    for (const backend of backends) this.publish(backend);
   }
 
   /**
-   * Call it for each listener that is open, before it takes a client.
+   * Call it for each listener that is open, before it takes a client. Publishes anew the backends that it is part of.
    *
-   * @returns backends some of whose addresses are this listener
-   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when all addresses of a backend are
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when all addresses of a backend are this listener
    */
-  add({ address, isInherited }: Listener): PoolBackend[] {
+  add({ address, isInherited }: Listener): void {
     const here = asAddress(address);
     const reached = this.#backends.filter(({ addresses }) =>
-      addresses.some((to) => isReachedBy(here, toAddress(to))),
+      addresses.some((to) => this.#isReached(here, to)),
     );
     // One for all addresses may be for IPv6 alone, for one interface, or in another network namespace: nobody says.
     const isCertain = (to: Address) => !isInherited || formatAddress(here) === formatAddress(to);
     for (const { name, addresses } of reached) {
       const message = backendIsProxyItself(name, formatAddress(here));
-      const own = addresses.map(toAddress).filter((to) => isReachedBy(here, to));
-      if (!own.every(isCertain)) {
-        this.#warn(`unless they are apart by more than their addresses, ${message}`);
+      const own = addresses.filter((to) => this.#isReached(here, to));
+      if (!own.map(toAddress).every(isCertain)) {
+        this.#host.warn(`unless they are apart by more than their addresses, ${message}`);
       } else if (own.length === addresses.length) {
         throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message, { backend: name });
       }
     }
-    if (isInherited && /^(::|0\.0\.0\.0)$/.test(address.address)) return [];
+    if (isInherited && /^(::|0\.0\.0\.0)$/.test(address.address)) return;
     this.#listeners.push(here);
-    return reached;
+    for (const backend of reached) this.publish(backend);
   }
 
-  /** The addresses of a backend that are not a listener of this proxy. Warns of those that are, once of each. */
-  others({ name, addresses }: PoolBackend): readonly ResolvedAddress[] {
+  /**
+   * Call it when the addresses of a backend have changed, or may mean something else to this machine. Publishes those
+   * that are not a listener of this proxy. Warns of those that are, once of each.
+   */
+  publish(backend: PoolBackend): void {
+    const others = this.#othersOf(backend);
+    const published = this.#published[backend.row];
+    if (published !== undefined && areSame(others, published)) return;
+    this.#published[backend.row] = others;
+    this.#host.publish(backend, others);
+  }
+
+  #othersOf({ name, addresses }: PoolBackend): readonly ResolvedAddress[] {
     const isOwn = (to: ResolvedAddress) =>
-      this.#listeners.some((listener) => isReachedBy(listener, toAddress(to)));
+      this.#listeners.some((listener) => this.#isReached(listener, to));
     const own = addresses.filter(isOwn);
-    if (own.length === 0) return addresses;
     for (const to of own) {
       const message = leftOut(name, to);
-      if (!this.#said.has(message)) this.#warn(message);
+      if (!this.#said.has(message)) this.#host.warn(message);
       this.#said.add(message);
     }
-    return addresses.filter((to) => !own.includes(to));
+    return own.length === 0 ? addresses : addresses.filter((to) => !own.includes(to));
+  }
+
+  #isReached(listener: Address, to: ResolvedAddress): boolean {
+    return isReachedBy(listener, toAddress(to), this.#host.ownAddresses);
   }
 }
 

@@ -33,6 +33,8 @@ export interface PoolInternals {
 export interface PoolEvents {
   /** Addresses came, went, or changed places. Not called for those that a backend has from its beginning. */
   onAddressesChanged(backend: PoolBackend): void;
+  /** A lookup found addresses, others or the same: what they mean to this machine may have changed. */
+  onResolved(backend: PoolBackend): void;
   /**
    * A name did not resolve. What it resolved to before stays in use.
    *
@@ -154,6 +156,7 @@ export class PoolBackend {
           family: family === 6 ? 6 : 4,
         })),
       );
+      this.#events.onResolved(this);
     } catch (error) {
       this.#failuresInARow += 1;
       if (isRoutine && this.#failuresInARow > 1) return;
@@ -178,13 +181,8 @@ export class PoolBackend {
   }
 
   #setAddresses(wanted: readonly ResolvedAddress[]): void {
-    const before = this.#addresses;
     const addresses = alternateFamilies(wanted);
-    const isSameAt = (address: ResolvedAddress, index: number) => {
-      const other = before[index];
-      return other !== undefined && isSame(address, other);
-    };
-    if (addresses.length === before.length && addresses.every(isSameAt)) return;
+    if (areSame(addresses, this.#addresses)) return;
     this.#addresses = addresses;
     this.#events.onAddressesChanged(this);
   }
@@ -287,6 +285,18 @@ export class Pool {
 /** Two resolved addresses of one backend. */
 function isSame(one: ResolvedAddress, other: ResolvedAddress): boolean {
   return one.kind === 'tcp' && other.kind === 'tcp' && one.ip === other.ip;
+}
+
+/** Whether two lists have the same addresses in the same order. */
+export function areSame(
+  one: readonly ResolvedAddress[],
+  other: readonly ResolvedAddress[],
+): boolean {
+  const isSameAt = (address: ResolvedAddress, index: number) => {
+    const there = other[index];
+    return there !== undefined && isSame(address, there);
+  };
+  return one.length === other.length && one.every(isSameAt);
 }
 
 /** The address itself, when there is nothing to look up. */

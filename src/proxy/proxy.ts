@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { formatAddress, parseAddress } from '../config/address.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
+import type { OwnAddresses } from '../config/own-addresses.js';
 import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE, parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
@@ -69,8 +70,11 @@ export interface RunningEngine {
   readonly reason: string;
 }
 
-/** For tests: a resolver and a clock in place of the system's. */
-export type ProxyInternals = PoolInternals;
+/** For tests: a resolver, a clock and interfaces in place of the system's. */
+export interface ProxyInternals extends PoolInternals {
+  /** Addresses of this machine. Default: those of its interfaces. */
+  readonly ownAddresses?: OwnAddresses | undefined;
+}
 
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: it is what users call it, and nobody here needs the other one
@@ -101,13 +105,17 @@ export class Proxy extends SessionEmitter {
     this.#pool = new Pool(
       config.backends,
       {
-        onAddressesChanged: (backend) => this.#publish(backend),
+        onAddressesChanged: (backend) => this.#guard.publish(backend),
+        onResolved: (backend) => this.#guard.publish(backend),
         onResolveFailed: (...failure) => this.#resolveFailed(...failure),
       },
       internals,
     );
-    this.#guard = new LoopGuard(this.#pool.backends, (message) => this.#warnings.say(message));
-    for (const backend of this.#pool.backends) this.#publish(backend);
+    this.#guard = new LoopGuard(this.#pool.backends, {
+      warn: (message) => this.#warnings.say(message),
+      publish: ({ row, inTurn }, addresses) => engine.setBackend(row, addresses, inTurn),
+      ownAddresses: internals.ownAddresses,
+    });
     for (const [row, { maxSessions }] of config.backends.entries()) {
       if (maxSessions !== undefined) engine.limitBackend(row, maxSessions);
     }
@@ -136,9 +144,7 @@ export class Proxy extends SessionEmitter {
       warnings: this.#warnings,
       clientLimits: clientLimits(config, engine.limit.most),
       keepAliveMs: config.keepAliveMs,
-      checkListener: (listener: Listener) => {
-        for (const backend of this.#guard.add(listener)) this.#publish(backend);
-      },
+      checkListener: (listener: Listener) => this.#guard.add(listener),
       openSessions: () => this.stats().sessions.open,
       route: (client: ClientAddress, listener: string) => this.#policyRoute(client, listener),
       filtered: (route: ClientRoute, client: ClientAddress, listener: string, isKnown: boolean) => {
@@ -340,10 +346,6 @@ export class Proxy extends SessionEmitter {
       );
     }
     return (tried) => (tried.has(index) ? undefined : index);
-  }
-
-  #publish(backend: PoolBackend): void {
-    this.#engine.setBackend(backend.row, this.#guard.others(backend), backend.inTurn);
   }
 
   #resolveFailed({ name, generation }: PoolBackend, cause: Error, isRoutine: boolean): void {
