@@ -55,7 +55,7 @@ export const faults = [
         'relay/relay.cc',
         'while (state_ == State::kOpen && !progress.starved) {',
         'while (state_ == State::kOpen && !progress.starved) {\n' +
-          '    if (source.end_near && !source.failed) NoteEndOfSource(source, 0);',
+          '    if (source.end_told && !source.failed) NoteEndOfSource(source, 0);',
       ),
     ],
   },
@@ -99,7 +99,7 @@ export const faults = [
     edits: [
       edit(
         'relay/relay.cc',
-        'if (source.is_tcp && !source.urgent && !source.end_near) source.readable = false;',
+        'if (source.is_tcp && !source.urgent && !source.end_told) source.readable = false;',
         'source.readable = false;',
       ),
     ],

@@ -2,6 +2,10 @@
 // the last bytes. A read that gave less than was asked for makes a relay wait for an edge, so that
 // edge must come.
 
+#include <linux/net_tstamp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <string>
 
@@ -164,6 +168,42 @@ EVERY_TRANSFER_TEST("end: Unix sockets end with the bytes, and after them") {
     backend.peer.Reset();
     harness.RunUntil([&] { return harness.closed == 1; }, "the close");
   }
+}
+
+/// Sends a byte and waits until the time at which the peer had it is in the error queue: from now
+/// on every event of the socket comes with EPOLLERR.
+void FillErrorQueue(const Pair& pair) {
+  const unsigned flags =
+      SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
+  CHECK_EQUAL(setsockopt(pair.near.get(), SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags), 0);
+  WriteSome(pair.near.get(), "x");
+  pollfd queue = {.fd = pair.near.get(), .events = 0, .revents = 0};
+  CHECK_EQUAL(poll(&queue, 1, 60'000), 1);
+  CHECK_EQUAL(queue.revents, POLLERR);
+  const unsigned off = 0;
+  CHECK_EQUAL(setsockopt(pair.near.get(), SOL_SOCKET, SO_TIMESTAMPING, &off, sizeof off), 0);
+  std::string sent;
+  CHECK_EQUAL(ReadSome(pair.peer.get(), sent), 1);
+}
+
+EVERY_TRANSFER_TEST(
+    "end: a message for who had the socket before is none, and an end after it is one") {
+  Harness harness({.timeouts = {.idle_ms = 60'000, .half_close_ms = 100}, .transfer = transfer});
+  Pair client = TcpPair();
+  Pair backend = TcpPair();
+  FillErrorQueue(client);
+  FillErrorQueue(backend);
+  harness.Join(std::move(client.near), std::move(backend.near));
+  Transfer(harness, client.peer, backend.peer, "there", 5, "a message");
+  Transfer(harness, backend.peer, client.peer, "and back", 8, "the answer");
+  harness.RunFor(300);
+  CHECK_EQUAL(harness.closed, 0);
+  EndStream(client.peer);
+  std::string rest;
+  CHECK_EQUAL(ReadToTheEnd(harness, backend.peer, rest), 0);
+  ResetPeer(backend.peer);
+  harness.RunUntil([&] { return harness.closed == 1; }, "the close");
+  CHECK(harness.reason == CloseReason::kReset);
 }
 
 }  // namespace

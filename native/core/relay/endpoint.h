@@ -17,7 +17,8 @@ struct Endpoint {
   bool writable : 1 = false;
   bool urgent : 1 =
       false;  ///< An urgent byte arrived, and no read has gone past its mark for sure.
-  bool end_near : 1 =
+  bool end_near : 1 = false;  ///< `end_told`, or an error was reported, which may be none.
+  bool end_told : 1 =
       false;  ///< The peer's end, or a failure, was reported: no further edge need come.
   bool failed : 1 = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an
                             ///< error only once, and reads after that look like a clean end.
@@ -28,6 +29,9 @@ struct Endpoint {
   void Note(std::uint32_t events) {
     // An error or hang-up is found by the next read; there may be data before it.
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) end_told = true;
+    // A socket that was somebody else's before may have messages for that one in its error queue,
+    // as of MSG_ZEROCOPY: they are reported as an error, for good. Only SO_ERROR tells.
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) end_near = true;
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable = true;
     if ((events & EPOLLPRI) != 0) readable = urgent = true;
@@ -35,7 +39,7 @@ struct Endpoint {
 
   void Fail(int why) {
     if (!failed) error = static_cast<std::uint16_t>(why);
-    failed = true;
+    failed = end_told = end_near = true;
     // Whatever the peer sent before can still be read.
     readable = true;
   }

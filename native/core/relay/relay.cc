@@ -183,7 +183,7 @@ void Relay::Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progre
   std::size_t got = Read(source, context.scratch, progress);
   if (got == 0) return;
   // The end is known before the last bytes are written, so that both leave in one segment.
-  while (source.end_near && source.readable && got < context.scratch.size()) {
+  while (source.end_told && source.readable && got < context.scratch.size()) {
     got += Read(source, context.scratch.subspan(got), progress);
   }
   const bool last = source_ended_ && !source.failed;
@@ -240,7 +240,7 @@ std::size_t Relay::Read(Endpoint& source, std::span<std::byte> into, Progress& p
     // an edge reports what comes later. Not so where a read stops short for another reason: at an
     // urgent mark, or between two messages with descriptors on a Unix socket. And the edge of an
     // end that was reported already does not come again.
-    if (source.is_tcp && !source.urgent && !source.end_near) source.readable = false;
+    if (source.is_tcp && !source.urgent && !source.end_told) source.readable = false;
   }
   return got.bytes;
 }

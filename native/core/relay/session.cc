@@ -284,7 +284,7 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
 /// being read.
 bool Session::half_closed() const {
   const auto is_over = [](const Relay& relay, const Endpoint& source) {
-    return relay.source_ended() || source.end_near || source.failed;
+    return relay.source_ended() || source.end_told || source.failed;
   };
   return is_over(upstream_, client_) || is_over(downstream_, backend_);
 }
