@@ -1,14 +1,19 @@
 /** TCP keepalive: whether a silent peer is still there is asked on both sides, with times that were chosen. */
+import { execFile } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { join } from '../src/index.js';
-import { until } from './helpers/deadline.js';
-import { engines, ways } from './helpers/engines.js';
+import { until, within } from './helpers/deadline.js';
+import { engines, optionsOf, ways } from './helpers/engines.js';
 import { listeningSocket } from './helpers/inherited.js';
 import { keepAliveTimer } from './helpers/kernel.js';
+import { namespacesWith, namespaceWords } from './helpers/machine.js';
+import { packageUrl } from './helpers/program.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho } from './helpers/servers.js';
 import { connect, guarded, readExactly, socketPair, write } from './helpers/sockets.js';
+import { itWhere } from './helpers/where.js';
 
 const HOUR_S = 3600;
 
@@ -113,3 +118,60 @@ describe.each(engines)('sockets of the program, with %s', (engine) => {
     expectAbout(askedIn(right.far), HOUR_S);
   });
 });
+
+/** An address of those for documentation (RFC 5737). */
+const GONE = '192.0.2.1';
+const kinds = ['--net'];
+
+/**
+ * In a network of its own, in which packets to an address get lost once peers there have been heard: of each way a
+ * client, and a backend. Prints why their sessions ended.
+ */
+const VANISHING = `
+  import { execFileSync } from 'node:child_process';
+  import { once } from 'node:events';
+  import { connect, createServer } from 'node:net';
+  const { packageUrl, ways, gone } = JSON.parse(process.argv.at(-1));
+  const { createProxy } = await import(packageUrl);
+  const ip = (...words) => execFileSync('ip', words);
+  ip('link', 'set', 'lo', 'up');
+  ip('addr', 'add', gone, 'dev', 'lo');
+  const echo = async (host) => {
+    const server = createServer((socket) => socket.on('error', () => {}).pipe(socket));
+    await once(server.listen(0, host), 'listening');
+    return host + ':' + server.address().port;
+  };
+  const [near, far] = [await echo('127.0.0.1'), await echo(gone)];
+  const closed = [];
+  for (const way of ways) {
+    for (const [backends, localAddress] of [[near, gone], [far, '127.0.0.1']]) {
+      const options = { listen: '127.0.0.1:0', backends, keepAlive: '1s', threads: 1 };
+      const proxy = await createProxy({ ...options, ...way });
+      const session = once(proxy, 'session');
+      const { address, port } = proxy.addresses()[0];
+      const client = connect({ host: address, port, localAddress }).on('error', () => {});
+      client.write('x');
+      await once(client, 'data');
+      closed.push((await session)[0].closed);
+    }
+  }
+  ip('addr', 'del', gone, 'dev', 'lo');
+  // A packet goes out, comes in, and is for nobody here.
+  ip('route', 'add', gone, 'dev', 'lo');
+  const ends = await Promise.all(closed);
+  console.log(JSON.stringify(ends.map(({ reason, error }) => reason + ' ' + error.systemCode)));
+  process.exit();`;
+
+itWhere(
+  namespacesWith(kinds),
+  'a peer that has vanished, client or backend, is noticed by every engine',
+  async () => {
+    const task = { packageUrl, ways: ways.map(optionsOf), gone: GONE };
+    const [command = '', ...words] = [
+      ...(namespaceWords(kinds) ?? []),
+      ...[process.execPath, '--input-type=module', '-e', VANISHING, JSON.stringify(task)],
+    ];
+    const { stdout } = await within('the ends', promisify(execFile)(command, words));
+    expect(JSON.parse(stdout)).toEqual(ways.flatMap(() => Array(2).fill('reset ETIMEDOUT')));
+  },
+);
