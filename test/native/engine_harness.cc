@@ -72,6 +72,15 @@ SessionEvent EngineHarness::First(SessionEvent::Kind kind) const {
   return {.kind = kind};
 }
 
+std::int32_t EngineHarness::Failures(std::int32_t backend) const {
+  std::int32_t sum = 0;
+  for (const SessionEvent& event : events) {
+    if (event.kind == SessionEvent::Kind::kAttemptFailed && event.backend == backend)
+      sum += event.count;
+  }
+  return sum;
+}
+
 std::vector<SessionEvent::Kind> EngineHarness::KindsOf(std::int32_t slot) const {
   std::vector<SessionEvent::Kind> kinds;
   for (const SessionEvent& event : events) {

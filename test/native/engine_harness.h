@@ -43,6 +43,8 @@ class EngineHarness {
   [[nodiscard]] std::size_t Count(SessionEvent::Kind kind) const;
   /// The first event of `kind` that was collected; fails the test where there is none.
   [[nodiscard]] SessionEvent First(SessionEvent::Kind kind) const;
+  /// Failed attempts that were collected for a backend.
+  [[nodiscard]] std::int32_t Failures(std::int32_t backend) const;
   /// What was collected for one slot, in order.
   [[nodiscard]] std::vector<SessionEvent::Kind> KindsOf(std::int32_t slot) const;
 

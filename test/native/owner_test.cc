@@ -1,0 +1,147 @@
+// When the loops ask the engine's owner about a client, and hold the client until the answer.
+
+#include <cerrno>
+#include <cstdint>
+#include <vector>
+
+#include "engine_harness.h"
+
+namespace spliceway::testing {
+namespace {
+
+using Kind = SessionEvent::Kind;
+
+TEST(
+    "route: a client for whom the owner has no backend is closed, counted, and its slot free "
+    "again") {
+  EngineHarness engine(1);
+  engine->Attend(Attention::kNone);
+  const SocketAddress address = engine.Listen();
+  const UniqueFd client = ConnectTo(address);
+  // No cycle was published: the owner is asked at once.
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
+  engine->End({.slot = slot, .ending = Ending::kNoBackend});
+  CHECK_EQUAL(AwaitEnd(client), 0);
+  engine.WaitFor(Kind::kClosed, 1);
+  CHECK_EQUAL(engine.First(Kind::kClosed).reason, static_cast<std::int32_t>(CloseReason::kEnded));
+  CHECK_EQUAL(engine->counters()->Listener(0, 0).failed.value(), 1U);
+  CHECK_EQUAL(engine.FreeSlots(), engine->max_sessions() - 1);
+  engine->ReleaseSlot(slot);
+  AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slot");
+}
+
+TEST("route: where the owner picks, it is asked for each client, with the client's address") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
+  engine->Attend(Attention::kNone);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen({.picks = Picks::kByOwner, .timeouts = {}});
+  std::vector<UniqueFd> clients;
+  std::vector<std::int32_t> ports;
+  for (int index = 0; index < 10; ++index) {
+    clients.push_back(ConnectTo(address));
+    ports.push_back(LocalPort(clients.back()));
+  }
+  engine.WaitFor(Kind::kNeedBackend, 10);
+  std::vector<std::int32_t> told;
+  for (const SessionEvent& event : engine.events) {
+    if (event.kind == Kind::kAccepted) told.push_back(event.port);
+    if (event.kind != Kind::kNeedBackend) continue;
+    CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
+    engine->Connect({.slot = static_cast<std::uint32_t>(event.slot), .backend = 0});
+  }
+  std::sort(told.begin(), told.end());
+  std::sort(ports.begin(), ports.end());
+  CHECK(told == ports);
+  engine.WaitFor(Kind::kOpened, 10);
+}
+
+TEST(
+    "rule 17: a client that is held reaches no backend before the owner's word, then the cycle's") {
+  const Refusing down;
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
+  engine->Attend(Attention::kHold);
+  engine->SetBackend(0, {down.address});
+  engine->SetBackend(1, {backend.address});
+  engine->SetCycle({0, 1});
+  const SocketAddress address = engine.Listen();
+  std::vector<UniqueFd> clients;
+  for (int index = 0; index < 4; ++index) {
+    clients.push_back(ConnectTo(address));
+    WriteSome(clients.back().get(), "hello");
+  }
+  engine.WaitFor(Kind::kNeedBackend, 4);
+  CHECK(!ClientWaits(backend, 0));
+  for (const SessionEvent& event : std::vector(engine.events)) {
+    if (event.kind != Kind::kNeedBackend) continue;
+    CHECK_EQUAL(event.backend, -1);
+    CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
+    engine->Connect({.slot = static_cast<std::uint32_t>(event.slot), .backend = kNoRow});
+  }
+  // Two of them set out for the one that is down, and went on by the cycle without a question.
+  for (int index = 0; index < 4; ++index) CHECK_EQUAL(Await(AwaitClient(backend), 5), "hello");
+  engine.WaitFor(Kind::kOpened, 4);
+  CHECK_EQUAL(engine.Failures(0), 2);
+  CHECK_EQUAL(engine.Count(Kind::kNeedBackend), 4U);
+  engine.Stop();
+}
+
+TEST(
+    "rule 17: whoever is reported is held, also while the owner begins and ceases to hold "
+    "clients") {
+  constexpr std::uint64_t kClients = 300;
+  const Listener backend = ListenTcp(kClients);
+  EngineHarness engine(1);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  engine->Attend(Attention::kNone);
+  const SocketAddress address = engine.Listen();
+  const CounterRow& row = engine->counters()->Listener(0, 0);
+  std::vector<UniqueFd> clients;
+  while (clients.size() < kClients) {
+    engine->Attend(clients.size() % 2 == 0 ? Attention::kNone : Attention::kHold);
+    clients.push_back(ConnectTo(address));
+    while (row.opened.value() < clients.size()) {
+      // The first two meet nothing but one or the other, so that each has its client for sure.
+      if (clients.size() <= 2) continue;
+      engine->Attend(Attention::kHold);
+      engine->Attend(Attention::kNone);
+    }
+  }
+  engine->Attend(Attention::kNone);
+  // With one more, all that the loop had to say of the others is said.
+  clients.push_back(ConnectTo(address));
+  AwaitThat([&] { return row.opened.value() == clients.size(); }, "the last client");
+  engine.TakeEvents();
+  const std::size_t accepted = engine.Count(Kind::kAccepted);
+  CHECK(0 < accepted && accepted < kClients);
+  CHECK_EQUAL(accepted, engine.Count(Kind::kNeedBackend));
+}
+
+TEST("rule 17: a client that is denied is reset and counted, and no backend has heard of it") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine(1);
+  engine->Attend(Attention::kHold);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const UniqueFd client = ConnectTo(engine.Listen());
+  WriteSome(client.get(), "hello");
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
+  engine->End({.slot = slot, .ending = Ending::kDenied});
+  CHECK_EQUAL(AwaitEnd(client), -ECONNRESET);
+  engine.WaitFor(Kind::kClosed, 1);
+  CHECK_EQUAL(engine.First(Kind::kClosed).reason, static_cast<std::int32_t>(CloseReason::kEnded));
+  const CounterRow& row = engine->counters()->Listener(0, 0);
+  CHECK_EQUAL(row.rejected.value(), 1U);
+  CHECK_EQUAL(row.failed.value(), 0U);
+  CHECK_EQUAL(row.open.value(), 0U);
+  CHECK(!ClientWaits(backend, 0));
+  engine.Stop();
+}
+
+}  // namespace
+}  // namespace spliceway::testing
