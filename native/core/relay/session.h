@@ -112,6 +112,13 @@ struct SessionStart {
   Route route;
 };
 
+/// An attempt of a session to connect that runs beside another.
+struct Rival {
+  Endpoint endpoint;  ///< Without a socket where there was none to be had.
+  std::uint64_t since_ms = 0;
+  std::uint8_t address = 0;  ///< Its index.
+};
+
 /// One client connection joined to one backend connection: two endpoints, two relays, and the rules
 /// of closing.
 ///
@@ -192,13 +199,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// How long an address may be silent before another one is tried beside it: RFC 8305 section 8,
   /// "Connection Attempt Delay".
   static constexpr std::uint64_t kAttemptDelayMs = 250;
-
-  /// An attempt to connect that runs beside that of `backend_`.
-  struct Rival {
-    Endpoint endpoint;  ///< Without a socket where there was none to be had.
-    std::uint64_t since_ms = 0;
-    std::uint8_t address = 0;  ///< Its index.
-  };
 
   /// What few sessions need on their way to a backend.
   struct Search {

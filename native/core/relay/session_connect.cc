@@ -148,7 +148,7 @@ Session::Search& Session::search() {
   return *search_;
 }
 
-Session::Rival* Session::rival() const {
+Rival* Session::rival() const {
   return search_ && search_->rival ? &*search_->rival : nullptr;
 }
 
