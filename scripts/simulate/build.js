@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from '../lib/make.js';
 import { inRoot } from '../lib/root.js';
-import { applied } from './faults.js';
+import { applied } from './faults/edit.js';
 
 /** @import { Fault } from './faults.js' */
 

@@ -1,0 +1,149 @@
+/** Who is served, by which backend, and what is counted. */
+import { edit } from './edit.js';
+
+/** @import { Fault } from '../faults.js' */
+
+/** @type {readonly Fault[]} */
+export const clientFaults = [
+  {
+    name: "backend's place kept",
+    why: 'A backend with a limit of sessions fills up with those that have ended.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'crew_.clients.Leave(session.slot());\n  GiveUpPlace(session);',
+        'crew_.clients.Leave(session.slot());',
+      ),
+    ],
+  },
+  {
+    name: 'listener that stays shut',
+    why: 'Accepting paused for want of a descriptor, and nobody tries again.',
+    edits: [
+      edit(
+        'listen/acceptor.cc',
+        'void Acceptor::OnTimer() { TryToResume(); }',
+        'void Acceptor::OnTimer() {}',
+      ),
+    ],
+  },
+  {
+    name: 'event of one attempt taken for the other',
+    why: 'A client is joined to a socket that is not connected, for another one was.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'endpoint.is_second == (token == kSecondBackendToken)',
+        'token != kClientToken',
+      ),
+    ],
+  },
+  {
+    name: 'backend failed with its first address',
+    why: 'A backend looks down of which one address is, beside one that serves every client.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (next_address_ == addresses_->size()) backend_counters()',
+        'backend_counters()',
+      ),
+    ],
+  },
+  {
+    name: 'every client refused',
+    why: 'A limit of sessions is taken for none at all.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'if (!crew_.clients.Enter(slot, address, options.clients)) {',
+        'if (options.clients.remote > 0) {',
+      ),
+    ],
+  },
+  {
+    name: "client's limit that counts nobody",
+    why: 'One client takes all the slots.',
+    edits: [edit('listen/client_table.cc', 'if (entry.sessions >= most) return false;\n', '')],
+  },
+  {
+    name: "client's count kept",
+    why: 'A client that has come and gone as often as its limit is refused for ever.',
+    edits: [edit('engine/worker.cc', 'crew_.clients.Leave(session.slot());\n', '')],
+  },
+  {
+    name: "backend's limit that counts nobody",
+    why: 'A backend gets more sessions than it said that it can take.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'if (place == Places::Answer::kNone) return session.PassOver(backend);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'nobody told of free slots',
+    why: 'Clients wait in front of slots that have been free for long.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'next backend not tried',
+    why: 'A client fails with the first backend that is down, beside others that are up.',
+    edits: [edit('engine/worker.cc', 'if (!PickNext(session)) return false;', 'return false;')],
+  },
+  {
+    name: 'held client sent on its way',
+    why: 'The program is told of a client, and a backend has its bytes before the answer: to deny it comes too late.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        '.picks = held ? Picks::kByOwner : Picks::kByCycle,',
+        '.picks = options.picks,',
+      ),
+    ],
+  },
+  {
+    name: 'denied client told of a clean end',
+    why: 'A client that was not let in takes it for an empty answer, and its kernel keeps the connection for a minute.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);',
+        'Close(CloseReason::kEnded, 0, ending == Ending::kReset);',
+      ),
+    ],
+  },
+  {
+    name: 'denied client not counted',
+    why: 'Nobody sees that clients are turned away.',
+    edits: [edit('relay/session.cc', 'if (ending == Ending::kDenied) row->rejected.Add(1);\n', '')],
+  },
+  {
+    name: 'failure not counted',
+    why: 'A backend that is down looks healthy to whoever watches the counters.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'drain reported too early',
+    why: 'The program exits, and takes with it the sessions that it was to wait for.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'if (open_listeners.load() > 0 || slab.in_use() > 0) return;',
+        'if (open_listeners.load() > 0) return;',
+      ),
+    ],
+  },
+];

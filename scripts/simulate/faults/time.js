@@ -1,0 +1,157 @@
+/** What is to happen when a time is over, and when. */
+import { edit } from './edit.js';
+
+/** @import { Fault } from '../faults.js' */
+
+/** @type {readonly Fault[]} */
+export const timeFaults = [
+  {
+    name: 'time-out that hides a loss',
+    why: 'A clean close after a time-out, with bytes held, passes for an end.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;',
+        'const bool bytes_lost = false;',
+      ),
+    ],
+  },
+  {
+    name: 'idle time-out that never comes',
+    why: 'Clients that vanished hold their sessions for ever.',
+    edits: [edit('relay/session.cc', 'apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);\n', '')],
+  },
+  {
+    name: 'time-out before what waits',
+    why: 'A process that was stopped, or frozen, cuts its sessions when it wakes, and loses what came meanwhile.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (now >= RelayDeadline()) MoveWhatWaits();',
+        'if (now >= RelayDeadline()) Advance();',
+      ),
+    ],
+  },
+  {
+    name: 'connect time-out before the answer',
+    why: 'A process that was stopped, or frozen, drops the backends that had accepted meanwhile.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (is_silent(backend_)) FailAttempt(ETIMEDOUT);',
+        'FailAttempt(ETIMEDOUT);',
+      ),
+    ],
+  },
+  {
+    name: 'rival that nobody is woken for',
+    why: 'Where a network drops one IP family, each client waits for the whole connect time-out.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()})',
+        'std::min(ConnectDeadline(since_ms_), RivalDeadline())',
+      ),
+    ],
+  },
+  {
+    name: 'silent address given up for the other',
+    why: 'One lost SYN of a healthy address, and the client waits for another one that is down.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'if (is_silent(backend_)) StartRival();',
+        'if (is_silent(backend_)) FailAttempt(ETIMEDOUT);',
+      ),
+    ],
+  },
+  {
+    name: "rival timed by the first one's start",
+    why: 'An address that was tried later is given up before its time.',
+    edits: [edit('relay/session_connect.cc', 'since_ms_ = other.since_ms;\n', '')],
+  },
+  {
+    name: 'keepalive that nobody is woken for',
+    why: 'A backend that has lost its power says nothing more, and its sessions stay for the idle time-out.',
+    edits: [
+      edit('relay/session.cc', 'std::min(RelayDeadline(), KeepAliveDeadline())', 'RelayDeadline()'),
+    ],
+  },
+  {
+    name: 'handshake time-out that never comes',
+    why: 'Whoever connects and says nothing holds a slot for as long as it likes.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (timeouts_.handshake_ms != 0 && silent()) {',
+        'if (timeouts_.handshake_ms != 0 && client_.failed) {',
+      ),
+    ],
+  },
+  {
+    name: 'handshake time-out after the handshake',
+    why: 'A session that has long been in use is cut off at its first pause.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (timeouts_.handshake_ms != 0 && silent()) {',
+        'if (timeouts_.handshake_ms != 0) {',
+      ),
+    ],
+  },
+  {
+    name: 'half-close time-out that never comes',
+    why: 'A side that keeps silent after the other has ended holds the session for ever.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'half-close time-out of open sessions',
+    why: 'The short time-out cuts off sessions that neither side has ended.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'if (half_closed()) apply(timeouts_.half_close_ms,',
+        'apply(timeouts_.half_close_ms,',
+      ),
+    ],
+  },
+  {
+    name: 'time-out that always resets',
+    why: 'A reset takes back bytes that the kernel had been given and would have delivered.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;',
+        'const bool bytes_lost = true;',
+      ),
+    ],
+  },
+  {
+    name: 'connect time-out that never comes',
+    why: 'A backend that does not answer keeps its clients, though another one would.',
+    edits: [
+      edit(
+        'relay/session_connect.cc',
+        'return FailAttempt(connected.error);\n  ArmConnectTimer();',
+        'return FailAttempt(connected.error);',
+      ),
+    ],
+  },
+  {
+    name: 'survivor of a reset without a bound',
+    why: 'A peer that does not read holds the session, and the bytes, of one that is gone.',
+    edits: [
+      edit(
+        'relay/session.cc',
+        '  if (limit == kNever && (client_.failed || backend_.failed)) limit = kDeliveryLimitMs;\n',
+        '',
+      ),
+    ],
+  },
+];
