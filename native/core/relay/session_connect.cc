@@ -148,9 +148,7 @@ Session::Search& Session::search() {
   return *search_;
 }
 
-Rival* Session::rival() const {
-  return search_ && search_->rival ? &*search_->rival : nullptr;
-}
+Rival* Session::rival() const { return search_ && search_->rival ? &*search_->rival : nullptr; }
 
 std::uint64_t Session::ConnectDeadline(std::uint64_t since_ms) const {
   return timeouts_.connect_ms == 0 ? kNever : since_ms + timeouts_.connect_ms;
