@@ -5,18 +5,55 @@ import { RunningCommand } from './helpers/cli.js';
 import { until, within, withTimeEnough } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
 import { isAsked } from './helpers/kernel.js';
+import { packageUrl, startProgram } from './helpers/program.js';
 import { startEcho, startLate } from './helpers/servers.js';
 import { connect, readToEnding } from './helpers/sockets.js';
 
+interface Stoppable {
+  readonly pid?: number | undefined;
+  kill(signal: NodeJS.Signals): unknown;
+}
+
 /** Resolves when none of its threads runs any more. */
-async function stop(command: RunningCommand): Promise<void> {
-  command.kill('SIGSTOP');
-  const isStopped = () => /\) T /.test(readFileSync(`/proc/${command.pid}/stat`, 'latin1'));
+async function stop(process: Stoppable): Promise<void> {
+  process.kill('SIGSTOP');
+  const isStopped = () => /\) T /.test(readFileSync(`/proc/${process.pid}/stat`, 'latin1'));
   await until('the process to be stopped', isStopped);
 }
 
 const hasPassed = async (ms: number, since: number) =>
   await until('the time to pass', () => performance.now() - since > ms);
+
+/** A proxy whose filter answers when it is told to; sends its port, and when it is asked. */
+const WITH_FILTER = `
+  import { once } from 'node:events';
+  const { packageUrl, options } = JSON.parse(process.argv.at(-1));
+  const { createProxy } = await import(packageUrl);
+  const filter = async () => {
+    // The clock of the answer runs by then.
+    setImmediate(() => process.send('asked'));
+    return (await once(process, 'message'))[0];
+  };
+  const proxy = await createProxy({ ...options, filter });
+  process.send(proxy.addresses()[0].port);`;
+
+/** More than the kernel takes for a peer that reads nothing. */
+const MUCH = 20_000_000;
+
+/** Writes more than the kernel takes to its one client, and hands it over. Sends its port, and when it has done so. */
+const WITH_QUEUE = `
+  import { once } from 'node:events';
+  import { createServer } from 'node:net';
+  const { packageUrl, options } = JSON.parse(process.argv.at(-1));
+  const { createProxy } = await import(packageUrl);
+  const proxy = await createProxy(options);
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  process.send(server.address().port);
+  const [socket] = await once(server, 'connection');
+  socket.on('error', () => {}).write(Buffer.alloc(${MUCH}));
+  proxy.handoff(socket);
+  process.send('queued');`;
 
 describe.each(engines)('a stopped process with the %s engine', (engine) => {
   const start = (...args: string[]) =>
@@ -62,6 +99,40 @@ describe.each(engines)('a stopped process with the %s engine', (engine) => {
       await Promise.all([late.accept(), hasPassed(1.2 * ms, stopped)]);
       command.kill('SIGCONT');
       return (await within('the end', ending)).data.toString() === 'late';
+    });
+  });
+
+  it('denies no client for whom the answer of a filter waits', async () => {
+    const echo = await startEcho();
+    await withTimeEnough(500, async (ms) => {
+      const options = { engine, listen: '127.0.0.1:0', backends: echo.address, connectTimeout: ms };
+      const program = startProgram(WITH_FILTER, { packageUrl, options });
+      const client = await connect((await program.message()) as number);
+      const ending = readToEnding(client.end('let me in'));
+      expect(await program.message()).toBe('asked');
+      await stop(program.process);
+      const stopped = performance.now();
+      program.process.send(true);
+      await hasPassed(1.2 * ms, stopped);
+      program.process.kill('SIGCONT');
+      return (await within('the end', ending)).data.toString() === 'let me in';
+    });
+  });
+
+  it('gives up no queue whose reader has made room', async () => {
+    const echo = await startEcho();
+    await withTimeEnough(500, async (ms) => {
+      const options = { engine, listen: [], backends: echo.address, handshakeTimeout: ms };
+      const program = startProgram(WITH_QUEUE, { packageUrl, options });
+      const client = (await connect((await program.message()) as number)).pause();
+      expect(await program.message()).toBe('queued');
+      await stop(program.process);
+      const stopped = performance.now();
+      const ending = readToEnding(client.end('all of it').resume());
+      await hasPassed(1.2 * ms, stopped);
+      program.process.kill('SIGCONT');
+      const { data } = await within('the end', ending);
+      return data.length === MUCH + 'all of it'.length;
     });
   });
 

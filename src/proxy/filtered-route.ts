@@ -1,7 +1,7 @@
 import type { CloseReason, NextHop } from '../engine/engine.js';
+import { PatientTimer } from '../engine/patient-timer.js';
 import { SplicewayError } from '../errors.js';
 import type { FilterContext, FilterFunction } from '../policy/filter-function.js';
-import { clearTimeout, setTimeout } from '../timers.js';
 import type { ClientRoute } from './route.js';
 import { sessionError } from './session-errors.js';
 
@@ -64,7 +64,7 @@ export class FilteredRoute implements ClientRoute {
 
   async #wait(answer: PromiseLike<unknown>): Promise<NextHop> {
     const { limitMs } = this.#gate;
-    let timer: NodeJS.Timeout | undefined;
+    const timer = new PatientTimer();
     const stopped = new Promise<never>((_, reject) => {
       this.#stopWaiting = (error) => {
         reject(error);
@@ -73,13 +73,13 @@ export class FilteredRoute implements ClientRoute {
     });
     if (limitMs > 0) {
       const late = new Error(`the filter did not answer within ${limitMs} ms`);
-      timer = setTimeout(() => this.#stopWaiting?.(late), limitMs);
+      timer.start(limitMs, () => this.#stopWaiting?.(late));
     }
     // A filter may end its client's session itself before it answers.
     if (this.#ending !== undefined) this.#stopWaiting?.(endingError(this.#ending));
     try {
       const settled = await Promise.race([answer, stopped]).finally(() => {
-        clearTimeout(timer);
+        timer.clear();
         this.#stopWaiting = undefined;
       });
       return await this.#judge(settled);

@@ -2,9 +2,10 @@
 
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { clearTimeout, now, setTimeout } from '../../timers.js';
+import { now } from '../../timers.js';
 import { checkUsable, markTaken, unwrittenBytes } from '../check-socket.js';
 import type { CloseReason, SessionTimeouts } from '../engine.js';
+import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { takeOver } from '../take-over.js';
 import type { NativeSession } from './native-session.js';
@@ -99,6 +100,8 @@ function whenStalled(
   );
   if (limitMs === Number.POSITIVE_INFINITY) return () => {};
   const left = () => sockets.reduce((sum, socket) => sum + unwrittenBytes(socket), 0);
+  const everyMs = Math.ceil(limitMs / LOOKS);
+  const timer = new PatientTimer();
   let last = left();
   let since = now();
   const look = () => {
@@ -107,8 +110,8 @@ function whenStalled(
     last = bytes;
     if (now() - since >= limitMs)
       then(limitMs === handshakeMs ? 'handshake-timeout' : 'idle-timeout');
-    else timer = setTimeout(look, Math.ceil(limitMs / LOOKS));
+    else timer.start(everyMs, look);
   };
-  let timer = setTimeout(look, Math.ceil(limitMs / LOOKS));
-  return () => clearTimeout(timer);
+  timer.start(everyMs, look);
+  return () => timer.clear();
 }

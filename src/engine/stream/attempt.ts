@@ -1,7 +1,7 @@
 import { clearTimeout, setTimeout } from '../../timers.js';
 import type { ResolvedAddress } from '../engine.js';
+import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
-import { PatientTimer } from './patient-timer.js';
 import { DirectReader, type Reader } from './reader.js';
 import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
 

@@ -2,8 +2,8 @@
 
 import type { Socket } from 'node:net';
 import type { CloseReason, SessionTimeouts } from '../engine.js';
+import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
-import { PatientTimer } from './patient-timer.js';
 import type { Reader } from './reader.js';
 import { Relay } from './relay.js';
 

@@ -1,6 +1,6 @@
 /** A time-out that lets what waits in the kernel come first. */
 
-import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../../timers.js';
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../timers.js';
 
 /**
  * Node runs its timers before it asks the kernel what has come. A process that was stopped or frozen, or got no processor,
