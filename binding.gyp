@@ -11,6 +11,7 @@
         "native/core/engine/worker.cc",
         "native/core/listen/acceptor.cc",
         "native/core/listen/client_table.cc",
+        "native/core/listen/own_connections.cc",
         "native/core/loop/event_loop.cc",
         "native/core/loop/timer_wheel.cc",
         "native/core/relay/low_water_mark.cc",

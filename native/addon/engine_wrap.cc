@@ -74,26 +74,28 @@ Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std:
 }  // namespace
 
 void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
-  exports.Set(
-      "Engine",
-      DefineClass(
-          env, "Engine",
-          {InstanceMethod<&EngineWrap::Counters>("counters"),
-           InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
-           InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
-           InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
-           InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
-           InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
-           InstanceMethod<&EngineWrap::Listen>("listen"),
-           InstanceMethod<&EngineWrap::Drain>("drain"),
-           InstanceMethod<&EngineWrap::Observe>("observe"),
-           InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
-           InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
-           InstanceMethod<&EngineWrap::Start>("start"), InstanceMethod<&EngineWrap::Join>("join"),
-           InstanceMethod<&EngineWrap::Connect>("connect"), InstanceMethod<&EngineWrap::End>("end"),
-           InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
-           InstanceMethod<&EngineWrap::Ref>("ref"), InstanceMethod<&EngineWrap::Unref>("unref"),
-           InstanceMethod<&EngineWrap::Close>("close")}));
+  exports.Set("Engine",
+              DefineClass(env, "Engine",
+                          {InstanceMethod<&EngineWrap::Counters>("counters"),
+                           InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
+                           InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
+                           InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+                           InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
+                           InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
+                           InstanceMethod<&EngineWrap::Listen>("listen"),
+                           InstanceMethod<&EngineWrap::Drain>("drain"),
+                           InstanceMethod<&EngineWrap::Observe>("observe"),
+                           InstanceMethod<&EngineWrap::CameBack>("cameBack"),
+                           InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
+                           InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
+                           InstanceMethod<&EngineWrap::Start>("start"),
+                           InstanceMethod<&EngineWrap::Join>("join"),
+                           InstanceMethod<&EngineWrap::Connect>("connect"),
+                           InstanceMethod<&EngineWrap::End>("end"),
+                           InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
+                           InstanceMethod<&EngineWrap::Ref>("ref"),
+                           InstanceMethod<&EngineWrap::Unref>("unref"),
+                           InstanceMethod<&EngineWrap::Close>("close")}));
 }
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -192,6 +194,20 @@ void EngineWrap::Observe(const Napi::CallbackInfo& info) {
   const bool on = info[0].As<Napi::Boolean>();
   // Whoever is told of a client may want to end it, before a backend has a byte of it.
   engine_->Attend(on ? Attention::kHold : Attention::kNone);
+}
+
+// cameBack(fd, ip, port): [ip, port], or undefined
+Napi::Value EngineWrap::CameBack(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string ip = info[1].As<Napi::String>();
+  const auto peer = SocketAddress::FromIp(ip, static_cast<std::uint16_t>(Unsigned(info[2])));
+  const std::optional<IpPort> to =
+      engine_->CameBack(Signed(info[0]), peer.value_or(SocketAddress{}));
+  if (!to) return env.Undefined();
+  const Napi::Array pair = Napi::Array::New(env, 2);
+  pair.Set(0U, Napi::String::New(env, to->ip_text()));
+  pair.Set(1U, Napi::Number::New(env, to->port));
+  return pair;
 }
 
 Napi::Value EngineWrap::TakeSlot(const Napi::CallbackInfo& info) {

@@ -27,6 +27,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void Listen(const Napi::CallbackInfo& info);
   void Drain(const Napi::CallbackInfo& info);
   void Observe(const Napi::CallbackInfo& info);
+  Napi::Value CameBack(const Napi::CallbackInfo& info);
   Napi::Value TakeSlot(const Napi::CallbackInfo& info);
   void ReleaseSlot(const Napi::CallbackInfo& info);
   void Start(const Napi::CallbackInfo& info);

@@ -125,6 +125,8 @@ export interface AcceptHost {
   onResumed(listener: number): void;
   /** So many clients were refused, the last of them from this address: it has as many sessions as one client may. */
   onRefused(listener: number, address: string, count: number): void;
+  /** So many clients were refused because they were connections of the engine's own; the last one was made to this address. */
+  onCameBack(listener: number, address: ResolvedAddress, count: number): void;
 }
 
 /** Sessions that one client may have at once, over all listeners; 0 is any number. Unix clients have no limit. */
@@ -167,6 +169,13 @@ export interface Engine {
   readonly limit: SessionLimit;
   /** Counts a client of a listener that the engine does not accept on: it was refused, and is no session. */
   countRejected(listener: number): void;
+  /**
+   * Where this engine had connected to, when a client that it did not accept itself is that connection: it has come back.
+   * `undefined` for anybody else, and for most of its connections: those who go round and round are told in the end.
+   *
+   * @param client just accepted
+   */
+  cameBack(client: Socket): ResolvedAddress | undefined;
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
    * of which nothing was said has none. In turn, each session begins with the address after that of the one before.

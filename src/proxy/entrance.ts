@@ -3,10 +3,10 @@ import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
 import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { ClientAddress, ClientLimits } from '../engine/engine.js';
+import type { ClientAddress, ClientLimits, ResolvedAddress } from '../engine/engine.js';
 import type { ProxyEvents } from './events.js';
 import type { Listener, ListenerAddress } from './listener.js';
-import { refusedClients } from './observe.js';
+import { cameBack, refusedClients } from './observe.js';
 import type { ClientRoute } from './route.js';
 import type { Sessions } from './sessions.js';
 import type { Warnings } from './warnings.js';
@@ -90,4 +90,13 @@ export function warnOfRefused(
 ): void {
   const { remote } = clientLimits;
   warnings.count('refused', count, (clients) => refusedClients(clients, address, remote));
+}
+
+/** The same for clients that were connections of the proxy's own, made to this address. */
+export function warnOfCameBack(
+  { warnings }: Pick<EntranceHost, 'warnings'>,
+  to: ResolvedAddress,
+  count: number,
+): void {
+  warnings.count('came back', count, (clients) => cameBack(clients, to));
 }

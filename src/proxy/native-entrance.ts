@@ -15,6 +15,7 @@ import {
   type Entrance,
   type EntranceHost,
   inOpeningOrder,
+  warnOfCameBack,
   warnOfRefused,
 } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
@@ -135,5 +136,9 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onRefused(_row: number, address: string, count: number): void {
     warnOfRefused(this.#host, address, count);
+  }
+
+  onCameBack(_row: number, address: ResolvedAddress, count: number): void {
+    warnOfCameBack(this.#host, address, count);
   }
 }

@@ -11,6 +11,7 @@ import {
   type Entrance,
   type EntranceHost,
   inOpeningOrder,
+  warnOfCameBack,
   warnOfRefused,
 } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
@@ -85,10 +86,15 @@ export class NodeEntrance implements Entrance {
     const isKnown =
       socket.remoteAddress !== undefined || this.#listeners[row]?.address.family === 'unix';
     const { address } = clientOf(socket);
+    const ownBackend = this.#engine.cameBack(socket);
+    if (ownBackend !== undefined) {
+      this.#refuse(socket, row);
+      warnOfCameBack(this.#host, ownBackend, 1);
+      return;
+    }
     const leave = this.#clients.enter(address);
     if (leave === undefined) {
-      resetSocket(socket);
-      this.#engine.countRejected(row);
+      this.#refuse(socket, row);
       warnOfRefused(this.#host, address, 1);
       return;
     }
@@ -101,6 +107,11 @@ export class NodeEntrance implements Entrance {
       leave();
       throw error;
     }
+  }
+
+  #refuse(socket: Socket, row: number): void {
+    resetSocket(socket);
+    this.#engine.countRejected(row);
   }
 
   #acceptFailed(row: number, error: Error): void {

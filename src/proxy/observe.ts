@@ -99,6 +99,16 @@ export function refusedClients(count: number, address: string, most: number): st
   );
 }
 
+/** Connections of the proxy that came back to it, from a backend that is the proxy itself. */
+export function cameBack(count: number, to: ResolvedAddress): string {
+  const who =
+    count === 1 ? '1 client was refused, which was' : `${count} clients were refused, which were`;
+  return (
+    `${who} this proxy itself: its backend at ${showResolved(to)} leads back to it; ` +
+    'correct the backend, or the route or NAT on the way there'
+  );
+}
+
 /** Clients for whom the filter threw, rejected, or gave no answer that it may give. */
 export function filterFailed(count: number, { message }: Error): string {
   const who = count === 1 ? '1 client was' : `${count} clients were`;

@@ -12,8 +12,8 @@ export interface RowStats {
   /** Listener: sessions that found no backend. Backend: sessions that could not reach it. */
   readonly failed: number;
   /**
-   * Listener: clients that were refused because their address had as many sessions as one may, which are no sessions, and
-   * those that the filter denied. Backend: sessions that passed it over because it had as many as it may.
+   * Listener: clients that were refused because their address had as many sessions as one may, or because they were this
+   * proxy itself, which are no sessions, and those that the filter denied. Backend: sessions that passed it over because it had as many as it may.
    */
   readonly rejected: number;
   /** Bytes passed from clients to backends since the start. */

@@ -37,3 +37,15 @@ export function namespacesWith(kinds: readonly string[]): Remedy {
   if (namespaceWords(kinds) !== undefined) return undefined;
   return 'run it where namespaces are allowed: outside of a chroot or container, with user.max_user_namespaces above 0, or as root';
 }
+
+/** A network of one's own that turns connections round (DNAT). */
+export function ownNat(): Remedy {
+  const nft = findProgram('nft');
+  if (nft === undefined) return 'apt-get install nftables';
+  const [command = '', ...words] = namespaceWords(['--net']) ?? [];
+  const chain = 'add table ip nat; add chain ip nat output { type nat hook output priority -100; }';
+  if (spawnSync(command, [...words, nft, chain]).status === 0) return namespacesWith(['--net']);
+  return (
+    namespacesWith(['--net']) ?? 'run it on a kernel with nftables and NAT (nf_tables, nf_nat)'
+  );
+}

@@ -217,6 +217,15 @@ TEST("system calls: one more where the backend's port could be given to a client
               kOneExchange + Calls({{Call::kGetsockname, 1}}));
 }
 
+TEST("system calls: one more in 32 sessions, by which one that comes back would be known") {
+  Measured measured(ListenLow());
+  constexpr std::uint64_t kSessions = 32;
+  const CallCounts before = CallsSoFar();
+  for (std::uint64_t index = 0; index < kSessions; ++index) measured.Session(1, true);
+  CHECK_CALLS("32 sessions", CallsSoFar() - before,
+              kOneExchange * kSessions + Calls({{Call::kGetsockname, 1}}));
+}
+
 TEST("system calls: none more where sessions of a client and of a backend are limited") {
   Measured measured(ListenLow(), {.timeouts = {}, .clients = {.remote = 0, .loopback = 10}});
   measured.engine()->LimitBackend(0, 10);

@@ -80,6 +80,11 @@ class Engine {
   void Join(JoinCommand command);
   void End(const EndCommand& command);
 
+  /// As `OwnConnections::CameBack`, for a client that the owner accepted.
+  std::optional<IpPort> CameBack(int client, const SocketAddress& peer) {
+    return crew_.own_connections.CameBack(client, peer);
+  }
+
   /// See `EventQueue::Take`.
   std::size_t TakeEvents(std::span<SessionEvent> into) { return crew_.events.Take(into); }
 

@@ -1,27 +1,13 @@
 #include "engine/event_queue.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <cstring>
 
 namespace spliceway {
 
-void SessionEvent::SetAddress(const SocketAddress& address) {
-  if (address.family() == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address.storage, sizeof v6);
-    port = address.port();
-    std::memcpy(ip.data(), &v6.sin6_addr, ip.size());
-  } else if (address.family() == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address.storage, sizeof v4);
-    port = address.port();
-    // ::ffff:a.b.c.d, RFC 4291 section 2.5.5.2.
-    ip = {};
-    ip[10] = ip[11] = 0xFF;
-    std::memcpy(&ip[12], &v4.sin_addr, sizeof v4.sin_addr);
-  }
+void SessionEvent::SetAddress(const std::optional<IpPort>& address) {
+  if (!address) return;
+  port = address->port;
+  ip = address->ip;
 }
 
 void EventQueue::Push(const SessionEvent& event) {
@@ -69,6 +55,7 @@ bool EventQueue::Refill() {
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
   std::fill(outrun_at_.begin(), outrun_at_.end(), kNowhere);
   std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
+  std::fill(came_back_at_.begin(), came_back_at_.end(), kNowhere);
   for (ListenerState& listener : listeners_) {
     if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
     reading_.push_back(listener.latest);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct SessionEvent {
     kDrained = 7,
     kRefused = 8,
     kOutrun = 9,
+    kCameBack = 10,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -39,7 +41,8 @@ struct SessionEvent {
   std::array<std::uint8_t, 16> ip{};  ///< IPv6, or IPv4 mapped into it.
 
   /// Fills in `port` and `ip`; leaves them as they are for an address that is not IP's.
-  void SetAddress(const SocketAddress& address);
+  void SetAddress(const std::optional<IpPort>& address);
+  void SetAddress(const SocketAddress& address) { SetAddress(address.ip_port()); }
 };
 static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
 
@@ -65,6 +68,7 @@ class EventQueue {
         failure_at_(backends, kNowhere),
         outrun_at_(backends, kNowhere),
         refusal_at_(listeners, kNowhere),
+        came_back_at_(listeners, kNowhere),
         listeners_(listeners) {}
 
   /// Any thread.
@@ -81,6 +85,10 @@ class EventQueue {
   /// The same for a client that was refused: joined with an earlier one of the same listener.
   void PushRefusal(const SessionEvent& event) {
     PushJoined(event, refusal_at_[static_cast<std::size_t>(event.listener)]);
+  }
+  /// The same for a client that was a connection of the engine's own.
+  void PushCameBack(const SessionEvent& event) {
+    PushJoined(event, came_back_at_[static_cast<std::size_t>(event.listener)]);
   }
   /// A listener paused or resumed: its state, not a history. The reader is told when it differs
   /// from what was told last, so that pauses and resumptions come in turns.
@@ -109,9 +117,10 @@ class EventQueue {
   std::mutex mutex_;
   // With the lock:
   std::vector<SessionEvent> waiting_;
-  std::vector<std::size_t> failure_at_;  // by backend: where in `waiting_` its joined failure is
-  std::vector<std::size_t> outrun_at_;   // the same for its outrun addresses
-  std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
+  std::vector<std::size_t> failure_at_;    // by backend: where in `waiting_` its joined failure is
+  std::vector<std::size_t> outrun_at_;     // the same for its outrun addresses
+  std::vector<std::size_t> refusal_at_;    // by listener: the same for its refused clients
+  std::vector<std::size_t> came_back_at_;  // the same for the engine's own connections
   std::vector<ListenerState> listeners_;
   bool announced_ = false;
   // The reader's:

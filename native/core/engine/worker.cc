@@ -255,8 +255,17 @@ void Worker::TellOfSlots() {
 
 void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                         const ListenerOptions& options, bool is_tcp) {
+  SessionEvent refusal{.kind = SessionEvent::Kind::kRefused, .listener = options.listener};
+  if (const std::optional<IpPort> to = crew_.own_connections.CameBack(client.get(), address)) {
+    Refuse(slot, client, options, is_tcp);
+    refusal.kind = SessionEvent::Kind::kCameBack;
+    refusal.SetAddress(to);
+    return crew_.events.PushCameBack(refusal);
+  }
   if (!crew_.clients.Enter(slot, address, options.clients)) {
-    return Refuse(slot, client, address, options, is_tcp);
+    Refuse(slot, client, options, is_tcp);
+    refusal.SetAddress(address);
+    return crew_.events.PushRefusal(refusal);
   }
   const Attention attention = crew_.attention.load(std::memory_order_relaxed);
   const bool held = options.picks == Picks::kByOwner || attention == Attention::kHold;
@@ -278,14 +287,11 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
 }
 
 /// With a reset, which leaves nothing behind in the kernel, however many there are.
-void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, const SocketAddress& address,
-                    const ListenerOptions& options, bool is_tcp) {
+void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, const ListenerOptions& options,
+                    bool is_tcp) {
   if (is_tcp) sys::SetResetOnClose(client.get());
   GiveSlotBack(slot);
   crew_.counters->Listener(index_, options.listener).rejected.Add(1);
-  SessionEvent event{.kind = SessionEvent::Kind::kRefused, .listener = options.listener};
-  event.SetAddress(address);
-  crew_.events.PushRefusal(event);
 }
 
 /// The least loaded of this loop and two others, picked at random: "the power of two choices"
@@ -416,6 +422,12 @@ void Worker::AskOwner(Session& session) {
     crew_.events.Push(accepted);
   }
   crew_.events.Push(EventOf(SessionEvent::Kind::kNeedBackend, session));
+}
+
+void Worker::OnSetOut(int socket, const SocketAddress& to) {
+  if (to.family() == AF_UNIX || ++connects_ < crew_.own_connections.interval()) return;
+  connects_ = 0;
+  crew_.own_connections.Note(sys::LocalAddress(socket), to);
 }
 
 void Worker::OnAttemptFailed(Session& session, const SocketAddress& address, int error) {

@@ -14,6 +14,7 @@
 #include "engine/event_queue.h"
 #include "engine/session_slab.h"
 #include "listen/acceptor.h"
+#include "listen/own_connections.h"
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
 #include "relay/session.h"
@@ -98,6 +99,7 @@ struct Crew {
   BackendTable table;
   SessionSlab slab;
   ClientTable clients;
+  OwnConnections own_connections;
   EventQueue events;
   /// Written by whoever took the slot, before anyone else hears of it.
   std::vector<std::uint16_t> worker_of_slot;
@@ -186,6 +188,7 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
 
+  void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
@@ -198,8 +201,8 @@ class Worker final : private EventHandler,
                   const ListenerOptions& options, bool is_tcp) override;
   void OnPaused(const ListenerOptions& options, int error) override;
   void OnResumed(const ListenerOptions& options) override;
-  void Refuse(std::uint32_t slot, const UniqueFd& client, const SocketAddress& address,
-              const ListenerOptions& options, bool is_tcp);
+  void Refuse(std::uint32_t slot, const UniqueFd& client, const ListenerOptions& options,
+              bool is_tcp);
   Worker& LessLoaded();
 
   std::size_t index_;
@@ -219,6 +222,7 @@ class Worker final : private EventHandler,
   const Session* trying_ = nullptr;
   bool attempt_failed_ = false;
   std::uint32_t random_;
+  std::uint32_t connects_ = 0;  // since the last one that was noted as the engine's own
   std::atomic<std::size_t> sessions_alive_{0};
   std::atomic<bool> wants_slots_{false};
   std::atomic<bool> stopping_{false};

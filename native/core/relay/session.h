@@ -32,6 +32,8 @@ enum class CloseReason : std::uint8_t {
 /// Who keeps sessions. Called on the loop's thread.
 class SessionOwner {
  public:
+  /// A backend's socket is on its way to `to`, or connected.
+  virtual void OnSetOut(int /*socket*/, const SocketAddress& /*to*/) {}
   /// An address of the backend refused, timed out or could not be reached; `error` is errno's
   /// number. Where the session `waits_for_backend`, it waits for another `TryNextAddress`,
   /// `Approach` or `Join`, or for `End`; else another attempt is under way.

@@ -48,6 +48,7 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
   if (context_->paces_unless_told && to.is_loopback()) sys::SwitchPacingOff(socket);
   const sys::Result connected = sys::Connect(socket, to);
   if (connected.status != Status::kOk && connected.status != Status::kAgain) return connected;
+  context_->owner.OnSetOut(socket, to);
   // Watched only now: a socket that was never connected reports a hang-up at once.
   const unsigned token = endpoint.is_second ? kSecondBackendToken : kBackendToken;
   if (!context_->loop.Watch(socket, *this, token)) {

@@ -4,10 +4,34 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
 namespace spliceway {
+namespace {
+
+/// Before the four bytes of an IPv4 address that is mapped into IPv6.
+constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+bool IsMapped(const IpPort& address) {
+  return std::equal(kMapped.begin(), kMapped.end(), address.ip.begin());
+}
+
+}  // namespace
+
+bool IpPort::is_any() const {
+  const std::size_t from = IsMapped(*this) ? kMapped.size() : 0;
+  return std::all_of(&ip[from], ip.data() + ip.size(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+std::string IpPort::ip_text() const {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const bool is_v4 = IsMapped(*this);
+  const std::uint8_t* bytes = &ip[is_v4 ? kMapped.size() : 0];
+  inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes, text.data(), text.size());
+  return text.data();
+}
 
 std::uint16_t SocketAddress::port() const {
   // The port is at the same place in both.
@@ -16,6 +40,23 @@ std::uint16_t SocketAddress::port() const {
   sockaddr_in ip{};
   std::memcpy(&ip, &storage, sizeof ip);
   return ntohs(ip.sin_port);
+}
+
+std::optional<IpPort> SocketAddress::ip_port() const {
+  IpPort address{.port = port()};
+  if (family() == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &storage, sizeof v6);
+    std::memcpy(address.ip.data(), &v6.sin6_addr, address.ip.size());
+  } else if (family() == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &storage, sizeof v4);
+    std::copy(kMapped.begin(), kMapped.end(), address.ip.begin());
+    std::memcpy(&address.ip[kMapped.size()], &v4.sin_addr, sizeof v4.sin_addr);
+  } else {
+    return std::nullopt;
+  }
+  return address;
 }
 
 bool SocketAddress::is_loopback() const {

@@ -11,6 +11,19 @@
 
 namespace spliceway {
 
+/// An IP address with its port, to compare: IPv6, or IPv4 mapped into it (RFC 4291
+/// section 2.5.5.2).
+struct IpPort {
+  std::array<std::uint8_t, 16> ip{};
+  std::uint16_t port = 0;
+
+  bool operator==(const IpPort&) const = default;
+  /// 0.0.0.0 or ::.
+  [[nodiscard]] bool is_any() const;
+  /// As inet_ntop(3) writes the address.
+  [[nodiscard]] std::string ip_text() const;
+};
+
 /// An address that connect(2) takes: IPv4, IPv6 or a Unix path. Plain data, copied freely.
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -22,6 +35,8 @@ struct SocketAddress {
   [[nodiscard]] int family() const { return storage.ss_family; }
   /// Of an IP address; 0 of any other.
   [[nodiscard]] std::uint16_t port() const;
+  /// Nothing for an address that is not IP's.
+  [[nodiscard]] std::optional<IpPort> ip_port() const;
   /// An IP address of this machine alone: 127.0.0.0/8, also mapped into IPv6, and ::1.
   [[nodiscard]] bool is_loopback() const;
 

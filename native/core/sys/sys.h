@@ -68,6 +68,9 @@ bool IsConnectedToItself(int socket, std::uint16_t port);
 SocketAddress PeerAddress(int socket);
 /// The address that a socket is bound to; of the family AF_UNSPEC where the kernel does not tell.
 SocketAddress LocalAddress(int socket);
+/// Where the peer of a TCP connection had connected to, before a NAT of this machine brought it
+/// here; of the family AF_UNSPEC where none did, or the kernel does not tell.
+SocketAddress OriginalDestination(int socket);
 /// Reads and clears the pending error of a socket (SO_ERROR); 0 when there is none.
 int TakeSocketError(int socket);
 /// Sends the FIN: the peer reads end of stream after what was sent before.

@@ -13,6 +13,8 @@ namespace {
 
 /// As many as go unanswered by chance seldom enough.
 constexpr int kProbes = 6;
+/// SO_ORIGINAL_DST of linux/netfilter_ipv4.h, and IP6T_SO_ORIGINAL_DST, which is the same number.
+constexpr int kOriginalDestination = 80;
 
 void SetTcpOption(int socket, int option, int value) {
   ::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value);
@@ -27,6 +29,16 @@ void SetKeepAlive(int socket, int idle_s) {
   SetTcpOption(socket, TCP_KEEPCNT, kProbes);
   // Last: on a connection it sets the timer, by how long the peer has been silent already.
   SetTcpOption(socket, TCP_KEEPIDLE, idle_s);
+}
+
+SocketAddress OriginalDestination(int socket) {
+  // A socket of IPv6 may have a peer of IPv4, whom the tables of IPv4 know.
+  for (const int level : {IPPROTO_IPV6, IPPROTO_IP}) {
+    SocketAddress to;
+    to.length = sizeof to.storage;
+    if (::getsockopt(socket, level, kOriginalDestination, &to.storage, &to.length) == 0) return to;
+  }
+  return {};
 }
 
 std::size_t QueuedClients(int listener) {

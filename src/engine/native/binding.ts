@@ -60,6 +60,13 @@ export interface NativeEngineBinding {
    */
   observe(on: boolean): void;
 
+  /**
+   * Where the engine had connected to, when the client that JavaScript accepted is that connection: it has come back.
+   * `undefined` for anybody else.
+   * @param ip of the client, with its port
+   */
+  cameBack(fd: number, ip: string, port: number): [ip: string, port: number] | undefined;
+
   /** A free slot, or -1 when all are taken. The caller must give it back. */
   takeSlot(): number;
   /** Gives back a slot: of `takeSlot`, before `start` or after `closed`; or of a session that was `accepted`, after `closed`. */
@@ -169,7 +176,7 @@ export const NONE = -1;
 /**
  * What happened. Failures of sessions that JavaScript has not heard of have no slot; those of one backend that come
  * before they are taken are one event, with their `count`, and errno and address of the last. So are the refusals of
- * one listener.
+ * one listener, for each of the two reasons.
  */
 export const EventKind = {
   /** One address of a backend failed: backend, errno, the address; slot or count. */
@@ -199,6 +206,8 @@ export const EventKind = {
   refused: 8,
   /** Another address of the backend, tried later, answered before this one: slot as for `attemptFailed`, backend, address. */
   outrun: 9,
+  /** Clients were connections of the engine's own: listener, count, the address that the last one had been made to. */
+  cameBack: 10,
 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */

@@ -1,10 +1,10 @@
 /** The engine that moves bytes in the kernel: loops in C++, which also accept and pick if they are told to. */
 
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
 import { CounterReader, CounterWriter, ROW_WORDS } from '../../stats/counters.js';
 import { setImmediate } from '../../timers.js';
-import { checkSocket } from '../check-socket.js';
+import { checkSocket, descriptorOf } from '../check-socket.js';
 import type {
   AcceptHost,
   AcceptingEngine,
@@ -114,6 +114,16 @@ export class NativeEngine implements AcceptingEngine {
 
   countRejected(listener: number): void {
     this.#ownCounters.addToListener(listener, 'rejected', 1);
+  }
+
+  cameBack(client: Socket): ResolvedAddress | undefined {
+    const { remoteAddress, remotePort } = client;
+    if (remoteAddress === undefined || remotePort === undefined) return undefined;
+    if (this.#closed.isAwaited) return undefined;
+    const found = this.#binding.cameBack(descriptorOf(client), remoteAddress, remotePort);
+    if (found === undefined) return undefined;
+    const [ip, port] = found;
+    return { kind: 'tcp', ip, port, family: isIPv6(ip) ? 6 : 4 };
   }
 
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
@@ -344,6 +354,13 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.refused: {
         const { ip = '' } = event.endpoint ?? {};
         this.#acceptHost?.onRefused(event.get('listener'), ip, event.get('count'));
+        break;
+      }
+      case EventKind.cameBack: {
+        const { endpoint } = event;
+        if (endpoint === undefined) break;
+        const to = { kind: 'tcp', ...endpoint } as const;
+        this.#acceptHost?.onCameBack(event.get('listener'), to, event.get('count'));
         break;
       }
       case EventKind.drained:

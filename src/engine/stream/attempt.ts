@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from '../../timers.js';
 import type { ResolvedAddress } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
@@ -11,8 +12,10 @@ const QUEUE_RETRY_MS = 50;
 /** How long an address has for itself: the Connection Attempt Delay of RFC 8305, section 8. */
 const ATTEMPT_DELAY_MS = 250;
 
-/** One of the first three is the last that it tells. Then comes `take()` or `drop()`. */
+/** `onConnected`, `onFailed` or `onReset` is the last that it tells. Then comes `take()` or `drop()`. */
 export interface AttemptEvents {
+  /** A socket was told to connect. */
+  onSetOut(socket: Socket): void;
   onConnected(): void;
   onFailed(code: string): void;
   /** It was accepted, and reset since. */
@@ -41,7 +44,7 @@ export class Attempt {
   #reader: Reader | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  /** No event comes before this returns. */
+  /** No event but `onSetOut` comes before this returns. */
   constructor(address: ResolvedAddress, options: AttemptOptions, events: AttemptEvents) {
     this.address = address;
     this.#keepAliveMs = options.keepAliveMs;
@@ -83,6 +86,7 @@ export class Attempt {
     const reader = DirectReader.create();
     const { socket } = reader;
     connectSocket(socket, this.address, this.#keepAliveMs);
+    this.#events.onSetOut(socket);
     this.#reader = reader;
     socket.once('error', (error) => {
       const code = errorCode(error);

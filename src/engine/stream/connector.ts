@@ -1,5 +1,6 @@
 /** Connects to the first backend of a route that answers. */
 
+import type { Socket } from 'node:net';
 import { askRoute } from '../ask-route.js';
 import type { NextHop, ResolvedAddress, Route } from '../engine.js';
 import { Attempt } from './attempt.js';
@@ -13,6 +14,8 @@ export interface ConnectorEvents {
   addressesOf(backend: number): readonly ResolvedAddress[];
   /** Whether a backend has room for a session; asked before any of its addresses is tried. */
   takePlace(backend: number): boolean;
+  /** A socket was told to connect there. */
+  onSetOut(socket: Socket, to: ResolvedAddress): void;
   /** One address of a backend failed; the next one is tried. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** One address of a backend was still silent when another, which was tried later, answered. */
@@ -102,6 +105,7 @@ export class Connector {
     const isWatched = canRace(address, this.#left[0]);
     const options = { timeoutMs: this.#timeoutMs, keepAliveMs: this.#keepAliveMs, isWatched };
     const attempt = new Attempt(address, options, {
+      onSetOut: (socket) => this.#events.onSetOut(socket, address),
       onConnected: () => this.#connected(backend, attempt),
       onFailed: (code) => this.#failed(backend, attempt, code),
       onReset: (cause) => this.#events.onReset(cause),

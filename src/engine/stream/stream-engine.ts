@@ -1,4 +1,5 @@
 /** The engine that needs nothing but Node: the baseline, and the fallback where no addon loads. */
+import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
 import { CounterReader, CounterWriter, createCounterWords } from '../../stats/counters.js';
 import { checkSocket } from '../check-socket.js';
@@ -11,6 +12,7 @@ import type {
   ResolvedAddress,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
+import { OwnConnections } from './own-connections.js';
 import { Places } from './places.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
@@ -43,6 +45,7 @@ export class StreamEngine implements Engine {
   /** By row. */
   readonly #backends: Backend[] = [];
   readonly #places = new Places();
+  readonly #ownConnections = new OwnConnections();
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
@@ -56,6 +59,7 @@ export class StreamEngine implements Engine {
       counters: new CounterWriter(words, listeners),
       addressesOf: (backend) => nextAddresses(this.#backends[backend]),
       places: this.#places,
+      ownConnections: this.#ownConnections,
       keepAliveMs,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
@@ -67,6 +71,10 @@ export class StreamEngine implements Engine {
 
   countRejected(listener: number): void {
     this.#host.counters.addToListener(listener, 'rejected', 1);
+  }
+
+  cameBack(client: Socket): ResolvedAddress | undefined {
+    return this.#ownConnections.cameBack(client);
   }
 
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {

@@ -11,6 +11,7 @@ import type {
 } from '../engine.js';
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';
+import type { OwnConnections } from './own-connections.js';
 import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
 import { RelayPair } from './relay-pair.js';
@@ -21,6 +22,7 @@ export interface StreamSessionHost {
   readonly counters: CounterWriter;
   addressesOf(backend: number): readonly ResolvedAddress[];
   readonly places: Places;
+  readonly ownConnections: OwnConnections;
   /** Of backends; as for `connectSocket`. */
   readonly keepAliveMs: number;
   onSessionClosed(session: StreamSession): void;
@@ -100,6 +102,7 @@ export class StreamSession implements EngineSession {
       onOutrun: (backend, address) => observer.onOutrun(backend, address),
       addressesOf: (backend) => this.#host.addressesOf(backend),
       takePlace: (backend) => this.#takePlace(backend),
+      onSetOut: (socket, to) => this.#host.ownConnections.note(socket, to),
       onBackendFailed: (backend) => {
         this.#giveUpPlace();
         this.#host.counters.addToBackend(backend, 'failed', 1);

@@ -52,6 +52,7 @@ SocketAddress PeerAddress(int socket) {
 }
 
 SocketAddress LocalAddress(int /*socket*/) { return {}; }
+SocketAddress OriginalDestination(int /*socket*/) { return {}; }
 
 int TakeSocketError(int socket) { return Now().TakeError(Now().At(socket)); }
 
