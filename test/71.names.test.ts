@@ -48,6 +48,18 @@ describe.each(ways)('several addresses of one name with %s', (way) => {
     await b?.close();
   });
 
+  it('are each told of, when they fail for one client', async () => {
+    const [a, b, c] = await startNeighbours('abc');
+    await Promise.all([a?.close(), b?.close()]);
+    const { internals } = resolver(...loopback(3));
+    const proxy = await startProxy(way, { backends: [`db.test:${c?.port}`] }, internals);
+    const told: unknown[] = [];
+    proxy.on('backendError', ({ error, count }) => told.push([error.address, count]));
+    expect(await askInTurn(proxy, 1)).toBe('c');
+    await until('both failures', () => told.length === 2);
+    expect(told).toEqual(loopback(2).map((address) => [`${address}:${c?.port}`, 1]));
+  });
+
   it('are used in turn where all are asked for', async () => {
     const [a] = await startNeighbours('abc');
     const { internals } = resolver(...loopback(3));

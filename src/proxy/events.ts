@@ -6,9 +6,12 @@ import type { Session } from './session.js';
 export interface BackendErrorEvent {
   /** Name of the backend. */
   readonly backend: string;
-  /** Attempts that it stands for: with native accept and no listener of `session`, those of a moment are one event. */
+  /**
+   * Attempts that it stands for: with native accept and no listener of `session`, those of a moment are one event where
+   * they failed at one address and in one way. A backend has eight such events at a time; the last stands for all others.
+   */
   readonly count: number;
-  /** `ERR_SPLICEWAY_BACKEND_FAILED`; the last one, where there are several. */
+  /** `ERR_SPLICEWAY_BACKEND_FAILED`; the newest, where an event stands for several kinds. */
   readonly error: SplicewayError;
 }
 

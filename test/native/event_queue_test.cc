@@ -20,8 +20,8 @@ using Kind = SessionEvent::Kind;
 
 SessionEvent Opened(std::int32_t slot) { return {.kind = Kind::kOpened, .slot = slot}; }
 
-SessionEvent Failure(std::int32_t backend, int error) {
-  return {.kind = Kind::kAttemptFailed, .backend = backend, .error = error};
+SessionEvent Failure(std::int32_t backend, int error, std::int32_t port = -1) {
+  return {.kind = Kind::kAttemptFailed, .backend = backend, .error = error, .port = port};
 }
 
 /// Everything that is in the queue, taken by `batch` at a time.
@@ -68,25 +68,46 @@ TEST("event queue: the doorbell rings when it stops being empty, and stays silen
   CHECK_EQUAL(rings, 2);
 }
 
-TEST(
-    "event queue: failures of a backend are joined while they wait; the last one's error is told") {
-  EventQueue queue(3, 0, [] {});
-  queue.PushFailure(Failure(0, ECONNREFUSED));
-  queue.PushFailure(Failure(1, EHOSTUNREACH));
-  queue.Push(Opened(7));
-  queue.PushFailure(Failure(0, ETIMEDOUT));
-  queue.PushFailure(Failure(0, ECONNRESET));
-  queue.PushFailure(Failure(2, ECONNREFUSED));
+/// "backend:port error xcount" of each, in order.
+std::vector<std::string> FailuresOf(const std::vector<SessionEvent>& events) {
+  std::vector<std::string> told;
+  for (const SessionEvent& event : events) {
+    told.push_back(std::to_string(event.backend) + ":" + std::to_string(event.port) + " " +
+                   std::to_string(event.error) + " x" + std::to_string(event.count));
+  }
+  return told;
+}
+
+TEST("event queue: failures of a backend are joined while they wait, by address and error") {
+  EventQueue queue(2, 0, [] {});
+  queue.PushFailure(Failure(0, 1, 80));
+  queue.PushFailure(Failure(1, 1, 80));
+  queue.PushFailure(Failure(0, 1, 81));
+  queue.PushFailure(Failure(0, 2, 80));
+  SessionEvent elsewhere = Failure(0, 1, 80);
+  elsewhere.ip[15] = 1;
+  queue.PushFailure(elsewhere);
+  for (int time = 0; time < 3; ++time) queue.PushFailure(Failure(0, 1, 80));
+  queue.PushFailure(Failure(0, 1, 81));
+  CHECK(
+      (FailuresOf(TakeAll(queue)) ==
+       std::vector<std::string>{"0:80 1 x4", "1:80 1 x1", "0:81 1 x2", "0:80 2 x1", "0:80 1 x1"}));
+}
+
+TEST("event queue: a backend that fails in ever new ways has a few events, and none is uncounted") {
+  EventQueue queue(2, 0, [] {});
+  for (std::int32_t port = 1; port <= 1000; ++port) {
+    queue.PushFailure(Failure(0, ECONNREFUSED, port));
+    queue.PushFailure(Failure(1, ECONNREFUSED, port));
+  }
   const std::vector<SessionEvent> all = TakeAll(queue);
-  CHECK_EQUAL(all.size(), 4U);
-  if (all.size() != 4) return;
-  CHECK_EQUAL(all[0].backend, 0);
-  CHECK_EQUAL(all[0].count, 3);
-  CHECK_EQUAL(all[0].error, ECONNRESET);
-  CHECK_EQUAL(all[1].backend, 1);
-  CHECK_EQUAL(all[1].count, 1);
-  CHECK(all[2].kind == Kind::kOpened);
-  CHECK_EQUAL(all[3].backend, 2);
+  CHECK_EQUAL(all.size(), 2 * EventQueue::kFailureKinds);
+  std::array<std::int32_t, 2> counts{};
+  for (const SessionEvent& event : all)
+    counts[static_cast<std::size_t>(event.backend)] += event.count;
+  CHECK((counts == std::array<std::int32_t, 2>{1000, 1000}));
+  // The last one stands for those that have none, and names the newest.
+  CHECK_EQUAL(all.back().port, 1000);
 }
 
 TEST("event queue: a failure that the reader has begun to take is not added to") {

@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace spliceway {
+namespace {
+
+bool IsSameFailure(const SessionEvent& one, const SessionEvent& other) {
+  return one.error == other.error && one.port == other.port && one.ip == other.ip;
+}
+
+/// Makes it the newer one, which stands for both.
+void Join(SessionEvent& earlier, const SessionEvent& event) {
+  const std::int32_t count = earlier.count;
+  earlier = event;
+  earlier.count += count;
+}
+
+}  // namespace
 
 void SessionEvent::SetAddress(const std::optional<IpPort>& address) {
   if (!address) return;
@@ -20,16 +34,30 @@ void EventQueue::Push(const SessionEvent& event) {
   if (rings) doorbell_();
 }
 
+void EventQueue::PushFailure(const SessionEvent& event) {
+  bool rings = false;
+  {
+    const std::lock_guard lock(mutex_);
+    std::size_t* link = &failure_at_[static_cast<std::size_t>(event.backend)];
+    for (std::size_t kinds = 1; *link != kNowhere; ++kinds) {
+      WaitingFailure& failure = failures_[*link];
+      SessionEvent& earlier = waiting_[failure.at];
+      if (kinds == kFailureKinds || IsSameFailure(earlier, event)) return Join(earlier, event);
+      link = &failure.next;
+    }
+    *link = failures_.size();
+    failures_.push_back({.at = waiting_.size(), .next = kNowhere});
+    waiting_.push_back(event);
+    rings = Announce();
+  }
+  if (rings) doorbell_();
+}
+
 void EventQueue::PushJoined(const SessionEvent& event, std::size_t& at) {
   bool rings = false;
   {
     const std::lock_guard lock(mutex_);
-    if (at != kNowhere) {
-      const std::int32_t count = waiting_[at].count;
-      waiting_[at] = event;
-      waiting_[at].count += count;
-      return;
-    }
+    if (at != kNowhere) return Join(waiting_[at], event);
     at = waiting_.size();
     waiting_.push_back(event);
     rings = Announce();
@@ -52,6 +80,7 @@ bool EventQueue::Refill() {
   read_ = 0;
   const std::lock_guard lock(mutex_);
   reading_.swap(waiting_);
+  failures_.clear();
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
   std::fill(outrun_at_.begin(), outrun_at_.end(), kNowhere);
   std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);

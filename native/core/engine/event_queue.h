@@ -55,13 +55,16 @@ static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
 ///
 /// Bounded without a cap of its own: a session that is reported has at most one event of each kind,
 /// and one for each address that failed, in the queue before its owner acts, and such sessions are
-/// bounded by the engine's slots; what sessions do that are not reported is joined into one event a
-/// backend, and what clients meet who are refused into one a listener; and of a listener only what
-/// the reader does not know yet is told. A reader that is
-/// always a little behind costs no more than one that is not: its side is used again as soon as it
-/// has read that.
+/// bounded by the engine's slots; what sessions do that are not reported is joined into a few
+/// events a backend, and what clients meet who are refused into one a listener; and of a listener
+/// only what the reader does not know yet is told. A reader that is always a little behind costs no
+/// more than one that is not: its side is used again as soon as it has read that.
 class EventQueue {
  public:
+  /// Events of failures that wait for each backend at most: a few of its addresses, and the ways
+  /// in which they fail.
+  static constexpr std::size_t kFailureKinds = 8;
+
   /// `doorbell` is called on the loops' threads, outside the lock.
   EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell)
       : doorbell_(std::move(doorbell)),
@@ -74,11 +77,11 @@ class EventQueue {
   /// Any thread.
   void Push(const SessionEvent& event);
   /// The same for a failed attempt of a session that is not reported: joined with an earlier one of
-  /// the same backend that nobody has begun to read.
-  void PushFailure(const SessionEvent& event) {
-    PushJoined(event, failure_at_[static_cast<std::size_t>(event.backend)]);
-  }
-  /// The same for an address that was outrun.
+  /// the same backend, address and error that nobody has begun to read. Of a backend that fails in
+  /// more than `kFailureKinds` ways, the last of these events stands for the others as well, and
+  /// tells the newest.
+  void PushFailure(const SessionEvent& event);
+  /// The same for an address that was outrun: joined with an earlier one of the same backend.
   void PushOutrun(const SessionEvent& event) {
     PushJoined(event, outrun_at_[static_cast<std::size_t>(event.backend)]);
   }
@@ -106,6 +109,12 @@ class EventQueue {
     SessionEvent::Kind told = SessionEvent::Kind::kResumed;
   };
 
+  /// One of a backend's failures that wait.
+  struct WaitingFailure {
+    std::size_t at;    // in `waiting_`
+    std::size_t next;  // in `failures_`
+  };
+
   /// `at`: where in `waiting_` the one is that it may be joined with, guarded by the lock.
   void PushJoined(const SessionEvent& event, std::size_t& at);
   /// Gets the reader what waits; false where nothing does, and then the doorbell will ring.
@@ -117,8 +126,9 @@ class EventQueue {
   std::mutex mutex_;
   // With the lock:
   std::vector<SessionEvent> waiting_;
-  std::vector<std::size_t> failure_at_;    // by backend: where in `waiting_` its joined failure is
-  std::vector<std::size_t> outrun_at_;     // the same for its outrun addresses
+  std::vector<WaitingFailure> failures_;
+  std::vector<std::size_t> failure_at_;    // by backend: where in `failures_` its first one is
+  std::vector<std::size_t> outrun_at_;     // by backend: where in `waiting_` its outrun addresses are
   std::vector<std::size_t> refusal_at_;    // by listener: the same for its refused clients
   std::vector<std::size_t> came_back_at_;  // the same for the engine's own connections
   std::vector<ListenerState> listeners_;
