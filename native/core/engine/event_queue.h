@@ -127,9 +127,9 @@ class EventQueue {
   // With the lock:
   std::vector<SessionEvent> waiting_;
   std::vector<WaitingFailure> failures_;
-  std::vector<std::size_t> failure_at_;    // by backend: where in `failures_` its first one is
-  std::vector<std::size_t> outrun_at_;     // by backend: where in `waiting_` its outrun addresses are
-  std::vector<std::size_t> refusal_at_;    // by listener: the same for its refused clients
+  std::vector<std::size_t> failure_at_;  // by backend: where in `failures_` its first one is
+  std::vector<std::size_t> outrun_at_;   // by backend: where in `waiting_` its outrun addresses are
+  std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
   std::vector<std::size_t> came_back_at_;  // the same for the engine's own connections
   std::vector<ListenerState> listeners_;
   bool announced_ = false;
