@@ -218,6 +218,8 @@ describeWhere(ipv6, 'the rival', () => {
     it('that cannot begin for want of a descriptor is none', async () => {
       const late = await startLate(IPV6);
       const { port } = late;
+      // It is tried again, and is silent then.
+      await startLate(IPV4, port);
       const { proxy, errors, demoted, failed } = await startRace(way, { port });
       limitOpenFiles(openDescriptors().total + 100);
       let giveBack = () => {};

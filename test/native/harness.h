@@ -52,6 +52,7 @@ class Harness final : public SessionOwner, private Timer {
   [[nodiscard]] int sessions_with_time_out() const;
   [[nodiscard]] PipePool& pipes() { return pipes_; }
   [[nodiscard]] EventLoop& loop() { return *loop_; }
+  [[nodiscard]] Shortage& shortage() { return shortage_; }
   [[nodiscard]] CounterRow& listener_row() { return counters_.Listener(0, 0); }
   [[nodiscard]] CounterRow& backend_row() { return counters_.Backend(0, 0); }
   [[nodiscard]] SessionCounters& session_counters() { return counters_.Session(0); }

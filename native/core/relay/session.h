@@ -116,7 +116,7 @@ struct SessionStart {
 
 /// An attempt of a session to connect that runs beside another.
 struct Rival {
-  Endpoint endpoint;  ///< Without a socket where there was none to be had.
+  Endpoint endpoint;
   std::uint64_t since_ms = 0;
   std::uint8_t address = 0;  ///< Its index.
 };
@@ -206,6 +206,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   struct Search {
     std::vector<bool> tried;
     std::optional<Rival> rival;
+    /// No address has been silent for long enough before: one was waited for, or a rival could not
+    /// begin.
+    std::uint64_t races_not_before_ms = 0;
   };
 
   /// For want of what the address is tried again later.
@@ -226,7 +229,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Postpone(Postponed why);
   [[nodiscard]] std::uint64_t ConnectDeadline(std::uint64_t since_ms) const;
   [[nodiscard]] std::uint64_t RaceBegins() const;
-  [[nodiscard]] std::uint64_t RivalDeadline() const;
   void StartRival();
   void ArmConnectTimer();
   void OnConnectTimer();

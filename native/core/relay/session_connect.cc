@@ -69,6 +69,7 @@ void Session::TryConnect() {
     Postpone(for_descriptor ? Postponed::kForDescriptor : Postponed::kForRoomInQueue);
     return ArmConnectTimer();
   }
+  if (postponed_ != Postponed::kNo) search().races_not_before_ms = now + kAttemptDelayMs;
   Postpone(Postponed::kNo);
   if (connected.status == Status::kOk) return FinishConnect(backend_);
   if (connected.status != Status::kAgain) return FailAttempt(connected.error);
@@ -122,12 +123,10 @@ void Session::FailAttempt(int error) {
   Drop(backend_);
   Postpone(Postponed::kNo);
   const SocketAddress& failed = address();
-  Rival* const other = rival();
-  if (other != nullptr && other->endpoint.socket.valid()) {
+  if (Rival* const other = rival()) {
     TakeRival(*other);
     ArmConnectTimer();
   } else {
-    if (other != nullptr) search_->rival.reset();
     state_ = State::kIdle;
     if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
   }
@@ -163,21 +162,15 @@ std::uint64_t Session::RaceBegins() const {
   const int next = (*addresses_)[next_address_].family();
   const bool differ =
       (family == AF_INET && next == AF_INET6) || (family == AF_INET6 && next == AF_INET);
-  return differ ? since_ms_ + kAttemptDelayMs : kNever;
+  if (!differ) return kNever;
+  return std::max(since_ms_ + kAttemptDelayMs, search_ ? search_->races_not_before_ms : 0);
 }
 
-std::uint64_t Session::RivalDeadline() const {
-  const Rival* const other = rival();
-  if (other == nullptr || !other->endpoint.socket.valid()) return kNever;
-  return ConnectDeadline(other->since_ms);
-}
-
+/// A rival's time is over later than that of the attempt that it is beside.
 void Session::ArmConnectTimer() {
-  std::uint64_t deadline = std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()});
-  if (postponed_ != Postponed::kNo) {
-    const std::uint64_t retry = context_->loop.now_ms() + kExhaustedRetryMs;
-    deadline = std::min(ConnectDeadline(since_ms_), retry);
-  }
+  const std::uint64_t next =
+      postponed_ == Postponed::kNo ? RaceBegins() : context_->loop.now_ms() + kExhaustedRetryMs;
+  const std::uint64_t deadline = std::min(ConnectDeadline(since_ms_), next);
   if (deadline == kNever) {
     Timer::Disarm();
   } else {
@@ -195,11 +188,11 @@ void Session::OnConnectTimer() {
     return false;
   };
   if (now >= ConnectDeadline(since_ms_)) {
-    if (is_silent(backend_)) FailAttempt(ETIMEDOUT);
+    if (!is_silent(backend_)) return;
+    Rival* const other = rival();
+    if (other == nullptr || is_silent(other->endpoint)) FailAttempt(ETIMEDOUT);
   } else if (now >= RaceBegins()) {
     if (is_silent(backend_)) StartRival();
-  } else if (now >= RivalDeadline()) {
-    if (is_silent(rival()->endpoint)) FailRival(*rival(), ETIMEDOUT);
   } else {
     ArmConnectTimer();
   }
@@ -220,9 +213,11 @@ void Session::StartRival() {
   const sys::Result connected = context_->shortage.sessions.load() > 0
                                     ? sys::Result{.status = Status::kExhausted}
                                     : SetOut(other.endpoint, AddressOf(other));
-  // For want of a local port, too: this machine's want, and no failure of the backend's.
-  if (connected.status == Status::kExhausted || connected.error == EADDRNOTAVAIL) {
-    other.endpoint.socket.Reset();
+  // For want of memory or of a local port, too: no failure of the backend's.
+  if (connected.status == Status::kExhausted || connected.error == ENOMEM ||
+      connected.error == EADDRNOTAVAIL) {
+    search_->races_not_before_ms = other.since_ms + kAttemptDelayMs;
+    search_->rival.reset();
     return ArmConnectTimer();
   }
   ++next_address_;

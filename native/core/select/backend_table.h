@@ -92,6 +92,22 @@ class BackendTable {
     std::size_t turn = 0;
   };
 
+  /// The families take turns from the first one on, each in its own order, so that an address that
+  /// is silent has one of the other family next (RFC 8305 section 4).
+  static Addresses Alternated(const Addresses& addresses) {
+    Addresses first;
+    Addresses others;
+    for (const SocketAddress& address : addresses) {
+      (address.family() == addresses.front().family() ? first : others).push_back(address);
+    }
+    Addresses alternated;
+    for (std::size_t index = 0; index < std::max(first.size(), others.size()); ++index) {
+      if (index < first.size()) alternated.push_back(first[index]);
+      if (index < others.size()) alternated.push_back(others[index]);
+    }
+    return alternated;
+  }
+
   /// Each order is a list of its own, so that a session need not know where it began. More of them
   /// than this would be more memory than a backend is worth.
   static constexpr std::size_t kMostOrders = 64;
@@ -100,7 +116,8 @@ class BackendTable {
     const std::size_t wanted = order == AddressOrder::kInTurn ? addresses.size() : 1;
     std::vector<std::shared_ptr<const Addresses>> orders;
     for (std::size_t count = std::clamp<std::size_t>(wanted, 1, kMostOrders); count > 0; --count) {
-      orders.push_back(std::make_shared<const Addresses>(addresses));
+      orders.push_back(std::make_shared<const Addresses>(
+          order == AddressOrder::kInTurn ? Alternated(addresses) : addresses));
       if (count > 1) std::rotate(addresses.begin(), addresses.begin() + 1, addresses.end());
     }
     return orders;

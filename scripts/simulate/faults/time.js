@@ -46,13 +46,12 @@ export const timeFaults = [
   {
     name: 'rival that nobody is woken for',
     why: 'Where a network drops one IP family, each client waits for the whole connect time-out.',
-    edits: [
-      edit(
-        'relay/session_connect.cc',
-        'std::min({ConnectDeadline(since_ms_), RaceBegins(), RivalDeadline()})',
-        'std::min(ConnectDeadline(since_ms_), RivalDeadline())',
-      ),
-    ],
+    edits: [edit('relay/session_connect.cc', '? RaceBegins()', '? kNever')],
+  },
+  {
+    name: 'outrun address not told',
+    why: 'Each client waits a quarter of a second for an address that never answers.',
+    edits: [edit('relay/session_connect.cc', 'context_->owner.OnOutrun(*this, address());\n', '')],
   },
   {
     name: 'silent address given up for the other',

@@ -20,7 +20,7 @@ export interface AttemptEvents {
   onFailed(code: string): void;
   /** It was accepted, and reset since. */
   onReset(cause: Error): void;
-  /** No answer yet, and the time that an address has for itself is over. Told only where `isWatched`. */
+  /** No answer yet, and the time that an address has for itself is over. Told only of one that is watched. */
   onSlow(): void;
 }
 
@@ -53,13 +53,17 @@ export class Attempt {
       const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
       this.#timeout.start(options.timeoutMs, () => events.onFailed(code));
     }
-    if (options.isWatched) {
-      this.#delay.start(ATTEMPT_DELAY_MS, () => {
-        this.isSlow = true;
-        events.onSlow();
-      });
-    }
+    if (options.isWatched) this.watch();
     this.#connect();
+  }
+
+  /** Tells when it has been silent for the time that an address has for itself, from now on. */
+  watch(): void {
+    this.isSlow = false;
+    this.#delay.start(ATTEMPT_DELAY_MS, () => {
+      this.isSlow = true;
+      this.#events.onSlow();
+    });
   }
 
   /** The connection. Its socket has no error listener any more; add one at once. */

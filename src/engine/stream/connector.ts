@@ -119,8 +119,8 @@ export class Connector {
     const [older] = this.#attempts;
     this.#attempts = this.#attempts.filter((other) => other !== attempt);
     if (older !== undefined && older !== attempt && SHORTAGES.has(code)) {
-      // The older one has what it takes, and goes on alone.
-      older.isSlow = false;
+      // The older one has what it takes, and goes on; the other is tried again when that stays silent.
+      older.watch();
       this.#left = [attempt.address, ...this.#left];
       return;
     }

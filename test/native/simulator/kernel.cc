@@ -172,7 +172,10 @@ void Kernel::Wake(const Socket& socket, std::uint32_t events) {
 Status Kernel::Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
   Get(epoll, File::Kind::kEpoll);
   File& file = files_[At_(fd)];
-  if (file.kind == File::Kind::kSocket) file.socket->was_watched = true;
+  if (file.kind == File::Kind::kSocket) {
+    file.socket->was_watched = true;
+    file.socket->handler = data & ~std::uint64_t{EventLoop::kMaxToken};
+  }
   if (file.kind != File::Kind::kWakeUp && Shortage()) return Status::kExhausted;
   if (file.registration) Fail("a descriptor was registered twice");
   file.registration = Registration{.epoll = epoll, .events = events, .data = data};

@@ -76,6 +76,7 @@ struct Socket {
   bool accepted = false;
   bool was_accepted = false;  ///< By a listener of the core.
   bool was_watched = false;   ///< By the core, or it tried to.
+  std::uint64_t handler = 0;  ///< In the core, and which life of it; 0 before it was watched.
   bool was_noted = false;     ///< By who runs the schedule, as one that was accepted.
   /// What was there as the turn began in which its owner closed it.
   struct {

@@ -25,6 +25,8 @@ class Oracle {
   void CheckTimedOut(const Pair& pair, std::int32_t port);
   /// A loop has had a turn: two attempts of one session may be under way.
   void CheckRaces();
+  /// A session has opened.
+  void CheckOutrun(const Pair& pair);
   /// The owner hears that a session has closed; its slot is not used again yet.
   void CheckClosed(const Pair& pair, std::uint32_t slot);
   /// The owner hears that the drain is over.

@@ -44,16 +44,13 @@ void World::SettleRaces() {
 
 /// Nobody is hurried.
 void Oracle::CheckRaces() {
-  // Its time runs while an attempt waits for a descriptor, too.
-  const bool may_wait = scene_.few_descriptors || kernel_.shortage_was_met();
   for (const auto& socket : kernel_.sockets()) {
     if (!IsConnecting(*socket)) continue;
     const Socket* rival = kernel_.RivalOf(*socket);
     if (rival == nullptr || rival->connect_us < socket->connect_us) continue;
     if (RowOf(rival->port) != RowOf(socket->port)) {
       kernel_.Fail("a session tries two backends at once");
-    } else if (!may_wait &&
-               rival->connect_us + Hurry(scene_) < socket->connect_us + kAttemptDelayUs) {
+    } else if (rival->connect_us + Hurry(scene_) < socket->connect_us + kAttemptDelayUs) {
       kernel_.Fail("an address was tried beside another too early");
     }
   }
@@ -70,12 +67,26 @@ void Oracle::CheckThatItHasARival(const Socket& first, std::uint64_t until_us) {
   }
 }
 
-/// Another address of its backend had answered when it was closed.
+/// Who was outrun is told, and nobody else.
+void Oracle::CheckOutrun(const Pair& pair) {
+  // A Unix backend may not have accepted yet; and of some, what came before is not told.
+  const bool is_told = pair.by_owner || pair.picked_by_loop || scene_.picks == Picks::kByOwner;
+  if (!pair.backend || pair.joins || !is_told) return;
+  const std::uint16_t port = Near(*pair.backend).port;
+  const std::uint16_t first = RowOf(port);
+  const bool expected = port != first && !pair.failed_ports.contains(first);
+  const bool told = pair.outrun_ports.contains(first);
+  if (told != expected || pair.outrun_ports.contains(first + kSecondAddress)) {
+    kernel_.Fail(expected ? "an address was outrun, and nobody is told"
+                          : "an address is said to be outrun that was not");
+  }
+}
+
+/// Another address of its session had answered when it was closed.
 bool Oracle::WasOutrun(const Socket& socket) const {
   return std::any_of(kernel_.sockets().begin(), kernel_.sockets().end(), [&](const auto& other) {
-    return other->is_core && RowOf(other->port) == RowOf(socket.port) &&
-           other->port != socket.port && other->peer != nullptr &&
-           other->connect_us <= socket.closed_us &&
+    return other->is_core && other->handler == socket.handler && other->port != socket.port &&
+           RowOf(other->port) == RowOf(socket.port) && other->peer != nullptr &&
            (!other->closed || other->closed_us >= socket.closed_us);
   });
 }

@@ -37,6 +37,7 @@ struct Pair {
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
   bool picked_by_loop = false;           ///< And each attempt is reported.
   std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
+  std::set<std::int32_t> outrun_ports;
 };
 
 /// Who takes part in a schedule and what became of them: the world writes it, the oracle judges.

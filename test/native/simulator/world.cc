@@ -262,8 +262,12 @@ void World::HandleEvent(const SessionEvent& event) {
       oracle_.CheckRequest(pair);
       return GiveBackend(pair);
     }
+    case SessionEvent::Kind::kOutrun:
+      if (event.slot >= 0) PairOfSlot(slot)->outrun_ports.insert(event.port);
+      return;
     case SessionEvent::Kind::kOpened:
       oracle_.CheckSetOut(*PairOfSlot(slot));
+      oracle_.CheckOutrun(*PairOfSlot(slot));
       if (!choices_.OneIn(64)) return;
       PairOfSlot(slot)->ended_by_owner = true;
       return scene_.crew->workers[scene_.crew->worker_of_slot[slot]]->Post(
