@@ -190,6 +190,23 @@ describeWhere(ipv6, 'a race', () => {
         await until('the news', () => demoted().length === outrun);
       }
     });
+
+    it.each(['0s', '60s'])(
+      'is run for each of the addresses that are used in turn, with connectTimeout %s',
+      async (connectTimeout) => {
+        const { port } = await startLate(IPV4);
+        await startLate(OTHER_IPV4, port);
+        await startAt(IPV6, port, 'six');
+        const { proxy, errors } = await startRace(way, {
+          port,
+          hosts: [IPV4, OTHER_IPV4, IPV6],
+          more: ',addresses=all',
+          connectTimeout,
+        });
+        expect(await askInTurn(proxy, 3)).toBe('sixsixsix');
+        expect(errors).toEqual([]);
+      },
+    );
   });
 });
 

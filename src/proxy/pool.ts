@@ -2,10 +2,10 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Address, BackendConfig } from '../config/types.js';
+import { alternateFamilies } from '../engine/alternate-families.js';
 import type { ResolvedAddress } from '../engine/engine.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { clearTimeout, now, setTimeout } from '../timers.js';
-import { alternateFamilies } from './alternate-families.js';
 import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */

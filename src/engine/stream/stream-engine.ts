@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors.js';
 import { CounterReader, CounterWriter, createCounterWords } from '../../stats/counters.js';
+import { alternateFamilies } from '../alternate-families.js';
 import { checkSocket } from '../check-socket.js';
 import type {
   ConnectRequest,
@@ -23,13 +24,13 @@ interface Backend {
   turn: number;
 }
 
-/** In the order in which the next session tries them. */
+/** In the order in which the next session tries them: whichever is the first, the next is of the other family. */
 function nextAddresses(backend: Backend | undefined): readonly ResolvedAddress[] {
   if (backend === undefined) return [];
   const { addresses } = backend;
   if (!backend.inTurn || addresses.length < 2) return addresses;
   const first = backend.turn++ % addresses.length;
-  return [...addresses.slice(first), ...addresses.slice(0, first)];
+  return alternateFamilies([...addresses.slice(first), ...addresses.slice(0, first)]);
 }
 
 /** Relays through memory: every byte passes through this process and its one JavaScript thread. */
