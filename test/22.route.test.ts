@@ -294,16 +294,48 @@ describe('a backend', () => {
     expect(order(one)).toBe('10.0.0.3 fd00::1 10.0.0.1 fd00::2 10.0.0.2 fd00::3');
   });
 
-  it('has the other family first where an address of one failed', async () => {
+  it('has no address that failed before one that did not, of whatever family they are', async () => {
+    const found = ['fd00::1', '10.0.0.1', '10.0.0.2', '10.0.0.3'];
+    const names = resolver({ 'a.test': found });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    one.demote(v6('fd00::1'));
+    expect(order(one)).toBe('10.0.0.1 10.0.0.2 10.0.0.3 fd00::1');
+    one.demote(v4('10.0.0.1'));
+    expect(order(one)).toBe('10.0.0.2 10.0.0.3 fd00::1 10.0.0.1');
+    names.later();
+    await one.resolve();
+    expect(order(one)).toBe('10.0.0.2 10.0.0.3 fd00::1 10.0.0.1');
+    names.known['a.test'] = ['fd00::2', ...found];
+    names.later();
+    await one.resolve();
+    expect(order(one)).toBe('fd00::2 10.0.0.2 10.0.0.3 fd00::1 10.0.0.1');
+  });
+
+  it('has those that failed in the order in which they did, families taking turns', async () => {
     const names = resolver({ 'a.test': ['fd00::1', '10.0.0.1', '10.0.0.2'] });
     const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    for (const ip of ['10.0.0.1', '10.0.0.2']) one.demote(v4(ip));
     one.demote(v6('fd00::1'));
     expect(order(one)).toBe('10.0.0.1 fd00::1 10.0.0.2');
     one.demote(v4('10.0.0.1'));
-    expect(order(one)).toBe('fd00::1 10.0.0.2 10.0.0.1');
+    expect(order(one)).toBe('10.0.0.2 fd00::1 10.0.0.1');
+    one.demote(v4('10.0.0.2'));
+    expect(order(one)).toBe('fd00::1 10.0.0.1 10.0.0.2');
+  });
+
+  it('forgets that an address failed when it is not found any more', async () => {
+    const names = resolver({ 'a.test': ['fd00::1', '10.0.0.1'] });
+    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    one.demote(v6('fd00::1'));
+    names.known['a.test'] = ['10.0.0.1'];
     names.later();
     await one.resolve();
-    expect(order(one)).toBe('fd00::1 10.0.0.2 10.0.0.1');
+    names.known['a.test'] = ['10.0.0.1', 'fd00::1'];
+    names.later();
+    await one.resolve();
+    expect(order(one)).toBe('fd00::1 10.0.0.1');
+    one.demote(v4('10.0.0.1'));
+    expect(order(one)).toBe('fd00::1 10.0.0.1');
   });
 });
 

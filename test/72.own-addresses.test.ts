@@ -4,6 +4,10 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
 import { isReachedBy } from '../src/config/own-addresses.js';
+import type { ResolvedAddress } from '../src/engine/engine.js';
+import type { Listener } from '../src/proxy/listener.js';
+import { LoopGuard } from '../src/proxy/loop-guard.js';
+import { Pool } from '../src/proxy/pool.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
@@ -64,6 +68,37 @@ describe('a listener', () => {
     for (const other of [`${path}.none`, `${path}/below`, `/${'x'.repeat(300)}`, `${path}\0`]) {
       expect(isReachedBy(listener, { kind: 'unix', path: other })).toBe(false);
     }
+  });
+});
+
+describe('what is left of a backend', () => {
+  it('has families in turn, and those that failed last', async () => {
+    const found = ['fd00::1', 'fd00::2', 'fd00::3', '127.0.0.1', '10.0.0.2'];
+    const lookup = async () =>
+      found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    const config = {
+      name: 'a.test:80',
+      address: parseAddress('a.test:80', 'backend'),
+      weight: 1,
+    };
+    const silent = { onAddressesChanged() {}, onResolved() {}, onResolveFailed() {} };
+    const pool = new Pool([config], silent, { lookup });
+    await pool.resolveAll(0);
+    const backend = pool.backend(0);
+    backend.demote({ kind: 'tcp', ip: 'fd00::1', port: 80, family: 6 });
+    let published: readonly ResolvedAddress[] = [];
+    const guard = new LoopGuard(pool.backends, {
+      publish: (_, addresses) => {
+        published = addresses;
+      },
+      warn: () => {},
+      ownAddresses: own,
+    });
+    const left = () => published.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');
+    expect(left()).toBe('fd00::2 127.0.0.1 fd00::3 10.0.0.2 fd00::1');
+    const address = { address: '127.0.0.1', port: 80, family: 'IPv4' } as const;
+    guard.add({ address, isInherited: false } as Listener);
+    expect(left()).toBe('fd00::2 10.0.0.2 fd00::3 fd00::1');
   });
 });
 

@@ -5,9 +5,10 @@ import { backendIsProxyItself } from '../config/schema.js';
 import type { Address } from '../config/types.js';
 import type { ResolvedAddress } from '../engine/engine.js';
 import { SplicewayError } from '../errors.js';
+import { areSame } from './address-order.js';
 import { asAddress, type Listener } from './listener.js';
 import { leftOut } from './observe.js';
-import { areSame, type PoolBackend } from './pool.js';
+import type { PoolBackend } from './pool.js';
 
 export interface LoopGuardHost {
   /** What is left of the addresses of a backend; called when it is not what it was. */
@@ -70,7 +71,8 @@ export class LoopGuard {
     this.#host.publish(backend, others);
   }
 
-  #othersOf({ name, addresses }: PoolBackend): readonly ResolvedAddress[] {
+  #othersOf(backend: PoolBackend): readonly ResolvedAddress[] {
+    const { name, addresses } = backend;
     const isOwn = (to: ResolvedAddress) =>
       this.#listeners.some((listener) => this.#isReached(listener, to));
     const own = addresses.filter(isOwn);
@@ -79,7 +81,7 @@ export class LoopGuard {
       if (!this.#said.has(message)) this.#host.warn(message);
       this.#said.add(message);
     }
-    return own.length === 0 ? addresses : addresses.filter((to) => !own.includes(to));
+    return own.length === 0 ? addresses : backend.addressesWithout(own);
   }
 
   #isReached(listener: Address, to: ResolvedAddress): boolean {

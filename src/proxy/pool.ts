@@ -2,10 +2,10 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Address, BackendConfig } from '../config/types.js';
-import { alternateFamilies } from '../engine/alternate-families.js';
 import type { ResolvedAddress } from '../engine/engine.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { clearTimeout, now, setTimeout } from '../timers.js';
+import { AddressOrder } from './address-order.js';
 import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
@@ -59,7 +59,7 @@ export class PoolBackend {
   readonly #events: PoolEvents;
   readonly #lookup: Lookup;
   readonly #now: () => number;
-  #addresses: readonly ResolvedAddress[];
+  readonly #order: AddressOrder;
   #generation = 0;
   #resolving: Promise<void> | undefined;
   /** No lookup before this time of the clock. */
@@ -84,12 +84,17 @@ export class PoolBackend {
     this.#now = internals.now ?? now;
     const fixed = literal(config.address);
     this.isName = fixed === undefined;
-    this.#addresses = fixed === undefined ? [] : [fixed];
+    this.#order = new AddressOrder(fixed === undefined ? [] : [fixed]);
   }
 
-  /** In the order to try them, families taking turns; empty while a name has never resolved. */
+  /** In the order to try them; empty while a name has never resolved. */
   get addresses(): readonly ResolvedAddress[] {
-    return this.#addresses;
+    return this.#order.listed;
+  }
+
+  /** The same without some of them: what is behind those is seldom just the rest, for families take turns. */
+  addressesWithout(some: readonly ResolvedAddress[]): readonly ResolvedAddress[] {
+    return this.#order.without(some);
   }
 
   /** Counts finished lookups, so that a caller can tell whether one was made since it last looked. */
@@ -113,13 +118,11 @@ export class PoolBackend {
   }
 
   /**
-   * Puts an address that failed, or was outrun, behind the others, so that the next client does not pay for it again. The
-   * families still take turns. Where addresses are used in turn, it keeps its turn.
+   * Puts an address that failed, or was outrun, behind the others, so that the next client does not pay for it again.
+   * Where addresses are used in turn, it keeps its turn.
    */
   demote(slow: ResolvedAddress): void {
-    if (this.inTurn || this.#addresses.length < 2) return;
-    const others = this.#addresses.filter((address) => !isSame(address, slow));
-    if (others.length === this.#addresses.length - 1) this.#setAddresses([...others, slow]);
+    if (!this.inTurn && this.#order.demote(slow)) this.#events.onAddressesChanged(this);
   }
 
   /**
@@ -167,24 +170,11 @@ export class PoolBackend {
     }
   }
 
-  /**
-   * New addresses come first, in the resolver's order: a name is looked up again when all the known ones have
-   * failed, or to see whether it has moved. Those keep the order that experience gave them.
-   */
+  /** New addresses come first: one looks when all the known ones have failed, or to see whether a name has moved. */
   #replaceAddresses(found: readonly ResolvedAddress[]): void {
-    const isIn = (list: readonly ResolvedAddress[]) => (address: ResolvedAddress) =>
-      list.some((other) => isSame(address, other));
-    const known = isIn(this.#addresses);
-    const fresh = found.filter((address) => !known(address));
-    if (fresh.length > 0) this.#movedAt = this.#now();
-    this.#setAddresses([...fresh, ...this.#addresses.filter(isIn(found))]);
-  }
-
-  #setAddresses(wanted: readonly ResolvedAddress[]): void {
-    const addresses = alternateFamilies(wanted);
-    if (areSame(addresses, this.#addresses)) return;
-    this.#addresses = addresses;
-    this.#events.onAddressesChanged(this);
+    const { fresh, isChanged } = this.#order.replace(found);
+    if (fresh > 0) this.#movedAt = this.#now();
+    if (isChanged) this.#events.onAddressesChanged(this);
   }
 }
 
@@ -280,23 +270,6 @@ export class Pool {
     clearTimeout(this.#searching);
     clearTimeout(this.#refreshing);
   }
-}
-
-/** Two resolved addresses of one backend. */
-function isSame(one: ResolvedAddress, other: ResolvedAddress): boolean {
-  return one.kind === 'tcp' && other.kind === 'tcp' && one.ip === other.ip;
-}
-
-/** Whether two lists have the same addresses in the same order. */
-export function areSame(
-  one: readonly ResolvedAddress[],
-  other: readonly ResolvedAddress[],
-): boolean {
-  const isSameAt = (address: ResolvedAddress, index: number) => {
-    const there = other[index];
-    return there !== undefined && isSame(address, there);
-  };
-  return one.length === other.length && one.every(isSameAt);
 }
 
 /** The address itself, when there is nothing to look up. */
