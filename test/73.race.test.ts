@@ -30,6 +30,7 @@ async function startAt(host: string, port: number, name: string) {
  * A proxy for a name that has these addresses, in this order; and what it learns of them.
  *
  * @param more of the backend, and other backends
+ * @param isHeard somebody who listens is told of each session; else the loops join the news of one backend
  */
 async function startRace(
   way: Way,
@@ -39,12 +40,14 @@ async function startRace(
     more = '',
     others = [] as string[],
     connectTimeout = '0s',
+    isHeard = true,
   }: {
     port: number;
     hosts?: readonly string[];
     more?: string;
     others?: string[];
     connectTimeout?: string;
+    isHeard?: boolean;
   },
 ) {
   const lookup: Lookup = async () =>
@@ -52,8 +55,7 @@ async function startRace(
   const backends = [`db.test:${port}${more}`, ...others];
   const proxy = await startProxy(way, { backends, connectTimeout, resolveEvery: 0 }, { lookup });
   const errors: string[] = [];
-  // Somebody who listens is told of each; else the loops join those of one backend.
-  proxy.on('session', () => {});
+  if (isHeard) proxy.on('session', () => {});
   proxy.on('backendError', ({ error }) => errors.push(`${error.address} ${error.systemCode}`));
   const demote = vi.spyOn(PoolBackend.prototype, 'demote');
   onTestFinished(() => demote.mockRestore());
@@ -64,20 +66,26 @@ async function startRace(
 
 describeWhere(ipv6, 'a race', () => {
   describe.each(ways)('with %s', (way) => {
-    it('costs the first client of a family that never answers a moment, and no other one', async () => {
-      const { port } = await startLate(IPV6);
-      await startAt(IPV4, port, 'four');
-      const before = openDescriptors();
-      const { proxy, errors, demoted, failed } = await startRace(way, { port });
-      expect(await askInTurn(proxy, 1)).toBe('four');
-      await until('the news', () => demoted().length > 0);
-      expect(await askInTurn(proxy, 3)).toBe('fourfourfour');
-      expect(demoted()).toEqual([IPV6]);
-      expect(errors).toEqual([]);
-      expect(failed()).toEqual([0]);
-      await proxy.close();
-      await untilBackTo(before);
-    });
+    it.each([
+      ['told of each session', true],
+      ['told of none', false],
+    ])(
+      'costs the first client of a family that never answers a moment, and no other one; %s',
+      async (_, isHeard) => {
+        const { port } = await startLate(IPV6);
+        await startAt(IPV4, port, 'four');
+        const before = openDescriptors();
+        const { proxy, errors, demoted, failed } = await startRace(way, { port, isHeard });
+        expect(await askInTurn(proxy, 1)).toBe('four');
+        await until('the news', () => demoted().length > 0);
+        expect(await askInTurn(proxy, 3)).toBe('fourfourfour');
+        expect(demoted()).toEqual([IPV6]);
+        expect(errors).toEqual([]);
+        expect(failed()).toEqual([0]);
+        await proxy.close();
+        await untilBackTo(before);
+      },
+    );
 
     it('is won by the older one, where that answers first', async () => {
       const late = await startLate(IPV6);
