@@ -92,6 +92,7 @@ describe('what is left of a backend', () => {
         published = addresses;
       },
       warn: () => {},
+      warnOnce: () => {},
       ownAddresses: own,
     });
     const left = () => published.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');

@@ -56,12 +56,14 @@ async function startRace(
   const proxy = await startProxy(way, { backends, connectTimeout, resolveEvery: 0 }, { lookup });
   const errors: string[] = [];
   if (isHeard) proxy.on('session', () => {});
+  const warnings: string[] = [];
+  proxy.on('warning', (message) => warnings.push(message));
   proxy.on('backendError', ({ error }) => errors.push(`${error.address} ${error.systemCode}`));
   const demote = vi.spyOn(PoolBackend.prototype, 'demote');
   onTestFinished(() => demote.mockRestore());
   const demoted = () => demote.mock.calls.map(([to]) => (to.kind === 'tcp' ? to.ip : to.path));
   const failed = () => proxy.stats().backends.map((backend) => backend.failed);
-  return { proxy, errors, demoted, failed };
+  return { proxy, errors, warnings, demoted, failed };
 }
 
 describeWhere(ipv6, 'a race', () => {
@@ -91,13 +93,14 @@ describeWhere(ipv6, 'a race', () => {
       const late = await startLate(IPV6);
       const { port } = late;
       await startLate(IPV4, port);
-      const { proxy, errors, demoted } = await startRace(way, { port });
+      const { proxy, errors, warnings, demoted } = await startRace(way, { port });
       const answers = askInTurn(proxy, 2);
       await until('two attempts', () => isAsked(port, 6) && isAsked(port, 4));
       await late.accept();
       expect(await answers).toBe('latelate');
       expect(isAsked(port, 4)).toBe(false);
       expect(demoted()).toEqual([]);
+      expect(warnings).toEqual([]);
       expect(errors).toEqual([]);
     });
 
@@ -192,11 +195,17 @@ describeWhere(ipv6, 'a race', () => {
     it('leaves addresses that are used in turn their turns', async () => {
       const { port } = await startLate(IPV6);
       await startAt(IPV4, port, 'four');
-      const { proxy, demoted } = await startRace(way, { port, more: ',addresses=all' });
+      const { proxy, demoted, warnings } = await startRace(way, { port, more: ',addresses=all' });
       for (const outrun of [1, 1, 2, 2]) {
         expect(await askInTurn(proxy, 1)).toBe('four');
         await until('the news', () => demoted().length === outrun);
       }
+      // Once, however often it happens.
+      expect(warnings).toEqual([
+        expect.stringContaining(
+          `backend db.test:${port} has an address that is silent, [${IPV6}]:${port},`,
+        ),
+      ]);
     });
 
     it.each(['0s', '60s'])(

@@ -14,6 +14,8 @@ export interface LoopGuardHost {
   /** What is left of the addresses of a backend; called when it is not what it was. */
   publish(backend: PoolBackend, addresses: readonly ResolvedAddress[]): void;
   warn(message: string): void;
+  /** What was said before is not said again. */
+  warnOnce(message: string): void;
   /** Default: those of the interfaces. */
   readonly ownAddresses?: OwnAddresses | undefined;
 }
@@ -24,7 +26,6 @@ export class LoopGuard {
   readonly #listeners: Address[] = [];
   /** By row. */
   readonly #published: (readonly ResolvedAddress[])[] = [];
-  readonly #said = new Set<string>();
 
   /** Publishes all backends. */
   constructor(backends: readonly PoolBackend[], host: LoopGuardHost) {
@@ -76,11 +77,7 @@ export class LoopGuard {
     const isOwn = (to: ResolvedAddress) =>
       this.#listeners.some((listener) => this.#isReached(listener, to));
     const own = addresses.filter(isOwn);
-    for (const to of own) {
-      const message = leftOut(name, to);
-      if (!this.#said.has(message)) this.#host.warn(message);
-      this.#said.add(message);
-    }
+    for (const to of own) this.#host.warnOnce(leftOut(name, to));
     return own.length === 0 ? addresses : backend.addressesWithout(own);
   }
 

@@ -73,6 +73,14 @@ export function leftOut(backend: string, address: ResolvedAddress): string {
   );
 }
 
+/** Said once of each address. */
+export function outrun(backend: string, address: ResolvedAddress): string {
+  return (
+    `the name of backend ${backend} has an address that is silent, ${showResolved(address)}, while one of the other ` +
+    'family of IP, tried later, has answered; check the network on the way there, or correct what the name resolves to'
+  );
+}
+
 /** The name server is slow; said once, at the start. */
 export function slowLookup(backend: string, waitedMs: number): string {
   return (

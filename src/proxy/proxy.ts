@@ -28,6 +28,7 @@ import {
   attemptError,
   filterFailed,
   keptAddresses,
+  outrun,
   resolveError,
   slowLookup,
   tooManyAsked,
@@ -113,6 +114,7 @@ export class Proxy extends SessionEmitter {
     );
     this.#guard = new LoopGuard(this.#pool.backends, {
       warn: (message) => this.#warnings.say(message),
+      warnOnce: (message) => this.#warnings.sayOnce(message),
       publish: ({ row, inTurn }, addresses) => engine.setBackend(row, addresses, inTurn),
       ownAddresses: internals.ownAddresses,
     });
@@ -127,8 +129,11 @@ export class Proxy extends SessionEmitter {
       halfCloseMs: config.halfCloseTimeoutMs,
       handshakeMs: config.handshakeTimeoutMs,
     };
-    const onOutrun = (row: number, address: ResolvedAddress) =>
-      this.#pool.backend(row).demote(address);
+    const onOutrun = (row: number, address: ResolvedAddress) => {
+      const backend = this.#pool.backend(row);
+      backend.demote(address);
+      this.#warnings.sayOnce(outrun(backend.name, address));
+    };
     this.#sessions = new Sessions({
       emitter: this,
       engine,

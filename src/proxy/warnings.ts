@@ -14,6 +14,7 @@ interface Crowd {
 export class Warnings {
   readonly #report: (message: string) => void;
   #held: string[] | undefined = [];
+  readonly #said = new Set<string>();
   readonly #crowds = new Map<string, Crowd>();
 
   constructor(report: (message: string) => void) {
@@ -24,6 +25,12 @@ export class Warnings {
   say(message: string): void {
     if (this.#held === undefined) this.#report(message);
     else this.#held.push(message);
+  }
+
+  /** For what would be no news a second time. */
+  sayOnce(message: string): void {
+    if (!this.#said.has(message)) this.say(message);
+    this.#said.add(message);
   }
 
   /**
