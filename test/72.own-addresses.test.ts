@@ -211,6 +211,27 @@ describe.each(ways)('a proxy with %s', (way) => {
     expect(await triedByOneMore()).toContain(`${floating}:${port}`);
   });
 
+  it('and another one that are the backend of each other end their ring when its client resets', async () => {
+    const between = await refusedAddress();
+    // With one loop it is the same one that ends sessions and begins them.
+    const limits = { maxSessions: 400, threads: 1 };
+    const first = await startProxy(way, { ...limits, backends: [between] });
+    const second = await startProxy(way, {
+      ...limits,
+      listen: between,
+      backends: [`127.0.0.1:${portOf(first)}`],
+    });
+    for (const proxy of [first, second]) proxy.on('warning', () => {});
+    const open = () => [first, second].map((proxy) => proxy.stats().sessions.open);
+    for (const rounds of [1, 100, 400]) {
+      const client = await connect(portOf(first));
+      client.on('error', () => {});
+      await until('some rounds', () => open().every((count) => count >= rounds));
+      client.resetAndDestroy();
+      await until('the end of the ring', () => open().every((count) => count === 0));
+    }
+  });
+
   it('and another one that are the backend of each other end their ring at the limit of one client', async () => {
     const between = await refusedAddress();
     const limits = { maxSessions: 100, maxSessionsPerClient: 10 };

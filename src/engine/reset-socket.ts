@@ -1,13 +1,18 @@
 import type { Socket } from 'node:net';
+import { descriptorOf } from './check-socket.js';
 
 /**
  * Closes a socket at once so that its peer sees a reset; what is queued for writing is dropped. Unix sockets
- * have no reset and one that is still connecting has no peer yet; both are closed as they are.
+ * have no reset, and are closed as they are.
  */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
-  const isTcp = socket.remoteFamily !== undefined;
-  if (!isTcp || socket.connecting) {
+  // The kernel may have connected one that Node calls connecting. Its peer would take a FIN for a client that waits.
+  const { _handle: handle } = socket as Socket & { _handle?: { reset?: unknown } | null };
+  const isTcp = socket.connecting
+    ? handle?.reset !== undefined && descriptorOf(socket) >= 0
+    : socket.remoteFamily !== undefined;
+  if (!isTcp) {
     socket.destroy();
   } else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
     // The FIN is on its way through libuv, which refuses to reset until it is out. Node would not wait: its 'close'

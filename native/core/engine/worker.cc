@@ -19,6 +19,11 @@ constexpr std::size_t kTurnBytes = 1024 * 1024;
 
 constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 
+/// So many sessions that end unanswered, within so long, may be a ring of balancers. New ones
+/// hesitate for so long then.
+constexpr std::uint32_t kManyUnanswered = 32;
+constexpr std::uint64_t kUnansweredWithinMs = 1000;
+
 SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
   return {.kind = kind,
           .slot = static_cast<std::int32_t>(session.slot()),
@@ -457,8 +462,22 @@ void Worker::OnOpened(Session& session) {
   if (session.route.reported) crew_.events.Push(EventOf(SessionEvent::Kind::kOpened, session));
 }
 
+/// Two balancers that are each other's backend hand a client on and on. When it has left, the end
+/// of its sessions follows their beginning, and as fast, so it would never get there. Whoever sets
+/// out a little later is overtaken. Only loopback has no limit of its own that ends them all.
+void Worker::NoteUnanswered() {
+  const std::uint64_t now = loop_->now_ms();
+  if (now >= unanswered_since_ms_ + kUnansweredWithinMs) {
+    unanswered_since_ms_ = now;
+    unanswered_ = 0;
+  }
+  if (++unanswered_ >= kManyUnanswered) context_.hesitates_until_ms = now + kUnansweredWithinMs;
+}
+
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
+  const bool is_answered = crew_.counters->Session(session.slot()).bytes_downstream.value() > 0;
+  if (reason == CloseReason::kReset && !is_answered) NoteUnanswered();
   crew_.clients.Leave(session.slot());
   GiveUpPlace(session);
   closed_.push_back({.slot = session.slot(),

@@ -187,6 +187,7 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool TryBackend(Session& session);
   [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
+  void NoteUnanswered();
 
   void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
@@ -222,6 +223,9 @@ class Worker final : private EventHandler,
   const Session* trying_ = nullptr;
   bool attempt_failed_ = false;
   std::uint32_t random_;
+  // Clients that reset unanswered, since that time.
+  std::uint32_t unanswered_ = 0;
+  std::uint64_t unanswered_since_ms_ = 0;
   std::uint32_t connects_ = 0;  // since the last one that was noted as the engine's own
   std::atomic<std::size_t> sessions_alive_{0};
   std::atomic<bool> wants_slots_{false};

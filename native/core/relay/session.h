@@ -81,6 +81,8 @@ struct SessionContext {
   bool paces_unless_told;
   /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
   std::uint16_t keep_alive_s;
+  /// Until then sessions set out for loopback addresses a millisecond later: `Worker::OnClosed`.
+  std::uint64_t hesitates_until_ms = 0;
 };
 
 /// Milliseconds; 0 switches a time-out off.
@@ -211,8 +213,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     std::uint64_t races_not_before_ms = 0;
   };
 
-  /// For want of what the address is tried again later.
-  enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue };
+  /// For want of what the address is tried again later; or whether the client is about to leave.
+  enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue, kForClient };
 
   void OnEvents(unsigned token, std::uint32_t events) override;
   std::size_t OnReady() override;

@@ -59,6 +59,11 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
 
 void Session::TryConnect() {
   const std::uint64_t now = context_->loop.now_ms();
+  if (now < context_->hesitates_until_ms && postponed_ == Postponed::kNo &&
+      address().is_loopback()) {
+    Postpone(Postponed::kForClient);
+    return context_->loop.Arm(*this, now + 1);
+  }
   backend_ = Endpoint{};
   const sys::Result connected = SetOut(backend_, address());
   if (connected.status == Status::kExhausted && now < ConnectDeadline(since_ms_)) {

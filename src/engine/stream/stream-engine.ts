@@ -13,6 +13,7 @@ import type {
   ResolvedAddress,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
+import { Hesitation } from './hesitation.js';
 import { OwnConnections } from './own-connections.js';
 import { Places } from './places.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
@@ -61,6 +62,7 @@ export class StreamEngine implements Engine {
       addressesOf: (backend) => nextAddresses(this.#backends[backend]),
       places: this.#places,
       ownConnections: this.#ownConnections,
+      hesitation: new Hesitation(),
       keepAliveMs,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);

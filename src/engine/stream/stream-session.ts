@@ -9,8 +9,10 @@ import type {
   JoinRequest,
   ResolvedAddress,
 } from '../engine.js';
+import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';
+import type { Hesitation } from './hesitation.js';
 import type { OwnConnections } from './own-connections.js';
 import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
@@ -23,6 +25,7 @@ export interface StreamSessionHost {
   addressesOf(backend: number): readonly ResolvedAddress[];
   readonly places: Places;
   readonly ownConnections: OwnConnections;
+  readonly hesitation: Hesitation;
   /** Of backends; as for `connectSocket`. */
   readonly keepAliveMs: number;
   onSessionClosed(session: StreamSession): void;
@@ -128,7 +131,8 @@ export class StreamSession implements EngineSession {
     });
     // Later, for who is told of the session now may end it, before any backend hears of it.
     const connector = this.#connector;
-    queueMicrotask(() => connector.start());
+    if (!this.#host.hesitation.isFor(request.client)) queueMicrotask(() => connector.start());
+    else new PatientTimer().start(1, () => connector.start());
   }
 
   /**
@@ -223,6 +227,7 @@ export class StreamSession implements EngineSession {
 
   #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
     this.#isClosed = true;
+    if (reason === 'reset' && this.bytesDownstream === 0) this.#host.hesitation.noteUnanswered();
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
