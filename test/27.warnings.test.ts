@@ -28,6 +28,15 @@ describe('warnings', () => {
     expect(said).toEqual(['one', 'two', 'three']);
   });
 
+  it('that would be no news are said once, held back or not', () => {
+    const { said, warnings: held } = warnings();
+    held.sayOnce('one');
+    held.sayOnce('one');
+    held.release();
+    for (const message of ['one', 'two', 'two']) held.sayOnce(message);
+    expect(said).toEqual(['one', 'two']);
+  });
+
   it('of a crowd are said once a second, with their number', () => {
     const { said, warnings: crowded } = warnings();
     crowded.release();
