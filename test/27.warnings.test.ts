@@ -28,13 +28,19 @@ describe('warnings', () => {
     expect(said).toEqual(['one', 'two', 'three']);
   });
 
-  it('that would be no news are said once, held back or not', () => {
+  it('of what goes on for long are said once an hour, held back or not', () => {
     const { said, warnings: held } = warnings();
-    held.sayOnce('one');
-    held.sayOnce('one');
+    held.sayRarely('one');
+    held.sayRarely('one');
     held.release();
-    for (const message of ['one', 'two', 'two']) held.sayOnce(message);
+    for (const message of ['one', 'two', 'two']) held.sayRarely(message);
     expect(said).toEqual(['one', 'two']);
+    vi.advanceTimersByTime(3_599_999);
+    held.sayRarely('one');
+    expect(said).toEqual(['one', 'two']);
+    vi.advanceTimersByTime(1);
+    held.sayRarely('one');
+    expect(said).toEqual(['one', 'two', 'one']);
   });
 
   it('of a crowd are said once a second, with their number', () => {

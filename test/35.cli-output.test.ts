@@ -1,12 +1,16 @@
 /** What the command writes: errors, log lines and figures. */
 import { execFileSync } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { formatBytes } from '../src/cli/live-line.js';
+import type { Logger } from '../src/cli/log.js';
 import { LogDestination } from '../src/cli/log-destination.js';
+import { logProxy } from '../src/cli/proxy-log.js';
 import { RateLimit } from '../src/cli/rate-limit.js';
 import { printError } from '../src/cli/status.js';
+import type { Proxy as RunningProxy } from '../src/proxy/proxy.js';
 import { until } from './helpers/deadline.js';
 import { tempPath } from './helpers/temp.js';
 
@@ -124,6 +128,25 @@ describe('LogDestination, with a clock that the test moves', () => {
     vi.advanceTimersByTime(1);
     expect(readAllOf(pipe).length).toBeGreaterThan(0);
     closeSync(pipe);
+  });
+});
+
+describe('logProxy', () => {
+  it('has a line for each address of a backend that fails, and each way', () => {
+    const proxy = new EventEmitter();
+    const lines: string[] = [];
+    const warn = (_: unknown, message: string) => lines.push(message);
+    const log = { isLevelEnabled: () => false, warn } as unknown as Logger;
+    const flush = logProxy(proxy as unknown as RunningProxy, log);
+    const failures = ['a refused', 'b did not answer in time', 'a refused', 'a refused'];
+    for (const message of failures)
+      proxy.emit('backendError', { backend: 'db:1', error: { code: 'E', message }, count: 1 });
+    flush();
+    expect(lines).toEqual([
+      'a refused',
+      'b did not answer in time',
+      'a refused (2 times in the last second)',
+    ]);
   });
 });
 

@@ -203,7 +203,7 @@ describeWhere(ipv6, 'a race', () => {
       // Once, however often it happens.
       expect(warnings).toEqual([
         expect.stringContaining(
-          `backend db.test:${port} has an address that is silent, [${IPV6}]:${port},`,
+          `backend db.test:${port} has an address that was silent for a quarter of a second, [${IPV6}]:${port},`,
         ),
       ]);
     });

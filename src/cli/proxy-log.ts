@@ -13,7 +13,8 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
   proxy.on('backendError', ({ backend, error: { code, message }, count: events }) => {
     const write = (count: number) =>
       log.warn({ backend, code, count }, `${message}${times(count)}`);
-    limit.report(`backend ${backend}`, write, events);
+    // Each of its addresses may fail in a way of its own.
+    limit.report(`backend ${backend} ${message}`, write, events);
   });
   proxy.on('noBackend', ({ session, error: { code, message } }) => {
     const client = showClient(session.client);

@@ -51,11 +51,12 @@ export class AddressOrder {
   }
 
   #set(good: readonly ResolvedAddress[], demoted: readonly ResolvedAddress[]): boolean {
-    const before = this.#listed;
+    // The whole list may stay as it is while what is left without some of them does not.
+    const isChanged = !areSame(good, this.#good) || !areSame(demoted, this.#demoted);
     this.#good = good;
     this.#demoted = demoted;
     this.#listed = this.without([]);
-    return !areSame(before, this.#listed);
+    return isChanged;
   }
 }
 

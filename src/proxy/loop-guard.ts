@@ -15,7 +15,7 @@ export interface LoopGuardHost {
   publish(backend: PoolBackend, addresses: readonly ResolvedAddress[]): void;
   warn(message: string): void;
   /** What was said before is not said again. */
-  warnOnce(message: string): void;
+  warnRarely(message: string): void;
   /** Default: those of the interfaces. */
   readonly ownAddresses?: OwnAddresses | undefined;
 }
@@ -77,7 +77,7 @@ export class LoopGuard {
     const isOwn = (to: ResolvedAddress) =>
       this.#listeners.some((listener) => this.#isReached(listener, to));
     const own = addresses.filter(isOwn);
-    for (const to of own) this.#host.warnOnce(leftOut(name, to));
+    for (const to of own) this.#host.warnRarely(leftOut(name, to));
     return own.length === 0 ? addresses : backend.addressesWithout(own);
   }
 

@@ -73,11 +73,12 @@ export function leftOut(backend: string, address: ResolvedAddress): string {
   );
 }
 
-/** Said once of each address. */
+/** Said of each address once an hour at most. */
 export function outrun(backend: string, address: ResolvedAddress): string {
   return (
-    `the name of backend ${backend} has an address that is silent, ${showResolved(address)}, while one of the other ` +
-    'family of IP, tried later, has answered; check the network on the way there, or correct what the name resolves to'
+    `the name of backend ${backend} has an address that was silent for a quarter of a second, ${showResolved(address)}, ` +
+    'so one of the other family of IP was tried and has answered first; where this is said again and again, ' +
+    'check the network on the way there, or correct what the name resolves to'
   );
 }
 

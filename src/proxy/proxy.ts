@@ -114,7 +114,7 @@ export class Proxy extends SessionEmitter {
     );
     this.#guard = new LoopGuard(this.#pool.backends, {
       warn: (message) => this.#warnings.say(message),
-      warnOnce: (message) => this.#warnings.sayOnce(message),
+      warnRarely: (message) => this.#warnings.sayRarely(message),
       publish: ({ row, inTurn }, addresses) => engine.setBackend(row, addresses, inTurn),
       ownAddresses: internals.ownAddresses,
     });
@@ -132,7 +132,7 @@ export class Proxy extends SessionEmitter {
     const onOutrun = (row: number, address: ResolvedAddress) => {
       const backend = this.#pool.backend(row);
       backend.demote(address);
-      this.#warnings.sayOnce(outrun(backend.name, address));
+      this.#warnings.sayRarely(outrun(backend.name, address));
     };
     this.#sessions = new Sessions({
       emitter: this,

@@ -1,8 +1,10 @@
 /** Lines for a person: when they are said, and how often. */
-import { clearTimeout, setTimeout } from '../timers.js';
+import { clearTimeout, now, setTimeout } from '../timers.js';
 
 /** Of what comes in crowds, one line says it all for this long. */
 const CROWD_MS = 1000;
+
+const RARELY_MS = 3_600_000;
 
 interface Crowd {
   count: number;
@@ -14,7 +16,8 @@ interface Crowd {
 export class Warnings {
   readonly #report: (message: string) => void;
   #held: string[] | undefined = [];
-  readonly #said = new Set<string>();
+  /** When it was, on the clock of `now()`. */
+  readonly #said = new Map<string, number>();
   readonly #crowds = new Map<string, Crowd>();
 
   constructor(report: (message: string) => void) {
@@ -27,10 +30,13 @@ export class Warnings {
     else this.#held.push(message);
   }
 
-  /** For what would be no news a second time. */
-  sayOnce(message: string): void {
-    if (!this.#said.has(message)) this.say(message);
-    this.#said.add(message);
+  /** For what goes on for long: the same message is said once an hour at most. */
+  sayRarely(message: string): void {
+    const time = now();
+    for (const [said, at] of this.#said) if (at + RARELY_MS <= time) this.#said.delete(said);
+    if (this.#said.has(message)) return;
+    this.#said.set(message, time);
+    this.say(message);
   }
 
   /**

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -21,6 +22,9 @@ namespace spliceway::testing {
 namespace {
 
 using Kind = SessionEvent::Kind;
+
+/// More than a client goes round.
+constexpr std::size_t kSessions = 1000;
 
 SocketAddress At(const std::string& ip, std::uint16_t port) {
   return *SocketAddress::FromIp(ip, port);
@@ -71,7 +75,7 @@ std::uint64_t Opened(EngineHarness& engine, std::size_t threads) {
 }
 
 TEST("own connections: one that comes back is known, and where it had been sent") {
-  OwnConnections own;
+  OwnConnections own(kSessions);
   const Listener listener = ListenTcp();
   const UniqueFd stranger = ConnectTo(listener.address);
   CHECK(!CameBack(own, listener));
@@ -81,7 +85,7 @@ TEST("own connections: one that comes back is known, and where it had been sent"
 }
 
 TEST("own connections: a client is served that has the port of one of them by chance") {
-  OwnConnections own;
+  OwnConnections own(kSessions);
   const Listener backend = ListenTcp();
   const Listener listener = ListenTcp();
   const SocketAddress any_port = At("127.0.0.1", 0);
@@ -95,7 +99,7 @@ TEST("own connections: a client is served that has the port of one of them by ch
 }
 
 TEST("own connections: IPv4 is IPv4 at a listener of IPv6, and no address is the own one") {
-  OwnConnections own;
+  OwnConnections own(kSessions);
   const Listener listener = ListenEverywhere();
   const std::uint16_t port = listener.address.port();
   const std::array<std::array<const char*, 2>, 5> ways{{{"127.0.0.1", "127.0.0.1"},
@@ -113,14 +117,14 @@ TEST("own connections: IPv4 is IPv4 at a listener of IPv6, and no address is the
 }
 
 TEST("own connections: Unix sockets have none") {
-  OwnConnections own;
+  OwnConnections own(kSessions);
   const Pair pair = UnixPair();
   own.Note(sys::LocalAddress(pair.near.get()), *SocketAddress::FromPath("/run/a"));
   CHECK(!own.CameBack(pair.peer.get(), sys::PeerAddress(pair.peer.get())));
 }
 
 TEST("own connections: one comes back, so all are looked at, until a thousand have not") {
-  OwnConnections own;
+  OwnConnections own(kSessions);
   const std::uint32_t few = own.interval();
   CHECK(few > 1);
   const Listener listener = ListenTcp();
@@ -164,13 +168,27 @@ TEST("an engine that is its own backend: a client goes round some tens of times,
   }
 }
 
+TEST("an engine that is its own backend: few sessions and many loops are no hindrance") {
+  for (const auto& [threads, sessions] : {std::pair(1U, 20U), {16U, 200U}}) {
+    EngineHarness engine(
+        {.threads = threads, .listeners = 1, .backends = 1, .max_sessions = sessions});
+    engine->Attend(Attention::kNone);
+    const SocketAddress address = engine.Listen();
+    engine->SetBackend(0, {address});
+    engine->SetCycle({0});
+    const UniqueFd client = ConnectTo(address);
+    AwaitEnd(client);
+    CHECK(Rejected(engine, threads) > 0);
+  }
+}
+
 TEST("an engine serves a client that has the port of its own connection to a backend") {
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
   const SocketAddress address = engine.ListenFor(backend);
   UniqueFd client;
   // The last one of so many is noted. Another program may be quicker to take its port.
-  const std::uint32_t sessions = OwnConnections().interval();
+  const std::uint32_t sessions = OwnConnections(kSessions).interval();
   for (std::uint32_t count = 1; !client.valid(); ++count) {
     const UniqueFd other = ConnectTo(address);
     const UniqueFd served = AwaitClient(backend);

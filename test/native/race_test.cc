@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <optional>
@@ -59,7 +60,8 @@ struct Race {
   }
   /// Runs until the client is joined to a backend, or the backend has failed.
   void Run() {
-    harness.RunUntil([&] { return harness.opened > 0 || failed() > 0; }, "the end of the race");
+    harness.RunUntil([&] { return harness.opened > 0 || harness.closed > 0 || failed() > 0; },
+                     "the end of the race");
   }
   [[nodiscard]] std::uint64_t failed() { return harness.backend_row().failed.value(); }
 
@@ -261,6 +263,38 @@ TEST("race: a client that leaves ends both attempts") {
   race.harness.RunUntil([&] { return race.harness.closed == 1; }, "the end");
   // The client's two ends, and two attempts.
   CHECK_EQUAL(OpenDescriptors(), before + 1 - 4);
+}
+
+TEST("race: a client that resets is a reset for a rival, too, that has been accepted") {
+  if (!HasIpv6()) return;
+  const Silent silent;
+  const Listener listener = ListenTcp();
+  int connects = 0;
+  const HookScope hooks({.connect =
+                             [&](int) {
+                               ++connects;
+                               return 0;
+                             },
+                         .events =
+                             [&](epoll_event* events, int count) {
+                               // The client's first, by its token.
+                               std::sort(events, events + count,
+                                         [](const auto& one, const auto& other) {
+                                           return (one.data.u64 & EventLoop::kMaxToken) <
+                                                  (other.data.u64 & EventLoop::kMaxToken);
+                                         });
+                             }});
+  Race race({Mapped(silent.address()), listener.address});
+  const int before = connects;
+  race.harness.RunUntil([&] { return connects == before + 1; }, "the rival");
+  const UniqueFd backend = Accept(listener);
+  CHECK(backend.valid());
+  ResetPeer(race.client.peer);
+  race.Run();
+  CHECK_EQUAL(race.harness.closed, 1);
+  CHECK_EQUAL(race.harness.opened, 0);
+  std::string got;
+  CHECK_EQUAL(ReadToTheEnd(race.harness, backend, got), -ECONNRESET);
 }
 
 TEST("race: an event of the loser that was fetched already is nobody's") {

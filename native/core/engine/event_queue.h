@@ -81,7 +81,8 @@ class EventQueue {
   /// more than `kFailureKinds` ways, the last of these events stands for the others as well, and
   /// tells the newest.
   void PushFailure(const SessionEvent& event);
-  /// The same for an address that was outrun: joined with an earlier one of the same backend.
+  /// The same for an address that was outrun: joined with an earlier one of the same backend. The
+  /// newest is enough: of another one the next batch tells, as its clients meet it again.
   void PushOutrun(const SessionEvent& event) {
     PushJoined(event, outrun_at_[static_cast<std::size_t>(event.backend)]);
   }

@@ -94,7 +94,9 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .first_ephemeral_port = sys::FirstEphemeralPort(),
                .paces_unless_told = sys::PacesUnlessTold(),
                .keep_alive_s = options.keep_alive_s},
-      random_(static_cast<std::uint32_t>(options.index) + 1) {}
+      random_(static_cast<std::uint32_t>(options.index) + 1),
+      // Loops get their sessions in step. An odd step spreads what they note over all of them.
+      connects_(static_cast<std::uint32_t>(options.index) * 13 % crew.own_connections.interval()) {}
 
 int Worker::Run() {
   pthread_t thread{};
@@ -281,7 +283,9 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
                                  .timeouts = options.timeouts,
                                  .listener = options.listener,
                                  .accepted_tcp = is_tcp,
-                                 .route = {.by_cycle = !held, .reported = reported}},
+                                 .route = {.by_cycle = !held,
+                                           .reported = reported,
+                                           .is_remote = is_tcp && !address.is_loopback()}},
                        .picks = held ? Picks::kByOwner : Picks::kByCycle,
                        .address = address};
   Worker& worker = LessLoaded();
@@ -477,7 +481,7 @@ void Worker::NoteUnanswered() {
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
   const bool is_answered = crew_.counters->Session(session.slot()).bytes_downstream.value() > 0;
-  if (reason == CloseReason::kReset && !is_answered) NoteUnanswered();
+  if (reason == CloseReason::kReset && !is_answered && !session.route.is_remote) NoteUnanswered();
   crew_.clients.Leave(session.slot());
   GiveUpPlace(session);
   closed_.push_back({.slot = session.slot(),

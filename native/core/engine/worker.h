@@ -85,6 +85,7 @@ struct Crew {
         table(backends),
         slab(sessions),
         clients(sessions),
+        own_connections(sessions),
         events(backends, listeners, std::move(doorbell)),
         worker_of_slot(sessions) {}
 
@@ -226,7 +227,7 @@ class Worker final : private EventHandler,
   // Clients that reset unanswered, since that time.
   std::uint32_t unanswered_ = 0;
   std::uint64_t unanswered_since_ms_ = 0;
-  std::uint32_t connects_ = 0;  // since the last one that was noted as the engine's own
+  std::uint32_t connects_;  // since the last one that was noted as the engine's own
   std::atomic<std::size_t> sessions_alive_{0};
   std::atomic<bool> wants_slots_{false};
   std::atomic<bool> stopping_{false};

@@ -8,13 +8,13 @@
 namespace spliceway {
 namespace {
 
-/// Of a loop. Noting takes a system call, so it is done for few.
-constexpr std::uint32_t kInterval = 32;
+/// Noting takes a system call, so it is done for few.
+constexpr std::size_t kInterval = 32;
 /// Connections noted one and all after one came back: the next client goes round but once.
 constexpr std::uint32_t kSuspects = 1024;
 /// For how long a connection is remembered. It is accepted as soon as its listener has a turn.
-/// Somebody else may come from the same port later on.
-constexpr std::uint64_t kRememberedMs = 10'000;
+/// Somebody else may come from the same port later on, and by a NAT to the same place.
+constexpr std::uint64_t kRememberedMs = 1000;
 
 /// As in `ClientTable::HomeOf`.
 std::uint64_t Mix(std::uint64_t hash) {
@@ -25,7 +25,10 @@ std::uint64_t Mix(std::uint64_t hash) {
 
 }  // namespace
 
-OwnConnections::OwnConnections() : seed_(sys::RandomSeed()), interval_(kInterval) {}
+OwnConnections::OwnConnections(std::size_t sessions)
+    : seed_(sys::RandomSeed()),
+      few_(static_cast<std::uint32_t>(std::clamp<std::size_t>(sessions / 4, 1, kInterval))),
+      interval_(few_) {}
 
 std::uint64_t OwnConnections::FingerprintOf(const IpPort& from) const {
   std::array<std::uint64_t, 2> words{};
@@ -47,7 +50,7 @@ void OwnConnections::Note(const SocketAddress& own, const SocketAddress& to) {
   place.to = *there;
   place.at_ms = sys::NowMs();
   place.fingerprint.store(fingerprint, std::memory_order_relaxed);
-  if (all_of_ > 0 && --all_of_ == 0) interval_.store(kInterval, std::memory_order_relaxed);
+  if (all_of_ > 0 && --all_of_ == 0) interval_.store(few_, std::memory_order_relaxed);
 }
 
 std::optional<IpPort> OwnConnections::CameBack(int client, const SocketAddress& peer) {

@@ -18,12 +18,14 @@ namespace spliceway {
 /// A small table, each place of which has one connection: the last one that was noted there.
 class OwnConnections {
  public:
-  OwnConnections();
+  /// `sessions`: at once, of the engine. One that goes round is to be known before it has all.
+  explicit OwnConnections(std::size_t sessions);
 
-  /// One of how many connections is to be noted. All of the next ones are once some came back.
+  /// One of how many connections of a loop is to be noted. All of the next ones are once some came
+  /// back.
   [[nodiscard]] std::uint32_t interval() const { return interval_.load(std::memory_order_relaxed); }
-  /// Notes a connection on its way from `own` to `to`. To be called before it is answered, since it
-  /// may be accepted right then. Any thread.
+  /// Notes a connection on its way from `own` to `to`. To be called at once: another loop may
+  /// accept it first, and then one of its later rounds is known. Any thread.
   void Note(const SocketAddress& own, const SocketAddress& to);
   /// Where the connection of a client that was accepted had been made to, if it was noted here and
   /// is that very one; nothing for anybody else's. It costs a client one look, and no lock. Any
@@ -45,8 +47,10 @@ class OwnConnections {
   [[nodiscard]] Place& PlaceOf(std::uint64_t fingerprint) { return places_[fingerprint % kPlaces]; }
 
   std::uint64_t seed_;
+  std::uint32_t few_;
   std::atomic<std::uint32_t> interval_;
-  std::mutex mutex_;
+  // Apart from what is read for each client and each connection.
+  alignas(64) std::mutex mutex_;
   std::uint32_t all_of_ = 0;  // the next ones; with the lock
   std::array<Place, kPlaces> places_;
 };

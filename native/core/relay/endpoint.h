@@ -17,7 +17,7 @@ struct Endpoint {
   bool writable : 1 = false;
   bool urgent : 1 =
       false;  ///< An urgent byte arrived, and no read has gone past its mark for sure.
-  bool end_near : 1 = false;  ///< `end_told`, or an error was reported, which may be none.
+  bool error_told : 1 = false;  ///< SO_ERROR may have one.
   bool end_told : 1 =
       false;  ///< The peer's end, or a failure, was reported: no further edge need come.
   bool failed : 1 = false;  ///< Reset, timed out or unreachable. Sticks: the kernel reports an
@@ -32,14 +32,14 @@ struct Endpoint {
     if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) end_told = true;
     // A socket that was somebody else's before may have messages for that one in its error queue,
     // as of MSG_ZEROCOPY: they are reported as an error, for good. Only SO_ERROR tells.
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) end_near = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) error_told = true;
     if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable = true;
     if ((events & EPOLLPRI) != 0) readable = urgent = true;
   }
 
   void Fail(int why) {
     if (!failed) error = static_cast<std::uint16_t>(why);
-    failed = end_told = end_near = true;
+    failed = end_told = true;
     // Whatever the peer sent before can still be read.
     readable = true;
   }

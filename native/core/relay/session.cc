@@ -374,7 +374,9 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   EventLoop::Dequeue(*this);
   upstream_.Abandon(context_->relay.pipes);
   downstream_.Abandon(context_->relay.pipes);
-  for (Endpoint* endpoint : {&client_, &backend_}) {
+  Rival* const other = rival();
+  for (Endpoint* endpoint : {&client_, &backend_, other == nullptr ? nullptr : &other->endpoint}) {
+    if (endpoint == nullptr) continue;
     if (reset && endpoint->is_tcp && endpoint->socket.valid())
       sys::SetResetOnClose(endpoint->socket.get());
     // No call to take it out of epoll first: what it may still report is known by its generation.

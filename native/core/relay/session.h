@@ -81,7 +81,8 @@ struct SessionContext {
   bool paces_unless_told;
   /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
   std::uint16_t keep_alive_s;
-  /// Until then sessions set out for loopback addresses a millisecond later: `Worker::OnClosed`.
+  /// Until then sessions of clients of this machine set out a millisecond later: see
+  /// `Worker::NoteUnanswered`.
   std::uint64_t hesitates_until_ms = 0;
 };
 
@@ -102,6 +103,7 @@ struct Route {
   bool by_cycle : 1 = false;   ///< The loop picks.
   bool reported : 1 = false;   ///< The engine's owner knows the session.
   bool has_place : 1 = false;  ///< At its backend, which may have so many sessions.
+  bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
 };
 
 /// How a session begins.

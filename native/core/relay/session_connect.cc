@@ -59,8 +59,7 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
 
 void Session::TryConnect() {
   const std::uint64_t now = context_->loop.now_ms();
-  if (now < context_->hesitates_until_ms && postponed_ == Postponed::kNo &&
-      address().is_loopback()) {
+  if (now < context_->hesitates_until_ms && postponed_ == Postponed::kNo && !route.is_remote) {
     Postpone(Postponed::kForClient);
     return context_->loop.Arm(*this, now + 1);
   }
@@ -74,7 +73,8 @@ void Session::TryConnect() {
     Postpone(for_descriptor ? Postponed::kForDescriptor : Postponed::kForRoomInQueue);
     return ArmConnectTimer();
   }
-  if (postponed_ != Postponed::kNo) search().races_not_before_ms = now + kAttemptDelayMs;
+  const bool had_to_wait = postponed_ != Postponed::kNo && postponed_ != Postponed::kForClient;
+  if (had_to_wait) search().races_not_before_ms = now + kAttemptDelayMs;
   Postpone(Postponed::kNo);
   if (connected.status == Status::kOk) return FinishConnect(backend_);
   if (connected.status != Status::kAgain) return FailAttempt(connected.error);
@@ -93,7 +93,7 @@ void Session::FinishConnect(Endpoint& endpoint) {
   Rival* const other = rival();
   const bool is_rival = &endpoint != &backend_;
   // Where an error waits, it was reported.
-  const int error = endpoint.end_near ? sys::TakeSocketError(endpoint.socket.get()) : 0;
+  const int error = endpoint.error_told ? sys::TakeSocketError(endpoint.socket.get()) : 0;
   // So the kernel calls a reset of a connection that had stood, before and after the peer's FIN;
   // what came before it is the client's.
   const bool was_connected = error == ECONNRESET || error == EPIPE;

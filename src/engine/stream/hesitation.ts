@@ -15,7 +15,7 @@ export class Hesitation {
   #since = Number.NEGATIVE_INFINITY;
   #until = Number.NEGATIVE_INFINITY;
 
-  /** A session was reset, and its backend had not said a word. */
+  /** A session of a client of this machine was reset, and its backend had not said a word. */
   noteUnanswered(): void {
     const time = now();
     if (time >= this.#since + WITHIN_MS) {
@@ -26,8 +26,13 @@ export class Hesitation {
     if (this.#unanswered >= MANY) this.#until = time + WITHIN_MS;
   }
 
-  /** Whether a client of a loopback address, or one that has left already, is to wait before a session sets out. */
-  isFor({ remoteAddress = '::1' }: Socket): boolean {
-    return now() < this.#until && /^(::ffff:)?127\.|^::1$/.test(remoteAddress);
+  /** Whether a session is to wait before it sets out. */
+  get isDue(): boolean {
+    return now() < this.#until;
   }
+}
+
+/** Only a client of this machine can be a step of a ring that nothing else ends; so may be one that has left already. */
+export function isOfThisMachine({ remoteAddress = '::1' }: Socket): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(remoteAddress);
 }

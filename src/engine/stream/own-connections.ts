@@ -9,7 +9,7 @@ const INTERVAL = 32;
 const SUSPECTS = 1024;
 const PLACES = 256;
 /** Somebody else may come from the same port later on. */
-const REMEMBERED_MS = 10_000;
+const REMEMBERED_MS = 1000;
 
 interface Noted {
   readonly from: string | undefined;
@@ -18,16 +18,22 @@ interface Noted {
 }
 
 export class OwnConnections {
+  readonly #interval: number;
   #connects = 0;
   #suspects = 0;
   /** By the port on this side, in the order in which they were noted. */
   readonly #noted = new Map<number | undefined, Noted>();
 
+  /** @param sessions at once, of the engine: one that goes round is to be known before it has all */
+  constructor(sessions: number) {
+    this.#interval = Math.min(INTERVAL, Math.max(1, Math.floor(sessions / 4)));
+  }
+
   /** @param socket that was told just now to connect there */
   note(socket: Socket, to: ResolvedAddress): void {
     if (to.kind === 'unix') return;
     this.#connects += 1;
-    if (this.#suspects === 0 && this.#connects % INTERVAL !== 0) return;
+    if (this.#suspects === 0 && this.#connects % this.#interval !== 0) return;
     if (this.#suspects > 0) this.#suspects -= 1;
     // Node connects in the next tick. Its own listener may accept before it says so.
     process.nextTick(() => {

@@ -47,7 +47,7 @@ export class StreamEngine implements Engine {
   /** By row. */
   readonly #backends: Backend[] = [];
   readonly #places = new Places();
-  readonly #ownConnections = new OwnConnections();
+  readonly #ownConnections: OwnConnections;
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
@@ -55,6 +55,7 @@ export class StreamEngine implements Engine {
   constructor(options: EngineOptions) {
     const { listeners, backends, keepAliveMs, maxSessions } = options;
     this.limit = new SessionLimit(Number.POSITIVE_INFINITY, maxSessions);
+    this.#ownConnections = new OwnConnections(this.limit.most);
     const words = createCounterWords(1, listeners, backends);
     this.counters = new CounterReader(words, listeners, backends);
     this.#host = {

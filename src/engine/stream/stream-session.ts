@@ -12,7 +12,7 @@ import type {
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';
-import type { Hesitation } from './hesitation.js';
+import { type Hesitation, isOfThisMachine } from './hesitation.js';
 import type { OwnConnections } from './own-connections.js';
 import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
@@ -51,6 +51,7 @@ export class StreamSession implements EngineSession {
   #pair: RelayPair | undefined;
   #ending: Ending | undefined;
   #isClosed = false;
+  #mayBeInRing = false;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -131,8 +132,10 @@ export class StreamSession implements EngineSession {
     });
     // Later, for who is told of the session now may end it, before any backend hears of it.
     const connector = this.#connector;
-    if (!this.#host.hesitation.isFor(request.client)) queueMicrotask(() => connector.start());
-    else new PatientTimer().start(1, () => connector.start());
+    this.#mayBeInRing = isOfThisMachine(request.client);
+    if (this.#mayBeInRing && this.#host.hesitation.isDue)
+      new PatientTimer().start(1, () => connector.start());
+    else queueMicrotask(() => connector.start());
   }
 
   /**
@@ -227,7 +230,8 @@ export class StreamSession implements EngineSession {
 
   #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
     this.#isClosed = true;
-    if (reason === 'reset' && this.bytesDownstream === 0) this.#host.hesitation.noteUnanswered();
+    if (this.#mayBeInRing && reason === 'reset' && this.bytesDownstream === 0)
+      this.#host.hesitation.noteUnanswered();
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
