@@ -307,8 +307,13 @@ describe('what is wrong with the access of a listener', () => {
     expect(message).toContain('not permitted to give the socket to this user or group');
   });
 
-  it('is another thing than a file system that takes no sockets, as vfat', () => {
-    const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall: 'listen' });
-    expect(listenError(`unix:${path}`, cause).message).toContain('file system can hold no socket');
-  });
+  it.each(['listen', 'bind'])(
+    'is another thing than a file system that takes no sockets, as vfat: %s',
+    (syscall) => {
+      const cause = Object.assign(new Error('x'), { code: 'EPERM', syscall });
+      expect(listenError(`unix:${path}`, cause).message).toContain(
+        'file system can hold no socket',
+      );
+    },
+  );
 });

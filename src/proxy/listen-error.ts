@@ -52,11 +52,15 @@ const tcpAdvice: Advice = {
 const replaced =
   'its socket was removed at once, or another file took its place, which was left alone; see who may write to its folder';
 
+const takesNoSocket =
+  'its file system can hold no socket, as that of Windows; choose another folder';
+
 const unixAdvice: Advice = {
   EADDRINUSE: 'a program is listening on this path; stop it, or choose another path',
   EACCES: 'not permitted to create a socket there; check the permissions of its folder',
-  'EPERM of listen':
-    'its file system can hold no socket, as that of Windows; choose another folder',
+  'EPERM of listen': takesNoSocket,
+  // So a worker of a cluster names what its primary process could not do.
+  'EPERM of bind': takesNoSocket,
   EPERM:
     'not permitted to give the socket to this user or group; a user takes root or CAP_CHOWN, a group one that this process is in',
   'ENOENT of link': replaced,
