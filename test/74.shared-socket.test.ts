@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { packageUrl, startProgram } from './helpers/program.js';
 import { startEcho } from './helpers/servers.js';
-import { tempPath } from './helpers/temp.js';
+import { deadPath, tempPath } from './helpers/temp.js';
 
 /** Opens the proxy that it is told of, and closes it when it is told to; says how that went. */
 const WORKER = `
@@ -47,9 +47,12 @@ const PRIMARY = `
   for (const worker of workers) worker.kill();`;
 
 /** What the primary process noted. */
-async function logOf(policy: string, access: object): Promise<unknown> {
+async function logOf(
+  policy: string,
+  access: object,
+  path = tempPath('shared.sock'),
+): Promise<unknown> {
   const { address } = await startEcho();
-  const path = tempPath('shared.sock');
   const worker = tempPath('worker.mjs');
   writeFileSync(worker, WORKER);
   const options = { listen: { address: `unix:${path}`, ...access }, backends: [address] };
@@ -60,6 +63,14 @@ it.each(['SCHED_RR', 'SCHED_NONE'])(
   'stays until the last worker has closed its listener: the file, with %s',
   async (policy) => {
     const log = await logOf(policy, {});
+    expect(log).toEqual(['open', 'open', 'served', 'closed', 'served', 'closed', 'no file']);
+  },
+);
+
+it.each(['SCHED_RR', 'SCHED_NONE'])(
+  'takes the place of one that a crash has left, once: the file, with %s',
+  async (policy) => {
+    const log = await logOf(policy, {}, await deadPath());
     expect(log).toEqual(['open', 'open', 'served', 'closed', 'served', 'closed', 'no file']);
   },
 );

@@ -13,16 +13,22 @@ import {
   lstatSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
 } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { SocketAccess } from '../config/types.js';
 
 /** To connect to a socket is to write to its file. */
 const MAY_CONNECT = 0o222;
 /** open(2): a descriptor that stands for the file itself, which a socket has no other of. Node does not name it. */
 const O_PATH = 0o10000000;
+/** Of /proc/net/unix, proc(5): flags, state and path of a socket. */
+const SOCKET_LINE = /^\S+: \S+ \S+ (\S+) \S+ (\S+) +\d+ (.+)$/;
+/** What listens, or is bound and yet to. An accepted one, which has the path as well, is connected. */
+const UNCONNECTED = '01';
+const ACCEPTS = 0x10000;
 
 export class SocketFile {
   readonly #path: string;
@@ -42,7 +48,7 @@ export class SocketFile {
   }
 
   /**
-   * Removes the file that a dead process left: one that refuses connections.
+   * Removes the file that a dead process left: one that refuses connections, and not because its socket is yet to listen.
    *
    * @param isShared whether another process binds the path, which has an umask of its own
    * @throws an error with a `code` as the system's, when nothing can listen here
@@ -60,20 +66,66 @@ export class SocketFile {
     if (!existsSync(dirname(path))) {
       throw Object.assign(new Error(`${dirname(path)} does not exist`), { code: 'ENOENT' });
     }
-    const file = lstatSync(path, { throwIfNoEntry: false });
+    const file = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     if (file === undefined) return;
     // Connecting to a plain file is refused as well, and that one is not ours to remove.
     if (!file.isSocket()) throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTSOCK' });
+    // It is that of the primary process, most likely, and a probe would be a client of another worker.
+    if (isShared && this.#boundSockets().length > 0) return;
     const probe = connect(path);
     try {
       await once(probe, 'connect');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true });
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') this.#removeDead(birthOf(file));
       return;
     } finally {
       probe.destroy();
     }
     // In use: listening fails with EADDRINUSE, which says so.
+  }
+
+  /**
+   * Another process may have found the same dead file, removed it, and bound the path since. No system call removes a file
+   * only if it is a certain one. So it is moved away first, and comes back if it turns out to be the other's.
+   *
+   * @throws an error with a `code`, as the system's
+   */
+  #removeDead(birth: string): void {
+    const isDead = (path: string) => {
+      const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (found === undefined || birthOf(found) !== birth) return false;
+      return this.#boundSockets().every(({ isListening }) => isListening);
+    };
+    if (!isDead(this.#path)) return;
+    const away = this.#secondName();
+    try {
+      renameSync(this.#path, away);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    if (isDead(away) || existsSync(this.#path)) rmSync(away);
+    else renameSync(away, this.#path);
+  }
+
+  /**
+   * The sockets that were bound to the path and have not been closed, as far as the system tells. Their file may have
+   * been removed since; the one that is there now refuses connections if it is of none that listens.
+   */
+  #boundSockets(): { readonly isListening: boolean }[] {
+    let table = '';
+    try {
+      table = readFileSync(`${this.#proc}/net/unix`, 'utf8');
+    } catch {
+      // Without /proc nothing is known, and what a probe meets has to do.
+    }
+    // Node binds a path of a cluster in its shortest form.
+    const paths = new Set([this.#path, resolve(this.#path)]);
+    return table.split('\n').flatMap((line) => {
+      const [, flags = '', state, path = ''] = SOCKET_LINE.exec(line) ?? [];
+      if (state !== UNCONNECTED || !paths.has(path)) return [];
+      return [{ isListening: (Number.parseInt(flags, 16) & ACCEPTS) !== 0 }];
+    });
   }
 
   /**
@@ -151,7 +203,7 @@ export class SocketFile {
    * @returns why the file cannot have a second name, as when somebody removed it; nothing was closed then
    */
   keepWhile(close: () => void): Error | undefined {
-    const second = `${this.#path}.${randomBytes(8).toString('hex')}`;
+    const second = this.#secondName();
     try {
       // Fails when the name exists, so whatever is removed below is this link.
       linkSync(this.#path, second);
@@ -177,6 +229,11 @@ export class SocketFile {
     attempt(() => rmSync(this.#path, { force: true }));
   }
 
+  /** One that nothing has. */
+  #secondName(): string {
+    return `${this.#path}.${randomBytes(8).toString('hex')}`;
+  }
+
   #current(): string | undefined {
     try {
       return identityOf(lstatSync(this.#path, { bigint: true }));
@@ -187,6 +244,9 @@ export class SocketFile {
 }
 
 const identityOf = ({ dev, ino }: BigIntStats) => `${dev}:${ino}`;
+
+/** ext4 gives a new file the number of one that was just removed. */
+const birthOf = (file: BigIntStats) => `${identityOf(file)}:${file.birthtimeNs}`;
 
 /** For what nobody could do anything about. */
 function attempt(action: () => void): void {

@@ -1,5 +1,7 @@
 /** Paths for unix sockets and files, in a folder that goes when the test ends, or all tests of a file. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { linkSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
@@ -9,6 +11,17 @@ export function tempPath(name: string): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'spliceway-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return path.join(folder, name);
+}
+
+/** A path with the file of a Unix socket that no process has any more. */
+export async function deadPath(): Promise<string> {
+  const path = tempPath('dead.sock');
+  const server = createServer();
+  await once(server.listen(path), 'listening');
+  linkSync(path, `${path}.dead`);
+  await once(server.close(), 'close');
+  renameSync(`${path}.dead`, path);
+  return path;
 }
 
 /** Files that the tests of one file share, or that tests write which run at the same time. Call it at the top. */
