@@ -74,7 +74,7 @@ void Oracle::CheckOutrun(const Pair& pair) {
   if (!pair.backend || pair.joins || !is_told) return;
   const std::uint16_t port = Near(*pair.backend).port;
   const std::uint16_t first = RowOf(port);
-  const bool expected = port != first && !pair.failed_ports.contains(first);
+  const bool expected = port != first && !pair.lately_failed_ports.contains(first);
   const bool told = pair.outrun_ports.contains(first);
   if (told != expected || pair.outrun_ports.contains(first + kSecondAddress)) {
     kernel_.Fail(expected ? "an address was outrun, and nobody is told"

@@ -37,6 +37,8 @@ struct Pair {
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
   bool picked_by_loop = false;           ///< And each attempt is reported.
   std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
+  // Since the owner picked last.
+  std::set<std::int32_t> lately_failed_ports;
   std::set<std::int32_t> outrun_ports;
 };
 

@@ -252,6 +252,7 @@ void World::HandleEvent(const SessionEvent& event) {
         const std::int32_t port = event.port < 0 ? event.backend : event.port;
         Pair& pair = *PairOfSlot(slot);
         pair.failed_ports.insert(port);
+        pair.lately_failed_ports.insert(port);
         oracle_.CheckSetOut(pair);
         if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(pair, port);
       }
@@ -300,6 +301,8 @@ void World::GiveBackend(Pair& pair) {
     pair.left_alone = true;
     return worker.Post(EndCommand{.slot = *pair.slot, .ending = Ending::kNoBackend});
   }
+  pair.lately_failed_ports.clear();
+  pair.outrun_ports.clear();
   const std::uint16_t row = pair.rows_left.front();
   pair.rows_left.erase(pair.rows_left.begin());
   worker.Post(ConnectCommand{.slot = *pair.slot, .backend = row});
