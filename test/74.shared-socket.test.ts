@@ -1,8 +1,9 @@
-/** A Unix listener that workers of node:cluster share: its file belongs to their primary process. */
+/** Listeners that workers of node:cluster share: sockets and their files belong to the primary process. */
 import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { packageUrl, startProgram } from './helpers/program.js';
 import { startEcho } from './helpers/servers.js';
+import { connect, readAll, readExactly } from './helpers/sockets.js';
 import { deadPath, tempPath } from './helpers/temp.js';
 
 /** Opens the proxy that it is told of, and closes it when it is told to; says how that went. */
@@ -80,5 +81,43 @@ it.each([{ mode: '0600' }, { group: 7 }, { user: 7 }])(
   async (access) => {
     const told = expect.stringContaining('a worker of node:cluster cannot give it a mode or owner');
     expect(await logOf('SCHED_RR', access)).toEqual([told, told]);
+  },
+);
+
+/** One worker with a proxy for one session at a time, which says where it listens, and when it has held clients back. */
+const FULL = `
+  import cluster from 'node:cluster';
+  const { exec, address, policy } = JSON.parse(process.argv.at(-1));
+  cluster.schedulingPolicy = cluster[policy];
+  cluster.setupPrimary({ exec, args: [address], execArgv: [] });
+  cluster.fork().on('message', (message) => process.send(message));`;
+
+const FULL_WORKER = `
+  import { createProxy } from ${JSON.stringify(packageUrl)};
+  const backends = [process.argv.at(-1)];
+  const proxy = await createProxy({ listen: '127.0.0.1:0', backends, maxSessions: 1, threads: 1 });
+  for (const event of ['listenerPaused', 'listenerResumed']) proxy.on(event, () => process.send(event));
+  process.send(proxy.addresses()[0].port);`;
+
+it.each(['SCHED_RR', 'SCHED_NONE'])(
+  'goes on when sessions end that were as many as may be: a TCP listener, with %s',
+  async (policy) => {
+    const { address } = await startEcho();
+    const exec = tempPath('full.mjs');
+    writeFileSync(exec, FULL_WORKER);
+    const program = startProgram(FULL, { exec, address, policy });
+    const port = Number(await program.message());
+    const first = await connect(port);
+    first.write('1');
+    expect(String(await readExactly(first, 1))).toBe('1');
+    const second = await connect(port);
+    expect(await program.message()).toBe('listenerPaused');
+    first.end();
+    second.end('2');
+    expect(String(await readAll(second))).toBe('2');
+    expect(await program.message()).toBe('listenerResumed');
+    const third = await connect(port);
+    third.end('3');
+    expect(String(await readAll(third))).toBe('3');
   },
 );

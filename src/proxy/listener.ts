@@ -237,8 +237,9 @@ export class Listener {
 
   /** Node has no public way to ask a server for its descriptor; this reads the handle that it keeps. */
   #duplicateOf(server: Server): number {
-    // The primary process of a cluster removes the file of a socket once no worker has a server for it.
-    if (this.#file !== undefined && this.#binder === undefined) return -1;
+    // In a worker of a cluster, Node has the primary process listen on a descriptor, and the numbers of a worker mean
+    // something else there. The primary also removes the file of a socket once no worker has a server for it.
+    if (this.#binder === undefined) return -1;
     const { _handle: handle } = server as Server & { _handle?: { fd?: number } | null };
     return this.#descriptors?.duplicate(handle?.fd ?? -1) ?? -1;
   }
