@@ -102,6 +102,30 @@ const GIVING_AWAY = `
   console.log(JSON.stringify([proxy.accept, warnings, uid, gid, mode & 0o777]));
   await proxy.close();`;
 
+/** A listener of Node on such a socket; prints whether it can pause, and who is accepted after that. */
+const PAUSING = `
+  import { once } from 'node:events';
+  import { connect } from 'node:net';
+  const { packageUrl, path } = JSON.parse(process.argv.at(-1));
+  const [{ Listener }, { nativeDescriptors }, { loadAddon }] = await Promise.all(
+    ['proxy/listener.js', 'engine/native/descriptors.js', 'engine/native/addon.js'].map(
+      (file) => import(new URL(file, packageUrl)),
+    ),
+  );
+  const address = { kind: 'unix', path, access: { user: 12345 } };
+  let listener;
+  const accepted = new Promise((resolve) => {
+    const onConnection = (socket) => resolve(socket.destroy());
+    listener = new Listener(address, { onConnection }, nativeDescriptors(loadAddon().binding));
+  });
+  await listener.open();
+  const paused = listener.pause();
+  listener.resume();
+  connect(path).on('error', () => {});
+  await accepted;
+  console.log(JSON.stringify([paused, listener.address.address]));
+  listener.close();`;
+
 describe('the file of a socket', () => {
   it('is not wider than its mode, nor open to the group that it has first, from when it is bound', async () => {
     withUmask(0);
@@ -143,6 +167,17 @@ describe('a socket that goes to another user', () => {
       promisify(execFile)('setpriv', ['--bounding-set=-fowner', ...program]),
     );
     expect(JSON.parse(stdout)).toEqual(['native', [], 12_345, 7, 0o660]);
+  });
+
+  itWhere(remedy, 'pauses with CAP_CHOWN alone, where Node accepts', async () => {
+    const path = files.path('pausing.sock');
+    const task = JSON.stringify({ packageUrl, path });
+    const program = [process.execPath, '--input-type=module', '-e', PAUSING, task];
+    const { stdout } = await within(
+      'the program',
+      promisify(execFile)('setpriv', ['--bounding-set=-fowner', ...program]),
+    );
+    expect(JSON.parse(stdout)).toEqual([true, path]);
   });
 });
 

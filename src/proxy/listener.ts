@@ -85,8 +85,11 @@ export class Listener {
    */
   async open(): Promise<void> {
     await this.#listen(cluster.isWorker);
+    // A file that belongs to another user has no second names, so the server that bound it could never pause.
+    if (this.#address.kind === 'unix' && this.#address.access?.user !== undefined) this.pause();
     const cause = this.#permit();
     if (cause !== undefined) throw listenError(formatAddress(this.#address), cause);
+    this.resume();
   }
 
   /**
