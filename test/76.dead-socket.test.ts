@@ -55,12 +55,20 @@ describe('the file of a dead process', () => {
     const path = tempPath('bound.sock');
     // The way in which the primary process of a cluster binds for its workers.
     const { _createServerHandle: bind } = net as unknown as {
-      _createServerHandle(path: string, port: -1, type: -1): { close(): void };
+      _createServerHandle(
+        path: string,
+        port: -1,
+        type: -1,
+      ): { close(): void; listen(backlog: number): number };
     };
     const handle = bind(path, -1, -1);
     onTestFinished(() => handle.close());
     const file = fileAt(path);
     await new SocketFile(path).prepare(isShared);
+    expect(fileAt(path)).toBe(file);
+    const prepared = new SocketFile(path).prepare(isShared);
+    handle.listen(1);
+    await prepared;
     expect(fileAt(path)).toBe(file);
   });
 

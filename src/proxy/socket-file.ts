@@ -70,8 +70,9 @@ export class SocketFile {
     if (file === undefined) return;
     // Connecting to a plain file is refused as well, and that one is not ours to remove.
     if (!file.isSocket()) throw Object.assign(new Error(`${path} is a file`), { code: 'ENOTSOCK' });
-    // It is that of the primary process, most likely, and a probe would be a client of another worker.
-    if (isShared && this.#boundSockets().length > 0) return;
+    // One that listens is the primary process's, most likely, and a probe would be a client of another worker. One that
+    // does not refuses connections, and may listen a moment later.
+    if (this.#boundSockets().some(({ isListening }) => isShared || !isListening)) return;
     const probe = connect(path);
     try {
       await once(probe, 'connect');
