@@ -49,10 +49,10 @@ class OwnConnections {
   std::uint64_t seed_;
   std::uint32_t few_;
   std::atomic<std::uint32_t> interval_;
-  // Apart from what is read for each client and each connection.
-  alignas(64) std::mutex mutex_;
-  std::uint32_t all_of_ = 0;  // the next ones; with the lock
+  // Between what is read for each client and what is written: they share no cache line.
   std::array<Place, kPlaces> places_;
+  std::mutex mutex_;
+  std::uint32_t all_of_ = 0;  // the next ones; with the lock
 };
 
 }  // namespace spliceway
