@@ -221,18 +221,21 @@ describe.each(ways)('a proxy with %s', (way) => {
     expect(await triedByOneMore()).toContain(`${floating}:${port}`);
   });
 
-  it('and another one that are the backend of each other end their ring when its client resets', async () => {
+  /** Two proxies that are each other's backend, a way to their clients, and what each has open. */
+  const startRing = async (limits: object) => {
     const between = await refusedAddress();
-    // With one loop it is the same one that ends sessions and begins them.
-    const limits = { maxSessions: 400, threads: 1 };
     const first = await startProxy(way, { ...limits, backends: [between] });
-    const second = await startProxy(way, {
-      ...limits,
-      listen: between,
-      backends: [`127.0.0.1:${portOf(first)}`],
-    });
+    const backends = [`127.0.0.1:${portOf(first)}`];
+    const second = await startProxy(way, { ...limits, listen: between, backends });
     for (const proxy of [first, second]) proxy.on('warning', () => {});
-    const open = () => [first, second].map((proxy) => proxy.stats().sessions.open);
+    const sessions = () => [first, second].map((proxy) => proxy.stats().sessions);
+    const open = () => sessions().map((figures) => figures.open);
+    return { first, sessions, open };
+  };
+
+  it('and another one that are the backend of each other end their ring when its client resets', async () => {
+    // With one loop it is the same one that ends sessions and begins them.
+    const { first, open } = await startRing({ maxSessions: 400, threads: 1 });
     for (const rounds of [1, 100, 400]) {
       const client = await connect(portOf(first));
       client.on('error', () => {});
@@ -243,22 +246,14 @@ describe.each(ways)('a proxy with %s', (way) => {
   });
 
   it('and another one that are the backend of each other end their ring at the limit of one client', async () => {
-    const between = await refusedAddress();
     const limits = { maxSessions: 100, maxSessionsPerClient: 10 };
-    const first = await startProxy(way, { ...limits, backends: [between] });
-    const second = await startProxy(way, {
-      ...limits,
-      listen: between,
-      backends: [`127.0.0.1:${portOf(first)}`],
-    });
-    for (const proxy of [first, second]) proxy.on('warning', () => {});
+    const { first, sessions, open } = await startRing(limits);
     const client = await connect(portOf(first));
     client.on('error', () => {});
     // It asks for nothing and stays.
     await until('its end', () => client.destroyed);
-    const open = () => [first, second].map((proxy) => proxy.stats().sessions.open);
     await until('the end of the ring', () => open().every((count) => count === 0));
-    const [one, other] = [first, second].map((proxy) => proxy.stats().sessions);
+    const [one, other] = sessions();
     expect(one?.opened).toBeLessThanOrEqual(11);
     expect(other?.opened).toBeLessThanOrEqual(11);
     expect((one?.rejected ?? 0) + (other?.rejected ?? 0)).toBe(1);
