@@ -14,7 +14,7 @@ export interface LoopGuardHost {
   /** What is left of the addresses of a backend; called when it is not what it was. */
   publish(backend: PoolBackend, addresses: readonly ResolvedAddress[]): void;
   warn(message: string): void;
-  /** What was said before is not said again. */
+  /** As `Warnings.sayRarely`: once an hour at most. */
   warnRarely(message: string): void;
   /** Default: those of the interfaces. */
   readonly ownAddresses?: OwnAddresses | undefined;
@@ -62,7 +62,7 @@ export class LoopGuard {
 
   /**
    * Call it when the addresses of a backend have changed, or may mean something else to this machine. Publishes those
-   * that are not a listener of this proxy. Warns of those that are, once of each.
+   * that are not a listener of this proxy. Warns of those that are, once an hour at most.
    */
   publish(backend: PoolBackend): void {
     const others = this.#othersOf(backend);

@@ -3,7 +3,7 @@ import { isIPv6, type Socket, SocketAddress } from 'node:net';
 import { now } from '../../timers.js';
 import type { ResolvedAddress } from '../engine.js';
 
-/** One connection of so many is noted, since noting takes a system call. */
+/** One connection of so many is noted at least, since noting takes a system call. */
 const INTERVAL = 32;
 /** All of the next ones are, once one came back: the next client goes round but once. */
 const SUSPECTS = 1024;
