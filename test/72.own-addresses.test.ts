@@ -1,5 +1,6 @@
 /** A proxy that points at itself: at the start, at a change of names, and through another proxy. */
 import { symlinkSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
@@ -233,16 +234,56 @@ describe.each(ways)('a proxy with %s', (way) => {
     return { first, sessions, open };
   };
 
-  it('and another one that are the backend of each other end their ring when its client resets', async () => {
-    // With one loop it is the same one that ends sessions and begins them.
-    const { first, open } = await startRing({ maxSessions: 400, threads: 1 });
-    for (const rounds of [1, 100, 400]) {
-      const client = await connect(portOf(first));
+  it.each([
+    ['resets', (client: Socket) => client.resetAndDestroy()],
+    ['closes and had said nothing', (client: Socket) => client.destroy()],
+  ])(
+    'and another one that are the backend of each other end their ring when its client %s',
+    async (_, leave) => {
+      // With one loop it is the same one that ends sessions and begins them.
+      const { first, open } = await startRing({ maxSessions: 400, threads: 1 });
+      for (const rounds of [1, 100, 400]) {
+        const client = await connect(portOf(first));
+        client.on('error', () => {});
+        await until('some rounds', () => open().every((count) => count >= rounds));
+        leave(client);
+        await until('the end of the ring', () => open().every((count) => count === 0));
+      }
+    },
+  );
+
+  it('has clients that say nothing and end their stream wait for an answer, but not in its last sessions', async () => {
+    const atBackend: Socket[] = [];
+    const server = await startServer((socket) => {
+      atBackend.push(socket.resume());
+    });
+    const proxy = await startProxy(way, { maxSessions: 100, backends: [server.address] });
+    proxy.on('warning', () => {});
+    const endSilently = async () => {
+      const client = await connect({ port: portOf(proxy), allowHalfOpen: true });
       client.on('error', () => {});
-      await until('some rounds', () => open().every((count) => count >= rounds));
-      client.resetAndDestroy();
-      await until('the end of the ring', () => open().every((count) => count === 0));
+      client.end();
+      return client;
+    };
+    const clients: Socket[] = [];
+    for (let count = 1; count < 50; count += 1) {
+      clients.push(await endSilently());
+      await until(
+        'its end',
+        () => atBackend.filter((socket) => socket.readableEnded).length === count,
+      );
     }
+    // As many as sessions are left.
+    const last = await endSilently();
+    await expect(readAll(last)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    // Who has been answered waits no more.
+    for (const socket of atBackend) if (!socket.destroyed) socket.end('x');
+    for (const client of clients) expect(String(await readAll(client))).toBe('x');
+    const ended = atBackend.length;
+    const another = await endSilently();
+    await until('its end', () => atBackend[ended]?.readableEnded === true);
+    atBackend[ended]?.end('x');
+    expect(String(await readAll(another))).toBe('x');
   });
 
   it('and another one that are the backend of each other end their ring at the limit of one client', async () => {

@@ -19,11 +19,6 @@ constexpr std::size_t kTurnBytes = 1024 * 1024;
 
 constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 
-/// So many sessions that end unanswered, within so long, may be a ring of balancers. New ones
-/// hesitate for so long then.
-constexpr std::uint32_t kManyUnanswered = 32;
-constexpr std::uint64_t kUnansweredWithinMs = 1000;
-
 SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
   return {.kind = kind,
           .slot = static_cast<std::int32_t>(session.slot()),
@@ -95,6 +90,7 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .paces_unless_told = sys::PacesUnlessTold(),
                .keep_alive_s = options.keep_alive_s},
       random_(static_cast<std::uint32_t>(options.index) + 1),
+      ring_guard_(crew.slab, crew.silent_ends),
       // Loops get their sessions in step. An odd step spreads what they note over all of them.
       connects_(static_cast<std::uint32_t>(options.index) * 13 % crew.own_connections.interval()) {}
 
@@ -466,22 +462,30 @@ void Worker::OnOpened(Session& session) {
   if (session.route.reported) crew_.events.Push(EventOf(SessionEvent::Kind::kOpened, session));
 }
 
-/// Two balancers that are each other's backend hand a client on and on. When it has left, the end
-/// of its sessions follows their beginning, and as fast, so it would never get there. Whoever sets
-/// out a little later is overtaken. Only loopback has no limit of its own that ends them all.
-void Worker::NoteUnanswered() {
-  const std::uint64_t now = loop_->now_ms();
-  if (now >= unanswered_since_ms_ + kUnansweredWithinMs) {
-    unanswered_since_ms_ = now;
-    unanswered_ = 0;
-  }
-  if (++unanswered_ >= kManyUnanswered) context_.hesitates_until_ms = now + kUnansweredWithinMs;
+bool Worker::OnSilentEnd(Session& session) {
+  // Nobody was asked of a client that was handed over, and of one that was joined there is no ring.
+  const auto is_remote = [&] {
+    const SocketAddress client = session.client_address();
+    return (client.family() == AF_INET || client.family() == AF_INET6) && !client.is_loopback();
+  };
+  if (session.backend() == kNoRow || session.route.is_remote || is_remote()) return true;
+  session.route.ended_silently = true;
+  return ring_guard_.MayWait();
+}
+
+void Worker::OnAnswered(Session& session) {
+  session.route.ended_silently = false;
+  ring_guard_.SilentEndIsOver();
 }
 
 void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
   const bool is_answered = crew_.counters->Session(session.slot()).bytes_downstream.value() > 0;
-  if (reason == CloseReason::kReset && !is_answered && !session.route.is_remote) NoteUnanswered();
+  if (session.route.ended_silently) ring_guard_.SilentEndIsOver();
+  if (reason == CloseReason::kReset && !is_answered && !session.route.is_remote) {
+    const std::uint64_t until = ring_guard_.NoteReset(loop_->now_ms());
+    context_.hesitates_until_ms = std::max(context_.hesitates_until_ms, until);
+  }
   crew_.clients.Leave(session.slot());
   GiveUpPlace(session);
   closed_.push_back({.slot = session.slot(),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/event_queue.h"
+#include "engine/ring_guard.h"
 #include "engine/session_slab.h"
 #include "listen/acceptor.h"
 #include "listen/own_connections.h"
@@ -109,8 +110,9 @@ struct Crew {
   std::atomic<Attention> attention{Attention::kReport};
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> open_listeners{0};
-  Shortage shortage;                      ///< While there is one, no client is taken.
-  std::atomic<bool> slots_wanted{false};  ///< By some worker; see `Worker::TellOfSlots`.
+  Shortage shortage;                        ///< While there is one, no client is taken.
+  std::atomic<std::size_t> silent_ends{0};  ///< See `RingGuard`.
+  std::atomic<bool> slots_wanted{false};    ///< By some worker; see `Worker::TellOfSlots`.
 };
 
 /// One loop, its thread, and the sessions that live on it.
@@ -188,12 +190,13 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool TryBackend(Session& session);
   [[nodiscard]] bool PickNext(Session& session);
   void AskOwner(Session& session);
-  void NoteUnanswered();
 
   void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
+  bool OnSilentEnd(Session& session) override;
+  void OnAnswered(Session& session) override;
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
   std::optional<std::uint32_t> TakeSlot(int& error) override;
@@ -224,9 +227,7 @@ class Worker final : private EventHandler,
   const Session* trying_ = nullptr;
   bool attempt_failed_ = false;
   std::uint32_t random_;
-  // Clients that reset unanswered, since that time.
-  std::uint32_t unanswered_ = 0;
-  std::uint64_t unanswered_since_ms_ = 0;
+  RingGuard ring_guard_;
   std::uint32_t connects_;  // since the last one that was noted as the engine's own
   std::atomic<std::size_t> sessions_alive_{0};
   std::atomic<bool> wants_slots_{false};

@@ -197,6 +197,10 @@ std::size_t Session::Advance() {
     half_close_noted_ = true;
     since_ms_ = context_->loop.now_ms();
     ArmRelayTimer();
+    if (upstream_.source_ended() && silent() && !context_->owner.OnSilentEnd(*this)) {
+      Close(CloseReason::kReset, ECONNRESET, true);
+      return moved;
+    }
   }
   if (client_.failed || backend_.failed) {
     // Found out while writing, perhaps: what the lost side had sent before is still to be read.
@@ -232,6 +236,7 @@ void Session::Account(std::size_t upstream, std::size_t downstream) {
   SessionCounters& counters = context_->counters.Session(slot_);
   counters.bytes_upstream.Add(upstream);
   counters.bytes_downstream.Add(downstream);
+  if (downstream > 0 && route.ended_silently) context_->owner.OnAnswered(*this);
   for (CounterRow* row : {listener_counters(), backend_counters()}) {
     if (row == nullptr) continue;
     row->bytes_upstream.Add(upstream);

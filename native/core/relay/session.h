@@ -43,6 +43,10 @@ class SessionOwner {
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
   /// Client and backend are joined.
   virtual void OnOpened(Session& session) = 0;
+  /// The client has ended its stream, and neither side has said a word. False has it reset.
+  virtual bool OnSilentEnd(Session& /*session*/) { return true; }
+  /// The backend's first bytes, of a session that is marked as `Route::ended_silently`.
+  virtual void OnAnswered(Session& /*session*/) {}
   /// The last call for a session; its descriptors are closed. It may `Begin` again, but not before
   /// the end of the loop's turn.
   virtual void OnClosed(Session& session, CloseReason reason, int error) = 0;
@@ -82,7 +86,7 @@ struct SessionContext {
   /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
   std::uint16_t keep_alive_s;
   /// Until then sessions of clients of this machine set out a millisecond later: see
-  /// `Worker::NoteUnanswered`.
+  /// `RingGuard`.
   std::uint64_t hesitates_until_ms = 0;
 };
 
@@ -97,13 +101,14 @@ struct SessionTimeouts {
 /// A row of the counters that stands for none.
 inline constexpr std::uint16_t kNoRow = 0xFFFF;
 
-/// How a session comes to its backend: its owner's notes, which it does not read itself.
+/// How a session comes to its backend: its owner's notes.
 struct Route {
   std::uint16_t position = 0;  ///< In the cycle of the policy.
   bool by_cycle : 1 = false;   ///< The loop picks.
   bool reported : 1 = false;   ///< The engine's owner knows the session.
   bool has_place : 1 = false;  ///< At its backend, which may have so many sessions.
   bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
+  bool ended_silently : 1 = false;  ///< `OnAnswered` is to be told.
 };
 
 /// How a session begins.

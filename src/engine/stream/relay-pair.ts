@@ -13,6 +13,8 @@ const SURVIVOR_LIMIT_MS = 60_000;
 export interface RelayPairEvents {
   /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
   onBytes(direction: 'bytesUpstream' | 'bytesDownstream', bytes: number): void;
+  /** The client ended its stream, and neither side has said a word. */
+  onSilentEnd(): void;
   /** Both sockets are closed. */
   onClose(reason: CloseReason, cause?: Error): void;
 }
@@ -56,7 +58,10 @@ export class RelayPair {
           this.#moved();
           events.onBytes(direction, bytes);
         },
-        () => this.#armTimer(),
+        () => {
+          this.#armTimer();
+          if (direction === 'bytesUpstream' && this.#isSilent) events.onSilentEnd();
+        },
       );
     this.#upstream = relay(client, backend, 'bytesUpstream');
     this.#downstream = relay(backend, client, 'bytesDownstream');
@@ -80,8 +85,8 @@ export class RelayPair {
   }
 
   /** Resets both sides at once. */
-  destroy(): void {
-    this.#end('destroyed');
+  destroy(reason: 'destroyed' | 'reset' = 'destroyed'): void {
+    this.#end(reason);
     this.#cut(resetSocket);
   }
 

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/session_slab.h"
+
+namespace spliceway {
+
+/// Has a ring end when its client has left. Two balancers that are each other's backend hand a
+/// client on and on, and over loopback addresses no limit of its own ends that.
+///
+/// One for each loop, told of sessions whose clients are at loopback addresses only: each step of
+/// such a ring but the first is one. Everything that it counts was never answered, which is how a
+/// ring differs from busy servers on the same machine.
+class RingGuard {
+ public:
+  /// `silent_ends` is what the guards of all loops count together.
+  RingGuard(const SessionSlab& slab, std::atomic<std::size_t>& silent_ends)
+      : slab_(slab), silent_ends_(silent_ends) {}
+
+  /// A session was reset, and its backend had not said a word. The end of a ring's sessions follows
+  /// their beginning, and as fast, so it would never get there. Whoever sets out a little later is
+  /// overtaken. Returns until when sessions are to do so; 0 while there is no reason to.
+  std::uint64_t NoteReset(std::uint64_t now_ms) {
+    if (now_ms >= since_ms_ + kWithinMs) {
+      since_ms_ = now_ms;
+      resets_ = 0;
+    }
+    return ++resets_ < kMany ? 0 : now_ms + kWithinMs;
+  }
+
+  /// The client of a session has ended its stream, and neither side has said a word. It may have
+  /// left, or may wait for an answer. False where so many wait that they take the last slots: then
+  /// the session is to be reset, and a ring ends with it, both ways. `SilentEndIsOver` follows in
+  /// any case.
+  [[nodiscard]] bool MayWait() {
+    const std::size_t waiting = silent_ends_.fetch_add(1) + 1;
+    return waiting < kMany || waiting < slab_.capacity() - slab_.in_use();
+  }
+
+  /// The session has been answered, or is over.
+  void SilentEndIsOver() { silent_ends_.fetch_sub(1); }
+
+ private:
+  /// Fewer than these are no ring, and so many resets within so long may be one.
+  static constexpr std::uint32_t kMany = 32;
+  static constexpr std::uint64_t kWithinMs = 1000;
+
+  const SessionSlab& slab_;
+  std::atomic<std::size_t>& silent_ends_;
+  std::uint32_t resets_ = 0;
+  std::uint64_t since_ms_ = 0;
+};
+
+}  // namespace spliceway
