@@ -1,6 +1,7 @@
 /** The parts of the benchmark that can be wrong without anyone noticing. */
 import { describe, expect, it } from 'vitest';
 import { peers, workloads } from '../scripts/bench/catalogue.js';
+import { figuresIn } from '../scripts/bench/core.js';
 import { parseCoreList } from '../scripts/bench/measure/pinning.js';
 import { criteria, judge } from '../scripts/bench/report/criteria.js';
 import { renderPage } from '../scripts/bench/report/page.js';
@@ -25,6 +26,14 @@ describe('the cores to pin to', () => {
     ['4-5,8,10-11', [4, 5, 8, 10, 11]],
   ])('are those that the kernel allows: %s', (list, cores) => {
     expect(parseCoreList(list)).toEqual(cores);
+  });
+});
+
+describe('what the measurements of the core print', () => {
+  it('is read among all else, the last of the same words', () => {
+    const line = (value: number) => `{"what":"a pick","value":${value},"unit":"ns"}`;
+    const output = ['- picks', line(9), line(8), '1 passed, 0 failed'].join('\n');
+    expect(figuresIn(output)).toEqual([{ what: 'a pick', value: 8, unit: 'ns' }]);
   });
 });
 

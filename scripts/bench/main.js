@@ -10,5 +10,10 @@ import { readOptions } from './options.js';
 const options = readOptions(process.argv.slice(2));
 await setUpOrExit();
 // Only now: it uses packages that the set-up may just have installed.
-const { bench } = await import('./bench.js');
-process.exitCode = await bench(options);
+if (options.only === 'core') {
+  const { measureCore } = await import('./core.js');
+  process.exitCode = await measureCore();
+} else {
+  const { bench } = await import('./bench.js');
+  process.exitCode = await bench(options);
+}

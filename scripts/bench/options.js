@@ -9,6 +9,7 @@ import { full, quick } from './catalogue.js';
  * @property {readonly string[] | undefined} workloads names; all when not given
  * @property {readonly string[] | undefined} peers names; all when not given
  * @property {boolean} full nothing was asked for that makes the run smaller
+ * @property {'core' | undefined} only pieces of the core, and no proxies
  * @property {string | undefined} report a result to write the page of, in place of measuring
  */
 
@@ -22,6 +23,7 @@ const help = `Measures Spliceway side by side with other proxies, and all of the
   --seconds N         how long one run lasts
   --workload NAME     only this workload (may be given again)
   --peer NAME         only this peer (may be given again), also where it takes no part by itself
+  --only core         what pieces of the core cost, as a table, and nothing else
   --report FILE       writes the page of a result in bench-results/ again, and measures nothing
   --help
 
@@ -72,6 +74,7 @@ export function readOptions(args) {
           seconds: { type: 'string' },
           workload: { type: 'string', multiple: true },
           peer: { type: 'string', multiple: true },
+          only: { type: 'string' },
           report: { type: 'string' },
           help: { type: 'boolean', default: false },
         },
@@ -84,6 +87,9 @@ export function readOptions(args) {
   if (values.help) {
     process.stdout.write(help);
     process.exit(0);
+  }
+  if (values.only !== undefined && values.only !== 'core') {
+    return usageError(`--only takes core, not ${values.only}.`);
   }
   const extent = values.quick ? quick : full;
   const repetitions = wholeNumber('repetitions', values.repetitions, extent.repetitions);
@@ -100,6 +106,7 @@ export function readOptions(args) {
       values.peer === undefined &&
       repetitions >= full.repetitions &&
       seconds >= full.seconds,
+    only: values.only,
     report: values.report,
   };
 }

@@ -1,4 +1,4 @@
-/** The C++ programs that make builds: the core's tests, the simulator, the fuzzers. All of them in test/native. */
+/** The C++ programs that make builds: the core's tests, the simulator, the fuzzers, the measurements. All of them in test/native. */
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { compilerEnv } from './compiler.js';
@@ -7,7 +7,7 @@ import { findProgram, run } from './run.js';
 
 /** @import { RunOptions, RunResult } from './run.js' */
 
-/** @typedef {'Makefile' | 'simulator/Makefile' | 'fuzz/Makefile'} Makefile */
+/** @typedef {'Makefile' | 'simulator/Makefile' | 'fuzz/Makefile' | 'measure/Makefile'} Makefile */
 
 /**
  * @param {Makefile} makefile below test/native
