@@ -183,4 +183,26 @@ describe('docs/ARCHITECTURE.md says truly that', () => {
   it('what all share uses nothing', () => {
     expect([...importsOf('model')]).toEqual([]);
   });
+
+  it('folders of the core use those below them', () => {
+    const core = fileURLToPath(new URL('../native/core', import.meta.url));
+    const levels = [
+      ['sys'],
+      ['loop', 'stats'],
+      ['select', 'relay'],
+      ['session', 'listen'],
+      ['engine'],
+    ];
+    const levelOf = (folder = '') => levels.findIndex((level) => level.includes(folder));
+    expect(new Set(readdirSync(core))).toEqual(new Set(levels.flat()));
+    for (const file of readdirSync(core, { recursive: true, encoding: 'utf8' })) {
+      const [folder, name] = file.split('/');
+      if (name === undefined) continue;
+      const text = readFileSync(path.join(core, file), 'utf8');
+      for (const [, used] of text.matchAll(/#include "(\w+)\//g)) {
+        const isBelow = used === folder || levelOf(used) < levelOf(folder);
+        expect(isBelow, `${file} uses ${used}`).toBe(true);
+      }
+    }
+  });
 });

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check.h"
-#include "relay/session.h"
+#include "session/session.h"
 #include "sockets.h"
 #include "steady_clock.h"
 

@@ -155,6 +155,31 @@ TEST("route: a backend that is full is passed over, exactly, and is not counted 
   }
 }
 
+TEST("route: a backend that is not up is passed over, and one that is up again is not") {
+  const Listener first = ListenTcp();
+  const Listener second = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
+  engine->SetBackend(0, {first.address});
+  engine->SetBackend(1, {second.address});
+  engine->SetCycle({0, 1});
+  const SocketAddress address = engine.Listen();
+  for (const BackendState state : {BackendState::kDrain, BackendState::kDown}) {
+    engine->SetBackendState(0, state);
+    std::vector<UniqueFd> ends;
+    for (int client = 0; client < 4; ++client) {
+      ends.push_back(ConnectTo(address));
+      ends.push_back(AwaitClient(second));
+    }
+    engine->SetBackendState(0, BackendState::kUp);
+    for (const Listener* next : {&first, &second}) {
+      ends.push_back(ConnectTo(address));
+      ends.push_back(AwaitClient(*next));
+    }
+  }
+  CHECK_EQUAL(engine->counters()->Backend(0, 0).rejected.value(), 4U);
+  CHECK_EQUAL(FailedSessions(engine, 1, 0), 0U);
+}
+
 TEST("route: where every backend is full, the owner is asked, and places come back") {
   const Refusing down;
   const Listener up = ListenTcp();

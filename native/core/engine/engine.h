@@ -51,9 +51,12 @@ class Engine {
   void SetBackend(std::uint16_t row, Addresses addresses,
                   AddressOrder order = AddressOrder::kAsGiven);
   /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
-  /// passed over. To be said before the first session sets out for it.
-  void LimitBackend(std::uint16_t row, std::uint32_t most) {
-    crew_.table.PlacesOf(row).Limit(most);
+  /// passed over.
+  void LimitBackend(std::uint16_t row, std::uint32_t most) { crew_.table.Row(row).Limit(most); }
+  /// Whether new sessions set out for a backend; they do at first. One that may not have any is
+  /// passed over.
+  void SetBackendState(std::uint16_t row, BackendState state) {
+    crew_.table.Row(row).SetState(state);
   }
   /// Publishes the policy: first picks walk `rows` round and round. Not empty.
   void SetCycle(std::vector<std::uint16_t> rows) { crew_.table.SetCycle(std::move(rows)); }

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "relay/session.h"
+#include "session/session.h"
 
 namespace spliceway {
 

@@ -18,8 +18,8 @@
 #include "listen/own_connections.h"
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
-#include "relay/session.h"
 #include "select/backend_table.h"
+#include "session/session.h"
 
 namespace spliceway {
 

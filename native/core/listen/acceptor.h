@@ -6,7 +6,7 @@
 
 #include "listen/client_table.h"
 #include "loop/event_loop.h"
-#include "relay/session.h"
+#include "relay/session_timeouts.h"
 #include "sys/unique_fd.h"
 
 namespace spliceway {

@@ -5,35 +5,49 @@
 
 namespace spliceway {
 
-/// How many sessions a backend may have at once, and how many it has. Any thread. Aligned, so that
+/// Whether new sessions may set out for a backend. Those that it has go on in any case.
+enum class BackendState : std::uint8_t {
+  kUp,
+  kDrain,  ///< None may: an operator wants it empty.
+  kDown,   ///< None may: it does not answer.
+};
+
+/// What all loops share of a backend, and write: how many sessions it has, and whether it takes
+/// more. Any thread. A pick reads the state, so a change of it publishes nothing. Aligned, so that
 /// loops that go to different backends do not share a cache line.
-class alignas(64) Places {
+class alignas(64) BackendRow {
  public:
-  enum class Answer : std::uint8_t {
-    kUnlimited,  ///< Nothing was taken.
-    kTaken,      ///< One place, to be given back.
-    kNone,       ///< The backend is full.
-  };
+  void SetState(BackendState state) { state_.store(state, std::memory_order_relaxed); }
+  [[nodiscard]] BackendState state() const { return state_.load(std::memory_order_relaxed); }
 
   /// 0 is any number. For sessions that set out for the backend afterwards.
   void Limit(std::uint32_t most) { most_.store(most, std::memory_order_relaxed); }
 
-  /// Without a limit it costs a load of what nobody writes.
-  [[nodiscard]] Answer Take() {
+  /// Counts a session that sets out for the backend. False, and nothing is counted, when it is not
+  /// up, or has as many as it may.
+  [[nodiscard]] bool Enter() {
+    if (state() != BackendState::kUp) return false;
     const std::uint32_t most = most_.load(std::memory_order_relaxed);
-    if (most == 0) return Answer::kUnlimited;
+    if (most == 0) {
+      in_use_.fetch_add(1, std::memory_order_relaxed);
+      return true;
+    }
     // Not an addition that is taken back: meanwhile somebody else could find the last place gone.
-    std::uint32_t taken = taken_.load(std::memory_order_relaxed);
+    std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
     do {
-      if (taken >= most) return Answer::kNone;
-    } while (!taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed));
-    return Answer::kTaken;
+      if (in_use >= most) return false;
+    } while (!in_use_.compare_exchange_weak(in_use, in_use + 1, std::memory_order_relaxed));
+    return true;
   }
-  void GiveBack() { taken_.fetch_sub(1, std::memory_order_relaxed); }
+  /// A session that was counted has failed there, or has ended.
+  void Leave() { in_use_.fetch_sub(1, std::memory_order_relaxed); }
+  /// Sessions that are connected to it, or on their way.
+  [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint32_t> most_{0};
-  std::atomic<std::uint32_t> taken_{0};
+  std::atomic<std::uint32_t> in_use_{0};
+  std::atomic<BackendState> state_{BackendState::kUp};
 };
 
 }  // namespace spliceway

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "select/places.h"
+#include "select/backend_row.h"
 #include "sys/socket_address.h"
 
 namespace spliceway {
@@ -52,7 +52,7 @@ enum class AddressOrder : std::uint8_t {
 /// costs the loops nothing before somebody picks it.
 class BackendTable {
  public:
-  explicit BackendTable(std::size_t rows) : where_(rows), places_(rows) {
+  explicit BackendTable(std::size_t rows) : where_(rows), shared_(rows) {
     for (Where& where : where_) where.orders = OrdersOf({}, AddressOrder::kAsGiven);
   }
 
@@ -72,7 +72,7 @@ class BackendTable {
   }
 
   /// Of the backend in this row, without the lock.
-  [[nodiscard]] Places& PlacesOf(std::uint16_t row) { return places_[row]; }
+  [[nodiscard]] BackendRow& Row(std::uint16_t row) { return shared_[row]; }
 
   /// Null before one is published.
   [[nodiscard]] std::shared_ptr<Cycle> cycle() const {
@@ -126,7 +126,7 @@ class BackendTable {
   mutable std::mutex mutex_;
   std::vector<Where> where_;
   std::shared_ptr<Cycle> cycle_;
-  std::vector<Places> places_;
+  std::vector<BackendRow> shared_;
 };
 
 }  // namespace spliceway

@@ -1,4 +1,4 @@
-#include "relay/session.h"
+#include "session/session.h"
 
 #include <algorithm>
 #include <cassert>

@@ -11,6 +11,7 @@
 #include "loop/event_loop.h"
 #include "relay/endpoint.h"
 #include "relay/relay.h"
+#include "relay/session_timeouts.h"
 #include "stats/counters.h"
 #include "sys/socket_address.h"
 #include "sys/sys.h"
@@ -90,14 +91,6 @@ struct SessionContext {
   std::uint64_t hesitates_until_ms = 0;
 };
 
-/// Milliseconds; 0 switches a time-out off.
-struct SessionTimeouts {
-  std::uint32_t connect_ms = 0;
-  std::uint32_t idle_ms = 0;
-  std::uint32_t half_close_ms = 0;
-  std::uint32_t handshake_ms = 0;
-};
-
 /// A row of the counters that stands for none.
 inline constexpr std::uint16_t kNoRow = 0xFFFF;
 
@@ -106,7 +99,7 @@ struct Route {
   std::uint16_t position = 0;  ///< In the cycle of the policy.
   bool by_cycle : 1 = false;   ///< The loop picks.
   bool reported : 1 = false;   ///< The engine's owner knows the session.
-  bool has_place : 1 = false;  ///< At its backend, which may have so many sessions.
+  bool has_place : 1 = false;  ///< Counted at its backend.
   bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
   bool ended_silently : 1 = false;  ///< `OnAnswered` is to be told.
 };

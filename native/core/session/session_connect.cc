@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "relay/session.h"
+#include "session/session.h"
 #include "sys/sys.h"
 
 namespace spliceway {

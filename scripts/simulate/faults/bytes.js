@@ -54,7 +54,7 @@ export const byteFaults = [
     name: 'budget stop without re-queue',
     why: 'A relay that stopped because its turn was over waits for an edge that was reported already.',
     edits: [
-      edit('relay/session.cc', 'if (up.more || down.more) context_->loop.Enqueue(*this);\n', ''),
+      edit('session/session.cc', 'if (up.more || down.more) context_->loop.Enqueue(*this);\n', ''),
     ],
   },
   {
@@ -89,7 +89,7 @@ export const byteFaults = [
     why: 'The kernel tells a reset once; the read after that looks like a clean end.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'if (error != 0) endpoint.Fail(error);',
         'static_cast<void>(error);',
       ),
@@ -100,7 +100,7 @@ export const byteFaults = [
     why: 'A reset takes back what the kernel has not delivered yet.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'survivor.is_tcp ? sys::UnacknowledgedBytes(survivor.socket.get()) : 0',
         'survivor.is_tcp && !survivor.socket.valid() ? 1 : 0',
       ),
@@ -109,13 +109,13 @@ export const byteFaults = [
   {
     name: 'want of memory forgotten',
     why: 'No event tells that memory has come back.',
-    edits: [edit('relay/session.cc', 'starved_ = starved_ || starved;', 'starved_ = false;')],
+    edits: [edit('session/session.cc', 'starved_ = starved_ || starved;', 'starved_ = false;')],
   },
   {
     name: 'low-water mark not looked at',
     why: 'What stays below the mark is never reported.',
     edits: [
-      edit('relay/session.cc', 'looks_again_ = looks_again_ || marked;', 'looks_again_ = false;'),
+      edit('session/session.cc', 'looks_again_ = looks_again_ || marked;', 'looks_again_ = false;'),
     ],
   },
   {
@@ -134,7 +134,7 @@ export const byteFaults = [
     why: 'The close after both ends takes back the last bytes, which the kernel has not sent yet.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'Close(CloseReason::kFinished, 0, false);',
         'Close(CloseReason::kFinished, 0, true);',
       ),
@@ -145,7 +145,7 @@ export const byteFaults = [
     why: 'The log says that all went well with a session whose client had crashed.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         '  if (left == 0 || now >= since_ms_ + limit) {\n    return Close(CloseReason::kReset,',
         '  if (left == 0 || now >= since_ms_ + limit) {\n    return Close(CloseReason::kFinished,',
       ),
@@ -156,7 +156,7 @@ export const byteFaults = [
     why: 'A stream that needed to be looked at once is looked at every millisecond from then on.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         '  starved_ = looks_again_ = false;\n  ArmRelayTimer();',
         '  starved_ = false;\n  ArmRelayTimer();',
       ),
@@ -166,7 +166,11 @@ export const byteFaults = [
     name: 'directions swapped in the counters',
     why: 'What clients sent is shown as what they got.',
     edits: [
-      edit('relay/session.cc', 'Account(up.bytes, down.bytes);', 'Account(down.bytes, up.bytes);'),
+      edit(
+        'session/session.cc',
+        'Account(up.bytes, down.bytes);',
+        'Account(down.bytes, up.bytes);',
+      ),
     ],
   },
   {

@@ -10,7 +10,7 @@ export const clientFaults = [
     why: 'A backend with a limit of sessions fills up with those that have ended.',
     edits: [
       edit(
-        'engine/worker.cc',
+        'engine/worker_clients.cc',
         'crew_.clients.Leave(session.slot());\n  GiveUpPlace(session);',
         'crew_.clients.Leave(session.slot());',
       ),
@@ -32,7 +32,7 @@ export const clientFaults = [
     why: 'A client is joined to a socket that is not connected, for another one was.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'endpoint.is_second == (token == kSecondBackendToken)',
         'token != kClientToken',
       ),
@@ -43,7 +43,7 @@ export const clientFaults = [
     why: 'A backend looks down of which one address is, beside one that serves every client.',
     edits: [
       edit(
-        'relay/session_connect.cc',
+        'session/session_connect.cc',
         'if (next_address_ == addresses_->size()) backend_counters()',
         'backend_counters()',
       ),
@@ -54,7 +54,7 @@ export const clientFaults = [
     why: 'A limit of sessions is taken for none at all.',
     edits: [
       edit(
-        'engine/worker.cc',
+        'engine/worker_clients.cc',
         'if (!crew_.clients.Enter(slot, address, options.clients)) {',
         'if (options.clients.remote > 0) {',
       ),
@@ -68,16 +68,16 @@ export const clientFaults = [
   {
     name: "client's count kept",
     why: 'A client that has come and gone as often as its limit is refused for ever.',
-    edits: [edit('engine/worker.cc', 'crew_.clients.Leave(session.slot());\n', '')],
+    edits: [edit('engine/worker_clients.cc', 'crew_.clients.Leave(session.slot());\n', '')],
   },
   {
     name: "backend's limit that counts nobody",
     why: 'A backend gets more sessions than it said that it can take.',
     edits: [
       edit(
-        'engine/worker.cc',
-        'if (place == Places::Answer::kNone) return session.PassOver(backend);\n',
-        '',
+        'engine/worker_backends.cc',
+        'if (!crew_.table.Row(backend).Enter()) return session.PassOver(backend);',
+        'static_cast<void>(crew_.table.Row(backend).Enter());',
       ),
     ],
   },
@@ -95,14 +95,16 @@ export const clientFaults = [
   {
     name: 'next backend not tried',
     why: 'A client fails with the first backend that is down, beside others that are up.',
-    edits: [edit('engine/worker.cc', 'if (!PickNext(session)) return false;', 'return false;')],
+    edits: [
+      edit('engine/worker_backends.cc', 'if (!PickNext(session)) return false;', 'return false;'),
+    ],
   },
   {
     name: 'held client sent on its way',
     why: 'The program is told of a client, and a backend has its bytes before the answer: to deny it comes too late.',
     edits: [
       edit(
-        'engine/worker.cc',
+        'engine/worker_clients.cc',
         '.picks = held ? Picks::kByOwner : Picks::kByCycle,',
         '.picks = options.picks,',
       ),
@@ -113,7 +115,7 @@ export const clientFaults = [
     why: 'A client that was not let in takes it for an empty answer, and its kernel keeps the connection for a minute.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);',
         'Close(CloseReason::kEnded, 0, ending == Ending::kReset);',
       ),
@@ -122,14 +124,16 @@ export const clientFaults = [
   {
     name: 'denied client not counted',
     why: 'Nobody sees that clients are turned away.',
-    edits: [edit('relay/session.cc', 'if (ending == Ending::kDenied) row->rejected.Add(1);\n', '')],
+    edits: [
+      edit('session/session.cc', 'if (ending == Ending::kDenied) row->rejected.Add(1);\n', ''),
+    ],
   },
   {
     name: 'failure not counted',
     why: 'A backend that is down looks healthy to whoever watches the counters.',
     edits: [
       edit(
-        'relay/session_connect.cc',
+        'session/session_connect.cc',
         'if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);\n',
         '',
       ),

@@ -10,7 +10,7 @@ export const timeFaults = [
     why: 'A clean close after a time-out, with bytes held, passes for an end.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;',
         'const bool bytes_lost = false;',
       ),
@@ -19,14 +19,16 @@ export const timeFaults = [
   {
     name: 'idle time-out that never comes',
     why: 'Clients that vanished hold their sessions for ever.',
-    edits: [edit('relay/session.cc', 'apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);\n', '')],
+    edits: [
+      edit('session/session.cc', 'apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);\n', ''),
+    ],
   },
   {
     name: 'time-out before what waits',
     why: 'A process that was stopped, or frozen, cuts its sessions when it wakes, and loses what came meanwhile.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'if (now >= RelayDeadline()) MoveWhatWaits();',
         'if (now >= RelayDeadline()) Advance();',
       ),
@@ -35,24 +37,26 @@ export const timeFaults = [
   {
     name: 'connect time-out before the answer',
     why: 'A process that was stopped, or frozen, drops the backends that had accepted meanwhile.',
-    edits: [edit('relay/session_connect.cc', 'if (!is_silent(backend_)) return;\n', '')],
+    edits: [edit('session/session_connect.cc', 'if (!is_silent(backend_)) return;\n', '')],
   },
   {
     name: 'rival that nobody is woken for',
     why: 'Where a network drops one IP family, each client waits for the whole connect time-out.',
-    edits: [edit('relay/session_connect.cc', '? RaceBegins()', '? kNever')],
+    edits: [edit('session/session_connect.cc', '? RaceBegins()', '? kNever')],
   },
   {
     name: 'outrun address not told',
     why: 'Each client waits a quarter of a second for an address that never answers.',
-    edits: [edit('relay/session_connect.cc', 'context_->owner.OnOutrun(*this, address());\n', '')],
+    edits: [
+      edit('session/session_connect.cc', 'context_->owner.OnOutrun(*this, address());\n', ''),
+    ],
   },
   {
     name: 'silent address given up for the other',
     why: 'One lost SYN of a healthy address, and the client waits for another one that is down.',
     edits: [
       edit(
-        'relay/session_connect.cc',
+        'session/session_connect.cc',
         'if (is_silent(backend_)) StartRival();',
         'if (is_silent(backend_)) FailAttempt(ETIMEDOUT);',
       ),
@@ -61,13 +65,17 @@ export const timeFaults = [
   {
     name: "rival timed by the first one's start",
     why: 'An address that was tried later is given up before its time.',
-    edits: [edit('relay/session_connect.cc', 'since_ms_ = other.since_ms;\n', '')],
+    edits: [edit('session/session_connect.cc', 'since_ms_ = other.since_ms;\n', '')],
   },
   {
     name: 'keepalive that nobody is woken for',
     why: 'A backend that has lost its power says nothing more, and its sessions stay for the idle time-out.',
     edits: [
-      edit('relay/session.cc', 'std::min(RelayDeadline(), KeepAliveDeadline())', 'RelayDeadline()'),
+      edit(
+        'session/session.cc',
+        'std::min(RelayDeadline(), KeepAliveDeadline())',
+        'RelayDeadline()',
+      ),
     ],
   },
   {
@@ -75,7 +83,7 @@ export const timeFaults = [
     why: 'Whoever connects and says nothing holds a slot for as long as it likes.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'if (timeouts_.handshake_ms != 0 && silent()) {',
         'if (timeouts_.handshake_ms != 0 && client_.failed) {',
       ),
@@ -86,7 +94,7 @@ export const timeFaults = [
     why: 'A session that has long been in use is cut off at its first pause.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'if (timeouts_.handshake_ms != 0 && silent()) {',
         'if (timeouts_.handshake_ms != 0) {',
       ),
@@ -97,7 +105,7 @@ export const timeFaults = [
     why: 'A side that keeps silent after the other has ended holds the session for ever.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);\n',
         '',
       ),
@@ -108,7 +116,7 @@ export const timeFaults = [
     why: 'The short time-out cuts off sessions that neither side has ended.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'if (half_closed()) apply(timeouts_.half_close_ms,',
         'apply(timeouts_.half_close_ms,',
       ),
@@ -119,7 +127,7 @@ export const timeFaults = [
     why: 'A reset takes back bytes that the kernel had been given and would have delivered.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         'const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;',
         'const bool bytes_lost = true;',
       ),
@@ -130,7 +138,7 @@ export const timeFaults = [
     why: 'A backend that does not answer keeps its clients, though another one would.',
     edits: [
       edit(
-        'relay/session_connect.cc',
+        'session/session_connect.cc',
         'return FailAttempt(connected.error);\n  ArmConnectTimer();',
         'return FailAttempt(connected.error);',
       ),
@@ -141,7 +149,7 @@ export const timeFaults = [
     why: 'A peer that does not read holds the session, and the bytes, of one that is gone.',
     edits: [
       edit(
-        'relay/session.cc',
+        'session/session.cc',
         '  if (limit == kNever && (client_.failed || backend_.failed)) limit = kDeliveryLimitMs;\n',
         '',
       ),

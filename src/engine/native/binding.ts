@@ -228,10 +228,10 @@ export type InheritedKind = (typeof inheritedKinds)[number];
 /** How bytes are moved. `Transfer` in native/core/relay/relay.h. */
 export const Transfer = { auto: 0, splice: 1, copy: 2 } as const;
 
-/** `Ending` in native/core/relay/session.h. */
+/** `Ending` in native/core/session/session.h. */
 export const Ending = { reset: 0, noBackend: 1, denied: 2 } as const;
 
-/** `CloseReason` in native/core/relay/session.h, by number; 'ended' means that `end` was called. */
+/** `CloseReason` in native/core/session/session.h, by number; 'ended' means that `end` was called. */
 export const closeReasons = [
   'finished',
   'reset',

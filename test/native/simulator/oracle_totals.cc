@@ -47,11 +47,10 @@ void Oracle::CheckLimits() {
     }
   }
   if (refused != scene_.refusals) kernel_.Fail("refused clients are not reported");
-  for (const auto& [row, most] : scene_.limits) {
-    for (std::uint32_t place = 0; place < most; ++place) {
-      if (scene_.crew->table.PlacesOf(row).Take() == Places::Answer::kNone) {
-        kernel_.Fail("a backend's place was not given back");
-      }
+  BackendTable& table = scene_.crew->table;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    if (table.Row(static_cast<std::uint16_t>(row)).in_use() != 0) {
+      kernel_.Fail("a backend's place was not given back");
     }
   }
 }

@@ -122,7 +122,7 @@ void World::MakeBackends() {
                                           : *SocketAddress::FromIp("192.0.2.2", port);
     if (choices_.OneIn(8)) {
       scene_.limits[port] = 1 + choices_.Below(2);
-      scene_.crew->table.PlacesOf(port).Limit(scene_.limits[port]);
+      scene_.crew->table.Row(port).Limit(scene_.limits[port]);
     }
     Addresses addresses = {address};
     // Scenes without it are drawn as they were.

@@ -1,0 +1,132 @@
+// How a loop finds backends for its clients.
+
+#include <utility>
+
+#include "engine/worker.h"
+#include "sys/sys.h"
+
+namespace spliceway {
+namespace {
+
+SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
+  return {.kind = kind,
+          .slot = static_cast<std::int32_t>(session.slot()),
+          .backend = session.backend() == kNoRow ? -1 : session.backend()};
+}
+
+}  // namespace
+
+void Worker::PickFirst(Session& session) {
+  const std::shared_ptr<Cycle> cycle = crew_.table.cycle();
+  if (!cycle) return AskOwner(session);
+  session.route.by_cycle = true;
+  session.route.position = cycle->Next();
+  Approach(session, cycle->RowAt(session.route.position));
+  TryBackends(session);
+}
+
+/// Sets out for a backend, or passes it over where it is full, or is to get no sessions.
+void Worker::Approach(Session& session, std::uint16_t backend) {
+  if (!crew_.table.Row(backend).Enter()) return session.PassOver(backend);
+  session.route.has_place = true;
+  session.Approach(crew_.table.NextAddressesOf(backend), backend);
+}
+
+/// The session will not be at its backend any more.
+void Worker::GiveUpPlace(Session& session) {
+  if (!session.route.has_place) return;
+  session.route.has_place = false;
+  crew_.table.Row(session.backend()).Leave();
+}
+
+/// Tries addresses, and backends where the loop picks them, until an attempt is under way or none
+/// is left. An attempt may fail at once; it is then followed by the next in this loop and not in a
+/// call from within the failure, which could go as deep as there are backends.
+void Worker::TryBackends(Session& session) {
+  trying_ = &session;
+  do {
+    attempt_failed_ = false;
+    if (!TryBackend(session)) {
+      AskOwner(session);
+      break;
+    }
+  } while (attempt_failed_);
+  trying_ = nullptr;
+}
+
+/// Starts the next attempt; false when nothing is left to try.
+bool Worker::TryBackend(Session& session) {
+  while (!session.TryNextAddress()) {
+    GiveUpPlace(session);
+    if (!PickNext(session)) return false;
+  }
+  return true;
+}
+
+/// The next row of the cycle that this session has not tried; so the sessions of a backend that is
+/// down are spread over the others as the cycle spreads them.
+bool Worker::PickNext(Session& session) {
+  Route& route = session.route;
+  const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
+  if (!cycle) return false;
+  std::vector<bool>& tried = session.tried();
+  if (tried.empty()) tried.resize(crew_.table.rows());
+  tried[session.backend()] = true;
+  // Once round: another cycle may have been published, in which its own place is another row's.
+  for (std::size_t step = 1; step <= cycle->size(); ++step) {
+    const std::uint16_t position = cycle->After(route.position, step);
+    const std::uint16_t row = cycle->RowAt(position);
+    if (tried[row]) continue;
+    route.position = position;
+    Approach(session, row);
+    return true;
+  }
+  return false;
+}
+
+void Worker::AskOwner(Session& session) {
+  session.route.by_cycle = false;
+  if (!session.route.reported) {
+    session.route.reported = true;
+    SessionEvent accepted = EventOf(SessionEvent::Kind::kAccepted, session);
+    accepted.listener = session.listener();
+    accepted.SetAddress(session.client_address());
+    crew_.events.Push(accepted);
+  }
+  crew_.events.Push(EventOf(SessionEvent::Kind::kNeedBackend, session));
+}
+
+void Worker::OnSetOut(int socket, const SocketAddress& to) {
+  if (to.family() == AF_UNIX || ++connects_ < crew_.own_connections.interval()) return;
+  connects_ = 0;
+  crew_.own_connections.Note(sys::LocalAddress(socket), to);
+}
+
+void Worker::OnAttemptFailed(Session& session, const SocketAddress& address, int error) {
+  SessionEvent event = EventOf(SessionEvent::Kind::kAttemptFailed, session);
+  event.error = error;
+  event.SetAddress(address);
+  if (session.route.reported) {
+    crew_.events.Push(event);
+  } else {
+    event.slot = -1;
+    crew_.events.PushFailure(event);
+  }
+  if (!session.waits_for_backend()) return;
+  attempt_failed_ = true;
+  if (trying_ != &session) TryBackends(session);
+}
+
+void Worker::OnOutrun(Session& session, const SocketAddress& address) {
+  SessionEvent event = EventOf(SessionEvent::Kind::kOutrun, session);
+  event.SetAddress(address);
+  if (session.route.reported) return crew_.events.Push(event);
+  event.slot = -1;
+  crew_.events.PushOutrun(event);
+}
+
+void Worker::OnOpened(Session& session) {
+  if (session.route.reported) crew_.events.Push(EventOf(SessionEvent::Kind::kOpened, session));
+}
+
+}  // namespace spliceway

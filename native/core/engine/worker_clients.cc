@@ -1,0 +1,154 @@
+// How a loop gets its clients, and how they leave.
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "engine/worker.h"
+#include "sys/sys.h"
+
+namespace spliceway {
+
+std::optional<std::uint32_t> Worker::TakeSlot(int& error) {
+  if (crew_.shortage.sessions.load() > 0) {
+    error = crew_.shortage.error.load();
+    return std::nullopt;
+  }
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
+  if (!slot && error == 0) {
+    // In this order: whoever finds the second finds the first.
+    wants_slots_.store(true);
+    crew_.slots_wanted.store(true);
+  }
+  return slot;
+}
+
+void Worker::TellOfSlots() {
+  if (wants_slots_.exchange(false)) Post(SlotsFreeCommand{});
+}
+
+void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
+                        const ListenerOptions& options, bool is_tcp) {
+  SessionEvent refusal{.kind = SessionEvent::Kind::kRefused, .listener = options.listener};
+  if (const std::optional<IpPort> to = crew_.own_connections.CameBack(client.get(), address)) {
+    Refuse(slot, client, options, is_tcp);
+    refusal.kind = SessionEvent::Kind::kCameBack;
+    refusal.SetAddress(to);
+    return crew_.events.PushCameBack(refusal);
+  }
+  if (!crew_.clients.Enter(slot, address, options.clients)) {
+    Refuse(slot, client, options, is_tcp);
+    refusal.SetAddress(address);
+    return crew_.events.PushRefusal(refusal);
+  }
+  const Attention attention = crew_.attention.load(std::memory_order_relaxed);
+  const bool held = options.picks == Picks::kByOwner || attention == Attention::kHold;
+  const bool reported = held || attention == Attention::kReport;
+  StartCommand command{.start = {.slot = slot,
+                                 .client = std::move(client),
+                                 .client_prefix = {},
+                                 .timeouts = options.timeouts,
+                                 .listener = options.listener,
+                                 .accepted_tcp = is_tcp,
+                                 .route = {.by_cycle = !held,
+                                           .reported = reported,
+                                           .is_remote = is_tcp && !address.is_loopback()}},
+                       .picks = held ? Picks::kByOwner : Picks::kByCycle,
+                       .address = address};
+  Worker& worker = LessLoaded();
+  crew_.worker_of_slot[slot] = static_cast<std::uint16_t>(worker.index_);
+  if (&worker != this) return worker.Start(std::move(command));
+  sessions_alive_.fetch_add(1, std::memory_order_relaxed);
+  Begin(command);
+}
+
+/// With a reset, which leaves nothing behind in the kernel, however many there are.
+void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, const ListenerOptions& options,
+                    bool is_tcp) {
+  if (is_tcp) sys::SetResetOnClose(client.get());
+  GiveSlotBack(slot);
+  crew_.counters->Listener(index_, options.listener).rejected.Add(1);
+}
+
+/// The least loaded of this loop and two others, picked at random: "the power of two choices"
+/// (M. Mitzenmacher, 2001) evens loads out nearly as well as a look at all of them, and touches
+/// fewer cache lines that belong to others. Of equals this one, which spares the handing over.
+Worker& Worker::LessLoaded() {
+  const std::size_t others = crew_.workers.size() - 1;
+  Worker* least = this;
+  for (std::size_t look = 0; look < std::min<std::size_t>(others, 2); ++look) {
+    // xorshift32, G. Marsaglia, 2003.
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    // With two others, both; with more, any two, which may be one.
+    const std::size_t step = others == 2 ? look : random_ % others;
+    Worker* other = crew_.workers[(index_ + 1 + step) % crew_.workers.size()].get();
+    if (other->sessions_alive() < least->sessions_alive()) least = other;
+  }
+  return *least;
+}
+
+void Worker::OnPaused(const ListenerOptions& options, int error) {
+  crew_.events.PushListener(
+      {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = options.listener});
+}
+
+void Worker::OnResumed(const ListenerOptions& options) {
+  crew_.events.PushListener({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
+}
+
+void Worker::Begin(StartCommand& command) {
+  Session& session = crew_.slab.At(command.start.slot);
+  if (command.picks && command.start.route.reported) {
+    SessionEvent event{.kind = SessionEvent::Kind::kAccepted,
+                       .slot = static_cast<std::int32_t>(command.start.slot),
+                       .listener = command.start.listener};
+    event.SetAddress(command.address);
+    crew_.events.Push(event);
+  }
+  const std::optional<Picks> picks = command.picks;
+  session.Begin(std::move(command.start), context_);
+  if (!picks || !session.alive()) return;
+  if (*picks == Picks::kByCycle) {
+    PickFirst(session);
+  } else {
+    AskOwner(session);
+  }
+}
+
+// ── The end ──
+
+bool Worker::OnSilentEnd(Session& session) {
+  // Nobody was asked of a client that was handed over, and of one that was joined there is no ring.
+  const auto is_remote = [&] {
+    const SocketAddress client = session.client_address();
+    return (client.family() == AF_INET || client.family() == AF_INET6) && !client.is_loopback();
+  };
+  if (session.backend() == kNoRow || session.route.is_remote || is_remote()) return true;
+  session.route.ended_silently = true;
+  return ring_guard_.MayWait();
+}
+
+void Worker::OnAnswered(Session& session) {
+  session.route.ended_silently = false;
+  ring_guard_.SilentEndIsOver();
+}
+
+void Worker::OnClosed(Session& session, CloseReason reason, int error) {
+  sessions_alive_.fetch_sub(1, std::memory_order_relaxed);
+  const bool is_answered = crew_.counters->Session(session.slot()).bytes_downstream.value() > 0;
+  if (session.route.ended_silently) ring_guard_.SilentEndIsOver();
+  if (reason == CloseReason::kReset && !is_answered && !session.route.is_remote) {
+    const std::uint64_t until = ring_guard_.NoteReset(loop_->now_ms());
+    context_.hesitates_until_ms = std::max(context_.hesitates_until_ms, until);
+  }
+  crew_.clients.Leave(session.slot());
+  GiveUpPlace(session);
+  closed_.push_back({.slot = session.slot(),
+                     .reported = session.route.reported,
+                     .reason = reason,
+                     .error = error});
+}
+
+}  // namespace spliceway
