@@ -118,6 +118,7 @@ void Engine::Start(SessionStart start) {
                                       });
   crew_.worker_of_slot[start.slot] = static_cast<std::uint16_t>(least - crew_.workers.begin());
   start.route.reported = true;
+  start.route.is_remote = !sys::PeerAddress(start.client.get()).is_loopback();
   (*least)->Start({.start = std::move(start)});
 }
 

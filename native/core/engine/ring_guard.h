@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -22,36 +23,47 @@ class RingGuard {
 
   /// A session was reset, and its backend had not said a word. The end of a ring's sessions follows
   /// their beginning, and as fast, so it would never get there. Whoever sets out a little later is
-  /// overtaken. Returns until when sessions are to do so; 0 while there is no reason to.
-  std::uint64_t NoteReset(std::uint64_t now_ms) {
+  /// overtaken: a little later still while it goes on, for on a busy machine both wait for the same
+  /// processors.
+  void NoteReset(std::uint64_t now_ms) {
     if (now_ms >= since_ms_ + kWithinMs) {
       since_ms_ = now_ms;
       resets_ = 0;
     }
-    return ++resets_ < kMany ? 0 : now_ms + kWithinMs;
+    if (++resets_ < kMany) return;
+    if (now_ms >= until_ms_) hesitation_ms_ = 0;
+    hesitation_ms_ = std::max(hesitation_ms_, std::min(resets_ / kMany, kMostHesitationMs));
+    until_ms_ = now_ms + kWithinMs;
+  }
+  /// How much later sessions are to set out now.
+  [[nodiscard]] std::uint64_t HesitationMs(std::uint64_t now_ms) const {
+    return now_ms < until_ms_ ? hesitation_ms_ : 0;
   }
 
   /// The client of a session has ended its stream, and neither side has said a word. It may have
-  /// left, or may wait for an answer. False where so many wait that they take the last slots: then
-  /// the session is to be reset, and a ring ends with it, both ways. `SilentEndIsOver` follows in
-  /// any case.
-  [[nodiscard]] bool MayWait() {
-    const std::size_t waiting = silent_ends_.fetch_add(1) + 1;
-    return waiting < kMany || waiting < slab_.capacity() - slab_.in_use();
-  }
-
+  /// left, or may wait for an answer. `SilentEndIsOver` follows.
+  void NoteSilentEnd() { silent_ends_.fetch_add(1, std::memory_order_relaxed); }
   /// The session has been answered, or is over.
-  void SilentEndIsOver() { silent_ends_.fetch_sub(1); }
+  void SilentEndIsOver() { silent_ends_.fetch_sub(1, std::memory_order_relaxed); }
+  /// So many wait for an answer that they are about to take the last slots: no fewer than are free.
+  [[nodiscard]] bool HasCrowd() const {
+    const std::size_t waiting = silent_ends_.load(std::memory_order_relaxed);
+    const std::size_t many = std::clamp<std::size_t>(slab_.capacity() / 2, 2, kMany);
+    return waiting >= many && waiting >= slab_.capacity() - slab_.in_use();
+  }
 
  private:
   /// Fewer than these are no ring, and so many resets within so long may be one.
   static constexpr std::uint32_t kMany = 32;
   static constexpr std::uint64_t kWithinMs = 1000;
+  static constexpr std::uint32_t kMostHesitationMs = 64;
 
   const SessionSlab& slab_;
   std::atomic<std::size_t>& silent_ends_;
   std::uint32_t resets_ = 0;
   std::uint64_t since_ms_ = 0;
+  std::uint64_t until_ms_ = 0;
+  std::uint32_t hesitation_ms_ = 0;
 };
 
 }  // namespace spliceway

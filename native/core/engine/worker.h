@@ -195,8 +195,12 @@ class Worker final : private EventHandler,
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
-  bool OnSilentEnd(Session& session) override;
+  void OnSilentEnd(Session& session) override;
   void OnAnswered(Session& session) override;
+  [[nodiscard]] std::uint64_t HesitationMs() const override {
+    return ring_guard_.HesitationMs(loop_->now_ms());
+  }
+  [[nodiscard]] bool HasCrowd() const override { return ring_guard_.HasCrowd(); }
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
   std::optional<std::uint32_t> TakeSlot(int& error) override;

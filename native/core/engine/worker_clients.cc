@@ -52,7 +52,7 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
                                  .accepted_tcp = is_tcp,
                                  .route = {.by_cycle = !held,
                                            .reported = reported,
-                                           .is_remote = is_tcp && !address.is_loopback()}},
+                                           .is_remote = !address.is_loopback()}},
                        .picks = held ? Picks::kByOwner : Picks::kByCycle,
                        .address = address};
   Worker& worker = LessLoaded();
@@ -119,15 +119,11 @@ void Worker::Begin(StartCommand& command) {
 
 // ── The end ──
 
-bool Worker::OnSilentEnd(Session& session) {
-  // Nobody was asked of a client that was handed over, and of one that was joined there is no ring.
-  const auto is_remote = [&] {
-    const SocketAddress client = session.client_address();
-    return (client.family() == AF_INET || client.family() == AF_INET6) && !client.is_loopback();
-  };
-  if (session.backend() == kNoRow || session.route.is_remote || is_remote()) return true;
+void Worker::OnSilentEnd(Session& session) {
+  // Of a client that was joined to its backend there is no ring.
+  if (session.backend() == kNoRow || session.route.is_remote) return;
   session.route.ended_silently = true;
-  return ring_guard_.MayWait();
+  ring_guard_.NoteSilentEnd();
 }
 
 void Worker::OnAnswered(Session& session) {
@@ -140,8 +136,7 @@ void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   const bool is_answered = crew_.counters->Session(session.slot()).bytes_downstream.value() > 0;
   if (session.route.ended_silently) ring_guard_.SilentEndIsOver();
   if (reason == CloseReason::kReset && !is_answered && !session.route.is_remote) {
-    const std::uint64_t until = ring_guard_.NoteReset(loop_->now_ms());
-    context_.hesitates_until_ms = std::max(context_.hesitates_until_ms, until);
+    ring_guard_.NoteReset(loop_->now_ms());
   }
   crew_.clients.Leave(session.slot());
   GiveUpPlace(session);

@@ -18,6 +18,8 @@ constexpr std::uint64_t kDeliveryCheckMs = 10;
 constexpr std::uint64_t kSlowestDeliveryCheckMs = 1000;
 /// How long a survivor may take for that where no half-close time-out says otherwise.
 constexpr std::uint64_t kDeliveryLimitMs = 60'000;
+/// How long a client that has ended its stream may wait for the first byte, in a crowd of such.
+constexpr std::uint32_t kCrowdMs = 1000;
 /// Time-outs of open sessions are as coarse as this.
 constexpr std::uint64_t kTimeoutStepMs = 16;
 
@@ -196,11 +198,11 @@ std::size_t Session::Advance() {
     // The half-close time-out begins now, however long the session had been idle before.
     half_close_noted_ = true;
     since_ms_ = context_->loop.now_ms();
-    ArmRelayTimer();
-    if (upstream_.source_ended() && silent() && !context_->owner.OnSilentEnd(*this)) {
-      Close(CloseReason::kReset, ECONNRESET, true);
-      return moved;
+    if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kOpen &&
+        downstream_.held() == 0 && silent()) {
+      context_->owner.OnSilentEnd(*this);
     }
+    ArmRelayTimer();
   }
   if (client_.failed || backend_.failed) {
     // Found out while writing, perhaps: what the lost side had sent before is still to be read.
@@ -302,15 +304,19 @@ bool Session::silent() const {
 
 /// The shortest of those that apply now.
 Session::Patience Session::patience() const {
-  Patience shortest{.ms = kNever, .reason = CloseReason::kIdleTimeout};
-  const auto apply = [&](std::uint32_t ms, CloseReason reason) {
-    if (ms != 0 && ms <= shortest.ms) shortest = {.ms = ms, .reason = reason};
+  Patience shortest{.ms = kNever, .reason = CloseReason::kIdleTimeout, .resets = false};
+  const auto apply = [&](std::uint32_t ms, CloseReason reason, bool resets = false) {
+    if (ms != 0 && ms <= shortest.ms) shortest = {.ms = ms, .reason = reason, .resets = resets};
   };
   apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);
   if (timeouts_.handshake_ms != 0 && silent()) {
     apply(timeouts_.handshake_ms, CloseReason::kHandshakeTimeout);
   }
   if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);
+  // A ring of balancers ends with one of its sessions, and only a reset goes on both ways.
+  if (route.ended_silently && context_->owner.HasCrowd()) {
+    apply(kCrowdMs, CloseReason::kHalfCloseTimeout, true);
+  }
   return shortest;
 }
 
@@ -355,7 +361,8 @@ void Session::GiveUpRelaying() {
   // been given do arrive after a plain close, and a reset would take them back. For want of memory
   // some may not have been read.
   const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;
-  Close(patience().reason, ETIMEDOUT, bytes_lost);
+  const Patience over = patience();
+  Close(over.reason, ETIMEDOUT, bytes_lost || over.resets);
 }
 
 // ── The end ──

@@ -44,10 +44,14 @@ class SessionOwner {
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
   /// Client and backend are joined.
   virtual void OnOpened(Session& session) = 0;
-  /// The client has ended its stream, and neither side has said a word. False has it reset.
-  virtual bool OnSilentEnd(Session& /*session*/) { return true; }
+  /// The client has ended its stream, and neither side has said a word.
+  virtual void OnSilentEnd(Session& /*session*/) {}
   /// The backend's first bytes, of a session that is marked as `Route::ended_silently`.
   virtual void OnAnswered(Session& /*session*/) {}
+  /// Milliseconds by which sessions of clients of this machine are to set out later.
+  [[nodiscard]] virtual std::uint64_t HesitationMs() const { return 0; }
+  /// Whether sessions that are marked so are too many to wait for long.
+  [[nodiscard]] virtual bool HasCrowd() const { return false; }
   /// The last call for a session; its descriptors are closed. It may `Begin` again, but not before
   /// the end of the loop's turn.
   virtual void OnClosed(Session& session, CloseReason reason, int error) = 0;
@@ -86,9 +90,6 @@ struct SessionContext {
   bool paces_unless_told;
   /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
   std::uint16_t keep_alive_s;
-  /// Until then sessions of clients of this machine set out a millisecond later: see
-  /// `RingGuard`.
-  std::uint64_t hesitates_until_ms = 0;
 };
 
 /// A row of the counters that stands for none.
@@ -261,6 +262,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   struct Patience {
     std::uint64_t ms;
     CloseReason reason;
+    bool resets;  ///< Though nothing would be lost by a clean end.
   };
   [[nodiscard]] bool half_closed() const;
   [[nodiscard]] bool silent() const;

@@ -59,9 +59,10 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
 
 void Session::TryConnect() {
   const std::uint64_t now = context_->loop.now_ms();
-  if (now < context_->hesitates_until_ms && postponed_ == Postponed::kNo && !route.is_remote) {
+  if (const std::uint64_t ms = route.is_remote ? 0 : context_->owner.HesitationMs();
+      ms > 0 && postponed_ == Postponed::kNo) {
     Postpone(Postponed::kForClient);
-    return context_->loop.Arm(*this, now + 1);
+    return context_->loop.Arm(*this, now + ms);
   }
   backend_ = Endpoint{};
   const sys::Result connected = SetOut(backend_, address());

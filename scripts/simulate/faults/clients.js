@@ -61,6 +61,17 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'silent end that is counted for good',
+    why: 'Once many clients have ended their stream and got their answer late, none may wait for one.',
+    edits: [
+      edit(
+        'engine/worker_clients.cc',
+        '  session.route.ended_silently = false;\n  ring_guard_.SilentEndIsOver();\n',
+        '  session.route.ended_silently = false;\n',
+      ),
+    ],
+  },
+  {
     name: "client's limit that counts nobody",
     why: 'One client takes all the slots.',
     edits: [edit('listen/client_table.cc', 'if (entry.sessions >= most) return false;\n', '')],

@@ -13,8 +13,6 @@ const SURVIVOR_LIMIT_MS = 60_000;
 export interface RelayPairEvents {
   /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
   onBytes(direction: 'bytesUpstream' | 'bytesDownstream', bytes: number): void;
-  /** The client ended its stream, and neither side has said a word. */
-  onSilentEnd(): void;
   /** Both sockets are closed. */
   onClose(reason: CloseReason, cause?: Error): void;
 }
@@ -58,10 +56,7 @@ export class RelayPair {
           this.#moved();
           events.onBytes(direction, bytes);
         },
-        () => {
-          this.#armTimer();
-          if (direction === 'bytesUpstream' && this.#isSilent) events.onSilentEnd();
-        },
+        () => this.#armTimer(),
       );
     this.#upstream = relay(client, backend, 'bytesUpstream');
     this.#downstream = relay(backend, client, 'bytesDownstream');
@@ -85,8 +80,8 @@ export class RelayPair {
   }
 
   /** Resets both sides at once. */
-  destroy(reason: 'destroyed' | 'reset' = 'destroyed'): void {
-    this.#end(reason);
+  destroy(): void {
+    this.#end('destroyed');
     this.#cut(resetSocket);
   }
 

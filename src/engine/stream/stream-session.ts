@@ -12,11 +12,11 @@ import type {
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';
+import { type Hesitation, isOfThisMachine } from './hesitation.js';
 import type { OwnConnections } from './own-connections.js';
 import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
 import { RelayPair } from './relay-pair.js';
-import { isOfThisMachine, type RingGuard } from './ring-guard.js';
 import { provoke, takeSocket, wrapAnew } from './sockets.js';
 
 /** What every session needs of its engine. */
@@ -25,7 +25,7 @@ export interface StreamSessionHost {
   addressesOf(backend: number): readonly ResolvedAddress[];
   readonly places: Places;
   readonly ownConnections: OwnConnections;
-  readonly ringGuard: RingGuard;
+  readonly hesitation: Hesitation;
   /** Of backends; as for `connectSocket`. */
   readonly keepAliveMs: number;
   onSessionClosed(session: StreamSession): void;
@@ -52,8 +52,6 @@ export class StreamSession implements EngineSession {
   #ending: Ending | undefined;
   #isClosed = false;
   #mayBeInRing = false;
-  /** The client ended its stream, and neither side had said a word; until the backend says one. */
-  #endedSilently = false;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -135,8 +133,8 @@ export class StreamSession implements EngineSession {
     // Later, for who is told of the session now may end it, before any backend hears of it.
     const connector = this.#connector;
     this.#mayBeInRing = isOfThisMachine(request.client);
-    if (this.#mayBeInRing && this.#host.ringGuard.isHesitating)
-      new PatientTimer().start(1, () => connector.start());
+    const waitMs = this.#mayBeInRing ? this.#host.hesitation.ms : 0;
+    if (waitMs > 0) new PatientTimer().start(waitMs, () => connector.start());
     else queueMicrotask(() => connector.start());
   }
 
@@ -211,25 +209,10 @@ export class StreamSession implements EngineSession {
     const { head, timeouts } = this.#request;
     this.#connector = undefined;
     this.#pair = new RelayPair(client, backend, timeouts, {
-      onBytes: (direction, bytes) => {
-        if (direction === 'bytesDownstream') this.#silentEndIsOver();
-        this.#count(direction, bytes);
-      },
-      onSilentEnd: () => this.#onSilentEnd(),
+      onBytes: (direction, bytes) => this.#count(direction, bytes),
       onClose: (reason, cause) => this.#closed(reason, cause),
     });
     this.#pair.start(head, backHead);
-  }
-
-  #onSilentEnd(): void {
-    if (!this.#mayBeInRing) return;
-    this.#endedSilently = true;
-    if (!this.#host.ringGuard.mayWait()) this.#pair?.destroy('reset');
-  }
-
-  #silentEndIsOver(): void {
-    if (this.#endedSilently) this.#host.ringGuard.silentEndIsOver();
-    this.#endedSilently = false;
   }
 
   #takePlace(backend: number): boolean {
@@ -248,8 +231,7 @@ export class StreamSession implements EngineSession {
   #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
     this.#isClosed = true;
     if (this.#mayBeInRing && reason === 'reset' && this.bytesDownstream === 0)
-      this.#host.ringGuard.noteReset();
-    this.#silentEndIsOver();
+      this.#host.hesitation.noteUnanswered();
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);

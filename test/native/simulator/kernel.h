@@ -24,8 +24,9 @@ inline constexpr std::size_t kPage = 4096;
 inline constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 /// Where the clients are, by their ports: there are two of them.
-inline const char* HostOf(std::uint16_t client_port) {
-  return client_port % 2 == 0 ? "192.0.2.1" : "192.0.2.3";
+inline const char* HostOf(std::uint16_t client_port, bool local = false) {
+  if (client_port % 2 == 0) return local ? "127.0.0.1" : "192.0.2.1";
+  return local ? "127.0.0.3" : "192.0.2.3";
 }
 
 /// The port of a backend's first address is its row; that of its second, so much more.
@@ -114,6 +115,7 @@ struct Conditions {
   bool hesitates = false;       ///< Calls do less than they could, and an event follows.
   bool refuses_splice = false;  ///< Of some sockets.
   bool stops = false;           ///< The process stands still, for up to hours, between two calls.
+  bool local_clients = false;   ///< At a loopback address.
   int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
 };
 

@@ -357,6 +357,11 @@ void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
       if (!ends.any() && !UnixPeerLeft(pair)) {
         return kernel_.Fail("a half-close time-out came though no side had ended");
       }
+      // In a crowd of silent ends it is a second, and nobody else says whether there was one.
+      if (kernel_.conditions.local_clients && IsSilent(pair) && client.fin_read() &&
+          closed_us + Hurry(scene_) >= ends.first_us + Us(1000)) {
+        return;
+      }
       return check_time("a half-close", scene_.timeouts.half_close_ms,
                         ends.any() ? std::max(moved_us, ends.first_us) : moved_us);
     case CloseReason::kEnded:

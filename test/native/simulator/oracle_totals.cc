@@ -47,6 +47,7 @@ void Oracle::CheckLimits() {
     }
   }
   if (refused != scene_.refusals) kernel_.Fail("refused clients are not reported");
+  if (scene_.crew->silent_ends.load() != 0) kernel_.Fail("silent ends are miscounted");
   BackendTable& table = scene_.crew->table;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     if (table.Row(static_cast<std::uint16_t>(row)).in_use() != 0) {

@@ -30,7 +30,7 @@ Opened OpenSocket(int family) { return Now().OpenSocket(family != AF_UNIX); }
 Opened Accept(int listener, SocketAddress& peer) {
   std::uint16_t port = 0;
   Opened opened = Now().Accept(listener, port);
-  if (opened.fd.valid()) peer = *SocketAddress::FromIp(simulator::HostOf(port), port);
+  if (opened.fd.valid()) peer = PeerAddress(opened.fd.get());
   return opened;
 }
 
@@ -48,7 +48,7 @@ bool IsConnectedToItself(int /*socket*/, std::uint16_t /*port*/) { return false;
 
 SocketAddress PeerAddress(int socket) {
   const std::uint16_t port = Now().At(socket).port;
-  return *SocketAddress::FromIp(simulator::HostOf(port), port);
+  return *SocketAddress::FromIp(simulator::HostOf(port, Now().conditions.local_clients), port);
 }
 
 SocketAddress LocalAddress(int /*socket*/) { return {}; }

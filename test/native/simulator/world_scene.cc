@@ -27,6 +27,8 @@ void World::SetUp() {
   conditions.refuses_splice = choices_.OneIn(12);
   // No choice of its own: the seeds that are kept are drawn as they were.
   conditions.stops = conditions.signals && conditions.races;
+  // Nor here.
+  conditions.local_clients = conditions.segment == 16384;
   if (choices_.OneIn(6)) conditions.shortages = 1 + static_cast<int>(choices_.Below(20));
   if (choices_.OneIn(8)) conditions.bytes_per_us = 100;
   const Transfer transfer = static_cast<Transfer>(choices_.Below(3));
@@ -49,6 +51,7 @@ void World::SetUp() {
   MakeBackends();
   scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
   if (choices_.OneIn(8)) scene_.clients.remote = 1 + choices_.Below(2);
+  scene_.clients.loopback = scene_.clients.remote;
   const int listener = kernel_.Listen(kListenerPort, !choices_.OneIn(6));
   scene_.crew->open_listeners.fetch_add(1);
   scene_.crew->workers.front()->Post(ListenCommand{.fd = UniqueFd(listener),
