@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { randomFrom } from '../scripts/lib/random.js';
 import type { PickContext, PickFunction } from '../src/policy/pick-function.js';
 import { type Client, createPolicy, type Policy } from '../src/policy/policy.js';
+import { SmoothOrder } from '../src/policy/smooth-order.js';
 
 const none: ReadonlySet<number> = new Set();
 const client: Client = { client: { address: '192.0.2.1', port: 4000 }, listener: ':5555' };
@@ -106,6 +108,63 @@ describe('round-robin', () => {
     // Picked one by one, the order is the same.
     const first = Array.from({ length: 1000 }, () => policy.pick(none, client));
     expect(first).toEqual([...cycle.subarray(0, 1000)]);
+  });
+});
+
+/** As nginx has it: a look at all of them for each pick. */
+function plainOrder(weights: readonly number[], count: number): number[] {
+  const credits = weights.map(() => 0);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return Array.from({ length: count }, () => {
+    for (const [index, weight] of weights.entries())
+      credits[index] = (credits[index] ?? 0) + weight;
+    const best = credits.indexOf(Math.max(...credits));
+    credits[best] = (credits[best] ?? 0) - total;
+    return best;
+  });
+}
+
+describe('the order of smooth weighted round-robin', () => {
+  const random = randomFrom('weights');
+  const upTo = (most: number) => random.between(1, most);
+
+  it('is that of the algorithm that looks at all of them', () => {
+    for (let round = 0; round < 300; round++) {
+      const most = [1, 2, 5, 100][round % 4] ?? 1;
+      const weights = Array.from({ length: upTo(12) }, () => upTo(most));
+      const order = new SmoothOrder(weights);
+      // Twice round, and a little.
+      const count = 2 * order.length + 5;
+      const actual = Array.from({ length: count }, () => order.next());
+      expect(actual, JSON.stringify(weights)).toEqual(plainOrder(weights, count));
+    }
+  });
+
+  it.each([
+    ['equal', () => 1],
+    ['random', () => upTo(1000)],
+    ['as many different as fit', (index: number) => (index < 333 ? index + 1 : 1)],
+    ['one heavy among light', (index: number) => (index === 5000 ? 1000 : 1)],
+  ])('takes a few matches a pick for 10,000 backends with %s weights', (_, weightOf) => {
+    const cycle = roundRobin(Array.from({ length: 10_000 }, (_, index) => weightOf(index))).cycle();
+    const weights = new Array<number>(10_000).fill(0);
+    for (const index of cycle ?? []) weights[index] = (weights[index] ?? 0) + 1;
+    const order = new SmoothOrder(weights);
+    const total = order.length;
+    // Nobody is far from its share, at any time, and so in any window: within `2 * most`.
+    const picks = new Uint32Array(weights.length);
+    let most = 0;
+    for (let time = 1; time <= total; time++) {
+      const index = order.next();
+      const before = picks[index] ?? 0;
+      picks[index] = before + 1;
+      // A backend is farthest from its share just before it is picked, and just after.
+      const share = ((weights[index] ?? 0) * time) / total;
+      most = Math.max(most, Math.abs(share - before), Math.abs(share - before - 1));
+    }
+    expect([...picks]).toEqual(weights);
+    expect(most).toBeLessThan(4);
+    expect(order.matches).toBeLessThan(total * Math.log2(weights.length));
   });
 });
 

@@ -1,17 +1,12 @@
 import type { Policy } from './policy.js';
+import { SmoothOrder } from './smooth-order.js';
 
 /** Entries of a published cycle at most. */
 const CYCLE_MAX = 65_536;
 
 /**
  * Smooth weighted round-robin: each backend gets its share, spread out over the cycle. Weights 5:1:1
- * serve a a b a c a a, and not five in a row.
- *
- * The algorithm is the one of nginx (`ngx_http_upstream_get_peer` in its
- * `src/http/ngx_http_upstream_round_robin.c`; described in the message of its commit "Upstream: smooth
- * weighted round-robin balancing", 2012): at each pick every backend earns its weight in credit, and
- * the one with the most credit is picked and pays the sum of all weights. Credits always add up to
- * zero, so they stay small.
+ * serve a a b a c a a, and not five in a row. `SmoothOrder` says how.
  *
  * Retries have credits of their own. A backend that is down would otherwise shift the credits of those
  * that stand in for it, and with them the order of first picks; so first picks follow the same
@@ -19,18 +14,29 @@ const CYCLE_MAX = 65_536;
  */
 export class RoundRobin implements Policy {
   readonly #weights: readonly number[];
-  readonly #credits: number[];
+  readonly #firsts: SmoothOrder;
   readonly #retryCredits: number[];
 
   /** @param weights whole numbers above 0, one a backend */
   constructor(weights: readonly number[]) {
     this.#weights = shortened(weights);
-    this.#credits = weights.map(() => 0);
+    this.#firsts = new SmoothOrder(this.#weights);
     this.#retryCredits = weights.map(() => 0);
   }
 
   pick(tried: ReadonlySet<number>): number | undefined {
-    const credits = tried.size === 0 ? this.#credits : this.#retryCredits;
+    return tried.size === 0 ? this.#firsts.next() : this.#pickAgain(tried);
+  }
+
+  /** The order of first picks, once round. */
+  cycle(): Uint16Array {
+    const order = new SmoothOrder(this.#weights);
+    return Uint16Array.from({ length: order.length }, () => order.next());
+  }
+
+  /** The algorithm of `SmoothOrder`, over those that are left. */
+  #pickAgain(tried: ReadonlySet<number>): number | undefined {
+    const credits = this.#retryCredits;
     let total = 0;
     let best: number | undefined;
     let bestCredit = Number.NEGATIVE_INFINITY;
@@ -47,14 +53,6 @@ export class RoundRobin implements Policy {
     }
     if (best !== undefined) credits[best] = bestCredit - total;
     return best;
-  }
-
-  /** The order of first picks, once round. */
-  cycle(): Uint16Array {
-    const length = sumOf(this.#weights);
-    const fresh = new RoundRobin(this.#weights);
-    const tried: ReadonlySet<number> = new Set();
-    return Uint16Array.from({ length }, () => fresh.pick(tried) ?? 0);
   }
 }
 

@@ -58,7 +58,8 @@ class Engine {
   void SetBackendState(std::uint16_t row, BackendState state) {
     crew_.table.Row(row).SetState(state);
   }
-  /// Publishes the policy: first picks walk `rows` round and round. Not empty.
+  /// Publishes the policy: first picks walk `rows` round and round. Not empty. They go on at the
+  /// part of the round where they are in the cycle before.
   void SetCycle(std::vector<std::uint16_t> rows) { crew_.table.SetCycle(std::move(rows)); }
 
   /// Accepts on a listening socket.

@@ -17,10 +17,10 @@ SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
 }  // namespace
 
 void Worker::PickFirst(Session& session) {
-  const std::shared_ptr<Cycle> cycle = crew_.table.cycle();
+  const std::shared_ptr<const Cycle> cycle = crew_.table.cycle();
   if (!cycle) return AskOwner(session);
   session.route.by_cycle = true;
-  session.route.position = cycle->Next();
+  session.route.position = cycle->Next(crew_.table.turn());
   Approach(session, cycle->RowAt(session.route.position));
   TryBackends(session);
 }
@@ -67,7 +67,7 @@ bool Worker::TryBackend(Session& session) {
 /// down are spread over the others as the cycle spreads them.
 bool Worker::PickNext(Session& session) {
   Route& route = session.route;
-  const std::shared_ptr<Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
+  const std::shared_ptr<const Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;
   std::vector<bool>& tried = session.tried();
   if (tried.empty()) tried.resize(crew_.table.rows());

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,32 +9,10 @@
 #include <vector>
 
 #include "select/backend_row.h"
+#include "select/cycle.h"
 #include "sys/socket_address.h"
 
 namespace spliceway {
-
-/// First picks as a cycle of backend rows, which all loops walk together: with one shared position,
-/// backends take their turns exactly, whatever loop a client came to.
-class Cycle {
- public:
-  /// `rows` must not be empty, nor longer than 65,536.
-  explicit Cycle(std::vector<std::uint16_t> rows) : rows_(std::move(rows)) {}
-
-  /// The position of the next first pick. Any thread.
-  std::uint16_t Next() {
-    return static_cast<std::uint16_t>(next_.fetch_add(1, std::memory_order_relaxed) % rows_.size());
-  }
-  /// The position so many `steps` after another, of this cycle or of one that was published before.
-  [[nodiscard]] std::uint16_t After(std::uint16_t position, std::size_t steps) const {
-    return static_cast<std::uint16_t>((position + steps) % rows_.size());
-  }
-  [[nodiscard]] std::uint16_t RowAt(std::uint16_t position) const { return rows_[position]; }
-  [[nodiscard]] std::size_t size() const { return rows_.size(); }
-
- private:
-  std::vector<std::uint16_t> rows_;
-  std::atomic<std::uint64_t> next_{0};
-};
 
 /// Which of a backend's addresses a session tries first. The others follow in their order.
 enum class AddressOrder : std::uint8_t {
@@ -75,13 +52,17 @@ class BackendTable {
   [[nodiscard]] BackendRow& Row(std::uint16_t row) { return shared_[row]; }
 
   /// Null before one is published.
-  [[nodiscard]] std::shared_ptr<Cycle> cycle() const {
+  [[nodiscard]] std::shared_ptr<const Cycle> cycle() const {
     const std::lock_guard lock(mutex_);
     return cycle_;
   }
+  /// Where the loops are in it, and will be in the next one.
+  [[nodiscard]] Turn& turn() { return turn_; }
   void SetCycle(std::vector<std::uint16_t> rows) {
-    auto published = std::make_shared<Cycle>(std::move(rows));
+    auto published = std::make_shared<const Cycle>(std::move(rows));
     const std::lock_guard lock(mutex_);
+    if (cycle_ && cycle_->rows() == published->rows()) return;
+    if (cycle_) cycle_->GiveWay(turn_);
     cycle_.swap(published);
   }
 
@@ -125,7 +106,8 @@ class BackendTable {
 
   mutable std::mutex mutex_;
   std::vector<Where> where_;
-  std::shared_ptr<Cycle> cycle_;
+  std::shared_ptr<const Cycle> cycle_;
+  Turn turn_;
   std::vector<BackendRow> shared_;
 };
 

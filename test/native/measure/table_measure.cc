@@ -22,8 +22,8 @@ TEST("picks") {
     std::size_t sum = 0;
     const double seconds = SecondsOf([&] {
       for (std::size_t pick = 0; pick < kPicks; ++pick) {
-        const std::shared_ptr<Cycle> current = table.cycle();
-        const std::uint16_t row = current->RowAt(current->Next());
+        const std::shared_ptr<const Cycle> current = table.cycle();
+        const std::uint16_t row = current->RowAt(current->Next(table.turn()));
         sum += row + table.NextAddressesOf(row)->size();
       }
     });

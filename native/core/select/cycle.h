@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace spliceway {
+
+/// How far all loops together have walked round the cycle of a pool, as a part of the whole round:
+/// so it means the same in the next cycle, which may be longer or shorter. Any thread. Aligned: it
+/// is written at each pick, and what stands beside it is not.
+class alignas(64) Turn {
+ public:
+  /// Of a whole round. Times the longest cycle, it fits 64 bits.
+  static constexpr std::uint64_t kRound = std::uint64_t{1} << 48;
+
+  /// Goes on by `step`, and says where it was before, below `kRound`.
+  std::uint64_t GoOn(std::uint64_t step) {
+    return walked_.fetch_add(step, std::memory_order_relaxed) % kRound;
+  }
+
+ private:
+  std::atomic<std::uint64_t> walked_{0};
+};
+
+/// First picks as a cycle of backend rows, which all loops walk together: with one shared `Turn`,
+/// backends take their turns exactly, whatever loop a client came to. Immutable.
+class Cycle {
+ public:
+  /// `rows` must not be empty, nor longer than 65,536.
+  explicit Cycle(std::vector<std::uint16_t> rows)
+      // Rounded up: each place is met once a round. After 2^32 picks at least, one is passed over.
+      : rows_(std::move(rows)), step_((Turn::kRound + rows_.size() - 1) / rows_.size()) {}
+
+  /// The position of the next first pick.
+  [[nodiscard]] std::uint16_t Next(Turn& turn) const {
+    return static_cast<std::uint16_t>(turn.GoOn(step_) * rows_.size() / Turn::kRound);
+  }
+  /// To be called when this cycle gives way to another one. Goes on by the golden section of a
+  /// place, which is in no simple ratio to a round. Else of two cycles that are published in turn,
+  /// at each pick, the same few places could be met again and again.
+  void GiveWay(Turn& turn) const { turn.GoOn(step_ * 40'503 >> 16); }
+  /// The position so many `steps` after another, of this cycle or of one that was published before.
+  [[nodiscard]] std::uint16_t After(std::uint16_t position, std::size_t steps) const {
+    return static_cast<std::uint16_t>((position + steps) % rows_.size());
+  }
+  [[nodiscard]] std::uint16_t RowAt(std::uint16_t position) const { return rows_[position]; }
+  [[nodiscard]] std::size_t size() const { return rows_.size(); }
+  [[nodiscard]] const std::vector<std::uint16_t>& rows() const { return rows_; }
+
+ private:
+  std::vector<std::uint16_t> rows_;
+  std::uint64_t step_;  // one place, as a part of a round
+};
+
+}  // namespace spliceway
