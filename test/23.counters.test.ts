@@ -54,4 +54,12 @@ describe('counters', () => {
     expect(reader.listener(0).open).toBe(0);
     expect(reader.backend(0).open).toBe(0);
   });
+
+  it('are right though one writer has taken away what another one has added', () => {
+    const words = createCounterWords(2, 1, 1);
+    const [first, second] = [words.subarray(0, words.length / 2), words.subarray(words.length / 2)];
+    new CounterWriter(first, 1).addToListener(0, 'open', 3);
+    new CounterWriter(second, 1).addToListener(0, 'open', -1);
+    expect(new CounterReader(words, 1, 1).listener(0).open).toBe(2);
+  });
 });
