@@ -17,6 +17,7 @@
         "native/core/loop/event_loop.cc",
         "native/core/loop/timer_wheel.cc",
         "native/core/relay/low_water_mark.cc",
+        "native/core/relay/pipe_budget.cc",
         "native/core/relay/pipe_pool.cc",
         "native/core/relay/relay.cc",
         "native/core/session/session.cc",

@@ -27,7 +27,8 @@ std::unique_ptr<EventLoop> MakeLoop() {
 Harness::Harness(const Options& options)
     : options_(options),
       loop_(MakeLoop()),
-      pipes_(options.pipes),
+      budget_(options.pipes, 1),
+      pipes_(budget_),
       scratch_(65536),
       context_{.loop = *loop_,
                .relay = {.pipes = pipes_,

@@ -78,6 +78,7 @@ class Harness final : public SessionOwner, private Timer {
   Counters counters_{1, 1, 1, 1024};
   Shortage shortage_;
   std::unique_ptr<EventLoop> loop_;
+  PipeBudget budget_;
   PipePool pipes_;
   std::vector<std::byte> scratch_;
   SessionContext context_;

@@ -225,7 +225,7 @@ TEST("shortage: the sessions leave descriptors for loops, listeners, all pipes a
   constexpr std::size_t kLimit = 1024;
   const DescriptorLimitScope limit(kLimit);
   for (const std::size_t threads : {1U, 7U, 64U}) {
-    const std::size_t pipes = threads * PipeLimits::ForThisMachine(threads).pipes;
+    const std::size_t pipes = PipeLimits::ForThisMachine(threads).pipes;
     const std::size_t sessions = Engine::MaxSessions({.threads = threads, .listeners = 10});
     CHECK(2 * sessions + 2 * threads + 10 + 2 * pipes <= kLimit - 64);
     CHECK(sessions > kLimit / 4);

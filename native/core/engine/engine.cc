@@ -24,7 +24,7 @@ std::size_t Engine::MaxSessions(const Options& options) {
   const std::size_t limit = sys::DescriptorLimit();
   const std::size_t pipes = PipeLimits::ForThisMachine(options.threads).pipes;
   const std::size_t taken =
-      kReservedDescriptors + options.listeners + options.threads * (kLoopDescriptors + 2 * pipes);
+      kReservedDescriptors + options.listeners + options.threads * kLoopDescriptors + 2 * pipes;
   const std::size_t possible =
       std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
   return options.max_sessions == 0 ? possible : std::min(possible, options.max_sessions);
@@ -35,15 +35,13 @@ Engine::Engine(const Options& options, std::size_t sessions, std::function<void(
             // One writer more, which is the owner.
             std::make_shared<Counters>(options.threads + 1, options.listeners, options.backends,
                                        sessions),
-            std::move(doorbell)) {}
+            PipeLimits::ForThisMachine(options.threads), options.threads, std::move(doorbell)) {}
 
 std::unique_ptr<Engine> Engine::Create(const Options& options, std::function<void()> doorbell,
                                        int& error) {
   std::unique_ptr<Engine> engine(new Engine(options, MaxSessions(options), std::move(doorbell)));
-  const PipeLimits pipes = PipeLimits::ForThisMachine(options.threads);
   for (std::size_t index = 0; index < options.threads; ++index) {
     std::unique_ptr<Worker> worker = Worker::Create({.index = index,
-                                                     .pipes = pipes,
                                                      .transfer = options.transfer,
                                                      .busy_poll_us = options.busy_poll_us,
                                                      .keep_alive_s = options.keep_alive_s},

@@ -67,7 +67,7 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
       crew_(crew),
       loop_(std::move(loop)),
       mailbox_(std::move(wake_up)),
-      pipes_(options.pipes),
+      pipes_(crew.pipes),
       scratch_(kScratchBytes),
       context_{.loop = *loop_,
                .relay = {.pipes = pipes_,

@@ -81,13 +81,15 @@ class Worker;
 /// that its own type says.
 struct Crew {
   Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
-       std::shared_ptr<Counters> shared_counters, std::function<void()> doorbell)
+       std::shared_ptr<Counters> shared_counters, const PipeLimits& pipe_limits, std::size_t loops,
+       std::function<void()> doorbell)
       : counters(std::move(shared_counters)),
         table(backends),
         slab(sessions),
         clients(sessions),
         own_connections(sessions),
         events(backends, listeners, std::move(doorbell)),
+        pipes(pipe_limits, loops),
         worker_of_slot(sessions) {}
 
   /// As `SessionSlab::Take`, with its counters at zero.
@@ -103,6 +105,7 @@ struct Crew {
   ClientTable clients;
   OwnConnections own_connections;
   EventQueue events;
+  PipeBudget pipes;
   /// Written by whoever took the slot, before anyone else hears of it.
   std::vector<std::uint16_t> worker_of_slot;
   std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
@@ -123,7 +126,6 @@ class Worker final : private EventHandler,
  public:
   struct Options {
     std::size_t index;  ///< Among the workers of the engine; the writer of its counter rows.
-    PipeLimits pipes;
     Transfer transfer;
     std::uint32_t busy_poll_us;
     std::uint16_t keep_alive_s;

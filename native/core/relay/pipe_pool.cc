@@ -8,30 +8,12 @@
 namespace spliceway {
 namespace {
 
-/// Pages of a pipe as the kernel makes it (fs/pipe.c, PIPE_DEF_BUFFERS).
-constexpr std::size_t kDefaultPages = 16;
-/// What an unprivileged process may ask for (`pipe-max-size`). One slot, a page, holds one fragment
-/// of a packet, whatever its size, so a pipe of 16 slots fills at some 23 KiB of MSS-sized
-/// segments; 256 slots cost half the CPU a byte.
-constexpr std::size_t kLargeBytes = 1024 * 1024;
-/// For processes that the kernel does not limit, should all pipes be full at once.
-constexpr std::size_t kUnlimitedBytes = 256 * 1024 * 1024;
-constexpr std::size_t kIdlePipes = 32;
 constexpr std::uint64_t kRefusedForMs = 1000;
 
 }  // namespace
 
-PipeLimits PipeLimits::ForThisMachine(std::size_t pools) {
-  const std::size_t page = sys::PageSize();
-  const std::size_t soft = sys::PipePagesSoftLimit();
-  const bool unlimited = soft == 0 || sys::IsExemptFromPipeLimits();
-  const std::size_t total =
-      unlimited ? kUnlimitedBytes : std::min(soft / 2 * page, kUnlimitedBytes);
-  return {.large_bytes = std::max(kLargeBytes, kDefaultPages * page),
-          .default_bytes = kDefaultPages * page,
-          .total_bytes = total / pools,
-          .pipes = std::max<std::size_t>(sys::DescriptorLimit() / 64 / pools, 1),
-          .idle = kIdlePipes};
+PipePool::~PipePool() {
+  for (std::unique_ptr<Pipe>& pipe : idle_) Discard(std::move(pipe));
 }
 
 std::unique_ptr<Pipe> PipePool::Borrow(std::uint64_t now_ms) {
@@ -43,24 +25,26 @@ std::unique_ptr<Pipe> PipePool::Borrow(std::uint64_t now_ms) {
 }
 
 std::unique_ptr<Pipe> PipePool::Create(std::uint64_t now_ms) {
-  if (alive_ >= limits_.pipes || now_ms < refused_until_ms_) return nullptr;
-  if (capacity_ + limits_.default_bytes > limits_.total_bytes) return nullptr;
+  if (now_ms < refused_until_ms_) return nullptr;
+  const bool is_first = alive_ == 0;
+  const std::size_t granted = budget_.Take(is_first);
+  if (granted == 0) return nullptr;
 
+  const std::size_t usual = budget_.limits().default_bytes;
   sys::OpenedPipe opened = sys::OpenPipe();
-  if (opened.status != sys::Status::kOk) {
-    refused_until_ms_ = now_ms + kRefusedForMs;
-    return nullptr;
+  std::size_t capacity = 0;
+  if (opened.status == sys::Status::kOk) {
+    capacity = granted > usual ? sys::ResizePipe(opened.write_end.get(), granted)
+                               : sys::PipeSize(opened.write_end.get());
   }
-  const bool large = capacity_ + limits_.large_bytes <= limits_.total_bytes / 2;
-  const std::size_t capacity = large ? sys::ResizePipe(opened.write_end.get(), limits_.large_bytes)
-                                     : sys::PipeSize(opened.write_end.get());
   // Past the user's limit the kernel gives pipes of two slots. Copying beats those.
-  if (capacity < limits_.default_bytes) {
+  if (capacity < usual) {
+    budget_.Give(granted, is_first);
     refused_until_ms_ = now_ms + kRefusedForMs;
     return nullptr;
   }
+  budget_.Correct(granted, capacity);
   ++alive_;
-  capacity_ += capacity;
   auto pipe = std::make_unique<Pipe>();
   pipe->read_end = std::move(opened.read_end);
   pipe->write_end = std::move(opened.write_end);
@@ -69,7 +53,7 @@ std::unique_ptr<Pipe> PipePool::Create(std::uint64_t now_ms) {
 }
 
 void PipePool::Return(std::unique_ptr<Pipe> pipe) {
-  if (pipe->held > 0 || idle_.size() >= limits_.idle) {
+  if (pipe->held > 0 || idle_.size() >= budget_.limits().idle) {
     Discard(std::move(pipe));
   } else {
     idle_.push_back(std::move(pipe));
@@ -86,7 +70,7 @@ void PipePool::Trim() {
 
 void PipePool::Discard(std::unique_ptr<Pipe> pipe) {
   --alive_;
-  capacity_ -= pipe->capacity;
+  budget_.Give(pipe->capacity, alive_ == 0);
 }
 
 }  // namespace spliceway

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "relay/pipe_budget.h"
 #include "sys/unique_fd.h"
 
 namespace spliceway {
@@ -17,26 +18,16 @@ struct Pipe {
   std::size_t held = 0;      ///< Bytes in it now, kept by whoever moves them.
 };
 
-/// What pipes may cost. `PipeLimits::ForThisMachine` derives it from the limits of process and
-/// user.
-struct PipeLimits {
-  std::size_t large_bytes = 0;    ///< Size asked for while half the budget is free.
-  std::size_t default_bytes = 0;  ///< Size of a pipe as the kernel makes it.
-  std::size_t total_bytes = 0;    ///< Capacity of all pipes of one pool together.
-  std::size_t pipes = 0;          ///< Pipes alive at once in one pool; each costs two descriptors.
-  std::size_t idle = 0;           ///< Empty pipes kept for reuse, for a second or two.
-
-  /// The share of one of `pools` pools: at most one pipe for 64 descriptors (a pipe is lent only
-  /// while it holds bytes of a bulk stream, and without one a relay copies), and at most half of
-  /// the pages that the kernel grants the user (`pipe-user-pages-soft`), or 256 MiB where it grants
-  /// any number.
-  static PipeLimits ForThisMachine(std::size_t pools);
-};
-
-/// Lends pipes to relays that hold bytes. Belongs to one loop; no lock.
+/// Lends pipes to relays that hold bytes. Belongs to one loop; no lock, and nothing that is shared
+/// as long as an idle pipe is there.
 class PipePool {
  public:
-  explicit PipePool(const PipeLimits& limits) : limits_(limits) {}
+  /// `budget`, of this pool and others, must outlive it.
+  explicit PipePool(PipeBudget& budget) : budget_(budget) {}
+  PipePool(const PipePool&) = delete;
+  PipePool& operator=(const PipePool&) = delete;
+  /// Lent pipes have come back.
+  ~PipePool();
 
   /// An empty pipe, or none when the budget or the kernel has none to give; the caller then copies.
   /// `now_ms` spares the kernel from being asked again at once after it refused.
@@ -57,11 +48,10 @@ class PipePool {
   std::unique_ptr<Pipe> Create(std::uint64_t now_ms);
   void Discard(std::unique_ptr<Pipe> pipe);
 
-  PipeLimits limits_;
+  PipeBudget& budget_;
   std::vector<std::unique_ptr<Pipe>> idle_;
   std::size_t fewest_idle_ = 0;  // since the last Trim
   std::size_t alive_ = 0;
-  std::size_t capacity_ = 0;  // of all pipes alive, bytes
   std::uint64_t refused_until_ms_ = 0;
 };
 

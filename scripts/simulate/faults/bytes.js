@@ -45,10 +45,22 @@ export const byteFaults = [
     edits: [
       edit(
         'relay/pipe_pool.cc',
-        'if (pipe->held > 0 || idle_.size() >= limits_.idle) {',
-        'pipe->held = 0;\n  if (idle_.size() >= limits_.idle) {',
+        'if (pipe->held > 0 || idle_.size() >= budget_.limits().idle) {',
+        'pipe->held = 0;\n  if (idle_.size() >= budget_.limits().idle) {',
       ),
     ],
+  },
+  {
+    name: 'pipes without a budget',
+    why: 'One loop makes as many as it likes, and the sessions of the others find no descriptor.',
+    edits: [
+      edit('relay/pipe_budget.cc', 'if (taken.pipes + without >= limits_.pipes) return 0;\n', ''),
+    ],
+  },
+  {
+    name: "pipe's part of the budget kept",
+    why: 'After some resets with bytes under way every stream is copied, for good.',
+    edits: [edit('relay/pipe_pool.cc', 'budget_.Give(pipe->capacity,', 'budget_.Give(pipe->held,')],
   },
   {
     name: 'budget stop without re-queue',

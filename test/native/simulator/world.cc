@@ -127,6 +127,7 @@ void World::Turn(std::size_t worker) {
   vigil.idle_wake_ups = found_nothing ? vigil.idle_wake_ups + 1 : 0;
   const std::uint64_t most =
       kMostIdleWakeUps + (kernel_.now_us() - vigil.since_us) / kIdleWakeUpEveryUs;
+  if (kernel_.pipes() > scene_.crew->pipes.limits().pipes) kernel_.Fail("too many pipes");
   if (vigil.idle_turns > kMostIdleTurns) kernel_.Fail("a loop spins");
   if (vigil.idle_wake_ups > most) kernel_.Fail("a loop wakes up again and again for nothing");
 }
@@ -445,6 +446,10 @@ void World::Finish() {
     }
   }
   if (kernel_.pipes() != 0) kernel_.Fail("a pipe is left");
+  const PipeBudget& budget = scene_.crew->pipes;
+  if (budget.pipes() != 0 || budget.bytes() != 0) {
+    kernel_.Fail("what a pipe took of the budget was not given back");
+  }
   const std::size_t listeners = scene_.drain_asked ? 1 : 0;
   if (kernel_.open_descriptors() != base_descriptors_ - listeners) {
     kernel_.Fail(

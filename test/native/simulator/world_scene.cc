@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint16_t kFirstBackendPort = 2;
 constexpr std::size_t kMostPairs = 4;
 constexpr std::uint32_t kSlots = 16;
+constexpr std::uint32_t kMostLoops = 2;
 
 }  // namespace
 
@@ -42,7 +43,7 @@ void World::SetUp() {
   // Only those who stay are silent for so long.
   scene_.keep_alive_s = may_stay_ ? 1 : 0;
 
-  MakeWorkers(1 + choices_.Below(2), transfer);
+  MakeWorkers(1 + choices_.Below(kMostLoops), transfer);
   const Attention attention = choices_.OneIn(3) ? Attention::kNone : Attention::kReport;
   // No choice of its own, as above.
   scene_.holds = attention == Attention::kNone && conditions.pipe_slots > 16;
@@ -66,23 +67,25 @@ void World::SetUp() {
 
 void World::MakeWorkers(std::size_t count, Transfer transfer) {
   const std::uint32_t slots = choices_.OneIn(4) ? 1 + choices_.Below(3) : kSlots;
+  PipeLimits pipes{.large_bytes = 1 << 20, .default_bytes = 65536, .idle = 2};
+  std::array<std::uint32_t, kMostLoops> busy_poll_us{};
+  // Drawn as when each loop had a budget of its own.
+  for (std::size_t index = 0; index < count; ++index) {
+    pipes.total_bytes += choices_.OneIn(8) ? std::size_t{65536} : 8U << 20;
+    pipes.pipes += choices_.OneIn(8) ? 1U : 8U;
+    busy_poll_us[index] = choices_.OneIn(16) ? 20U : 0U;
+  }
   scene_.crew = std::make_unique<Crew>(
       slots, kFirstClientPort, 1, std::make_shared<Counters>(count, 1, kFirstClientPort, slots),
-      [this] { rung_ = true; });
+      pipes, count, [this] { rung_ = true; });
   for (std::size_t index = 0; index < count; ++index) {
     int error = 0;
     scene_.epolls.push_back(static_cast<int>(3 + kernel_.open_descriptors()));
-    scene_.crew->workers.push_back(
-        Worker::Create({.index = index,
-                        .pipes = {.large_bytes = 1 << 20,
-                                  .default_bytes = 65536,
-                                  .total_bytes = choices_.OneIn(8) ? std::size_t{65536} : 8U << 20,
-                                  .pipes = choices_.OneIn(8) ? 1U : 8U,
-                                  .idle = 2},
-                        .transfer = transfer,
-                        .busy_poll_us = choices_.OneIn(16) ? 20U : 0U,
-                        .keep_alive_s = scene_.keep_alive_s},
-                       *scene_.crew, error));
+    scene_.crew->workers.push_back(Worker::Create({.index = index,
+                                                   .transfer = transfer,
+                                                   .busy_poll_us = busy_poll_us[index],
+                                                   .keep_alive_s = scene_.keep_alive_s},
+                                                  *scene_.crew, error));
   }
   vigils_.resize(count);
 }
