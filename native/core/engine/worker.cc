@@ -220,8 +220,8 @@ void Worker::Handle(CloseListenersCommand& /*command*/) {
     acceptor->Close();
     closed_acceptors_.push_back(std::move(acceptor));
   }
+  crew_.open_listeners.fetch_sub(acceptors_.size());
   acceptors_.clear();
-  crew_.open_listeners.fetch_sub(closed_acceptors_.size());
   crew_.open_listeners.notify_all();
 }
 
