@@ -64,6 +64,11 @@ export interface SessionObserver {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** One address of one backend was still silent when another, which was tried later, answered. It has not failed. */
   onOutrun(backend: number, address: ResolvedAddress): void;
+  /**
+   * No local port was left to connect to an address of a backend from, so many times. It has not failed. Those of other
+   * sessions may be counted in.
+   */
+  onNoPort(backend: number, address: ResolvedAddress, count: number): void;
   /** A backend answered; bytes move from now on. Not called for `join`. */
   onOpen(backend: number): void;
   /**
@@ -120,6 +125,8 @@ export interface AcceptHost {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
   /** As `SessionObserver.onOutrun`, for clients of whom only the engine knows. */
   onOutrun(backend: number, address: ResolvedAddress): void;
+  /** As `SessionObserver.onNoPort`, for clients of whom only the engine knows. */
+  onNoPort(backend: number, address: ResolvedAddress, count: number): void;
   /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
   onPaused(listener: number, code: string | undefined): void;
   onResumed(listener: number): void;

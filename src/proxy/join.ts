@@ -85,6 +85,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
       // A join connects to nothing, so there is nothing that fails or opens.
       onAttemptFailed: () => {},
       onOutrun: () => {},
+      onNoPort: () => {},
       onOpen: () => {},
       onClose: (reason, cause) => session.markClosed(reason, sessionError(reason, { cause })),
     },

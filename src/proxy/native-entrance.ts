@@ -26,6 +26,7 @@ export interface NativeEntranceHost extends EntranceHost {
   readonly timeouts: SessionTimeouts;
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
   onOutrun(backend: number, address: ResolvedAddress): void;
+  onNoPort(backend: number, address: ResolvedAddress, count: number): void;
 }
 
 /** The engine accepts and, where the policy is a cycle, picks; JavaScript hears of a client when it has to. */
@@ -117,6 +118,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onOutrun(backend: number, address: ResolvedAddress): void {
     this.#host.onOutrun(backend, address);
+  }
+
+  onNoPort(backend: number, address: ResolvedAddress, count: number): void {
+    this.#host.onNoPort(backend, address, count);
   }
 
   /** A listener that is being closed cannot accept either, which is no news. */

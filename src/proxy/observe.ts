@@ -82,6 +82,16 @@ export function outrun(backend: string, address: ResolvedAddress): string {
   );
 }
 
+/** As many connections as there are ports go from this machine to one address. */
+export function noPort(count: number, backend: string, address: ResolvedAddress): string {
+  const times = count === 1 ? '1 connection' : `${count} connections`;
+  return (
+    `no local port was left for ${times} to backend ${backend} at ${showResolved(address)}; the clients go to other backends, ` +
+    'or wait; give it more addresses, widen net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse to 1, ' +
+    'or lower maxSessionsPerClient'
+  );
+}
+
 /** The name server is slow; said once, at the start. */
 export function slowLookup(backend: string, waitedMs: number): string {
   return (
@@ -148,7 +158,10 @@ function because(code: string): string {
     case 'ENFILE':
       return `was not tried: no file descriptor is left (${code}); raise the limit (ulimit -n)`;
     case 'EADDRNOTAVAIL':
-      return `was not tried: no local port is left (${code}); widen net.ipv4.ip_local_port_range`;
+      return (
+        `was not tried: this machine has no address to connect from, or no local port left (${code}); ` +
+        'check that it has an address of that family, or widen net.ipv4.ip_local_port_range'
+      );
     default:
       return `cannot be reached (${code})`;
   }

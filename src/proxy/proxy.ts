@@ -28,6 +28,7 @@ import {
   attemptError,
   filterFailed,
   keptAddresses,
+  noPort,
   outrun,
   resolveError,
   slowLookup,
@@ -134,6 +135,10 @@ export class Proxy extends SessionEmitter {
       backend.demote(address);
       this.#warnings.sayRarely(outrun(backend.name, address));
     };
+    const onNoPort = (row: number, address: ResolvedAddress, count: number) => {
+      const { name } = this.#pool.backend(row);
+      this.#warnings.count(`no port ${name}`, count, (times) => noPort(times, name, address));
+    };
     this.#sessions = new Sessions({
       emitter: this,
       engine,
@@ -141,6 +146,7 @@ export class Proxy extends SessionEmitter {
       timeouts,
       onAttemptFailed: (backend, address, code) => this.#attemptFailed(backend, address, code, 1),
       onOutrun,
+      onNoPort,
       onEnded: () => this.#entrance.sessionEnded(),
     });
     const host = {
@@ -167,6 +173,7 @@ export class Proxy extends SessionEmitter {
         timeouts,
         onAttemptFailed: (...failure) => this.#attemptFailed(...failure),
         onOutrun,
+        onNoPort,
       });
       this.watchListeners((isHeard) => this.#observe(isHeard));
     } else {

@@ -27,6 +27,8 @@ export interface SessionsHost {
   readonly timeouts: SessionTimeouts;
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   onOutrun(backend: number, address: ResolvedAddress): void;
+  /** No local port was left for an address of a backend. */
+  onNoPort(backend: number, address: ResolvedAddress, count: number): void;
   /** One session less is open. */
   onEnded(): void;
 }
@@ -125,6 +127,7 @@ export class Sessions {
       onAttemptFailed: (backend, address, code) =>
         this.#host.onAttemptFailed(backend, address, code),
       onOutrun: (backend, address) => this.#host.onOutrun(backend, address),
+      onNoPort: (...shortage) => this.#host.onNoPort(...shortage),
       onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
       onClose: (reason, cause, client) => {
         route.end(reason);

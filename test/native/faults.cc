@@ -1,5 +1,6 @@
 #include "faults.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <utility>
@@ -19,6 +20,12 @@ const Hooks& InstalledHooks() { return installed; }
 bool IsPipe(int fd) {
   struct stat status{};
   return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+bool IsStream(int fd) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
 }  // namespace spliceway::testing

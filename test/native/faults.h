@@ -44,5 +44,7 @@ const Hooks& InstalledHooks();
 
 /// True for a pipe's descriptor.
 bool IsPipe(int fd);
+/// True for a socket that is a stream.
+bool IsStream(int fd);
 
 }  // namespace spliceway::testing

@@ -190,8 +190,9 @@ TEST("race: a rival for which there is no descriptor, or no port, has not failed
       ++wanted;
       return why;
     };
-    const HookScope hooks({.socket = [&] { return refuse(EMFILE); },
-                           .connect = [&](int) { return refuse(EADDRNOTAVAIL); }});
+    const HookScope hooks(
+        {.socket = [&] { return refuse(EMFILE); },
+         .connect = [&](int fd) { return IsStream(fd) ? refuse(EADDRNOTAVAIL) : 0; }});
     // Asked for again, each time that the address has been silent for long enough.
     race.harness.RunUntil([&] { return wanted == 2; }, "another try");
     CHECK(race.harness.failed_attempts.empty());

@@ -83,6 +83,7 @@ bool EventQueue::Refill() {
   failures_.clear();
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
   std::fill(outrun_at_.begin(), outrun_at_.end(), kNowhere);
+  std::fill(no_port_at_.begin(), no_port_at_.end(), kNowhere);
   std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
   std::fill(came_back_at_.begin(), came_back_at_.end(), kNowhere);
   for (ListenerState& listener : listeners_) {

@@ -29,6 +29,7 @@ struct SessionEvent {
     kRefused = 8,
     kOutrun = 9,
     kCameBack = 10,
+    kNoPort = 11,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -70,6 +71,7 @@ class EventQueue {
       : doorbell_(std::move(doorbell)),
         failure_at_(backends, kNowhere),
         outrun_at_(backends, kNowhere),
+        no_port_at_(backends, kNowhere),
         refusal_at_(listeners, kNowhere),
         came_back_at_(listeners, kNowhere),
         listeners_(listeners) {}
@@ -85,6 +87,10 @@ class EventQueue {
   /// newest is enough: of another one the next batch tells, as its clients meet it again.
   void PushOutrun(const SessionEvent& event) {
     PushJoined(event, outrun_at_[static_cast<std::size_t>(event.backend)]);
+  }
+  /// The same for a backend that this machine had no local port for.
+  void PushNoPort(const SessionEvent& event) {
+    PushJoined(event, no_port_at_[static_cast<std::size_t>(event.backend)]);
   }
   /// The same for a client that was refused: joined with an earlier one of the same listener.
   void PushRefusal(const SessionEvent& event) {
@@ -130,6 +136,7 @@ class EventQueue {
   std::vector<WaitingFailure> failures_;
   std::vector<std::size_t> failure_at_;  // by backend: where in `failures_` its first one is
   std::vector<std::size_t> outrun_at_;   // by backend: where in `waiting_` its outrun addresses are
+  std::vector<std::size_t> no_port_at_;  // the same for want of a local port
   std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
   std::vector<std::size_t> came_back_at_;  // the same for the engine's own connections
   std::vector<ListenerState> listeners_;

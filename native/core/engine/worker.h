@@ -190,11 +190,16 @@ class Worker final : private EventHandler,
   void GiveUpPlace(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
+  void NoteTried(Session& session) const;
   [[nodiscard]] bool PickNext(Session& session);
+  [[nodiscard]] bool WaitForPort(Session& session) const;
+  void AttemptIsOver(Session& session);
   void AskOwner(Session& session);
 
   void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
+  void OnNoPort(Session& session, const SocketAddress& address) override;
+  void OnPauseOver(Session& session) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
   void OnSilentEnd(Session& session) override;

@@ -25,8 +25,10 @@ void Worker::PickFirst(Session& session) {
   TryBackends(session);
 }
 
-/// Sets out for a backend, or passes it over where it is full, or is to get no sessions.
+/// Sets out for a backend, or passes it over where it is full, or is to get no sessions, or no
+/// local port is left for it.
 void Worker::Approach(Session& session, std::uint16_t backend) {
+  if (crew_.table.Row(backend).lacks_port(loop_->now_ms())) return session.PutOff(backend);
   if (!crew_.table.Row(backend).Enter()) return session.PassOver(backend);
   session.route.has_place = true;
   session.Approach(crew_.table.NextAddressesOf(backend), backend);
@@ -47,7 +49,7 @@ void Worker::TryBackends(Session& session) {
   do {
     attempt_failed_ = false;
     if (!TryBackend(session)) {
-      AskOwner(session);
+      if (!WaitForPort(session)) AskOwner(session);
       break;
     }
   } while (attempt_failed_);
@@ -57,10 +59,19 @@ void Worker::TryBackends(Session& session) {
 /// Starts the next attempt; false when nothing is left to try.
 bool Worker::TryBackend(Session& session) {
   while (!session.TryNextAddress()) {
+    NoteTried(session);
     GiveUpPlace(session);
     if (!PickNext(session)) return false;
   }
   return true;
+}
+
+void Worker::NoteTried(Session& session) const {
+  if (!session.route.by_cycle) return;
+  std::vector<bool>& tried = session.tried();
+  if (tried.empty()) tried.resize(crew_.table.rows());
+  tried[session.backend()] = true;
+  if (session.lacks_port()) session.put_off().push_back(session.backend());
 }
 
 /// The next row of the cycle that this session has not tried; so the sessions of a backend that is
@@ -69,9 +80,7 @@ bool Worker::PickNext(Session& session) {
   Route& route = session.route;
   const std::shared_ptr<const Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
   if (!cycle) return false;
-  std::vector<bool>& tried = session.tried();
-  if (tried.empty()) tried.resize(crew_.table.rows());
-  tried[session.backend()] = true;
+  const std::vector<bool>& tried = session.tried();
   // Once round: another cycle may have been published, in which its own place is another row's.
   for (std::size_t step = 1; step <= cycle->size(); ++step) {
     const std::uint16_t position = cycle->After(route.position, step);
@@ -82,6 +91,21 @@ bool Worker::PickNext(Session& session) {
     return true;
   }
   return false;
+}
+
+/// Where the only backends left are those that no local port is left for. What comes back is for
+/// who asks first, so the same are asked again, and no other. False when there are none, or the
+/// session has waited for long enough.
+bool Worker::WaitForPort(Session& session) const {
+  if (!session.route.by_cycle || session.put_off().empty()) return false;
+  return session.Pause(loop_->now_ms() + BackendRow::kNoPortMs);
+}
+
+void Worker::OnPauseOver(Session& session) {
+  for (const std::uint16_t row : session.put_off()) session.tried()[row] = false;
+  session.put_off().clear();
+  if (PickNext(session)) return TryBackends(session);
+  AskOwner(session);
 }
 
 void Worker::AskOwner(Session& session) {
@@ -112,9 +136,22 @@ void Worker::OnAttemptFailed(Session& session, const SocketAddress& address, int
     event.slot = -1;
     crew_.events.PushFailure(event);
   }
-  if (!session.waits_for_backend()) return;
+  if (session.waits_for_backend()) AttemptIsOver(session);
+}
+
+/// Whoever tries backends for it goes on; where nobody does, it begins here.
+void Worker::AttemptIsOver(Session& session) {
   attempt_failed_ = true;
   if (trying_ != &session) TryBackends(session);
+}
+
+void Worker::OnNoPort(Session& session, const SocketAddress& address) {
+  crew_.table.Row(session.backend()).NoteNoPort(loop_->now_ms());
+  SessionEvent event = EventOf(SessionEvent::Kind::kNoPort, session);
+  if (!session.route.reported) event.slot = -1;
+  event.SetAddress(address);
+  crew_.events.PushNoPort(event);
+  AttemptIsOver(session);
 }
 
 void Worker::OnOutrun(Session& session, const SocketAddress& address) {

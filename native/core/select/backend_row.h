@@ -44,10 +44,22 @@ class alignas(64) BackendRow {
   /// Sessions that are connected to it, or on their way.
   [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
+  /// This machine had no local port for it at that time, of a loop's clock. The clocks of loops
+  /// differ by what each has stood still, so a time to come is as good as one long ago.
+  void NoteNoPort(std::uint64_t now_ms) { no_port_ms_.store(now_ms, std::memory_order_relaxed); }
+  /// So lately that another try would be for nothing.
+  [[nodiscard]] bool lacks_port(std::uint64_t now_ms) const {
+    return now_ms - no_port_ms_.load(std::memory_order_relaxed) < kNoPortMs;
+  }
+  /// For how long it is believed. Ports come back one at a time, as connections end or leave
+  /// TIME-WAIT, and the kernel looks through all of them to find none.
+  static constexpr std::uint64_t kNoPortMs = 100;
+
  private:
   std::atomic<std::uint32_t> most_{0};
   std::atomic<std::uint32_t> in_use_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
+  std::atomic<std::uint64_t> no_port_ms_{0};
 };
 
 }  // namespace spliceway

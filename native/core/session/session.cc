@@ -73,6 +73,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
   const bool hung_up = (events & (EPOLLERR | EPOLLHUP)) != 0;
   switch (state_) {
     case State::kIdle:
+    case State::kPausing:
     case State::kConnecting:
       endpoint.Note(events);
       if (token == kClientToken) {
@@ -128,6 +129,9 @@ std::size_t Session::OnReady() { return state_ == State::kRelaying ? Advance() :
 void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
+    case State::kPausing:
+      state_ = State::kIdle;
+      return context_->owner.OnPauseOver(*this);
     case State::kConnecting:
       return OnConnectTimer();
     case State::kRelaying:

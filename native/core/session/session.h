@@ -39,6 +39,11 @@ class SessionOwner {
   /// number. Where the session `waits_for_backend`, it waits for another `TryNextAddress`,
   /// `Approach` or `Join`, or for `End`; else another attempt is under way.
   virtual void OnAttemptFailed(Session& session, const SocketAddress& address, int error) = 0;
+  /// This machine has no local port left for the address, which has not failed. The session waits
+  /// as after the last failure.
+  virtual void OnNoPort(Session& /*session*/, const SocketAddress& /*address*/) {}
+  /// The time is over for which the session was to `Pause`.
+  virtual void OnPauseOver(Session& /*session*/) {}
   /// An address of the backend was silent for so long that another one was tried beside it, which
   /// has answered. `OnOpened` follows.
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
@@ -128,8 +133,9 @@ struct Rival {
 /// of closing.
 ///
 ///     kIdle ──Attempt──▶ kConnecting ──▶ kRelaying ──▶ kClosed
-///       ▲                     │              │            ▲
-///       └───attempt failed────┘              └─ kResetting┘
+///     ▲  ▲ ▼                  │              │            ▲
+///     │  └─┼─attempt failed───┘              └─ kResetting┘
+///     └─ kPausing
 ///
 /// While an address of the backend does not answer, the next one is tried beside it if it is of the
 /// other IP family: a network without IPv6 costs a client a quarter of a second, and not the whole
@@ -168,6 +174,11 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend);
   /// Notes that a backend has no room: it has no address to try, and has not failed either.
   void PassOver(std::uint16_t backend);
+  /// The same for one that this machine has no local port for.
+  void PutOff(std::uint16_t backend);
+  /// Waits until then for `SessionOwner::OnPauseOver`. False when its time to find a backend will
+  /// be over before: nothing was done.
+  [[nodiscard]] bool Pause(std::uint64_t until_ms);
   /// Tries the next address; answers through `SessionOwner`. False when none is left: nothing was
   /// done.
   bool TryNextAddress();
@@ -185,13 +196,17 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] SocketAddress client_address() const;
   /// The row of the backend that it has, or set out for last; kNoRow for none.
   [[nodiscard]] std::uint16_t backend() const { return backend_row_; }
+  /// No local port was left for that backend, or for one of its addresses.
+  [[nodiscard]] bool lacks_port() const { return search_ && search_->lacks_port; }
 
   /// The owner's, as `route` is: rows that failed; empty before one did.
   [[nodiscard]] std::vector<bool>& tried() { return search().tried; }
+  /// The owner's: rows of these that are to be tried once more after a pause.
+  [[nodiscard]] std::vector<std::uint16_t>& put_off() { return search().put_off; }
   Route route;
 
  private:
-  enum class State : std::uint8_t { kIdle, kConnecting, kRelaying, kResetting, kClosed };
+  enum class State : std::uint8_t { kIdle, kPausing, kConnecting, kRelaying, kResetting, kClosed };
 
   static constexpr unsigned kClientToken = 0;
   static constexpr unsigned kBackendToken = 1;
@@ -208,10 +223,14 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// What few sessions need on their way to a backend.
   struct Search {
     std::vector<bool> tried;
+    std::vector<std::uint16_t> put_off;
     std::optional<Rival> rival;
+    /// When the first attempt began, or the search for a backend to try.
+    std::uint64_t began_ms = 0;
     /// No address has been silent for long enough before: one was waited for, or a rival could not
     /// begin.
     std::uint64_t races_not_before_ms = 0;
+    bool lacks_port = false;
   };
 
   /// For want of what the address is tried again later; or whether the client is about to leave.
@@ -238,6 +257,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] static bool AnswerWaits(Endpoint& endpoint);
   void FinishConnect(Endpoint& endpoint);
   void FailConnect(const Endpoint& endpoint, int error);
+  void LeaveForWantOfPort();
   void FailAttempt(int error);
   void FailRival(Rival& other, int error);
   void TakeRival(Rival& other);

@@ -11,17 +11,40 @@ namespace spliceway {
 
 using sys::Status;
 
+namespace {
+
+bool LacksPort(const sys::Result& connected) {
+  return connected.status == Status::kExhausted && connected.error == EADDRNOTAVAIL;
+}
+
+}  // namespace
+
 void Session::Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend) {
   addresses_ = std::move(addresses);
   next_address_ = 0;
   backend_row_ = backend;
+  if (search_) search_->lacks_port = false;
   if (addresses_->empty()) backend_counters()->failed.Add(1);
 }
 
 void Session::PassOver(std::uint16_t backend) {
   addresses_.reset();
   backend_row_ = backend;
+  if (search_) search_->lacks_port = false;
   backend_counters()->rejected.Add(1);
+}
+
+void Session::PutOff(std::uint16_t backend) {
+  addresses_.reset();
+  backend_row_ = backend;
+  search().lacks_port = true;
+}
+
+bool Session::Pause(std::uint64_t until_ms) {
+  if (until_ms >= ConnectDeadline(search().began_ms)) return false;
+  state_ = State::kPausing;
+  context_->loop.Arm(*this, until_ms);
+  return true;
 }
 
 bool Session::TryNextAddress() {
@@ -66,6 +89,7 @@ void Session::TryConnect() {
   }
   backend_ = Endpoint{};
   const sys::Result connected = SetOut(backend_, address());
+  if (LacksPort(connected)) return LeaveForWantOfPort();
   if (connected.status == Status::kExhausted && now < ConnectDeadline(since_ms_)) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
     const bool for_descriptor = !backend_.socket.valid();
@@ -124,6 +148,15 @@ void Session::FailConnect(const Endpoint& endpoint, int error) {
   }
 }
 
+void Session::LeaveForWantOfPort() {
+  search().lacks_port = true;
+  Timer::Disarm();
+  Drop(backend_);
+  Postpone(Postponed::kNo);
+  state_ = State::kIdle;
+  context_->owner.OnNoPort(*this, address());
+}
+
 void Session::FailAttempt(int error) {
   Timer::Disarm();
   Drop(backend_);
@@ -134,7 +167,7 @@ void Session::FailAttempt(int error) {
     ArmConnectTimer();
   } else {
     state_ = State::kIdle;
-    if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);
+    if (next_address_ == addresses_->size() && !lacks_port()) backend_counters()->failed.Add(1);
   }
   context_->owner.OnAttemptFailed(*this, failed, error);
 }
@@ -150,7 +183,10 @@ void Session::Drop(Endpoint& endpoint) {
 // ── Two attempts beside each other ──
 
 Session::Search& Session::search() {
-  if (!search_) search_ = std::make_unique<Search>();
+  if (!search_) {
+    search_ = std::make_unique<Search>();
+    search_->began_ms = state_ == State::kConnecting ? since_ms_ : context_->loop.now_ms();
+  }
   return *search_;
 }
 
@@ -219,9 +255,8 @@ void Session::StartRival() {
   const sys::Result connected = context_->shortage.sessions.load() > 0
                                     ? sys::Result{.status = Status::kExhausted}
                                     : SetOut(other.endpoint, AddressOf(other));
-  // For want of memory or of a local port, too: no failure of the backend's.
-  if (connected.status == Status::kExhausted || connected.error == ENOMEM ||
-      connected.error == EADDRNOTAVAIL) {
+  // For want of memory, too: no failure of the backend's.
+  if (connected.status == Status::kExhausted || connected.error == ENOMEM) {
     search_->races_not_before_ms = other.since_ms + kAttemptDelayMs;
     search_->rival.reset();
     return ArmConnectTimer();

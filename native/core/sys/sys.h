@@ -24,6 +24,7 @@ enum class Status : std::uint8_t {
   kEnd,          ///< The peer ended its stream; all that it sent has been read.
   kUnsupported,  ///< EINVAL, ENOSYS, EPERM from a splice: not this way; copying may still work.
   kExhausted,    ///< EMFILE, ENFILE, ENOMEM, ENOBUFS: the system has none to give at the moment.
+                 ///< Of `Connect`, two more.
   kFailed,       ///< Anything else; see `error`. The connection is lost.
 };
 
@@ -57,7 +58,9 @@ Opened OpenSocket(int family);
 /// Connections that failed before they were taken are skipped. kAgain: none waits.
 Opened Accept(int listener, SocketAddress& peer);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. kExhausted:
-/// not now; EAGAIN says that the queue of a Unix socket's listener is full. Else failed.
+/// not now; EAGAIN says that the queue of a Unix socket's listener is full, EADDRNOTAVAIL that no
+/// local port is left for this address. Else failed; with EADDRNOTAVAIL where this machine has no
+/// address to connect from, as for ::1 where IPv6 is switched off.
 /// The zone of a link-local address is looked up now; ENODEV when there is no such interface.
 Result Connect(int socket, const SocketAddress& to);
 /// True when the socket is connected to itself, as a connect to a closed local port can be when the

@@ -177,6 +177,19 @@ Opened Accept(int listener, SocketAddress& peer) {
   }
 }
 
+namespace {
+
+/// Whether this machine has an address to connect from. TCP says EADDRNOTAVAIL both for want of one
+/// and for want of a port; datagrams have ports of their own, and do not lack the latter.
+bool HasSourceFor(const SocketAddress& to) {
+  const UniqueFd probe(::socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!probe.valid()) return true;
+  const auto* address = reinterpret_cast<const sockaddr*>(&to.storage);
+  return ::connect(probe.get(), address, to.length) == 0 || errno != EADDRNOTAVAIL;
+}
+
+}  // namespace
+
 Result Connect(int socket, const SocketAddress& to) {
   SocketAddress address = to;
   if (to.zone.front() != '\0' && !TieToZone(socket, address)) return Failure(errno);
@@ -187,6 +200,9 @@ Result Connect(int socket, const SocketAddress& to) {
   // a full queue says EAGAIN and, unlike with TCP, no event will follow.
   if (errno == EINPROGRESS || errno == EINTR) return {.status = Status::kAgain};
   if (errno == EAGAIN) return {.status = Status::kExhausted, .error = EAGAIN};
+  if (errno == EADDRNOTAVAIL && HasSourceFor(address)) {
+    return {.status = Status::kExhausted, .error = EADDRNOTAVAIL};
+  }
   return Failure(errno);
 }
 

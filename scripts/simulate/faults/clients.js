@@ -44,7 +44,7 @@ export const clientFaults = [
     edits: [
       edit(
         'session/session_connect.cc',
-        'if (next_address_ == addresses_->size()) backend_counters()',
+        'if (next_address_ == addresses_->size() && !lacks_port()) backend_counters()',
         'backend_counters()',
       ),
     ],
@@ -111,6 +111,39 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'backend blamed for want of a local port',
+    why: 'The backends look down when this machine has made as many connections as it has ports, and clients are dropped.',
+    edits: [
+      edit(
+        'session/session_connect.cc',
+        'if (LacksPort(connected)) return LeaveForWantOfPort();',
+        'if (LacksPort(connected)) return FailAttempt(connected.error);',
+      ),
+    ],
+  },
+  {
+    name: 'client that waits for a local port forgotten',
+    why: 'Ports come back, and the client waits on until it leaves.',
+    edits: [
+      edit(
+        'session/session_connect.cc',
+        'state_ = State::kPausing;\n  context_->loop.Arm(*this, until_ms);',
+        'state_ = State::kPausing;',
+      ),
+    ],
+  },
+  {
+    name: 'client dropped for want of a local port',
+    why: 'Ports come back every moment, and clients are turned away as if every backend was down.',
+    edits: [
+      edit(
+        'engine/worker_backends.cc',
+        'if (!WaitForPort(session)) AskOwner(session);',
+        'AskOwner(session);',
+      ),
+    ],
+  },
+  {
     name: 'held client sent on its way',
     why: 'The program is told of a client, and a backend has its bytes before the answer: to deny it comes too late.',
     edits: [
@@ -145,7 +178,7 @@ export const clientFaults = [
     edits: [
       edit(
         'session/session_connect.cc',
-        'if (next_address_ == addresses_->size()) backend_counters()->failed.Add(1);\n',
+        'if (next_address_ == addresses_->size() && !lacks_port()) backend_counters()->failed.Add(1);\n',
         '',
       ),
     ],

@@ -208,6 +208,11 @@ export const EventKind = {
   outrun: 9,
   /** Clients were connections of the engine's own: listener, count, the address that the last one had been made to. */
   cameBack: 10,
+  /**
+   * No local port was left to connect to a backend from: backend, count, the address; in `slot` the last session that
+   * JavaScript knows, if it was that one. They try others, or wait.
+   */
+  noPort: 11,
 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */

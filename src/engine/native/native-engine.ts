@@ -333,6 +333,9 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.outrun:
         this.#onOutrun(session, event);
         break;
+      case EventKind.noPort:
+        this.#onNoPort(session, event);
+        break;
       case EventKind.needBackend:
         session?.pick();
         break;
@@ -393,6 +396,12 @@ export class NativeEngine implements AcceptingEngine {
     const address = this.#addressOf(event);
     if (address === undefined) return;
     (session ?? this.#acceptHost)?.onOutrun(event.get('backend'), address);
+  }
+
+  #onNoPort(session: NativeSession | undefined, event: NativeEvent): void {
+    const address = this.#addressOf(event);
+    if (address === undefined) return;
+    (session ?? this.#acceptHost)?.onNoPort(event.get('backend'), address, event.get('count'));
   }
 
   /** That was tried: without an IP address a unix socket, or a literal that the loops cannot read: the one that there is. */

@@ -118,6 +118,10 @@ export class NativeSession implements EngineSession {
     this.#observer?.onOutrun(backend, address);
   }
 
+  onNoPort(backend: number, address: ResolvedAddress, count: number): void {
+    this.#observer?.onNoPort(backend, address, count);
+  }
+
   onOpened(backend: number): void {
     this.#letGo();
     // A join has no backend of the pool.

@@ -78,6 +78,7 @@ struct Socket {
   bool was_accepted = false;  ///< By a listener of the core.
   bool was_watched = false;   ///< By the core, or it tried to.
   std::uint64_t handler = 0;  ///< In the core, and which life of it; 0 before it was watched.
+  bool lacked_port = false;   ///< Its connect found no local port.
   bool was_noted = false;     ///< By who runs the schedule, as one that was accepted.
   /// What was there as the turn began in which its owner closed it.
   struct {
@@ -116,6 +117,7 @@ struct Conditions {
   bool refuses_splice = false;  ///< Of some sockets.
   bool stops = false;           ///< The process stands still, for up to hours, between two calls.
   bool local_clients = false;   ///< At a loopback address.
+  int port_shortages = 0;       ///< Connects that may find no local port.
   int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
 };
 
@@ -224,6 +226,10 @@ class Kernel {
     return Used(socket) <= socket.out_limit * 2 / 3;
   }
   [[nodiscard]] bool shortage_was_met() const { return shortages_met_ > 0; }
+  /// No local port was left for a connect to this one, once.
+  [[nodiscard]] bool LackedPort(std::uint16_t port) const;
+  /// Some socket of the core is on its way to a backend, or connected, for this client of it.
+  [[nodiscard]] bool IsUnderWay(const Socket& client) const;
 
   /// Something that may not happen; the first is kept.
   void Fail(std::string what);

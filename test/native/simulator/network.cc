@@ -73,6 +73,12 @@ Result Kernel::Connect(int fd, std::uint16_t port) {
     socket.connects_at_once = true;
     return {};
   }
+  if (conditions.port_shortages > 0 && choices_.OneIn(3)) {
+    --conditions.port_shortages;
+    socket.lacked_port = true;
+    Trace("no local port for %d", fd);
+    return {.status = Status::kExhausted, .error = EADDRNOTAVAIL};
+  }
   if (Shortage()) return {.status = Status::kExhausted, .error = ENOBUFS};
   socket.phase = Socket::Phase::kConnecting;
   return kAgain;
@@ -116,6 +122,19 @@ Socket* Kernel::ConnectTo(std::uint16_t port, std::uint16_t client_port) {
     return far;
   }
   return nullptr;
+}
+
+bool Kernel::LackedPort(std::uint16_t port) const {
+  return std::any_of(sockets_.begin(), sockets_.end(), [&](const auto& socket) {
+    return socket->lacked_port && socket->port == port;
+  });
+}
+
+bool Kernel::IsUnderWay(const Socket& client) const {
+  return std::any_of(sockets_.begin(), sockets_.end(), [&](const auto& other) {
+    return other->is_core && other->fd >= 0 && other->connect_us != 0 &&
+           ClientOf(*other) == &client;
+  });
 }
 
 /// Sockets of the core that are open to the same backend, or accepted from the same client.

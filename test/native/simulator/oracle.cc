@@ -1,6 +1,7 @@
 #include "oracle.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,8 @@ constexpr std::uint64_t kLongestWaitUs = 60'000;
 constexpr std::uint64_t kLongestResetWaitUs = 1'060'000;
 /// How long the survivor of a reset may take where no time-out says otherwise.
 constexpr std::uint64_t kSurvivalUs = 60'000'000;
+/// How long a client may wait without an attempt: for a local port, and some.
+constexpr std::uint64_t kLongestPauseUs = 110'000;
 /// The shortest of the time-outs that apply; `kNever` for none.
 std::uint64_t Patience(const SessionTimeouts& timeouts, const Pair& pair, bool half_closed) {
   std::uint64_t shortest = kNever;
@@ -42,6 +45,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
   const std::uint64_t for_us = until_us - kernel_.now_us();
   for (const Pair& pair : scene_.pairs) {
     if (pair.rival) kernel_.Fail("a client has two backends");
+    CheckThatItIsSearchedFor(pair, for_us);
     if (!pair.client || !pair.backend) continue;
     if (Near(*pair.client).fd < 0 || Near(*pair.backend).fd < 0) continue;
     CheckThatNothingWaits(pair, for_us);
@@ -79,6 +83,14 @@ void Oracle::CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us) {
                             : "a reset has come") +
                  ", there is room, and the loops sleep");
   }
+}
+
+/// Somebody tries backends for a client that has none, and is to have one.
+void Oracle::CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us) {
+  if (for_us <= kLongestPauseUs || !pair.client || pair.backend || pair.is_silent) return;
+  const Socket& near = Near(*pair.client);
+  if (near.fd < 0 || !near.was_watched || kernel_.IsUnderWay(near)) return;
+  kernel_.Fail("a client has no backend, none is tried for it, and the loops sleep");
 }
 
 /// A client whose listener had no slot for it is taken as soon as there is one.
@@ -126,7 +138,9 @@ void Oracle::CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us
 
 /// A loop has tried every backend of its cycle before it asks, or they were full.
 void Oracle::CheckRequest(const Pair& pair) {
-  if (!pair.picked_by_loop) return;
+  // Whoever stood still may have waited for a local port until its time was over.
+  const bool may_lack_port = kernel_.conditions.hesitates && kernel_.stopped_us() > 0;
+  if (!pair.picked_by_loop || may_lack_port) return;
   for (const std::uint16_t row : scene_.rows) {
     const bool has_two = scene_.pairs_of_addresses.contains(row);
     const bool all_failed = pair.failed_ports.contains(row) &&
@@ -142,6 +156,10 @@ void Oracle::CheckSetOut(const Pair& pair) {
   if (!pair.is_silent) return;
   kernel_.Fail(pair.denied ? "a session set out for a backend whose client was denied"
                            : "a session set out for a backend before the owner's word");
+}
+
+void Oracle::CheckFailed(int error) {
+  if (error == EADDRNOTAVAIL) kernel_.Fail("a backend is blamed for want of a local port");
 }
 
 void Oracle::CheckTimedOut(const Pair& pair, std::int32_t port) {

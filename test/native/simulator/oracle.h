@@ -21,6 +21,8 @@ class Oracle {
   void CheckRequest(const Pair& pair);
   /// A session has set out for a backend.
   void CheckSetOut(const Pair& pair);
+  /// An attempt is reported to have failed.
+  void CheckFailed(int error);
   /// An attempt is reported to have timed out.
   void CheckTimedOut(const Pair& pair, std::int32_t port);
   /// A loop has had a turn: two attempts of one session may be under way.
@@ -36,6 +38,7 @@ class Oracle {
 
  private:
   void CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us);
+  void CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us);
   void CheckThatNobodyWaits(std::uint64_t for_us);
   void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);

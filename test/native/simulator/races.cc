@@ -62,6 +62,7 @@ void Oracle::CheckThatItHasARival(const Socket& first, std::uint64_t until_us) {
   const Backend second = kernel_.backends[first.port + kSecondAddress];
   if (second != Backend::kAccepts && second != Backend::kSilent) return;
   if (scene_.few_descriptors || kernel_.shortage_was_met()) return;
+  if (kernel_.LackedPort(first.port + kSecondAddress)) return;
   if (until_us > first.connect_us + kAttemptDelayUs + Delay() && !kernel_.RivalOf(first)) {
     kernel_.Fail("an address is silent, and the other one is not tried beside it");
   }
@@ -74,6 +75,8 @@ void Oracle::CheckOutrun(const Pair& pair) {
   if (!pair.backend || pair.joins || !is_told) return;
   const std::uint16_t port = Near(*pair.backend).port;
   const std::uint16_t first = RowOf(port);
+  // For want of a local port there was nothing to be outrun, or no race.
+  if (kernel_.LackedPort(first) || kernel_.LackedPort(first + kSecondAddress)) return;
   const bool expected = port != first && !pair.lately_failed_ports.contains(first);
   const bool told = pair.outrun_ports.contains(first);
   if (told != expected || pair.outrun_ports.contains(first + kSecondAddress)) {

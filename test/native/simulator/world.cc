@@ -247,6 +247,7 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kAttemptFailed:
       scene_.failures[static_cast<std::uint16_t>(event.backend)] +=
           static_cast<std::uint64_t>(event.count);
+      oracle_.CheckFailed(event.error);
       if (event.slot < 0) return;
       {
         // A Unix address has no port; its backend has no other.

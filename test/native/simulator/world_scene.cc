@@ -30,6 +30,7 @@ void World::SetUp() {
   conditions.stops = conditions.signals && conditions.races;
   // Nor here.
   conditions.local_clients = conditions.segment == 16384;
+  if (conditions.hesitates) conditions.port_shortages = 4;
   if (choices_.OneIn(6)) conditions.shortages = 1 + static_cast<int>(choices_.Below(20));
   if (choices_.OneIn(8)) conditions.bytes_per_us = 100;
   const Transfer transfer = static_cast<Transfer>(choices_.Below(3));
