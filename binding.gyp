@@ -22,6 +22,7 @@
         "native/core/relay/relay.cc",
         "native/core/session/session.cc",
         "native/core/session/session_connect.cc",
+        "native/core/select/held_tables.cc",
         "native/core/sys/machine_linux.cc",
         "native/core/sys/socket_address.cc",
         "native/core/sys/sys_linux.cc",

@@ -5,6 +5,7 @@
  */
 import { byteFaults } from './faults/bytes.js';
 import { clientFaults } from './faults/clients.js';
+import { tableFaults } from './faults/tables.js';
 import { timeFaults } from './faults/time.js';
 
 /** @import { Edit } from './faults/edit.js' */
@@ -17,4 +18,4 @@ import { timeFaults } from './faults/time.js';
  */
 
 /** @type {readonly Fault[]} */
-export const faults = [...byteFaults, ...timeFaults, ...clientFaults];
+export const faults = [...byteFaults, ...timeFaults, ...clientFaults, ...tableFaults];

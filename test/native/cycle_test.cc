@@ -16,12 +16,12 @@ namespace {
 
 using Rows = std::vector<std::uint16_t>;
 
-std::uint16_t Pick(BackendTable& table) {
-  const auto cycle = table.cycle();
-  return cycle->RowAt(cycle->Next(table.turn()));
+std::uint16_t Pick(const BackendTable& table) {
+  const Tables::Pool& pool = table.published()->PoolOf(0);
+  return pool.cycle->RowAt(pool.cycle->Next(*pool.turn));
 }
 
-Rows Picks(BackendTable& table, std::size_t count) {
+Rows Picks(const BackendTable& table, std::size_t count) {
   Rows picks;
   for (std::size_t pick = 0; pick < count; ++pick) picks.push_back(Pick(table));
   return picks;
@@ -38,7 +38,7 @@ Rows Each(std::size_t count) {
 /// `backends` is picked.
 std::vector<std::size_t> Served(const std::vector<Rows>& cycles, std::size_t backends,
                                 std::size_t picks) {
-  BackendTable table(backends);
+  BackendTable table(1, backends);
   std::vector<std::size_t> served(backends);
   for (std::size_t pick = 0; pick < picks; ++pick) {
     table.SetCycle(cycles[pick % cycles.size()]);
@@ -49,16 +49,16 @@ std::vector<std::size_t> Served(const std::vector<Rows>& cycles, std::size_t bac
 
 TEST("cycle: every place is met once a round, in order, whatever its length") {
   for (const std::size_t length : {1U, 2U, 3U, 7U, 1000U, 9973U, 65'535U, 65'536U}) {
-    BackendTable table(length);
+    BackendTable table(1, length);
     table.SetCycle(Each(length));
     for (int round = 0; round < 3; ++round) CHECK(Picks(table, length) == Each(length));
   }
 }
 
 TEST("cycle: the count of all picks may run over") {
-  BackendTable table(3);
+  BackendTable table(1, 3);
   table.SetCycle({0, 1, 2});
-  table.turn().GoOn(std::uint64_t{0} - Turn::kRound);
+  table.published()->PoolOf(0).turn->GoOn(std::uint64_t{0} - Turn::kRound);
   CHECK(Picks(table, 7) == Rows({0, 1, 2, 0, 1, 2, 0}));
 }
 

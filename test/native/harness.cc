@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "meter.h"
+#include "select/backend_table.h"
+#include "select/held_tables.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -129,7 +131,9 @@ Joined::Joined(Harness& harness, const PairOptions& client_options,
 }
 
 void Connect(Session& session, Addresses addresses) {
-  session.Approach(std::make_shared<const Addresses>(std::move(addresses)), 0);
+  BackendTable table(1, 1);
+  table.SetAddresses(0, std::move(addresses), AddressOrder::kAsGiven);
+  session.Approach(HeldTables(table.published()).Lend(0, table.Row(0)), 0);
   session.TryNextAddress();
 }
 

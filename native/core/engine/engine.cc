@@ -71,6 +71,17 @@ void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder ord
   constexpr std::size_t kMostAddresses = std::numeric_limits<std::uint8_t>::max();
   addresses.resize(std::min(addresses.size(), kMostAddresses));
   crew_.table.SetAddresses(row, std::move(addresses), order);
+  crew_.Publish();
+}
+
+void Engine::SetCycle(std::vector<std::uint16_t> rows) {
+  crew_.table.SetCycle(std::move(rows));
+  crew_.Publish();
+}
+
+std::uint64_t Engine::RemoveBackend(std::uint16_t row) {
+  SetBackend(row, {});
+  return generation();
 }
 
 void Engine::Listen(UniqueFd fd, const ListenerOptions& options) {

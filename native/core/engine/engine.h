@@ -46,6 +46,9 @@ class Engine {
   /// Joins the threads and resets every session that is left.
   ~Engine();
 
+  /// What is published holds for a loop from its next turn on, and for whatever is told to a
+  /// session afterwards. A loop picks by what was published at one moment, never by a part of it.
+
   /// Publishes the addresses of a backend, of which the first 255 are tried. In turn, 64 of them at
   /// most come first.
   void SetBackend(std::uint16_t row, Addresses addresses,
@@ -60,7 +63,19 @@ class Engine {
   }
   /// Publishes the policy: first picks walk `rows` round and round. Not empty. They go on at the
   /// part of the round where they are in the cycle before.
-  void SetCycle(std::vector<std::uint16_t> rows) { crew_.table.SetCycle(std::move(rows)); }
+  void SetCycle(std::vector<std::uint16_t> rows);
+  /// Takes a backend's addresses away, when no cycle that is published has it any more. Its
+  /// sessions go on. Returns the generation for `IsVacant`.
+  std::uint64_t RemoveBackend(std::uint16_t row);
+  /// Whether the row may be another backend's, when its own was removed in generation `removed`:
+  /// every loop knows, and the last session has left. Events that name it may still be to be taken.
+  [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed) const {
+    return crew_.IsVacant(row, removed);
+  }
+  /// Counts up with each change that is published.
+  [[nodiscard]] std::uint64_t generation() const { return crew_.table.published()->generation(); }
+  /// The generation that every loop picks by, or a later one.
+  [[nodiscard]] std::uint64_t taken_generation() const { return crew_.TakenGeneration(); }
 
   /// Accepts on a listening socket.
   void Listen(UniqueFd fd, const ListenerOptions& options);

@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -38,6 +39,26 @@ void Crew::GiveSlot(std::uint32_t slot) {
   for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
 }
 
+void Crew::Publish() {
+  for (const std::unique_ptr<Worker>& worker : workers) worker->Publish(table.published());
+}
+
+std::uint64_t Crew::TakenGeneration() const {
+  std::uint64_t taken = table.published()->generation();
+  for (const std::unique_ptr<Worker>& worker : workers) {
+    taken = std::min(taken, worker->taken_generation());
+  }
+  return taken;
+}
+
+bool Crew::IsVacant(std::uint16_t row, std::uint64_t removed) const {
+  if (TakenGeneration() < removed || table.Row(row).in_use() > 0) return false;
+  // A session that has left its place has its last count to write yet.
+  return std::all_of(workers.begin(), workers.end(), [&](const std::unique_ptr<Worker>& worker) {
+    return counters->Backend(worker->index(), row).open.value() == 0;
+  });
+}
+
 void Crew::ReportIfDrained() {
   if (open_listeners.load() > 0 || slab.in_use() > 0) return;
   if (draining.exchange(false)) {
@@ -67,6 +88,7 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
       crew_(crew),
       loop_(std::move(loop)),
       mailbox_(std::move(wake_up)),
+      tables_(crew.table.published()),
       pipes_(crew.pipes),
       scratch_(kScratchBytes),
       context_{.loop = *loop_,
@@ -171,6 +193,15 @@ void Worker::Start(StartCommand command) {
 // Not in the header: where g++ 12 sees what is in the variant, it warns of what is not.
 void Worker::Post(Command command) { mailbox_.Post(std::move(command)); }
 
+void Worker::Publish(std::shared_ptr<const Tables> tables) {
+  {
+    const std::lock_guard lock(next_tables_mutex_);
+    next_tables_.swap(tables);
+  }
+  // Where some waited already, so does the command; and they are dropped here, without the lock.
+  if (tables == nullptr) Post(PublishCommand{});
+}
+
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   loop_->RefreshNow();
   mailbox_.Take(commands_);
@@ -227,6 +258,16 @@ void Worker::Handle(CloseListenersCommand& /*command*/) {
 
 void Worker::Handle(SlotsFreeCommand& /*command*/) {
   for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->OnSlotsFree();
+}
+
+void Worker::Handle(PublishCommand& /*command*/) {
+  std::shared_ptr<const Tables> next;
+  {
+    const std::lock_guard lock(next_tables_mutex_);
+    next.swap(next_tables_);
+  }
+  tables_.Take(std::move(next));
+  taken_generation_.store(tables_.latest().generation(), std::memory_order_release);
 }
 
 }  // namespace spliceway

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <variant>
@@ -19,6 +20,7 @@
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
 #include "select/backend_table.h"
+#include "select/held_tables.h"
 #include "session/session.h"
 
 namespace spliceway {
@@ -65,8 +67,12 @@ struct CloseListenersCommand {};
 /// Slots are free again, of which a listener of the loop had found none.
 struct SlotsFreeCommand {};
 
-using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
-                             ListenCommand, CloseListenersCommand, SlotsFreeCommand>;
+/// Other tables are there to pick by; see `Worker::Publish`.
+struct PublishCommand {};
+
+using Command =
+    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
+                 ListenCommand, CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
 
 /// What becomes of the clients that the loops accept and pick for.
 enum class Attention : std::uint8_t {
@@ -84,7 +90,7 @@ struct Crew {
        std::shared_ptr<Counters> shared_counters, const PipeLimits& pipe_limits, std::size_t loops,
        std::function<void()> doorbell)
       : counters(std::move(shared_counters)),
-        table(backends),
+        table(listeners, backends),
         slab(sessions),
         clients(sessions),
         own_connections(sessions),
@@ -96,6 +102,14 @@ struct Crew {
   std::optional<std::uint32_t> TakeSlot(int& error);
   /// Gives a slot back, and tells those who wait for one, or for the last one.
   void GiveSlot(std::uint32_t slot);
+  /// Has all loops pick by what `table` has published last. The owner's thread.
+  void Publish();
+  /// The generation of tables that every loop has taken, or a later one. No loop picks, from then
+  /// on, what was gone by then.
+  [[nodiscard]] std::uint64_t TakenGeneration() const;
+  /// Whether a backend's row may be another's, when it was taken out of the tables of generation
+  /// `removed`, and of the cycle: all loops know that, and the last session has left.
+  [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed) const;
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
   void ReportIfDrained();
 
@@ -153,8 +167,15 @@ class Worker final : private EventHandler,
   void Start(StartCommand command);
   /// Any thread. For commands to a session that was started here, and to the loop as a whole.
   void Post(Command command);
+  /// The owner's thread. The loop picks by these tables from its next turn on.
+  void Publish(std::shared_ptr<const Tables> tables);
+  /// Any thread. The generation of those that it picks by.
+  [[nodiscard]] std::uint64_t taken_generation() const {
+    return taken_generation_.load(std::memory_order_acquire);
+  }
   /// Any thread. Slots are free again: wakes the listeners that found none since the last call.
   void TellOfSlots();
+  [[nodiscard]] std::size_t index() const { return index_; }
   /// Sessions alive; any thread.
   [[nodiscard]] std::size_t sessions_alive() const {
     return sessions_alive_.load(std::memory_order_relaxed);
@@ -183,6 +204,7 @@ class Worker final : private EventHandler,
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
   void Handle(SlotsFreeCommand& command);
+  void Handle(PublishCommand& command);
 
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
@@ -225,6 +247,11 @@ class Worker final : private EventHandler,
   Crew& crew_;
   std::unique_ptr<EventLoop> loop_;
   Mailbox<Command> mailbox_;
+  HeldTables tables_;
+  // Published, and not taken yet: the last of them, so that a loop that is late has few to take.
+  std::mutex next_tables_mutex_;
+  std::shared_ptr<const Tables> next_tables_;
+  std::atomic<std::uint64_t> taken_generation_{0};
   PipePool pipes_;
   std::vector<std::byte> scratch_;
   SessionContext context_;

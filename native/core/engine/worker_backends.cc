@@ -17,11 +17,11 @@ SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
 }  // namespace
 
 void Worker::PickFirst(Session& session) {
-  const std::shared_ptr<const Cycle> cycle = crew_.table.cycle();
-  if (!cycle) return AskOwner(session);
+  const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
+  if (!pool.cycle) return AskOwner(session);
   session.route.by_cycle = true;
-  session.route.position = cycle->Next(crew_.table.turn());
-  Approach(session, cycle->RowAt(session.route.position));
+  session.route.position = pool.cycle->Next(*pool.turn);
+  Approach(session, pool.cycle->RowAt(session.route.position));
   TryBackends(session);
 }
 
@@ -31,7 +31,7 @@ void Worker::Approach(Session& session, std::uint16_t backend) {
   if (crew_.table.Row(backend).lacks_port(loop_->now_ms())) return session.PutOff(backend);
   if (!crew_.table.Row(backend).Enter()) return session.PassOver(backend);
   session.route.has_place = true;
-  session.Approach(crew_.table.NextAddressesOf(backend), backend);
+  session.Approach(tables_.Lend(backend, crew_.table.Row(backend)), backend);
 }
 
 /// The session will not be at its backend any more.
@@ -78,8 +78,8 @@ void Worker::NoteTried(Session& session) const {
 /// down are spread over the others as the cycle spreads them.
 bool Worker::PickNext(Session& session) {
   Route& route = session.route;
-  const std::shared_ptr<const Cycle> cycle = route.by_cycle ? crew_.table.cycle() : nullptr;
-  if (!cycle) return false;
+  const Cycle* cycle = tables_.latest().PoolOf(session.listener()).cycle.get();
+  if (!route.by_cycle || cycle == nullptr) return false;
   const std::vector<bool>& tried = session.tried();
   // Once round: another cycle may have been published, in which its own place is another row's.
   for (std::size_t step = 1; step <= cycle->size(); ++step) {

@@ -41,6 +41,8 @@ class alignas(64) BackendRow {
   }
   /// A session that was counted has failed there, or has ended.
   void Leave() { in_use_.fetch_sub(1, std::memory_order_relaxed); }
+  /// For a backend whose addresses come first in turn: whose turn it is.
+  [[nodiscard]] std::uint32_t NextTurn() { return turn_.fetch_add(1, std::memory_order_relaxed); }
   /// Sessions that are connected to it, or on their way.
   [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
 
@@ -58,6 +60,7 @@ class alignas(64) BackendRow {
  private:
   std::atomic<std::uint32_t> most_{0};
   std::atomic<std::uint32_t> in_use_{0};
+  std::atomic<std::uint32_t> turn_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
   std::atomic<std::uint64_t> no_port_ms_{0};
 };

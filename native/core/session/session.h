@@ -12,6 +12,7 @@
 #include "relay/endpoint.h"
 #include "relay/relay.h"
 #include "relay/session_timeouts.h"
+#include "select/held_tables.h"
 #include "stats/counters.h"
 #include "sys/socket_address.h"
 #include "sys/sys.h"
@@ -171,7 +172,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Sets out for a backend, whose addresses `TryNextAddress` tries one after the other. They are
   /// what they are now, whatever is published meanwhile. `backend` is its row in the counters,
   /// which counts a failure when the last address has failed, or when there is none.
-  void Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend);
+  void Approach(HeldAddresses addresses, std::uint16_t backend);
   /// Notes that a backend has no room: it has no address to try, and has not failed either.
   void PassOver(std::uint16_t backend);
   /// The same for one that this machine has no local port for.
@@ -305,7 +306,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Relay downstream_;
   Endpoint client_;
   Endpoint backend_;
-  std::shared_ptr<const Addresses> addresses_;  // of the backend that is being tried
+  HeldAddresses addresses_;  // of the backend that is being tried
   std::unique_ptr<Search> search_;
   std::uint64_t since_ms_ = 0;  // last byte moved, or start of the state
   std::uint16_t listener_ = kNoRow;

@@ -19,7 +19,7 @@ bool LacksPort(const sys::Result& connected) {
 
 }  // namespace
 
-void Session::Approach(std::shared_ptr<const Addresses> addresses, std::uint16_t backend) {
+void Session::Approach(HeldAddresses addresses, std::uint16_t backend) {
   addresses_ = std::move(addresses);
   next_address_ = 0;
   backend_row_ = backend;

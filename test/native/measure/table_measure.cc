@@ -1,35 +1,70 @@
-// The table that the loops pick by.
+// The tables that the loops pick by.
 
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "check.h"
 #include "measure.h"
 #include "select/backend_table.h"
+#include "select/held_tables.h"
 
 namespace spliceway::testing {
 namespace {
 
-TEST("picks") {
-  constexpr std::size_t kPicks = 1'000'000;
-  for (const std::size_t rows : {std::size_t{2}, std::size_t{10'000}}) {
-    BackendTable table(rows);
-    std::vector<std::uint16_t> cycle(rows);
-    std::iota(cycle.begin(), cycle.end(), std::uint16_t{0});
-    table.SetCycle(cycle);
-    std::size_t sum = 0;
-    const double seconds = SecondsOf([&] {
-      for (std::size_t pick = 0; pick < kPicks; ++pick) {
-        const std::shared_ptr<const Cycle> current = table.cycle();
-        const std::uint16_t row = current->RowAt(current->Next(table.turn()));
-        sum += row + table.NextAddressesOf(row)->size();
-      }
-    });
-    CHECK(sum > 0);
-    Report("a pick of " + std::to_string(rows) + " backends", seconds / kPicks * 1e9, "ns");
+constexpr std::size_t kPicks = 1'000'000;
+
+void Fill(BackendTable& table) {
+  std::vector<std::uint16_t> cycle(table.rows());
+  std::iota(cycle.begin(), cycle.end(), std::uint16_t{0});
+  for (const std::uint16_t row : cycle) {
+    table.SetAddresses(row, {*SocketAddress::FromIp("192.0.2.1", row)}, AddressOrder::kAsGiven);
   }
+  table.SetCycle(cycle);
+}
+
+/// As a loop does it for one client after the other, but for counting it at its backend.
+void PickAll(BackendTable& table) {
+  HeldTables held(table.published());
+  std::size_t sum = 0;
+  for (std::size_t pick = 0; pick < kPicks; ++pick) {
+    const Tables::Pool& pool = held.latest().PoolOf(0);
+    const std::uint16_t row = pool.cycle->RowAt(pool.cycle->Next(*pool.turn));
+    sum += held.Lend(row, table.Row(row))->size();
+  }
+  CHECK_EQUAL(sum, kPicks);
+}
+
+TEST("picks") {
+  for (const std::size_t rows : {std::size_t{2}, std::size_t{10'000}}) {
+    BackendTable table(1, rows);
+    Fill(table);
+    const double alone = SecondsOf([&] { PickAll(table); });
+    Report("a pick of " + std::to_string(rows) + " backends", alone / kPicks * 1e9, "ns");
+    const double beside = SecondsOf([&] {
+      std::thread other([&] { PickAll(table); });
+      PickAll(table);
+      other.join();
+    });
+    Report("a pick of " + std::to_string(rows) + " backends, beside another loop",
+           beside / kPicks * 1e9, "ns");
+  }
+}
+
+TEST("changes") {
+  constexpr std::size_t kChanges = 1000;
+  BackendTable table(1, 10'000);
+  Fill(table);
+  const double seconds = SecondsOf([&] {
+    for (std::size_t change = 0; change < kChanges; ++change) {
+      table.SetAddresses(static_cast<std::uint16_t>(change),
+                         {*SocketAddress::FromIp("192.0.2.2", 80)}, AddressOrder::kAsGiven);
+    }
+  });
+  Report("a change of one of 10,000 backends", seconds / kChanges * 1e6, "us");
 }
 
 }  // namespace

@@ -162,6 +162,28 @@ void Oracle::CheckFailed(int error) {
   if (error == EADDRNOTAVAIL) kernel_.Fail("a backend is blamed for want of a local port");
 }
 
+/// Those who came when all loops knew that a backend was gone do not go there, and nobody who may
+/// does once its row is said to be vacant.
+void Oracle::CheckRemoved() {
+  if (scene_.removed.empty()) return;
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core || socket->fd < 0 || socket->connect_us == 0) continue;
+    const auto removed = scene_.removed.find(RowOf(socket->port));
+    if (removed == scene_.removed.end()) continue;
+    if (removed->second.is_vacant) {
+      kernel_.Fail("a backend's row is vacant, and a session is there");
+    }
+    const Socket* client = kernel_.ClientOf(*socket);
+    if (client == nullptr) continue;
+    for (const Pair& pair : scene_.pairs) {
+      if (pair.client && &Near(*pair.client) == client &&
+          pair.generation >= removed->second.generation) {
+        kernel_.Fail("a session set out for a backend that was gone when its client came");
+      }
+    }
+  }
+}
+
 void Oracle::CheckTimedOut(const Pair& pair, std::int32_t port) {
   if (!pair.backend || Near(*pair.backend).port != port) return;
   if (Near(*pair.backend).left.open) kernel_.Fail("an attempt timed out that had been accepted");

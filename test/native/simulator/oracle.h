@@ -23,6 +23,8 @@ class Oracle {
   void CheckSetOut(const Pair& pair);
   /// An attempt is reported to have failed.
   void CheckFailed(int error);
+  /// A loop has had a turn: it may have set out for a backend that is gone.
+  void CheckRemoved();
   /// An attempt is reported to have timed out.
   void CheckTimedOut(const Pair& pair, std::int32_t port);
   /// A loop has had a turn: two attempts of one session may be under way.

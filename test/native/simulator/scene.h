@@ -23,9 +23,10 @@ struct Pair {
   Habits backend_habits;
   std::uint64_t starts_at_us = 0;
   bool started = false;
-  bool by_owner = false;    ///< Handed over by the program instead of accepted by a loop.
-  bool joins = false;       ///< To a socket that is connected already.
-  bool left_alone = false;  ///< No backend answered.
+  std::uint64_t generation = 0;  ///< Of the tables that all loops had when it came.
+  bool by_owner = false;         ///< Handed over by the program instead of accepted by a loop.
+  bool joins = false;            ///< To a socket that is connected already.
+  bool left_alone = false;       ///< No backend answered.
   bool ended_by_owner = false;
   bool is_held = false;    ///< For the owner's word, though its loop picks.
   bool is_silent = false;  ///< No backend may hear of it: the owner has not said yet that one may.
@@ -53,7 +54,13 @@ struct Scene {
   bool holds = false;  ///< The owner holds clients, at times.
   bool few_descriptors = false;
   std::vector<Pair> pairs;
-  std::vector<std::uint16_t> rows;                  ///< Of the backends, which are their ports.
+  std::vector<std::uint16_t> rows;  ///< Of the backends, which are their ports.
+  /// Rows that were taken out of the tables: in which generation, and whether they are vacant.
+  struct Removed {
+    std::uint64_t generation;
+    bool is_vacant;
+  };
+  std::map<std::uint16_t, Removed> removed;
   std::set<std::uint16_t> pairs_of_addresses;       ///< Rows that have two, of both families.
   std::map<std::uint16_t, std::uint32_t> limits;    ///< Of those rows that have one.
   std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.

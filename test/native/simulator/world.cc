@@ -75,6 +75,9 @@ void World::CollectPossible() {
     }
   }
   if (rung_) possible_.push_back({.step = Step::kOwner, .which = 0});
+  if (publishes_at_us_ <= kernel_.now_us()) {
+    possible_.push_back({.step = Step::kPublish, .which = 0});
+  }
   if (!scene_.drain_asked && drains_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kDrain, .which = 0});
   }
@@ -99,6 +102,8 @@ void World::Take(const Possible& possible) {
       return ServeOwner();
     case Step::kWord:
       return GiveWord(scene_.pairs[possible.which]);
+    case Step::kPublish:
+      return Publish();
     case Step::kDrain:
       return Drain();
   }
@@ -116,6 +121,8 @@ void World::Turn(std::size_t worker) {
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
   NoteAccepted();
   SettleRaces();
+  NoteVacant();
+  oracle_.CheckRemoved();
   Vigil& vigil = vigils_[worker];
   const bool found_nothing = !was_ready && kernel_.bytes_moved() == bytes;
   // A loop that waits for nothing must have something to do, unless time has passed it by.
@@ -130,6 +137,13 @@ void World::Turn(std::size_t worker) {
   if (kernel_.pipes() > scene_.crew->pipes.limits().pipes) kernel_.Fail("too many pipes");
   if (vigil.idle_turns > kMostIdleTurns) kernel_.Fail("a loop spins");
   if (vigil.idle_wake_ups > most) kernel_.Fail("a loop wakes up again and again for nothing");
+}
+
+/// As the owner would ask, who has backends for these rows.
+void World::NoteVacant() {
+  for (auto& [row, removed] : scene_.removed) {
+    removed.is_vacant = removed.is_vacant || scene_.crew->IsVacant(row, removed.generation);
+  }
 }
 
 /// Of what a turn did: whom it accepted, and on whose behalf it has set out.
@@ -170,6 +184,7 @@ void World::Tell(Socket& socket) {
 
 void World::StartClient(Pair& pair) {
   pair.started = true;
+  pair.generation = scene_.crew->TakenGeneration();
   const auto index = static_cast<std::size_t>(&pair - scene_.pairs.data());
   const auto port = static_cast<std::uint16_t>(kFirstClientPort + index);
   const auto stream = static_cast<std::uint32_t>(2 * index);
@@ -373,6 +388,7 @@ bool World::LetTimePass() {
     }
   }
   if (!scene_.drain_asked) next = std::min(next, drains_at_us_);
+  next = std::min(next, publishes_at_us_);
   oracle_.CheckSilence(next);
   if (next == kNever) return false;
   ++scene_.stimuli;  // A retry, or a time-out.
@@ -450,6 +466,10 @@ void World::Finish() {
   const PipeBudget& budget = scene_.crew->pipes;
   if (budget.pipes() != 0 || budget.bytes() != 0) {
     kernel_.Fail("what a pipe took of the budget was not given back");
+  }
+  const Crew& crew = *scene_.crew;
+  if (crew.TakenGeneration() != crew.table.published()->generation()) {
+    kernel_.Fail("a loop has not taken the tables that were published last");
   }
   const std::size_t listeners = scene_.drain_asked ? 1 : 0;
   if (kernel_.open_descriptors() != base_descriptors_ - listeners) {

@@ -42,7 +42,17 @@ class World {
   static constexpr std::uint16_t kListenerPort = 1;
   static constexpr std::uint16_t kFirstClientPort = 40;
 
-  enum class Step : std::uint8_t { kTurn, kPass, kTell, kPeer, kStart, kOwner, kWord, kDrain };
+  enum class Step : std::uint8_t {
+    kTurn,
+    kPass,
+    kTell,
+    kPeer,
+    kStart,
+    kOwner,
+    kWord,
+    kPublish,
+    kDrain
+  };
   struct Possible {
     Step step;
     std::size_t which;
@@ -72,6 +82,8 @@ class World {
   void Judge(Pair& pair);
   void GiveWord(Pair& pair);
   void NoteAccepted();
+  void Publish();
+  void NoteVacant();
   void Drain();
   /// False when nothing will ever happen any more.
   bool LetTimePass();
@@ -91,6 +103,8 @@ class World {
   std::vector<Possible> possible_;
   std::size_t base_descriptors_ = 0;
   std::uint64_t drains_at_us_ = kNever;
+  std::uint64_t publishes_at_us_ = kNever;
+  std::uint32_t publications_left_ = 0;
   std::uint64_t gives_up_at_us_ = kNever;
   bool listeners_closed_ = false;
   bool drained_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -64,6 +65,11 @@ void World::SetUp() {
   base_descriptors_ = kernel_.open_descriptors();
   if (scene_.few_descriptors) conditions.descriptors = base_descriptors_ + 2 + choices_.Below(8);
   if (choices_.OneIn(6)) drains_at_us_ = kernel_.now_us() + choices_.Below(100'000);
+  // No choice of its own, as above.
+  if (conditions.segment == 1448 && conditions.pipe_slots > 16) {
+    publications_left_ = 1 + choices_.Below(6);
+    publishes_at_us_ = kernel_.now_us() + choices_.Below(50'000);
+  }
 }
 
 void World::MakeWorkers(std::size_t count, Transfer transfer) {
@@ -142,6 +148,41 @@ void World::MakeBackends() {
     scene_.rows.push_back(port);
   }
   scene_.crew->table.SetCycle(std::move(cycle));
+  scene_.crew->Publish();
+}
+
+/// Every backend anew, at the same addresses, but perhaps for one that goes; and the cycle begins
+/// somewhere else.
+void World::Publish() {
+  std::vector<std::uint16_t>& rows = scene_.rows;
+  BackendTable& table = scene_.crew->table;
+  const auto addresses_of = [&](std::uint16_t row) -> const Addresses& {
+    return table.published()->AddressesOf(row)[0];
+  };
+  std::optional<std::uint16_t> goes;
+  if (rows.size() > 2 && choices_.OneIn(2)) {
+    const auto at = rows.begin() + choices_.Below(static_cast<std::uint32_t>(rows.size()));
+    goes = *at;
+    rows.erase(at);
+  }
+  for (const std::uint16_t row : rows) {
+    table.SetAddresses(row, Addresses(addresses_of(row)), AddressOrder::kAsGiven);
+  }
+  std::vector<std::uint16_t> cycle = rows;
+  std::rotate(cycle.begin(),
+              cycle.begin() + choices_.Below(static_cast<std::uint32_t>(cycle.size())),
+              cycle.end());
+  table.SetCycle(std::move(cycle));
+  if (goes) {
+    table.SetAddresses(*goes, {}, AddressOrder::kAsGiven);
+    scene_.removed[*goes] = {.generation = table.published()->generation(), .is_vacant = false};
+  }
+  kernel_.Trace("tables %zu are published%s",
+                static_cast<std::size_t>(table.published()->generation()),
+                goes ? ", without a backend" : "");
+  scene_.crew->Publish();
+  NoteVacant();
+  publishes_at_us_ = --publications_left_ == 0 ? kNever : kernel_.now_us() + choices_.Below(50'000);
 }
 
 /// Of the other family. Either may be down, the first by being silent more often than not.

@@ -1,0 +1,123 @@
+// The tables that the loops pick by: what a change costs, what a loop keeps, and when a row is
+// free.
+
+#include "select/tables.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <semaphore>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+#include "engine_harness.h"
+#include "select/backend_table.h"
+#include "select/held_tables.h"
+#include "sockets.h"
+
+namespace spliceway::testing {
+namespace {
+
+SocketAddress At(std::uint16_t port) { return *SocketAddress::FromIp("192.0.2.1", port); }
+
+void Publish(BackendTable& table, std::uint16_t row, std::uint16_t port) {
+  table.SetAddresses(row, {At(port)}, AddressOrder::kAsGiven);
+}
+
+TEST("tables: what was lent stays as it was, and what nobody has any more goes") {
+  BackendTable table(1, 2);
+  Publish(table, 1, 80);
+  HeldTables held(table.published());
+  HeldAddresses first = held.Lend(1, table.Row(1));
+  HeldAddresses second = held.Lend(1, table.Row(1));
+  const std::weak_ptr<const Tables> before = table.published();
+  Publish(table, 1, 81);
+  CHECK_EQUAL(held.Lend(1, table.Row(1))->front().port(), 80);
+  held.Take(table.published());
+  CHECK_EQUAL(held.Lend(1, table.Row(1))->front().port(), 81);
+  CHECK_EQUAL(first->front().port(), 80);
+  first.reset();
+  HeldAddresses moved = std::move(second);
+  CHECK_EQUAL(moved->front().port(), 80);
+  CHECK(!before.expired());
+  {
+    HeldAddresses last;
+    last = held.Lend(1, table.Row(1));
+    CHECK_EQUAL(last->front().port(), 81);
+  }
+  CHECK(!before.expired());
+  moved.reset();
+  CHECK(before.expired());
+}
+
+TEST("tables: a loop that lends counts nothing that another one sees") {
+  BackendTable table(1, 1);
+  Publish(table, 0, 80);
+  HeldTables held(table.published());
+  const long holders = table.published().use_count();
+  std::vector<HeldAddresses> lent;
+  for (int session = 0; session < 100; ++session) lent.push_back(held.Lend(0, table.Row(0)));
+  CHECK_EQUAL(table.published().use_count(), holders);
+}
+
+TEST("tables: a change of one backend among 10,000 copies none of the others") {
+  constexpr std::uint16_t kRows = 10'000;
+  BackendTable table(1, kRows);
+  for (std::uint16_t row = 0; row < kRows; ++row) Publish(table, row, row);
+  const std::shared_ptr<const Tables> before = table.published();
+  Publish(table, 5000, 1);
+  const Tables& after = *table.published();
+  CHECK_EQUAL(after.generation(), before->generation() + 1);
+  for (std::uint16_t row = 0; row < kRows; ++row) {
+    CHECK_EQUAL(&before->AddressesOf(row) == &after.AddressesOf(row), row != 5000);
+  }
+}
+
+TEST("tables: a row is vacant when every loop knows and the last session has left, not before") {
+  const Listener first = ListenTcp();
+  const Listener second = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
+  engine->SetBackend(0, {first.address});
+  engine->SetBackend(1, {second.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  UniqueFd client = ConnectTo(address);
+  UniqueFd backend = AwaitClient(first);
+  CHECK(backend.valid());
+
+  // One loop stands still when it has reported a client, and before it picks for it.
+  std::binary_semaphore stands(0);
+  std::binary_semaphore goes_on(0);
+  std::atomic<bool> is_first{true};
+  engine.WaitFor(SessionEvent::Kind::kOpened, 1);
+  engine.on_ring = [&] {
+    if (!is_first.exchange(false)) return;
+    stands.release();
+    goes_on.acquire();
+  };
+  UniqueFd late = ConnectTo(address);
+  stands.acquire();
+  engine->SetCycle({1});
+  const std::uint64_t removed = engine->RemoveBackend(0);
+  CHECK_EQUAL(removed, engine->generation());
+  CHECK(engine->taken_generation() < removed);
+  CHECK(!engine->IsVacant(0, removed));
+  goes_on.release();
+  AwaitThat([&] { return engine->taken_generation() == removed; }, "the loops to take the tables");
+  // It picked by the tables that it had. Both sessions go on.
+  UniqueFd late_backend = AwaitClient(first);
+  CHECK(late_backend.valid());
+  CHECK(!engine->IsVacant(0, removed));
+  client.Reset();
+  backend.Reset();
+  CHECK(!engine->IsVacant(0, removed));
+  late.Reset();
+  late_backend.Reset();
+  AwaitThat([&] { return engine->IsVacant(0, removed); }, "the row to be vacant");
+  engine.Stop();
+}
+
+}  // namespace
+}  // namespace spliceway::testing
