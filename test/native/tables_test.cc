@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <semaphore>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,7 @@ TEST("tables: a loop that lends counts nothing that another one sees") {
   HeldTables held(table.published());
   const long holders = table.published().use_count();
   std::vector<HeldAddresses> lent;
+  lent.reserve(100);
   for (int session = 0; session < 100; ++session) lent.push_back(held.Lend(0, table.Row(0)));
   CHECK_EQUAL(table.published().use_count(), holders);
 }
@@ -117,6 +119,38 @@ TEST("tables: a row is vacant when every loop knows and the last session has lef
   late_backend.Reset();
   AwaitThat([&] { return engine->IsVacant(0, removed); }, "the row to be vacant");
   engine.Stop();
+}
+
+TEST("tables: other ones are published again and again while clients come, who are all served") {
+  constexpr int kClients = 200;
+  const Listener up = ListenTcp(kClients);
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
+  engine->Attend(Attention::kNone);
+  engine->SetBackend(0, {up.address});
+  engine->SetBackend(1, {up.address});
+  engine->SetCycle({0, 1});
+  const SocketAddress address = engine.Listen();
+  std::atomic<int> served{0};
+  std::atomic<bool> is_over{false};
+  std::thread clients([&] {
+    while (served < kClients) {
+      const UniqueFd client = ConnectTo(address);
+      if (!AwaitClient(up).valid()) break;
+      ++served;
+    }
+    is_over = true;
+  });
+  while (!is_over) {
+    engine->SetCycle({1});
+    // Nobody goes there.
+    engine->SetBackend(0, {});
+    CHECK(engine->taken_generation() <= engine->generation());
+    engine->SetBackend(0, {up.address}, AddressOrder::kInTurn);
+    engine->SetCycle({0, 1, 0});
+  }
+  clients.join();
+  CHECK_EQUAL(served.load(), kClients);
+  AwaitThat([&] { return engine->taken_generation() == engine->generation(); }, "both loops");
 }
 
 }  // namespace
