@@ -211,10 +211,10 @@ describe('a batch of picks', () => {
   it('goes to the loops in one call, and a single pick by itself', () => {
     const { calls, batch: picks } = batch();
     picks.hold(() => {
-      for (const slot of [4, 5, 6]) picks.add({ slot }, slot - 4);
+      for (const name of [4, 5, 6]) picks.add({ name }, name - 4);
       expect(calls).toEqual([]);
     });
-    picks.add({ slot: 7 }, 1);
+    picks.add({ name: 7 }, 1);
     picks.hold(() => {});
     expect(calls).toEqual([
       [4, 0, 5, 1, 6, 2],
@@ -224,12 +224,12 @@ describe('a batch of picks', () => {
 
   it('leaves out a session that ended meanwhile, and goes when something throws', () => {
     const { calls, batch: picks } = batch();
-    const leaving: { slot: number | undefined } = { slot: 1 };
+    const leaving: { name: number | undefined } = { name: 1 };
     const failing = () =>
       picks.hold(() => {
         picks.add(leaving, 0);
-        picks.add({ slot: 2 }, 0);
-        leaving.slot = undefined;
+        picks.add({ name: 2 }, 0);
+        leaving.name = undefined;
         throw new Error('an observer');
       });
     expect(failing).toThrow('an observer');

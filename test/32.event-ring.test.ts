@@ -7,6 +7,7 @@ import {
   EventWord,
   type NativeBinding,
   type NativeEngineBinding,
+  SLOTS,
 } from '../src/engine/native/binding.js';
 import { EventRing } from '../src/engine/native/event-ring.js';
 import { NativeEngine } from '../src/engine/native/native-engine.js';
@@ -16,6 +17,7 @@ import { collectUncaught } from './helpers/uncaught.js';
 interface Words {
   readonly kind?: number;
   readonly slot?: number;
+  readonly generation?: number;
   readonly count?: number;
   readonly port?: number;
   /** Sixteen bytes in network order. */
@@ -30,12 +32,13 @@ function loops(events: readonly Words[]) {
       const taken = waiting.splice(0, into.length / EVENT_WORDS);
       for (const [
         index,
-        { kind = 0, slot = -1, count = 1, port = -1, ip = [] },
+        { kind = 0, slot = -1, generation = 0, count = 1, port = -1, ip = [] },
       ] of taken.entries()) {
         const at = index * EVENT_WORDS;
         into.fill(0, at, at + EVENT_WORDS);
         into[at + EventWord.kind] = kind;
         into[at + EventWord.slot] = slot;
+        into[at + EventWord.generation] = generation;
         into[at + EventWord.count] = count;
         into[at + EventWord.port] = port;
         new Uint8Array(into.buffer).set(ip, (at + EventWord.ip) * Int32Array.BYTES_PER_ELEMENT);
@@ -44,6 +47,8 @@ function loops(events: readonly Words[]) {
     },
   };
 }
+
+const littleEndian = (value: number) => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer);
 
 const mapped = (...v4: number[]) => [...Array(10).fill(0), 0xff, 0xff, ...v4];
 
@@ -57,7 +62,7 @@ describe('the event ring', () => {
     );
     const seen: number[][] = [];
     const more = ring.take((event) =>
-      seen.push([event.get('kind'), event.get('slot'), event.get('count')]),
+      seen.push([event.get('kind'), event.session, event.get('count')]),
     );
     expect(seen).toEqual([
       [EventKind.opened, 7, 1],
@@ -90,10 +95,28 @@ describe('the event ring', () => {
     expect(seen).toEqual([endpoint]);
   });
 
+  it('tells a session from those that had its slot before, however many there were', () => {
+    const generations = [0, 1, 2 ** 31, 2 ** 32 - 1];
+    const names: number[] = [];
+    const ring = new EventRing(loops(generations.map((generation) => ({ slot: 7, generation }))));
+    ring.take((event) => names.push(event.session));
+    expect(names).toEqual(generations.map((generation) => generation * SLOTS + 7));
+    expect(names.every(Number.isSafeInteger)).toBe(true);
+  });
+
+  it('reads what a session has moved, beyond 32 bits', () => {
+    const ip = [...littleEndian(2 ** 40 + 5), ...littleEndian(2 ** 32 - 1)];
+    const moved: unknown[] = [];
+    new EventRing(loops([{ kind: EventKind.closed, slot: 0, ip }])).take((event) =>
+      moved.push(event.moved),
+    );
+    expect(moved).toEqual([{ upstream: 2 ** 40 + 5, downstream: 2 ** 32 - 1 }]);
+  });
+
   it('says when there may be more', () => {
     const ring = new EventRing(loops(Array.from({ length: 300 }, (_, slot) => ({ slot }))));
     const slots: number[] = [];
-    const take = () => ring.take((event) => slots.push(event.get('slot')));
+    const take = () => ring.take((event) => slots.push(event.session));
     expect([take(), take()]).toEqual([true, false]);
     expect(slots).toEqual(Array.from({ length: 300 }, (_, slot) => slot));
   });
@@ -102,8 +125,8 @@ describe('the event ring', () => {
     const uncaught = collectUncaught();
     const slots: number[] = [];
     new EventRing(loops([{ slot: 1 }, { slot: 2 }])).take((event) => {
-      slots.push(event.get('slot'));
-      throw new Error(`thrown at ${event.get('slot')}`);
+      slots.push(event.session);
+      throw new Error(`thrown at ${event.session}`);
     });
     expect(slots).toEqual([1, 2]);
     await until('the exceptions', () => uncaught.length === 2);
@@ -118,7 +141,6 @@ function ringing(batches: number) {
   const calls = { takes: 0, closes: 0, atClose: 0 };
   const binding: Partial<NativeEngineBinding> = {
     counters: () => new ArrayBuffer(1024),
-    sessionCounters: () => new ArrayBuffer(16),
     maxSessions: () => 1,
     drain: () => {},
     takeEvents(into) {

@@ -33,6 +33,23 @@ std::uint16_t Row(const Napi::Value& value) {
                                                    : static_cast<std::uint16_t>(Unsigned(value));
 }
 
+/// A session's name as one number, which JavaScript holds exactly.
+SessionName Name(double number) {
+  const auto name = static_cast<std::uint64_t>(number);
+  return {.slot = static_cast<std::uint32_t>(name % Engine::kMostSessions),
+          .generation = static_cast<std::uint32_t>(name / Engine::kMostSessions)};
+}
+
+SessionName Name(const Napi::Value& value) {
+  assert(value.IsNumber());
+  return Name(value.As<Napi::Number>().DoubleValue());
+}
+
+double Number(const SessionName& name) {
+  return static_cast<double>(name.generation) * static_cast<double>(Engine::kMostSessions) +
+         name.slot;
+}
+
 /// [ip, port], or [path, −1]. What is no such address fails as any address does that the kernel
 /// does not know.
 SocketAddress Address(const Napi::Value& value) {
@@ -74,28 +91,27 @@ Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std:
 }  // namespace
 
 void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
-  exports.Set("Engine",
-              DefineClass(env, "Engine",
-                          {InstanceMethod<&EngineWrap::Counters>("counters"),
-                           InstanceMethod<&EngineWrap::SessionCounters>("sessionCounters"),
-                           InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
-                           InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
-                           InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
-                           InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
-                           InstanceMethod<&EngineWrap::Listen>("listen"),
-                           InstanceMethod<&EngineWrap::Drain>("drain"),
-                           InstanceMethod<&EngineWrap::Observe>("observe"),
-                           InstanceMethod<&EngineWrap::CameBack>("cameBack"),
-                           InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
-                           InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
-                           InstanceMethod<&EngineWrap::Start>("start"),
-                           InstanceMethod<&EngineWrap::Join>("join"),
-                           InstanceMethod<&EngineWrap::Connect>("connect"),
-                           InstanceMethod<&EngineWrap::End>("end"),
-                           InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
-                           InstanceMethod<&EngineWrap::Ref>("ref"),
-                           InstanceMethod<&EngineWrap::Unref>("unref"),
-                           InstanceMethod<&EngineWrap::Close>("close")}));
+  exports.Set("Engine", DefineClass(env, "Engine",
+                                    {InstanceMethod<&EngineWrap::Counters>("counters"),
+                                     InstanceMethod<&EngineWrap::Moved>("moved"),
+                                     InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
+                                     InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+                                     InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
+                                     InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
+                                     InstanceMethod<&EngineWrap::Listen>("listen"),
+                                     InstanceMethod<&EngineWrap::Drain>("drain"),
+                                     InstanceMethod<&EngineWrap::Observe>("observe"),
+                                     InstanceMethod<&EngineWrap::CameBack>("cameBack"),
+                                     InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
+                                     InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
+                                     InstanceMethod<&EngineWrap::Start>("start"),
+                                     InstanceMethod<&EngineWrap::Join>("join"),
+                                     InstanceMethod<&EngineWrap::Connect>("connect"),
+                                     InstanceMethod<&EngineWrap::End>("end"),
+                                     InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
+                                     InstanceMethod<&EngineWrap::Ref>("ref"),
+                                     InstanceMethod<&EngineWrap::Unref>("unref"),
+                                     InstanceMethod<&EngineWrap::Close>("close")}));
 }
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -147,8 +163,16 @@ Napi::Value EngineWrap::Counters(const Napi::CallbackInfo& info) {
   return Share(info.Env(), counters_, counters_->table());
 }
 
-Napi::Value EngineWrap::SessionCounters(const Napi::CallbackInfo& info) {
-  return Share(info.Env(), counters_, counters_->sessions());
+// moved(session, into: Float64Array): whether it is alive
+Napi::Value EngineWrap::Moved(const Napi::CallbackInfo& info) {
+  auto into = info[1].As<Napi::Float64Array>();
+  assert(into.ElementLength() == 2);
+  const auto moved = engine_ ? engine_->MovedBy(Name(info[0])) : std::nullopt;
+  if (moved) {
+    into[0] = static_cast<double>(moved->upstream);
+    into[1] = static_cast<double>(moved->downstream);
+  }
+  return Napi::Boolean::New(info.Env(), moved.has_value());
 }
 
 Napi::Value EngineWrap::MaxSessions(const Napi::CallbackInfo& info) {
@@ -211,18 +235,18 @@ Napi::Value EngineWrap::CameBack(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value EngineWrap::TakeSlot(const Napi::CallbackInfo& info) {
-  const std::optional<std::uint32_t> slot = engine_->TakeSlot();
-  return Napi::Number::New(info.Env(), slot ? static_cast<double>(*slot) : -1);
+  const std::optional<SessionName> name = engine_->TakeSlot();
+  return Napi::Number::New(info.Env(), name ? Number(*name) : -1);
 }
 
-// releaseSlot(slot)
+// releaseSlot(session)
 void EngineWrap::ReleaseSlot(const Napi::CallbackInfo& info) {
-  engine_->ReleaseSlot(Unsigned(info[0]));
+  engine_->ReleaseSlot(Name(info[0]).slot);
 }
 
-// start(slot, fd, prefix, listener, timeouts). Owns `fd` from here on.
+// start(session, fd, prefix, listener, timeouts). Owns `fd` from here on.
 void EngineWrap::Start(const Napi::CallbackInfo& info) {
-  engine_->Start({.slot = Unsigned(info[0]),
+  engine_->Start({.slot = Name(info[0]).slot,
                   .client = UniqueFd(Signed(info[1])),
                   .client_prefix = Bytes(info[2]),
                   .timeouts = Timeouts(info[4]),
@@ -230,29 +254,30 @@ void EngineWrap::Start(const Napi::CallbackInfo& info) {
                   .route = {}});
 }
 
-// join(slot, fd, prefix). Owns `fd` from here on.
+// join(session, fd, prefix). Owns `fd` from here on.
 void EngineWrap::Join(const Napi::CallbackInfo& info) {
-  engine_->Join({.slot = Unsigned(info[0]),
+  engine_->Join({.session = Name(info[0]),
                  .backend = UniqueFd(Signed(info[1])),
                  .backend_prefix = Bytes(info[2])});
 }
 
-// connect(pairs of slot and backend)
+// connect(pairs of session and backend)
 void EngineWrap::Connect(const Napi::CallbackInfo& info) {
-  const auto pairs = info[0].As<Napi::Uint32Array>();
+  const auto pairs = info[0].As<Napi::Float64Array>();
   assert(pairs.ElementLength() % 2 == 0);
   for (std::size_t index = 0; index + 1 < pairs.ElementLength(); index += 2) {
-    engine_->Connect(
-        {.slot = pairs[index], .backend = static_cast<std::uint16_t>(pairs[index + 1])});
+    const double row = pairs[index + 1];
+    engine_->Connect({.session = Name(pairs[index]),
+                      .backend = row < 0 ? kNoRow : static_cast<std::uint16_t>(row)});
   }
 }
 
-// end(slot, ending)
+// end(session, ending)
 void EngineWrap::End(const Napi::CallbackInfo& info) {
-  engine_->End({.slot = Unsigned(info[0]), .ending = static_cast<Ending>(Unsigned(info[1]))});
+  engine_->End({.session = Name(info[0]), .ending = static_cast<Ending>(Unsigned(info[1]))});
 }
 
-// takeEvents(into: Int32Array): the number of events, twelve numbers each.
+// takeEvents(into: Int32Array): the number of events, thirteen numbers each.
 Napi::Value EngineWrap::TakeEvents(const Napi::CallbackInfo& info) {
   assert(info[0].IsTypedArray());
   auto into = info[0].As<Napi::Int32Array>();

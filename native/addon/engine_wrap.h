@@ -19,7 +19,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
 
  private:
   Napi::Value Counters(const Napi::CallbackInfo& info);
-  Napi::Value SessionCounters(const Napi::CallbackInfo& info);
+  Napi::Value Moved(const Napi::CallbackInfo& info);
   Napi::Value MaxSessions(const Napi::CallbackInfo& info);
   void SetBackend(const Napi::CallbackInfo& info);
   void LimitBackend(const Napi::CallbackInfo& info);

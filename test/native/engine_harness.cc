@@ -89,11 +89,20 @@ std::vector<SessionEvent::Kind> EngineHarness::KindsOf(std::int32_t slot) const 
   return kinds;
 }
 
+std::uint32_t EngineHarness::TakeSlot() {
+  const std::optional<SessionName> name = engine_->TakeSlot();
+  return name ? name->slot : kNoSlot;
+}
+
 std::size_t EngineHarness::FreeSlots() {
   std::vector<std::uint32_t> slots;
-  while (const std::optional<std::uint32_t> slot = engine_->TakeSlot()) slots.push_back(*slot);
+  for (std::uint32_t slot = TakeSlot(); slot != kNoSlot; slot = TakeSlot()) slots.push_back(slot);
   for (const std::uint32_t slot : slots) engine_->ReleaseSlot(slot);
   return slots.size();
+}
+
+SessionName NameOf(const SessionEvent& event) {
+  return {.slot = static_cast<std::uint32_t>(event.slot), .generation = event.generation};
 }
 
 std::uint16_t LocalPort(const UniqueFd& fd) {

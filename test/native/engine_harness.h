@@ -48,6 +48,8 @@ class EngineHarness {
   /// What was collected for one slot, in order.
   [[nodiscard]] std::vector<SessionEvent::Kind> KindsOf(std::int32_t slot) const;
 
+  /// A slot for a session that is to be started, or kNoSlot.
+  std::uint32_t TakeSlot();
   /// Free slots, counted by taking all of them and giving them back.
   [[nodiscard]] std::size_t FreeSlots();
 
@@ -61,6 +63,9 @@ class EngineHarness {
   std::counting_semaphore<> bell_{0};
   std::unique_ptr<Engine> engine_;
 };
+
+/// The session that an event is about.
+SessionName NameOf(const SessionEvent& event);
 
 /// The port of this end.
 std::uint16_t LocalPort(const UniqueFd& fd);

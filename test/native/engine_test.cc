@@ -25,7 +25,7 @@ TEST("engine: sessions on several loops relay, count live and end; descriptors c
     std::vector<UniqueFd> clients;
     std::vector<UniqueFd> backends;
     for (std::uint32_t slot = 0; slot < kSessions; ++slot) {
-      CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), slot);
+      CHECK_EQUAL(engine.TakeSlot(), slot);
       Pair client = TcpPair();
       Pair backend = TcpPair();
       engine->Start({.slot = slot,
@@ -34,7 +34,9 @@ TEST("engine: sessions on several loops relay, count live and end; descriptors c
                      .timeouts = {},
                      .listener = 0,
                      .route = {}});
-      engine->Join({.slot = slot, .backend = std::move(backend.near), .backend_prefix = {}});
+      engine->Join({.session = {.slot = slot, .generation = 0},
+                    .backend = std::move(backend.near),
+                    .backend_prefix = {}});
       clients.push_back(std::move(client.peer));
       backends.push_back(std::move(backend.peer));
     }
@@ -69,14 +71,16 @@ TEST("engine: idle pipes are closed when nobody needs them any more") {
   const std::size_t before = OpenDescriptors();
   Pair client = TcpPair();
   Pair backend = TcpPair();
-  CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), 0U);
+  CHECK_EQUAL(engine.TakeSlot(), 0U);
   engine->Start({.slot = 0,
                  .client = std::move(client.near),
                  .client_prefix = {},
                  .timeouts = {},
                  .listener = 0,
                  .route = {}});
-  engine->Join({.slot = 0, .backend = std::move(backend.near), .backend_prefix = {}});
+  engine->Join({.session = {.slot = 0, .generation = 0},
+                .backend = std::move(backend.near),
+                .backend_prefix = {}});
   const std::string text = Pattern(50'000);
   WriteSome(client.peer.get(), text);
   CHECK(Await(backend.peer, text.size()) == text);
@@ -91,16 +95,18 @@ TEST(
   EngineHarness engine(2);
   Pair client = TcpPair();
   Pair backend = TcpPair();
-  CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), 0U);
+  CHECK_EQUAL(engine.TakeSlot(), 0U);
   engine->Start({.slot = 0,
                  .client = std::move(client.near),
                  .client_prefix = {},
                  .timeouts = {},
                  .listener = kNoRow,
                  .route = {}});
-  engine->Join({.slot = 0, .backend = std::move(backend.near), .backend_prefix = {}});
+  engine->Join({.session = {.slot = 0, .generation = 0},
+                .backend = std::move(backend.near),
+                .backend_prefix = {}});
   engine.WaitFor(SessionEvent::Kind::kOpened, 1);
-  engine->Connect({.slot = 0, .backend = 0});
+  engine->Connect({.session = {.slot = 0, .generation = 0}, .backend = 0});
   engine.Stop();
   std::string got;
   pollfd ready{.fd = client.peer.get(), .events = POLLIN, .revents = 0};
@@ -115,14 +121,16 @@ TEST("rule 11: a splice into a socket that is gone does not end the process by S
     EngineHarness engine(1);
     Pair client = TcpPair();
     Pair backend = UnixPair();
-    CHECK_EQUAL(engine->TakeSlot().value_or(kNoSlot), 0U);
+    CHECK_EQUAL(engine.TakeSlot(), 0U);
     engine->Start({.slot = 0,
                    .client = std::move(client.near),
                    .client_prefix = {},
                    .timeouts = {},
                    .listener = 0,
                    .route = {}});
-    engine->Join({.slot = 0, .backend = std::move(backend.near), .backend_prefix = {}});
+    engine->Join({.session = {.slot = 0, .generation = 0},
+                  .backend = std::move(backend.near),
+                  .backend_prefix = {}});
     // A Unix peer that reads no more raises the signal at the next write, and no event comes before
     // it. (TCP reports ECONNRESET first, so there it takes a second write after that.)
     shutdown(backend.peer.get(), SHUT_RD);

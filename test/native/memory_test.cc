@@ -12,14 +12,11 @@
 namespace spliceway::testing {
 namespace {
 
-using Kind = SessionEvent::Kind;
-
-/// What an engine keeps for a session whose sockets are idle: the object, its counters, the loop
-/// that it is on, its place in the list of free slots, and where clients are counted, who it is and
-/// the entry of its address.
-constexpr std::size_t kSessionBytes = sizeof(Session) + sizeof(SessionCounters) +
-                                      sizeof(std::uint16_t) + sizeof(std::uint32_t) +
-                                      sizeof(std::uint64_t) + 16;
+/// What an engine keeps for a session whose sockets are idle: the object, its counters, which one
+/// it is and the loop that it is on, and where clients are counted, who it is and the entry of its
+/// address.
+constexpr std::size_t kSessionBytes =
+    sizeof(Session) + sizeof(SessionCounters) + sizeof(std::uint64_t) + sizeof(std::uint64_t) + 16;
 static_assert(kSessionBytes <= 256);
 
 /// One loop that accepts for a backend; its sessions are short.
@@ -52,10 +49,6 @@ struct Service {
       client.Reset();
       CHECK_EQUAL(AwaitEnd(served), 0);
       engine.TakeEvents();
-      for (const SessionEvent& event : engine.events) {
-        if (event.kind == Kind::kClosed)
-          engine->ReleaseSlot(static_cast<std::uint32_t>(event.slot));
-      }
       engine.events.clear();
     }
   }

@@ -1,10 +1,16 @@
 // When the loops ask the engine's owner about a client, and hold the client until the answer.
 
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "engine_harness.h"
+#include "sys/sys.h"
 
 namespace spliceway::testing {
 namespace {
@@ -20,15 +26,79 @@ TEST(
   const UniqueFd client = ConnectTo(address);
   // No cycle was published: the owner is asked at once.
   engine.WaitFor(Kind::kNeedBackend, 1);
-  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
-  engine->End({.slot = slot, .ending = Ending::kNoBackend});
+  engine->End({.session = NameOf(engine.First(Kind::kNeedBackend)), .ending = Ending::kNoBackend});
   CHECK_EQUAL(AwaitEnd(client), 0);
   engine.WaitFor(Kind::kClosed, 1);
   CHECK_EQUAL(engine.First(Kind::kClosed).reason, static_cast<std::int32_t>(CloseReason::kEnded));
   CHECK_EQUAL(engine->counters()->Listener(0, 0).failed.value(), 1U);
-  CHECK_EQUAL(engine.FreeSlots(), engine->max_sessions() - 1);
-  engine->ReleaseSlot(slot);
   AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slot");
+}
+
+TEST(
+    "owner: sessions come and go though it takes no event, and each is told whole, with its "
+    "bytes") {
+  const DescriptorLimitScope few(100);
+  const Listener backend = ListenTcp();
+  EngineHarness engine(2);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  const std::size_t sessions = 10 * engine->max_sessions();
+  for (std::size_t index = 0; index < sessions; ++index) {
+    const UniqueFd client = ConnectTo(address);
+    const UniqueFd served = AwaitClient(backend);
+    WriteSome(client.get(), "a question");
+    CHECK_EQUAL(Await(served, 10), "a question");
+    WriteSome(served.get(), "an answer");
+    shutdown(served.get(), SHUT_WR);
+    CHECK_EQUAL(Await(client, 10), "an answer");
+  }
+  AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slots");
+  engine.TakeEvents();
+  std::map<std::pair<std::int32_t, std::uint32_t>, std::vector<Kind>> told;
+  for (const SessionEvent& event : engine.events) {
+    told[{event.slot, event.generation}].push_back(event.kind);
+    if (event.kind != Kind::kClosed) continue;
+    CHECK_EQUAL(event.moved().upstream, 10U);
+    CHECK_EQUAL(event.moved().downstream, 9U);
+  }
+  CHECK_EQUAL(told.size(), sessions);
+  for (const auto& [name, kinds] : told)
+    CHECK(kinds == (std::vector{Kind::kAccepted, Kind::kOpened, Kind::kClosed}));
+}
+
+TEST("owner: what it asks of a session that has ended is not done to the next one in its slot") {
+  const DescriptorLimitScope few(100);
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1, .max_sessions = 1});
+  engine->Attend(Attention::kHold);
+  engine->SetBackend(0, {backend.address});
+  engine->SetCycle({0});
+  const SocketAddress address = engine.Listen();
+  UniqueFd client = ConnectTo(address);
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const SessionName first = NameOf(engine.First(Kind::kNeedBackend));
+  CHECK(engine->MovedBy(first).has_value());
+  sys::SetResetOnClose(client.get());
+  client.Reset();
+  engine.WaitFor(Kind::kClosed, 1);
+  CHECK(!engine->MovedBy(first).has_value());
+  engine.events.clear();
+
+  client = ConnectTo(address);
+  engine.WaitFor(Kind::kNeedBackend, 1);
+  const SessionName second = NameOf(engine.First(Kind::kNeedBackend));
+  CHECK_EQUAL(second.slot, first.slot);
+  Pair joined = TcpPair();
+  engine->Connect({.session = first, .backend = kNoRow});
+  engine->Join({.session = first, .backend = std::move(joined.near), .backend_prefix = {}});
+  engine->End({.session = first, .ending = Ending::kDenied});
+  CHECK_EQUAL(AwaitEnd(joined.peer), -ECONNRESET);
+  CHECK(!ClientWaits(backend, 0));
+  engine->Connect({.session = second, .backend = kNoRow});
+  WriteSome(client.get(), "hello");
+  CHECK_EQUAL(Await(AwaitClient(backend), 5), "hello");
+  AwaitThat([&] { return engine->MovedBy(second)->upstream == 5; }, "the bytes to be counted");
 }
 
 TEST("route: where the owner picks, it is asked for each client, with the client's address") {
@@ -50,7 +120,7 @@ TEST("route: where the owner picks, it is asked for each client, with the client
     if (event.kind == Kind::kAccepted) told.push_back(event.port);
     if (event.kind != Kind::kNeedBackend) continue;
     CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
-    engine->Connect({.slot = static_cast<std::uint32_t>(event.slot), .backend = 0});
+    engine->Connect({.session = NameOf(event), .backend = 0});
   }
   std::sort(told.begin(), told.end());
   std::sort(ports.begin(), ports.end());
@@ -79,7 +149,7 @@ TEST(
     if (event.kind != Kind::kNeedBackend) continue;
     CHECK_EQUAL(event.backend, -1);
     CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
-    engine->Connect({.slot = static_cast<std::uint32_t>(event.slot), .backend = kNoRow});
+    engine->Connect({.session = NameOf(event), .backend = kNoRow});
   }
   // Two of them set out for the one that is down, and went on by the cycle without a question.
   for (int index = 0; index < 4; ++index) CHECK_EQUAL(Await(AwaitClient(backend), 5), "hello");
@@ -130,8 +200,7 @@ TEST("rule 17: a client that is denied is reset and counted, and no backend has 
   const UniqueFd client = ConnectTo(engine.Listen());
   WriteSome(client.get(), "hello");
   engine.WaitFor(Kind::kNeedBackend, 1);
-  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
-  engine->End({.slot = slot, .ending = Ending::kDenied});
+  engine->End({.session = NameOf(engine.First(Kind::kNeedBackend)), .ending = Ending::kDenied});
   CHECK_EQUAL(AwaitEnd(client), -ECONNRESET);
   engine.WaitFor(Kind::kClosed, 1);
   CHECK_EQUAL(engine.First(Kind::kClosed).reason, static_cast<std::int32_t>(CloseReason::kEnded));

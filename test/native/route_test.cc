@@ -195,14 +195,14 @@ TEST("route: where every backend is full, the owner is asked, and places come ba
   engine.WaitFor(Kind::kOpened, 1);
   const UniqueFd second = ConnectTo(address);
   engine.WaitFor(Kind::kNeedBackend, 1);
-  const auto slot = static_cast<std::uint32_t>(engine.First(Kind::kNeedBackend).slot);
+  const SessionName session = NameOf(engine.First(Kind::kNeedBackend));
   // The owner may name one that is full as well.
-  engine->Connect({.slot = slot, .backend = 1});
+  engine->Connect({.session = session, .backend = 1});
   engine.WaitFor(Kind::kNeedBackend, 2);
   first.Reset();
   served.Reset();
   engine.WaitFor(Kind::kClosed, 1);
-  engine->Connect({.slot = slot, .backend = 1});
+  engine->Connect({.session = session, .backend = 1});
   engine.WaitFor(Kind::kOpened, 2);
   CHECK(AwaitClient(up).valid());
   // Both clients tried it, so the place that the first one had there came back.
@@ -231,11 +231,11 @@ TEST("route: the owner is asked when all rows have failed, and told of the clien
     CHECK_EQUAL(FailedSessions(engine, 2, 0), 1U);
     CHECK_EQUAL(FailedSessions(engine, 2, 1), 1U);
     // A row that is down again: reported to the session now, and asked again.
-    const auto slot = static_cast<std::uint32_t>(need.slot);
-    engine->Connect({.slot = slot, .backend = 0});
+    const SessionName session = NameOf(need);
+    engine->Connect({.session = session, .backend = 0});
     engine.WaitFor(Kind::kNeedBackend, 2);
     CHECK_EQUAL(engine.Failures(0), 2);
-    engine->Connect({.slot = slot, .backend = 2});
+    engine->Connect({.session = session, .backend = 2});
     const UniqueFd backend = AwaitClient(spare);
     engine.WaitFor(Kind::kOpened, 1);
     CHECK_EQUAL(engine.First(Kind::kOpened).backend, 2);

@@ -120,7 +120,7 @@ TEST("shortage: one slot that is free is given to a client, with all others held
   engine->SetBackend(0, {backend.address});
   engine->SetCycle({0});
   std::vector<std::uint32_t> held;
-  while (const std::optional<std::uint32_t> slot = engine->TakeSlot()) held.push_back(*slot);
+  while (const std::optional<SessionName> name = engine->TakeSlot()) held.push_back(name->slot);
   const UniqueFd client = ConnectTo(engine.Listen());
   engine.WaitFor(Kind::kPaused, 1);
   engine->ReleaseSlot(held.back());
@@ -262,7 +262,7 @@ TEST("shortage: sessions that end do not cut short the wait for descriptors") {
 TEST("shortage: only the loop whose listener waits for a slot is woken when some are free") {
   EngineHarness engine(3);
   std::vector<std::uint32_t> held;
-  while (const std::optional<std::uint32_t> slot = engine->TakeSlot()) held.push_back(*slot);
+  while (const std::optional<SessionName> name = engine->TakeSlot()) held.push_back(name->slot);
   const UniqueFd client = ConnectTo(engine.Listen());
   engine.WaitFor(Kind::kPaused, 1);
   const std::uint64_t before = CallsSoFar()[Call::kWrite];

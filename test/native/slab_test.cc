@@ -62,6 +62,22 @@ TEST("slab: when all slots are taken there is none, until one comes back") {
   }
 }
 
+TEST("slab: a name is of one session, and of no other that has its slot") {
+  SessionSlab slab(2);
+  CHECK_EQUAL(Take(slab).value_or(kNone), 0U);
+  const SessionName first = slab.NameOf(0);
+  CHECK_EQUAL(slab.LoopOf(first).value_or(0), SessionSlab::kNoLoop);
+  slab.SetLoop(0, 7);
+  CHECK_EQUAL(slab.LoopOf(first).value_or(0), 7U);
+  slab.Give(0);
+  CHECK(!slab.LoopOf(first));
+  CHECK_EQUAL(Take(slab).value_or(kNone), 0U);
+  CHECK(!slab.LoopOf(first));
+  const SessionName second = slab.NameOf(0);
+  CHECK(second.generation != first.generation);
+  CHECK_EQUAL(slab.LoopOf(second).value_or(0), SessionSlab::kNoLoop);
+}
+
 TEST("slab: that memory ran out is told from that all slots are taken") {
   SessionSlab slab(1);
   int error = 0;

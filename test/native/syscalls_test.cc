@@ -96,7 +96,6 @@ class Measured {
     // Both sockets are closed one after the other; then the slot comes back.
     if (observed_) {
       engine_.WaitFor(Kind::kClosed, 1);
-      engine_->ReleaseSlot(static_cast<std::uint32_t>(engine_.First(Kind::kClosed).slot));
       engine_.events.clear();
     }
     AwaitThat([&] { return engine_.FreeSlots() == engine_->max_sessions(); }, "the slot");

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -13,10 +14,6 @@ namespace {
 constexpr std::size_t kReservedDescriptors = 64;
 /// Of each loop: epoll's, and that of its mailbox.
 constexpr std::size_t kLoopDescriptors = 2;
-/// More sessions than this need more than one process.
-constexpr std::size_t kMostSessions = 1 << 20;
-/// In `Crew::worker_of_slot`: taken by the owner and not started.
-constexpr std::uint16_t kNoWorker = std::numeric_limits<std::uint16_t>::max();
 
 }  // namespace
 
@@ -104,20 +101,11 @@ void Engine::Drain() {
   crew_.ReportIfDrained();
 }
 
-std::optional<std::uint32_t> Engine::TakeSlot() {
+std::optional<SessionName> Engine::TakeSlot() {
   int error = 0;
   const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
-  if (slot) crew_.worker_of_slot[*slot] = kNoWorker;
-  return slot;
-}
-
-void Engine::ReleaseSlot(std::uint32_t slot) {
-  // By way of its loop, which may not have seen the last command to the session yet.
-  if (crew_.worker_of_slot[slot] != kNoWorker) {
-    WorkerOf(slot).Post(ReleaseCommand{.slot = slot});
-  } else {
-    crew_.GiveSlot(slot);
-  }
+  if (!slot) return std::nullopt;
+  return crew_.slab.NameOf(*slot);
 }
 
 void Engine::Start(SessionStart start) {
@@ -125,19 +113,41 @@ void Engine::Start(SessionStart start) {
                                       [](const auto& left, const auto& right) {
                                         return left->sessions_alive() < right->sessions_alive();
                                       });
-  crew_.worker_of_slot[start.slot] = static_cast<std::uint16_t>(least - crew_.workers.begin());
+  crew_.slab.SetLoop(start.slot, static_cast<std::uint16_t>(least - crew_.workers.begin()));
   start.route.reported = true;
   start.route.is_remote = !sys::PeerAddress(start.client.get()).is_loopback();
   (*least)->Start({.start = std::move(start)});
 }
 
-void Engine::Connect(const ConnectCommand& command) { WorkerOf(command.slot).Post(command); }
-
-void Engine::Join(JoinCommand command) {
-  Worker& worker = WorkerOf(command.slot);
-  worker.Post(std::move(command));
+void Engine::Connect(const ConnectCommand& command) {
+  if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
 }
 
-void Engine::End(const EndCommand& command) { WorkerOf(command.slot).Post(command); }
+void Engine::Join(JoinCommand command) {
+  if (Worker* const worker = WorkerOf(command.session)) {
+    worker->Post(std::move(command));
+  } else {
+    sys::SetResetOnClose(command.backend.get());
+  }
+}
+
+void Engine::End(const EndCommand& command) {
+  if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
+}
+
+std::optional<SessionEvent::Moved> Engine::MovedBy(const SessionName& name) const {
+  const SessionCounters& counters = crew_.counters->Session(name.slot);
+  const SessionEvent::Moved moved = {.upstream = counters.bytes_upstream.value(),
+                                     .downstream = counters.bytes_downstream.value()};
+  // Looked at afterwards: the name is taken from the slot before its counters are another's.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (!crew_.slab.LoopOf(name)) return std::nullopt;
+  return moved;
+}
+
+Worker* Engine::WorkerOf(const SessionName& name) const {
+  const std::optional<std::uint32_t> loop = crew_.slab.LoopOf(name);
+  return loop && *loop != SessionSlab::kNoLoop ? crew_.workers[*loop].get() : nullptr;
+}
 
 }  // namespace spliceway

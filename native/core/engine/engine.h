@@ -15,10 +15,10 @@ namespace spliceway {
 
 /// The data plane: a fixed set of loops, each on its own thread. Used by one thread, its owner.
 ///
-/// Sessions are named by slots, numbers below `max_sessions()`. The owner takes slots for the
-/// sessions that it starts, and gives them back after kClosed; the loops take slots for the clients
-/// that they accept, and those whose sessions were reported (kAccepted) are the owner's to give
-/// back as well.
+/// A session has a slot, a number below `max_sessions()`, from its beginning until its loop has
+/// nothing more to do with it: the owner may still have kClosed to take while another one has the
+/// slot. So sessions are named by slot and generation. What is asked of one that has ended is not
+/// done.
 class Engine {
  public:
   struct Options {
@@ -34,6 +34,9 @@ class Engine {
     /// Fewer sessions than the descriptors allow; 0 is as many as those do.
     std::size_t max_sessions = 0;
   };
+
+  /// More sessions than this need more than one process.
+  static constexpr std::size_t kMostSessions = 1 << 20;
 
   /// Sessions that the options and the limit of descriptors allow: two a session, after what the
   /// engine itself holds, its pipes included, and the program around it.
@@ -89,9 +92,9 @@ class Engine {
   void Attend(Attention attention) { crew_.attention.store(attention, std::memory_order_relaxed); }
 
   /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.
-  std::optional<std::uint32_t> TakeSlot();
-  /// Frees a slot: before `Start`, or after kClosed.
-  void ReleaseSlot(std::uint32_t slot);
+  std::optional<SessionName> TakeSlot();
+  /// Gives a slot back that was taken for a session which is not to start.
+  void ReleaseSlot(std::uint32_t slot) { crew_.GiveSlot(slot); }
   /// Makes a session of a connected client, on the loop with the fewest sessions. Its slot must
   /// have been taken.
   void Start(SessionStart start);
@@ -107,13 +110,17 @@ class Engine {
   /// See `EventQueue::Take`.
   std::size_t TakeEvents(std::span<SessionEvent> into) { return crew_.events.Take(into); }
 
+  /// What a session has moved so far; nothing once it has ended, for then kClosed tells.
+  [[nodiscard]] std::optional<SessionEvent::Moved> MovedBy(const SessionName& name) const;
+
   [[nodiscard]] std::size_t max_sessions() const { return crew_.slab.capacity(); }
   [[nodiscard]] std::shared_ptr<Counters> counters() const { return crew_.counters; }
 
  private:
   Engine(const Options& options, std::size_t sessions, std::function<void()> doorbell);
 
-  Worker& WorkerOf(std::uint32_t slot) { return *crew_.workers[crew_.worker_of_slot[slot]]; }
+  /// Null for a session that has ended, or not begun.
+  [[nodiscard]] Worker* WorkerOf(const SessionName& name) const;
 
   Crew crew_;
 };

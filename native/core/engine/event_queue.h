@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,7 +15,7 @@
 
 namespace spliceway {
 
-/// What the loops tell the thread that owns the engine: twelve words, as
+/// What the loops tell the thread that owns the engine: thirteen words, as
 /// src/engine/native/binding.ts says them. −1 names nothing.
 struct SessionEvent {
   enum class Kind : std::int32_t {
@@ -33,19 +34,29 @@ struct SessionEvent {
   };
   Kind kind;
   std::int32_t slot = -1;
+  std::uint32_t generation = 0;  ///< Of the slot's session.
   std::int32_t backend = -1;
   std::int32_t reason = 0;  ///< CloseReason, for kClosed.
   std::int32_t error = 0;   ///< errno's number, or 0.
   std::int32_t listener = -1;
   std::int32_t count = 1;
   std::int32_t port = -1;
-  std::array<std::uint8_t, 16> ip{};  ///< IPv6, or IPv4 mapped into it.
+  /// IPv6, or IPv4 mapped into it. Of kClosed, bytes that were moved: two numbers of 64 bits.
+  std::array<std::uint8_t, 16> ip{};
 
   /// Fills in `port` and `ip`; leaves them as they are for an address that is not IP's.
   void SetAddress(const std::optional<IpPort>& address);
   void SetAddress(const SocketAddress& address) { SetAddress(address.ip_port()); }
+
+  struct Moved {
+    std::uint64_t upstream;
+    std::uint64_t downstream;
+  };
+  /// All that the session has moved: its counters may be another session's when this is read.
+  void SetMoved(const Moved& moved) { ip = std::bit_cast<decltype(ip)>(moved); }
+  [[nodiscard]] Moved moved() const { return std::bit_cast<Moved>(ip); }
 };
-static_assert(sizeof(SessionEvent) == 12 * sizeof(std::int32_t));
+static_assert(sizeof(SessionEvent) == 13 * sizeof(std::int32_t));
 
 /// Events from the loops to the one thread that reads them.
 ///

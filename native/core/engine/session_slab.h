@@ -9,8 +9,15 @@
 #include <vector>
 
 #include "session/session.h"
+#include "stats/counters.h"
 
 namespace spliceway {
+
+/// One session, also after its end: its slot alone would name whoever has the slot now.
+struct SessionName {
+  std::uint32_t slot;
+  std::uint32_t generation;  ///< How often the slot had been given back before.
+};
 
 /// All sessions of an engine, by slot. Their memory comes in chunks as it is first needed, is used
 /// again and again, and is given back with the slab. Any thread may take and give slots; a session
@@ -23,7 +30,19 @@ class SessionSlab {
   /// A free slot, one that was used before where there is any. Else nothing, and in `error` ENOMEM
   /// when there is no memory for another, or 0 when all are taken.
   std::optional<std::uint32_t> Take(int& error);
+  /// The name of whoever had it names nobody from here on.
   void Give(std::uint32_t slot);
+
+  /// For whoever holds the slot.
+  [[nodiscard]] SessionName NameOf(std::uint32_t slot) const {
+    return {.slot = slot, .generation = GenerationIn(Load(slot))};
+  }
+  /// Whoever took the slot says which loop the session is on, before anyone else hears of it.
+  void SetLoop(std::uint32_t slot, std::uint16_t loop);
+  /// The loop of a session: `kNoLoop` before one was said, and nothing once its slot was given
+  /// back. Any thread; its loop finds it as long as it has not given the slot back itself.
+  [[nodiscard]] std::optional<std::uint32_t> LoopOf(const SessionName& name) const;
+  static constexpr std::uint32_t kNoLoop = 0xFFFFFFFF;
 
   /// `slot` must have been taken at least once.
   [[nodiscard]] Session& At(std::uint32_t slot) { return chunks_[slot / kChunk][slot % kChunk]; }
@@ -38,11 +57,26 @@ class SessionSlab {
 
  private:
   static constexpr std::size_t kChunk = 64;
+  static constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
+
+  /// Of a slot: its generation, and below it the loop of the session that has it, or the next slot
+  /// that is free. One word, so that whoever names a session finds both or neither.
+  using Entry = std::atomic<std::uint64_t>;
+  static std::uint32_t GenerationIn(std::uint64_t entry) {
+    return static_cast<std::uint32_t>(entry >> 32);
+  }
+  [[nodiscard]] std::uint64_t Load(std::uint32_t slot) const {
+    return entries_[slot].load(std::memory_order_acquire);
+  }
+  void Store(std::uint32_t slot, std::uint32_t generation, std::uint32_t low) {
+    entries_[slot].store(std::uint64_t{generation} << 32 | low, std::memory_order_release);
+  }
 
   std::size_t capacity_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session[]>> chunks_;
-  std::vector<std::uint32_t> free_;
+  CounterBlock<Entry> entries_;
+  std::uint32_t free_ = kNoSlot;  // the first one
   std::size_t high_water_ = 0;
   std::atomic<std::size_t> in_use_{0};
 };

@@ -166,13 +166,16 @@ void Worker::RunTurn() {
 void Worker::FinishTurn() {
   for (const Closed& closed : closed_) {
     if (closed.reported) {
-      crew_.events.Push({.kind = SessionEvent::Kind::kClosed,
-                         .slot = static_cast<std::int32_t>(closed.slot),
-                         .reason = static_cast<std::int32_t>(closed.reason),
-                         .error = closed.error});
-    } else {
-      crew_.GiveSlot(closed.slot);
+      SessionEvent event = EventOf(SessionEvent::Kind::kClosed, closed.slot);
+      event.reason = static_cast<std::int32_t>(closed.reason);
+      event.error = closed.error;
+      const SessionCounters& counters = crew_.counters->Session(closed.slot);
+      event.SetMoved({.upstream = counters.bytes_upstream.value(),
+                      .downstream = counters.bytes_downstream.value()});
+      crew_.events.Push(event);
     }
+    // After its last event: whatever is told of the next session in this slot comes later.
+    crew_.GiveSlot(closed.slot);
   }
   closed_.clear();
   closed_acceptors_.clear();
@@ -213,30 +216,33 @@ void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
 
 void Worker::Handle(StartCommand& command) { Begin(command); }
 
-// Commands for one session name its slot, which stays with this loop until ReleaseCommand: where
-// the session has ended meanwhile, it is still the same one.
+// A session may have ended since a command for it was posted, and another one may have its slot.
+
+Session* Worker::Find(const SessionName& name) {
+  return crew_.slab.LoopOf(name) == index_ ? &crew_.slab.At(name.slot) : nullptr;
+}
 
 void Worker::Handle(ConnectCommand& command) {
-  Session& session = crew_.slab.At(command.slot);
-  if (!session.waits_for_backend()) return;
-  if (command.backend == kNoRow) return PickFirst(session);
-  session.route.by_cycle = false;
-  Approach(session, command.backend);
-  TryBackends(session);
+  Session* const session = Find(command.session);
+  if (session == nullptr || !session->waits_for_backend()) return;
+  if (command.backend == kNoRow) return PickFirst(*session);
+  session->route.by_cycle = false;
+  Approach(*session, command.backend);
+  TryBackends(*session);
 }
 
 void Worker::Handle(JoinCommand& command) {
-  Session& session = crew_.slab.At(command.slot);
-  if (session.alive()) {
-    session.Join(std::move(command.backend), std::move(command.backend_prefix));
+  Session* const session = Find(command.session);
+  if (session != nullptr && session->alive()) {
+    session->Join(std::move(command.backend), std::move(command.backend_prefix));
   } else {
     sys::SetResetOnClose(command.backend.get());
   }
 }
 
-void Worker::Handle(EndCommand& command) { crew_.slab.At(command.slot).End(command.ending); }
-
-void Worker::Handle(ReleaseCommand& command) { crew_.GiveSlot(command.slot); }
+void Worker::Handle(EndCommand& command) {
+  if (Session* const session = Find(command.session)) session->End(command.ending);
+}
 
 void Worker::Handle(ListenCommand& command) {
   AcceptorOwner& owner = *this;

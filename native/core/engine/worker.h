@@ -35,25 +35,20 @@ struct StartCommand {
 
 /// A session that waits for a backend tries the addresses of this one.
 struct ConnectCommand {
-  std::uint32_t slot;
+  SessionName session;
   std::uint16_t backend;  ///< Row of the counters; `kNoRow`: its loop picks, by the cycle.
 };
 
 /// A session that waits for a backend gets a socket that is connected already.
 struct JoinCommand {
-  std::uint32_t slot;
+  SessionName session;
   UniqueFd backend;
   PendingBytes backend_prefix;
 };
 
 struct EndCommand {
-  std::uint32_t slot;
+  SessionName session;
   Ending ending;
-};
-
-/// The engine's owner needs nothing more of a session that ended: its slot is free.
-struct ReleaseCommand {
-  std::uint32_t slot;
 };
 
 /// The loop accepts on a listening socket.
@@ -70,9 +65,8 @@ struct SlotsFreeCommand {};
 /// Other tables are there to pick by; see `Worker::Publish`.
 struct PublishCommand {};
 
-using Command =
-    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ReleaseCommand,
-                 ListenCommand, CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
+using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ListenCommand,
+                             CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
 
 /// What becomes of the clients that the loops accept and pick for.
 enum class Attention : std::uint8_t {
@@ -95,8 +89,7 @@ struct Crew {
         clients(sessions),
         own_connections(sessions),
         events(backends, listeners, std::move(doorbell)),
-        pipes(pipe_limits, loops),
-        worker_of_slot(sessions) {}
+        pipes(pipe_limits, loops) {}
 
   /// As `SessionSlab::Take`, with its counters at zero.
   std::optional<std::uint32_t> TakeSlot(int& error);
@@ -120,8 +113,6 @@ struct Crew {
   OwnConnections own_connections;
   EventQueue events;
   PipeBudget pipes;
-  /// Written by whoever took the slot, before anyone else hears of it.
-  std::vector<std::uint16_t> worker_of_slot;
   std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
   /// One word: of two, a loop may find the one changed and the other not.
   std::atomic<Attention> attention{Attention::kReport};
@@ -200,12 +191,16 @@ class Worker final : private EventHandler,
   void Handle(ConnectCommand& command);
   void Handle(JoinCommand& command);
   void Handle(EndCommand& command);
-  void Handle(ReleaseCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
   void Handle(SlotsFreeCommand& command);
   void Handle(PublishCommand& command);
 
+  /// The session that is meant, on this loop; null when it has ended.
+  [[nodiscard]] Session* Find(const SessionName& name);
+  [[nodiscard]] SessionEvent EventOf(SessionEvent::Kind kind, std::uint32_t slot) const;
+  /// With the backend that it has, or set out for last.
+  [[nodiscard]] SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) const;
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
   void Approach(Session& session, std::uint16_t backend);
@@ -257,8 +252,8 @@ class Worker final : private EventHandler,
   SessionContext context_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::unique_ptr<Acceptor>> closed_acceptors_;  // in this turn; events may name them
-  // Sessions that ended in this turn. Somebody else may use their slots, so they are given away
-  // only when nothing of this turn can touch them any more.
+  // Sessions that ended in this turn. Their slots are given back when nothing of this turn can
+  // touch them any more.
   std::vector<Closed> closed_;
   std::vector<Command> commands_;
   // Whose backends are being tried, so that failures at once do not pile up calls.

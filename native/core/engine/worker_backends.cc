@@ -6,15 +6,18 @@
 #include "sys/sys.h"
 
 namespace spliceway {
-namespace {
 
-SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) {
+SessionEvent Worker::EventOf(SessionEvent::Kind kind, std::uint32_t slot) const {
   return {.kind = kind,
-          .slot = static_cast<std::int32_t>(session.slot()),
-          .backend = session.backend() == kNoRow ? -1 : session.backend()};
+          .slot = static_cast<std::int32_t>(slot),
+          .generation = crew_.slab.NameOf(slot).generation};
 }
 
-}  // namespace
+SessionEvent Worker::EventOf(SessionEvent::Kind kind, const Session& session) const {
+  SessionEvent event = EventOf(kind, session.slot());
+  if (session.backend() != kNoRow) event.backend = session.backend();
+  return event;
+}
 
 void Worker::PickFirst(Session& session) {
   const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());

@@ -56,7 +56,7 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
                        .picks = held ? Picks::kByOwner : Picks::kByCycle,
                        .address = address};
   Worker& worker = LessLoaded();
-  crew_.worker_of_slot[slot] = static_cast<std::uint16_t>(worker.index_);
+  crew_.slab.SetLoop(slot, static_cast<std::uint16_t>(worker.index_));
   if (&worker != this) return worker.Start(std::move(command));
   sessions_alive_.fetch_add(1, std::memory_order_relaxed);
   Begin(command);
@@ -101,9 +101,8 @@ void Worker::OnResumed(const ListenerOptions& options) {
 void Worker::Begin(StartCommand& command) {
   Session& session = crew_.slab.At(command.start.slot);
   if (command.picks && command.start.route.reported) {
-    SessionEvent event{.kind = SessionEvent::Kind::kAccepted,
-                       .slot = static_cast<std::int32_t>(command.start.slot),
-                       .listener = command.start.listener};
+    SessionEvent event = EventOf(SessionEvent::Kind::kAccepted, command.start.slot);
+    event.listener = command.start.listener;
     event.SetAddress(command.address);
     crew_.events.Push(event);
   }

@@ -58,6 +58,7 @@ class CounterBlock {
   }
 
   [[nodiscard]] T& operator[](std::size_t index) { return first_[index]; }
+  [[nodiscard]] const T& operator[](std::size_t index) const { return first_[index]; }
   [[nodiscard]] std::span<T> all() { return {first_, count_}; }
 
  private:

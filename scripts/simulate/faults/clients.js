@@ -184,6 +184,24 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'end not told',
+    why: 'The program keeps for ever what it has made for a session that is long over.',
+    edits: [
+      edit('engine/worker.cc', 'crew_.events.Push(event);\n    }\n    // After', '}\n    // After'),
+    ],
+  },
+  {
+    name: 'slot taken for its session',
+    why: 'What the program asks of a session that has just ended is done to the next one in its slot.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'return crew_.slab.LoopOf(name) == index_ ? &crew_.slab.At(name.slot) : nullptr;',
+        'return &crew_.slab.At(name.slot);',
+      ),
+    ],
+  },
+  {
     name: 'drain reported too early',
     why: 'The program exits, and takes with it the sessions that it was to wait for.',
     edits: [

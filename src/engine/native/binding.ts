@@ -1,18 +1,25 @@
 /** What the addon exports. The C++ side only asserts its arguments; the checks are the callers'. */
 
 /**
- * One engine: loops on their own threads. A slot is the number of a live session, below `maxSessions()`.
+ * One engine: loops on their own threads.
  *
  * Sessions begin in two ways. JavaScript makes them of sockets that it has (`takeSlot`, then `start`). And the
  * loops make them of clients that they accept on descriptors given to `listen`; JavaScript hears of such a session
- * only while it observes, or when the loops need it to pick a backend. A session that JavaScript has heard of holds
- * its slot until `releaseSlot`; any other one gives its slot back by itself.
+ * only while it observes, or when the loops need it to pick a backend.
+ *
+ * A session has a slot, a number below `maxSessions()`, until its loop is done with it, which is before JavaScript hears
+ * of its end. So it is named by a number that no other one gets: its slot, and `SLOTS` times how often the slot had been
+ * used before. What is asked of a session that has ended is not done.
  */
 export interface NativeEngineBinding {
   /** Rows of `CounterRow`, one block a loop; see src/stats/counters.ts. Readable after `close()`. */
   counters(): ArrayBuffer;
-  /** Two unsigned 64-bit words a slot: bytes upstream, bytes downstream. Readable after `close()`. */
-  sessionCounters(): ArrayBuffer;
+  /**
+   * Bytes that a session has moved so far.
+   * @param into two numbers: bytes upstream, bytes downstream; left as they are when the session has ended
+   * @returns whether it is alive
+   */
+  moved(session: number, into: Float64Array): boolean;
   maxSessions(): number;
 
   /**
@@ -67,27 +74,27 @@ export interface NativeEngineBinding {
    */
   cameBack(fd: number, ip: string, port: number): [ip: string, port: number] | undefined;
 
-  /** A free slot, or -1 when all are taken. The caller must give it back. */
+  /** The name of a session that is to be, which has a slot; or -1 when all are taken. `start` or `releaseSlot` follows. */
   takeSlot(): number;
-  /** Gives back a slot: of `takeSlot`, before `start` or after `closed`; or of a session that was `accepted`, after `closed`. */
-  releaseSlot(slot: number): void;
+  /** The session is not to be. */
+  releaseSlot(session: number): void;
   /** Makes a session of a connected socket, which waits for a backend. Owns `fd` from here on. */
   start(
-    slot: number,
+    session: number,
     fd: number,
     prefix: Uint8Array | undefined,
     listener: number,
     timeouts: Uint32Array,
   ): void;
   /** Gives a session that waits for a backend one that is connected already. Owns `fd` from here on. */
-  join(slot: number, fd: number, prefix: Uint8Array | undefined): void;
+  join(session: number, fd: number, prefix: Uint8Array | undefined): void;
   /**
    * Lets sessions that wait for a backend try every address of one, in order. Each answers with `opened` or, when
    * none of the addresses did, with `needBackend`.
-   * @param picks pairs of slot and backend row; `NONE` as the row has the loop pick, by the cycle
+   * @param picks pairs of session and backend row; `NONE` as the row has the loop pick, by the cycle
    */
-  connect(picks: Uint32Array): void;
-  end(slot: number, ending: number): void;
+  connect(picks: Float64Array): void;
+  end(session: number, ending: number): void;
 
   /** Fills `into` with events of `EVENT_WORDS` numbers and returns how many; call until fewer than fit come. */
   takeEvents(into: Int32Array): number;
@@ -153,45 +160,50 @@ export interface NativeBinding {
 }
 
 /**
- * Numbers an event: kind, slot, backend row, reason, errno, listener row, count, and an address of five words: port
- * (-1 for none, or a Unix socket), then the 16 bytes of an IPv6 address in network order (IPv4 as
- * `::ffff:a.b.c.d`). `SessionEvent` in native/core/engine/event_queue.h.
+ * Numbers an event: kind, slot, how often the slot had been used before, backend row, reason, errno, listener row, count,
+ * and an address of five words: port (-1 for none, or a Unix socket), then the 16 bytes of an IPv6 address in network order
+ * (IPv4 as `::ffff:a.b.c.d`). For `closed`, those are two unsigned numbers of 64 bits: bytes upstream and downstream.
+ * `SessionEvent` in native/core/engine/event_queue.h.
  */
-export const EVENT_WORDS = 12;
+export const EVENT_WORDS = 13;
 export const EventWord = {
   kind: 0,
   slot: 1,
-  backend: 2,
-  reason: 3,
-  errno: 4,
-  listener: 5,
-  count: 6,
-  port: 7,
-  ip: 8,
+  generation: 2,
+  backend: 3,
+  reason: 4,
+  errno: 5,
+  listener: 6,
+  count: 7,
+  port: 8,
+  ip: 9,
 } as const;
 
-/** A number that names nothing: no slot, no backend, no listener. */
+/** More than an engine has. `Engine::kMostSessions` in native/core/engine/engine.h. */
+export const SLOTS = 2 ** 20;
+
+/** A number that names nothing: no session, no backend, no listener. */
 export const NONE = -1;
 
 /**
- * What happened. Failures of sessions that JavaScript has not heard of have no slot; those of one backend that come
+ * What happened. Failures of sessions that JavaScript has not heard of name no session; those of one backend that come
  * before they are taken are one event, with their `count`, and errno and address of the last. So are the refusals of
  * one listener, for each of the two reasons.
  */
 export const EventKind = {
-  /** One address of a backend failed: backend, errno, the address; slot or count. */
+  /** One address of a backend failed: backend, errno, the address; session or count. */
   attemptFailed: 0,
-  /** A backend answered: slot, backend. */
+  /** A backend answered: session, backend. */
   opened: 1,
-  /** The end of a session: slot, reason, errno. */
+  /** The end of a session, whose slot may be another's by now: session, reason, errno, bytes. */
   closed: 2,
   /**
-   * A loop took a client: slot, listener, the client's address; in `backend` the row that failed last, or `NONE` where
+   * A loop took a client: session, listener, the client's address; in `backend` the row that failed last, or `NONE` where
    * none was tried.
    */
   accepted: 3,
   /**
-   * The session waits for a pick: slot, and in `backend` the row that failed last, or `NONE` for a client that is
+   * The session waits for a pick: session, and in `backend` the row that failed last, or `NONE` for a client that is
    * new. Where the loops pick, it is asked of a client that is new while JavaScript observes, and when every backend of
    * the cycle has failed; a session that was not observed is reported by `accepted` first.
    */
@@ -204,7 +216,7 @@ export const EventKind = {
   drained: 7,
   /** Clients had as many sessions as one may: listener, count, the address of the last one. */
   refused: 8,
-  /** Another address of the backend, tried later, answered before this one: slot as for `attemptFailed`, backend, address. */
+  /** Another address of the backend, tried later, answered before this one: session as for `attemptFailed`, backend, address. */
   outrun: 9,
   /** Clients were connections of the engine's own: listener, count, the address that the last one had been made to. */
   cameBack: 10,

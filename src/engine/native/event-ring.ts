@@ -1,6 +1,6 @@
 /** What the loops report, fetched many at a time and read without a copy. */
 import { SocketAddress } from 'node:net';
-import { EVENT_WORDS, EventWord, type NativeEngineBinding } from './binding.js';
+import { EVENT_WORDS, EventWord, type NativeEngineBinding, NONE, SLOTS } from './binding.js';
 
 /** Events fetched from the loops in one call. */
 const EVENTS_PER_CALL = 256;
@@ -13,6 +13,12 @@ export interface Endpoint {
   readonly ip: string;
   readonly port: number;
   readonly family: 4 | 6;
+}
+
+/** Bytes that a session has moved. */
+export interface Moved {
+  readonly upstream: number;
+  readonly downstream: number;
 }
 
 /** One event; good only until the call that it is given to returns. */
@@ -32,8 +38,22 @@ export class NativeEvent {
     return this;
   }
 
-  get(word: Exclude<keyof typeof EventWord, 'port' | 'ip'>): number {
+  get(word: Exclude<keyof typeof EventWord, 'slot' | 'generation' | 'port' | 'ip'>): number {
     return this.#word(EventWord[word]);
+  }
+
+  /** Which session it is about; `NONE` for none that JavaScript knows. */
+  get session(): number {
+    const slot = this.#word(EventWord.slot);
+    return slot < 0 ? NONE : this.#unsigned(EventWord.generation) * SLOTS + slot;
+  }
+
+  /** Of `closed`: bytes that the session has moved in all. */
+  get moved(): Moved {
+    const [upstream, downstream] = [EventWord.ip, EventWord.ip + 2].map(
+      (word) => this.#unsigned(word + 1) * 2 ** 32 + this.#unsigned(word),
+    ) as [number, number];
+    return { upstream, downstream };
   }
 
   /** `undefined` for none, and for what has no IP address: a unix socket. */
@@ -46,6 +66,10 @@ export class NativeEvent {
       return { ip: bytes.subarray(IPV4_MAPPED.length).join('.'), port, family: 4 };
     }
     return { ip: formatIPv6(bytes), port, family: 6 };
+  }
+
+  #unsigned(word: number): number {
+    return this.#word(word) >>> 0;
   }
 
   #word(word: number): number {

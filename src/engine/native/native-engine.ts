@@ -45,7 +45,7 @@ interface Passing<Sockets extends readonly Socket[]> {
   readonly listener: number | undefined;
   readonly timeouts: SessionTimeouts;
   /** Tells the loops. */
-  give(slot: number, taken: { [Index in keyof Sockets]: TakenSocket }): void;
+  give(name: number, taken: { [Index in keyof Sockets]: TakenSocket }): void;
 }
 
 export class NativeEngine implements AcceptingEngine {
@@ -58,16 +58,14 @@ export class NativeEngine implements AcceptingEngine {
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
   readonly #sessionHost: NativeSessionHost;
-  /** Those that JavaScript knows, by slot. */
-  readonly #sessions: (NativeSession | undefined)[] = [];
+  /** Those that JavaScript knows and whose end it has not heard of, by name. */
+  readonly #sessions = new Map<number, NativeSession>();
   /** Addresses as they were published, by row. */
   readonly #backends: (readonly ResolvedAddress[])[] = [];
   readonly #outbox = new Outbox(() => this.#settle());
   #acceptHost: AcceptHost | undefined;
   /** While there are events to take: one look at them in each turn of the event loop, however often the bell rings. */
   #nextLook: NodeJS.Immediate | undefined;
-  /** Of `#sessions`. */
-  #alive = 0;
   /** What keeps the process alive: the sessions, and the loops while they accept. */
   #holds = 0;
   #isDraining = false;
@@ -108,7 +106,6 @@ export class NativeEngine implements AcceptingEngine {
       binding,
       module,
       picks: new PickBatch(binding),
-      sessionWords: new BigUint64Array(binding.sessionCounters()),
     };
   }
 
@@ -163,9 +160,9 @@ export class NativeEngine implements AcceptingEngine {
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow(request);
-    const give = (slot: number, [taken]: readonly [TakenSocket]) => {
+    const give = (name: number, [taken]: readonly [TakenSocket]) => {
       if (returnsClient === true) this.#keep(session, taken);
-      this.#binding.start(slot, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
+      this.#binding.start(name, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
     };
     this.#pass(session, [client], [head], { listener, timeouts, give });
     return session;
@@ -176,9 +173,9 @@ export class NativeEngine implements AcceptingEngine {
     this.#checkOpen();
     const session = new NativeSession(this.#sessionHost);
     session.follow({ observer });
-    const give = (slot: number, [first, second]: readonly [TakenSocket, TakenSocket]) => {
-      this.#binding.start(slot, first.fd, first.prefix, NONE, timeoutWords(timeouts));
-      this.#binding.join(slot, second.fd, second.prefix);
+    const give = (name: number, [first, second]: readonly [TakenSocket, TakenSocket]) => {
+      this.#binding.start(name, first.fd, first.prefix, NONE, timeoutWords(timeouts));
+      this.#binding.join(name, second.fd, second.prefix);
     };
     const heads = [head, backHead];
     this.#pass(session, [client, backend], heads, { listener: undefined, timeouts, give });
@@ -195,7 +192,7 @@ export class NativeEngine implements AcceptingEngine {
     const closed = this.#closed.wait();
     this.#drainLoops();
     this.#outbox.destroy();
-    for (const session of this.#sessions) session?.destroy();
+    for (const session of this.#sessions.values()) session.destroy();
     this.#settle();
     return closed;
   }
@@ -222,14 +219,14 @@ export class NativeEngine implements AcceptingEngine {
     { listener, timeouts, give }: Passing<Sockets>,
   ): void {
     for (const socket of sockets) checkSocket(socket);
-    const slot = this.#binding.takeSlot();
-    if (slot === NONE) throw this.limit.error();
-    const take = () => this.#take(session, slot, sockets, heads, give);
+    const name = this.#binding.takeSlot();
+    if (name === NONE) throw this.limit.error();
+    const take = () => this.#take(session, name, sockets, heads, give);
     if (sockets.every((socket) => socket.writableLength === 0)) {
       try {
         take();
       } catch (error) {
-        this.#binding.releaseSlot(slot);
+        this.#binding.releaseSlot(name);
         throw error;
       }
       return;
@@ -245,7 +242,7 @@ export class NativeEngine implements AcceptingEngine {
         count('open', -1);
       },
       giveUp: () => {
-        this.#binding.releaseSlot(slot);
+        this.#binding.releaseSlot(name);
         count('opened', 1);
         count('open', -1);
       },
@@ -255,15 +252,15 @@ export class NativeEngine implements AcceptingEngine {
   /** @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT`; the sockets are untouched then, and the slot is the caller's */
   #take<const Sockets extends readonly Socket[]>(
     session: NativeSession,
-    slot: number,
+    name: number,
     sockets: Sockets,
     heads: readonly (Uint8Array | undefined)[],
     give: Passing<Sockets>['give'],
   ): void {
     const taken = takeSockets(this.#module, sockets, heads);
     if (typeof taken === 'number') throw shortage(nameOfError(taken));
-    give(slot, taken);
-    this.#add(session, slot);
+    give(name, taken);
+    this.#add(session, name);
     // Later, for who is told of the session now may end it, before any backend hears of it.
     queueMicrotask(() => session.pick());
   }
@@ -274,10 +271,9 @@ export class NativeEngine implements AcceptingEngine {
     if (kept >= 0) session.keep({ ...taken, fd: kept });
   }
 
-  #add(session: NativeSession, slot: number): void {
-    this.#sessions[slot] = session;
-    this.#alive += 1;
-    session.start(slot);
+  #add(session: NativeSession, name: number): void {
+    this.#sessions.set(name, session);
+    session.start(name);
     this.#hold();
   }
 
@@ -321,11 +317,11 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   #onEvent(event: NativeEvent): void {
-    const slot = event.get('slot');
-    const session = this.#sessions[slot];
+    const { session: name } = event;
+    const session = this.#sessions.get(name);
     switch (event.get('kind')) {
       case EventKind.accepted:
-        this.#onAccepted(slot, event);
+        this.#onAccepted(name, event);
         break;
       case EventKind.attemptFailed:
         this.#onAttemptFailed(session, event);
@@ -343,7 +339,7 @@ export class NativeEngine implements AcceptingEngine {
         session?.onOpened(event.get('backend'));
         break;
       case EventKind.closed:
-        if (session !== undefined) this.#onClosed(session, slot, event);
+        if (session !== undefined) this.#onClosed(session, name, event);
         break;
       case EventKind.paused: {
         const errno = event.get('errno');
@@ -372,11 +368,11 @@ export class NativeEngine implements AcceptingEngine {
     }
   }
 
-  #onAccepted(slot: number, event: NativeEvent): void {
+  #onAccepted(name: number, event: NativeEvent): void {
     // While the engine closes, who comes late is reset with the loops.
     if (this.#acceptHost === undefined || this.#closed.isAwaited) return;
     const session = new NativeSession(this.#sessionHost);
-    this.#add(session, slot);
+    this.#add(session, name);
     const { endpoint } = event;
     const client = endpoint === undefined ? NOWHERE : { address: endpoint.ip, port: endpoint.port };
     const isNew = event.get('backend') === NONE;
@@ -412,18 +408,15 @@ export class NativeEngine implements AcceptingEngine {
       : { kind: 'tcp', ...endpoint };
   }
 
-  #onClosed(session: NativeSession, slot: number, event: NativeEvent): void {
-    this.#sessions[slot] = undefined;
-    const finish = session.onClosed(event.get('reason'), event.get('errno'));
-    this.#binding.releaseSlot(slot);
-    this.#alive -= 1;
+  #onClosed(session: NativeSession, name: number, event: NativeEvent): void {
+    this.#sessions.delete(name);
     this.#release();
-    finish();
+    session.onClosed(event.get('reason'), event.get('errno'), event.moved);
   }
 
   /** Finishes what waits for the last session to end. */
   #settle(): void {
-    if (this.#alive > 0 || !this.#outbox.isEmpty) return;
+    if (this.#sessions.size > 0 || !this.#outbox.isEmpty) return;
     if (this.#loopsAreDrained) this.#drained.done();
     if (!this.#closed.isAwaited || this.#closed.isDone) return;
     this.#binding.close();

@@ -12,6 +12,7 @@ import type {
   SessionPlan,
 } from '../engine.js';
 import { closeReasons, Ending, type NativeBinding, type NativeEngineBinding } from './binding.js';
+import type { Moved } from './event-ring.js';
 import type { PickBatch } from './pick-batch.js';
 import { systemError } from './system-error.js';
 import type { TakenSocket } from './take-socket.js';
@@ -21,8 +22,6 @@ export interface NativeSessionHost {
   readonly binding: NativeEngineBinding;
   readonly picks: PickBatch;
   readonly module: Pick<NativeBinding, 'closeDescriptor' | 'guardDescriptor' | 'unguardDescriptor'>;
-  /** Two words a slot. */
-  readonly sessionWords: BigUint64Array;
 }
 
 /** Ends of a session that come from here. */
@@ -36,8 +35,8 @@ export class NativeSession implements EngineSession {
   readonly #host: NativeSessionHost;
   #observer: SessionObserver | undefined;
   #route: Route | undefined;
-  /** Slot in the loops' tables; `undefined` before the start and after the end. */
-  #slot: number | undefined;
+  /** What the loops call it; `undefined` before the start and after the end. */
+  #name: number | undefined;
   /** Ends the wait for what Node still has to write, with the session. */
   #endWait: (() => void) | undefined;
   /** The client once more, to be given back where no backend answers. */
@@ -45,23 +44,23 @@ export class NativeSession implements EngineSession {
   /** Why `end` was asked for, once it was. */
   #ending: keyof typeof endings | undefined;
   #isClosed = false;
-  #finalUpstream = 0;
-  #finalDownstream = 0;
+  /** Bytes upstream and downstream, when last looked at. */
+  readonly #moved = new Float64Array(2);
 
   constructor(host: NativeSessionHost) {
     this.#host = host;
   }
 
-  get slot(): number | undefined {
-    return this.#slot;
+  get name(): number | undefined {
+    return this.#name;
   }
 
   get bytesUpstream(): number {
-    return this.#slot === undefined ? this.#finalUpstream : this.#word(this.#slot, 0);
+    return this.#look()[0] ?? 0;
   }
 
   get bytesDownstream(): number {
-    return this.#slot === undefined ? this.#finalDownstream : this.#word(this.#slot, 1);
+    return this.#look()[1] ?? 0;
   }
 
   /** Says whom to tell and ask. Without a route, the backend is connected already. */
@@ -81,10 +80,10 @@ export class NativeSession implements EngineSession {
     this.#host.module.guardDescriptor(client.fd);
   }
 
-  /** The loops know the session by this slot from now on. */
-  start(slot: number): void {
+  /** The loops know the session by this name from now on. */
+  start(name: number): void {
     this.#endWait = undefined;
-    this.#slot = slot;
+    this.#name = name;
   }
 
   /** The loops wait for a backend. */
@@ -128,14 +127,12 @@ export class NativeSession implements EngineSession {
     if (this.#route !== undefined) this.#observer?.onOpen(backend);
   }
 
-  /** The last event of a session that had a slot, which may be released now. Call the result to report the end. */
-  onClosed(reasonNumber: number, errno: number): () => void {
-    this.#finalUpstream = this.bytesUpstream;
-    this.#finalDownstream = this.bytesDownstream;
-    this.#slot = undefined;
+  /** The last event of a session that has started; reports the end. */
+  onClosed(reasonNumber: number, errno: number, { upstream, downstream }: Moved): void {
+    this.#name = undefined;
+    this.#moved.set([upstream, downstream]);
     const reason = closeReasons[reasonNumber] ?? 'reset';
-    return () =>
-      this.close(reason === 'ended' ? (this.#ending ?? 'destroyed') : reason, systemError(errno));
+    this.close(reason === 'ended' ? (this.#ending ?? 'destroyed') : reason, systemError(errno));
   }
 
   /** Reports the end, once. */
@@ -169,12 +166,14 @@ export class NativeSession implements EngineSession {
   }
 
   #end(why: keyof typeof endings): void {
-    if (this.#slot === undefined || this.#ending !== undefined) return;
+    if (this.#name === undefined || this.#ending !== undefined) return;
     this.#ending = why;
-    this.#host.binding.end(this.#slot, endings[why]);
+    this.#host.binding.end(this.#name, endings[why]);
   }
 
-  #word(slot: number, word: number): number {
-    return Number(Atomics.load(this.#host.sessionWords, slot * 2 + word));
+  /** What it had moved at the last look, where it has ended and nobody has told yet. */
+  #look(): Float64Array {
+    if (this.#name !== undefined) this.#host.binding.moved(this.#name, this.#moved);
+    return this.#moved;
   }
 }

@@ -4,7 +4,7 @@ import { type NativeEngineBinding, NONE } from './binding.js';
 /** A session that waits for a backend. */
 interface Waiting {
   /** `undefined` once it has ended. */
-  readonly slot: number | undefined;
+  readonly name: number | undefined;
 }
 
 export class PickBatch {
@@ -34,12 +34,12 @@ export class PickBatch {
   }
 
   #flush(): void {
-    // A session may have ended since its pick, and another one may have its slot.
+    // A session may have ended since its pick.
     const pairs = this.#picks
       .splice(0)
-      .flatMap(({ session: { slot }, backend }) =>
-        slot === undefined ? [] : [slot, backend === 'by cycle' ? NONE : backend],
+      .flatMap(({ session: { name }, backend }) =>
+        name === undefined ? [] : [name, backend === 'by cycle' ? NONE : backend],
       );
-    if (pairs.length > 0) this.#binding.connect(Uint32Array.from(pairs));
+    if (pairs.length > 0) this.#binding.connect(Float64Array.from(pairs));
   }
 }

@@ -189,12 +189,11 @@ void Oracle::CheckTimedOut(const Pair& pair, std::int32_t port) {
   if (Near(*pair.backend).left.open) kernel_.Fail("an attempt timed out that had been accepted");
 }
 
-void Oracle::CheckClosed(const Pair& pair, std::uint32_t slot) {
+void Oracle::CheckClosed(const Pair& pair, const SessionEvent::Moved& moved) {
   // A Unix backend may not have accepted yet.
   if (!pair.client || !pair.backend) return;
-  const SessionCounters& counted = scene_.crew->counters->Session(slot);
-  if (counted.bytes_upstream.value() != Near(*pair.backend).written ||
-      counted.bytes_downstream.value() != Near(*pair.client).written) {
+  if (moved.upstream != Near(*pair.backend).written ||
+      moved.downstream != Near(*pair.client).written) {
     kernel_.Fail("the bytes counted for a session are not those that were written");
   }
 }
@@ -245,6 +244,7 @@ bool Oracle::MayHaveTimedOut(const Pair& pair) const {
 
 void Oracle::CheckPair(const Pair& pair) {
   if (!pair.client) return;
+  if (pair.name) kernel_.Fail("the owner was told of a session, and not of its end");
   if (pair.denied) return CheckDenied(pair);
   // A backend that resets before the core saw it accept has failed like any other.
   if (!pair.backend || pair.left_alone) return CheckLonely(pair);

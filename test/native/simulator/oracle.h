@@ -31,8 +31,8 @@ class Oracle {
   void CheckRaces();
   /// A session has opened.
   void CheckOutrun(const Pair& pair);
-  /// The owner hears that a session has closed; its slot is not used again yet.
-  void CheckClosed(const Pair& pair, std::uint32_t slot);
+  /// The owner hears that a session has closed, and what it has moved.
+  void CheckClosed(const Pair& pair, const SessionEvent::Moved& moved);
   /// The owner hears that the drain is over.
   void CheckDrained();
   /// All is over.

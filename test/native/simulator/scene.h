@@ -32,8 +32,9 @@ struct Pair {
   bool is_silent = false;  ///< No backend may hear of it: the owner has not said yet that one may.
   bool lets_in = false;    ///< What the owner's word will be.
   bool denied = false;
-  std::uint64_t word_at_us = kNever;  ///< When it comes.
-  std::optional<std::uint32_t> slot;
+  std::uint64_t word_at_us = kNever;     ///< When it comes.
+  std::optional<SessionName> name;       ///< While the owner knows it.
+  std::size_t loop = 0;                  ///< Where it was when the owner was told of it.
   std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
   bool picked_by_loop = false;           ///< And each attempt is reported.

@@ -200,14 +200,15 @@ void World::StartClient(Pair& pair) {
     if (slot) scene_.crew->GiveSlot(*slot);
     return;
   }
-  pair.slot = slot;
+  pair.name = scene_.crew->slab.NameOf(*slot);
   const auto [fd, far] = kernel_.OpenPair(port, true);
   pair.client = std::make_unique<Peer>(kernel_, choices_, *far, stream, pair.client_habits);
   const std::size_t read = std::min(choices_.UpTo(2000), pair.client_habits.bytes);
   pair.client->SkipPrefix(read);
   const std::string prefix = BytesOf(stream, 0, read);
   const std::size_t worker = choices_.Below(static_cast<std::uint32_t>(scene_.epolls.size()));
-  scene_.crew->worker_of_slot[*slot] = static_cast<std::uint16_t>(worker);
+  pair.loop = worker;
+  scene_.crew->slab.SetLoop(*slot, static_cast<std::uint16_t>(worker));
   scene_.crew->workers[worker]->Start(
       {.start = {.slot = *slot,
                  .client = UniqueFd(fd),
@@ -226,7 +227,7 @@ void World::StartClient(Pair& pair) {
   pair.backend->SkipPrefix(backend_read);
   const std::string backend_prefix = BytesOf(stream + 1, 0, backend_read);
   scene_.crew->workers[worker]->Post(
-      JoinCommand{.slot = *slot,
+      JoinCommand{.session = *pair.name,
                   .backend = UniqueFd(backend_fd),
                   .backend_prefix = PendingBytes(std::as_bytes(std::span(backend_prefix)))});
 }
@@ -249,11 +250,13 @@ void World::ServeOwner() {
 }
 
 void World::HandleEvent(const SessionEvent& event) {
-  const auto slot = static_cast<std::uint32_t>(event.slot);
+  const SessionName name = {.slot = static_cast<std::uint32_t>(event.slot),
+                            .generation = event.generation};
   switch (event.kind) {
     case SessionEvent::Kind::kAccepted: {
       Pair& pair = scene_.pairs[static_cast<std::size_t>(event.port - kFirstClientPort)];
-      pair.slot = slot;
+      pair.name = name;
+      pair.loop = scene_.crew->slab.LoopOf(name).value_or(0);
       pair.rows_left = scene_.rows;
       // Those that nobody was to be told of have set out already.
       pair.picked_by_loop = scene_.picks == Picks::kByCycle && event.backend < 0;
@@ -267,7 +270,7 @@ void World::HandleEvent(const SessionEvent& event) {
       {
         // A Unix address has no port; its backend has no other.
         const std::int32_t port = event.port < 0 ? event.backend : event.port;
-        Pair& pair = *PairOfSlot(slot);
+        Pair& pair = *PairNamed(name);
         pair.failed_ports.insert(port);
         pair.lately_failed_ports.insert(port);
         oracle_.CheckSetOut(pair);
@@ -275,28 +278,26 @@ void World::HandleEvent(const SessionEvent& event) {
       }
       return;
     case SessionEvent::Kind::kNeedBackend: {
-      Pair& pair = *PairOfSlot(slot);
+      Pair& pair = *PairNamed(name);
       if (pair.is_held && pair.is_silent) return Judge(pair);
       oracle_.CheckRequest(pair);
       return GiveBackend(pair);
     }
     case SessionEvent::Kind::kOutrun:
-      if (event.slot >= 0) PairOfSlot(slot)->outrun_ports.insert(event.port);
+      if (event.slot >= 0) PairNamed(name)->outrun_ports.insert(event.port);
       return;
     case SessionEvent::Kind::kOpened:
-      oracle_.CheckSetOut(*PairOfSlot(slot));
-      oracle_.CheckOutrun(*PairOfSlot(slot));
+      oracle_.CheckSetOut(*PairNamed(name));
+      oracle_.CheckOutrun(*PairNamed(name));
       if (!choices_.OneIn(64)) return;
-      PairOfSlot(slot)->ended_by_owner = true;
-      return scene_.crew->workers[scene_.crew->worker_of_slot[slot]]->Post(
-          EndCommand{.slot = slot, .ending = Ending::kReset});
+      PairNamed(name)->ended_by_owner = true;
+      return Post(*PairNamed(name), EndCommand{.session = name, .ending = Ending::kReset});
     case SessionEvent::Kind::kClosed: {
-      Pair& pair = *PairOfSlot(slot);
+      Pair& pair = *PairNamed(name);
       pair.reason = static_cast<CloseReason>(event.reason);
-      oracle_.CheckClosed(pair, slot);
-      pair.slot.reset();
+      oracle_.CheckClosed(pair, event.moved());
+      pair.name.reset();
       pair.word_at_us = kNever;
-      scene_.crew->workers[scene_.crew->worker_of_slot[slot]]->Post(ReleaseCommand{.slot = slot});
       return;
     }
     case SessionEvent::Kind::kDrained:
@@ -310,19 +311,24 @@ void World::HandleEvent(const SessionEvent& event) {
   }
 }
 
+/// Also where the session has ended and another one has its slot: `Engine` looks whether it has,
+/// but it may end between that look and the loop's.
+void World::Post(const Pair& pair, Command command) {
+  scene_.crew->workers[pair.loop]->Post(std::move(command));
+}
+
 /// One that nobody else has, so that it is known who is joined to whom.
 void World::GiveBackend(Pair& pair) {
   pair.is_silent = false;
-  Worker& worker = *scene_.crew->workers[scene_.crew->worker_of_slot[*pair.slot]];
   if (pair.rows_left.empty()) {
     pair.left_alone = true;
-    return worker.Post(EndCommand{.slot = *pair.slot, .ending = Ending::kNoBackend});
+    return Post(pair, EndCommand{.session = *pair.name, .ending = Ending::kNoBackend});
   }
   pair.lately_failed_ports.clear();
   pair.outrun_ports.clear();
   const std::uint16_t row = pair.rows_left.front();
   pair.rows_left.erase(pair.rows_left.begin());
-  worker.Post(ConnectCommand{.slot = *pair.slot, .backend = row});
+  Post(pair, ConnectCommand{.session = *pair.name, .backend = row});
 }
 
 /// A client is held for the owner's word, which comes at once, later, or not in time.
@@ -338,15 +344,14 @@ void World::GiveWord(Pair& pair) {
   kernel_.Trace("the client with stream %td is %s", 2 * (&pair - scene_.pairs.data()),
                 pair.lets_in ? "let in" : "denied");
   pair.word_at_us = kNever;
-  Worker& worker = *scene_.crew->workers[scene_.crew->worker_of_slot[*pair.slot]];
   if (!pair.lets_in) {
     pair.denied = true;
-    return worker.Post(EndCommand{.slot = *pair.slot, .ending = Ending::kDenied});
+    return Post(pair, EndCommand{.session = *pair.name, .ending = Ending::kDenied});
   }
   if (scene_.picks == Picks::kByOwner) return GiveBackend(pair);
   pair.is_silent = false;
   pair.picked_by_loop = true;
-  worker.Post(ConnectCommand{.slot = *pair.slot, .backend = kNoRow});
+  Post(pair, ConnectCommand{.session = *pair.name, .backend = kNoRow});
 }
 
 void World::Drain() {
@@ -361,9 +366,11 @@ void World::Drain() {
   }
 }
 
-Pair* World::PairOfSlot(std::uint32_t slot) {
+Pair* World::PairNamed(const SessionName& name) {
   for (Pair& pair : scene_.pairs) {
-    if (pair.slot == slot) return &pair;
+    if (pair.name && pair.name->slot == name.slot && pair.name->generation == name.generation) {
+      return &pair;
+    }
   }
   kernel_.Fail("an event of a session that nobody knows");
   return scene_.pairs.data();

@@ -78,6 +78,7 @@ class World {
   void StartClient(Pair& pair);
   void ServeOwner();
   void HandleEvent(const SessionEvent& event);
+  void Post(const Pair& pair, Command command);
   void GiveBackend(Pair& pair);
   void Judge(Pair& pair);
   void GiveWord(Pair& pair);
@@ -92,7 +93,9 @@ class World {
   void Finish();
 
   Pair* PairOf(const Socket& backend_socket);
-  Pair* PairOfSlot(std::uint32_t slot);
+  /// The one that the owner knows by this name: nothing may be told of a session before it is, nor
+  /// after its end.
+  Pair* PairNamed(const SessionName& name);
 
   Choices& choices_;
   Options options_;
