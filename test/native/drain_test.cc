@@ -159,14 +159,11 @@ TEST("drain: a paused listener closes too, and the clients who wait there are le
 }
 
 TEST("drain: a loop that is told twice in one turn to close its listeners counts each once") {
-  Crew crew(16, 1, 2, std::make_shared<Counters>(1, 2, 1, 16), [] {});
+  Crew crew(16, 1, 2, std::make_shared<Counters>(1, 2, 1, 16), PipeLimits::ForThisMachine(1), 1,
+            [] {});
   int error = 0;
-  const std::unique_ptr<Worker> worker = Worker::Create({.index = 0,
-                                                         .pipes = PipeLimits::ForThisMachine(1),
-                                                         .transfer = Transfer::kAuto,
-                                                         .busy_poll_us = 0,
-                                                         .keep_alive_s = 0},
-                                                        crew, error);
+  const std::unique_ptr<Worker> worker = Worker::Create(
+      {.index = 0, .transfer = Transfer::kAuto, .busy_poll_us = 0, .keep_alive_s = 0}, crew, error);
   if (worker == nullptr) std::abort();
   const auto listen = [&](std::uint16_t row) {
     crew.open_listeners.fetch_add(1);

@@ -145,6 +145,10 @@ void Oracle::CheckRequest(const Pair& pair) {
     const bool has_two = scene_.pairs_of_addresses.contains(row);
     const bool all_failed = pair.failed_ports.contains(row) &&
                             (!has_two || pair.failed_ports.contains(row + kSecondAddress));
+    // One may have waited for a local port for as long as it may.
+    const std::uint64_t waited_us = kernel_.now_us() - pair.starts_at_us;
+    const bool lacked_port = kernel_.LackedPort(row) || kernel_.LackedPort(row + kSecondAddress);
+    if (lacked_port && waited_us + kLongestPauseUs >= Us(scene_.timeouts.connect_ms)) continue;
     if (!all_failed && !scene_.limits.contains(row)) {
       return kernel_.Fail("a session gave up while backends were left that it had not tried");
     }

@@ -99,8 +99,12 @@ void Oracle::CheckFailures(std::uint16_t row, std::uint64_t failed, std::uint64_
   const auto failures = scene_.failures.find(row);
   const std::uint64_t told = failures == scene_.failures.end() ? 0 : failures->second;
   const bool has_two = scene_.pairs_of_addresses.contains(row);
-  // Sessions that opened, or ended, may have met one that failed.
-  const std::uint64_t sessions = std::max<std::uint64_t>(opened, scene_.pairs.size());
+  // Sessions that opened, or ended, may have met one that failed; and once more after each wait for
+  // a local port.
+  std::uint64_t sessions = std::max<std::uint64_t>(opened, scene_.pairs.size());
+  for (const auto& socket : kernel_.sockets()) {
+    if (socket->lacked_port) sessions += 2;
+  }
   const bool is_right =
       has_two ? told >= 2 * failed && told <= 2 * failed + sessions : told == failed;
   if (is_right) return;
