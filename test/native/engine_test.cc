@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine_harness.h"
+#include "meter.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -112,6 +113,26 @@ TEST(
   pollfd ready{.fd = client.peer.get(), .events = POLLIN, .revents = 0};
   CHECK_EQUAL(poll(&ready, 1, kDeadlineMs), 1);
   CHECK_EQUAL(ReadSome(client.peer.get(), got), -ECONNRESET);
+}
+
+TEST("engine: stopping it has each loop reset its own sessions, and its owner none") {
+  constexpr std::size_t kSessions = 20;
+  const Listener backend = ListenTcp();
+  EngineHarness engine(2);
+  const SocketAddress address = engine.ListenFor(backend);
+  std::vector<UniqueFd> clients;
+  std::vector<UniqueFd> served;
+  while (clients.size() < kSessions) {
+    clients.push_back(ConnectTo(address));
+    served.push_back(AwaitClient(backend));
+    WriteSome(served.back().get(), "x");
+    CHECK_EQUAL(Await(clients.back(), 1), "x");
+  }
+  // Calls of this thread are not counted.
+  const CallCounts before = CallsSoFar();
+  engine.Stop();
+  CHECK_EQUAL((CallsSoFar() - before)[Call::kSetsockopt], 2 * kSessions);
+  for (const UniqueFd& client : clients) CHECK_EQUAL(AwaitEnd(client), -ECONNRESET);
 }
 
 TEST("rule 11: a splice into a socket that is gone does not end the process by SIGPIPE") {

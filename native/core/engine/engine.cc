@@ -58,10 +58,6 @@ Engine::~Engine() {
   for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Stop();
   for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Join();
   for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->ResetWhatIsPosted();
-  // No other thread is left that could touch a session.
-  for (std::size_t slot = 0; slot < crew_.slab.high_water(); ++slot) {
-    crew_.slab.At(static_cast<std::uint32_t>(slot)).End(Ending::kReset);
-  }
 }
 
 void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder order) {

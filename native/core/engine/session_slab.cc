@@ -14,7 +14,7 @@ std::optional<std::uint32_t> SessionSlab::Take(int& error) {
   std::uint32_t slot = 0;
   if (free_ != kNoSlot) {
     slot = free_;
-    free_ = static_cast<std::uint32_t>(Load(slot));
+    free_ = static_cast<std::uint32_t>(Load(slot)) & ~kFree;
   } else {
     if (high_water_ == capacity_) return std::nullopt;
     slot = static_cast<std::uint32_t>(high_water_);
@@ -35,7 +35,7 @@ std::optional<std::uint32_t> SessionSlab::Take(int& error) {
 
 void SessionSlab::Give(std::uint32_t slot) {
   const std::lock_guard lock(mutex_);
-  Store(slot, GenerationIn(Load(slot)) + 1, free_);
+  Store(slot, GenerationIn(Load(slot)) + 1, kFree | free_);
   free_ = slot;
   in_use_.fetch_sub(1);
 }

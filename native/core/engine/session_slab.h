@@ -42,7 +42,11 @@ class SessionSlab {
   /// The loop of a session: `kNoLoop` before one was said, and nothing once its slot was given
   /// back. Any thread; its loop finds it as long as it has not given the slot back itself.
   [[nodiscard]] std::optional<std::uint32_t> LoopOf(const SessionName& name) const;
-  static constexpr std::uint32_t kNoLoop = 0xFFFFFFFF;
+  static constexpr std::uint32_t kNoLoop = 0x7FFFFFFF;
+  /// Whether the slot is that of a session of this loop. Any thread.
+  [[nodiscard]] bool IsOn(std::uint32_t slot, std::size_t loop) const {
+    return static_cast<std::uint32_t>(Load(slot)) == loop;
+  }
 
   /// `slot` must have been taken at least once.
   [[nodiscard]] Session& At(std::uint32_t slot) { return chunks_[slot / kChunk][slot % kChunk]; }
@@ -52,15 +56,20 @@ class SessionSlab {
   /// Few enough are taken to wake those who wait for a slot: a little below the limit, so that they
   /// do not wake up and wait again for every single one.
   [[nodiscard]] bool has_room() const { return in_use() <= capacity_ - capacity_ / 20 - 1; }
-  /// Slots that were ever taken: the numbers below this.
-  [[nodiscard]] std::size_t high_water() const { return high_water_; }
+  /// Slots that were ever taken: the numbers below this. Any thread.
+  [[nodiscard]] std::size_t high_water() {
+    const std::lock_guard lock(mutex_);
+    return high_water_;
+  }
 
  private:
   static constexpr std::size_t kChunk = 64;
-  static constexpr std::uint32_t kNoSlot = 0xFFFFFFFF;
+  static constexpr std::uint32_t kNoSlot = 0x7FFFFFFF;
+  /// Marks a slot that is free.
+  static constexpr std::uint32_t kFree = 0x80000000;
 
-  /// Of a slot: its generation, and below it the loop of the session that has it, or the next slot
-  /// that is free. One word, so that whoever names a session finds both or neither.
+  /// Of a slot: its generation, and below it the loop of the session that has it, or, marked as
+  /// free, the next slot that is. One word, so that whoever names a session finds both or neither.
   using Entry = std::atomic<std::uint64_t>;
   static std::uint32_t GenerationIn(std::uint64_t entry) {
     return static_cast<std::uint32_t>(entry >> 32);

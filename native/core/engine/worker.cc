@@ -156,6 +156,16 @@ void Worker::RunTurns() {
   pthread_setname_np(pthread_self(), name.data());
 
   while (!stopping_.load(std::memory_order_acquire)) RunTurn();
+  ResetSessions();
+}
+
+/// By each loop, at once with the others: whoever waits for the threads waits the shorter. Sessions
+/// that are under way to this loop have not begun; see `ResetWhatIsPosted`.
+void Worker::ResetSessions() {
+  const std::size_t slots = crew_.slab.high_water();
+  for (std::uint32_t slot = 0; slot < slots; ++slot) {
+    if (crew_.slab.IsOn(slot, index_)) crew_.slab.At(slot).End(Ending::kReset);
+  }
 }
 
 void Worker::RunTurn() {

@@ -146,7 +146,7 @@ class Worker final : private EventHandler,
   void RunTurn();
   /// Starts the thread: 0, or errno's number.
   int Run();
-  /// Tells the thread to end after this turn of the loop. Its sessions stay as they are.
+  /// Tells the thread to end after this turn of the loop, and to reset the sessions that it has.
   void Stop();
   /// Waits for that. Nothing to do where the thread never ran.
   void Join();
@@ -183,6 +183,7 @@ class Worker final : private EventHandler,
   Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> loop, UniqueFd wake_up);
 
   void RunTurns();
+  void ResetSessions();
   void FinishTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
