@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -136,7 +135,6 @@ std::optional<SessionEvent::Moved> Engine::MovedBy(const SessionName& name) cons
   const SessionEvent::Moved moved = {.upstream = counters.bytes_upstream.value(),
                                      .downstream = counters.bytes_downstream.value()};
   // Looked at afterwards: the name is taken from the slot before its counters are another's.
-  std::atomic_thread_fence(std::memory_order_acquire);
   if (!crew_.slab.LoopOf(name)) return std::nullopt;
   return moved;
 }

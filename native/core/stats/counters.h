@@ -17,8 +17,9 @@ class Counter {
     value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
   void Subtract(std::uint64_t amount) { Add(~amount + 1); }
-  void Reset() { value_.store(0, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+  void Reset() { value_.store(0, std::memory_order_release); }
+  /// What is read after it is no older.
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<std::uint64_t> value_{0};
