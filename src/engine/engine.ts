@@ -127,11 +127,16 @@ export interface AcceptHost {
   onOutrun(backend: number, address: ResolvedAddress): void;
   /** As `SessionObserver.onNoPort`, for clients of whom only the engine knows. */
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
-  /** A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. */
+  /**
+   * A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. EBUSY is
+   * for clients of whom the host has to be asked, and has too much to answer.
+   */
   onPaused(listener: number, code: string | undefined): void;
   onResumed(listener: number): void;
   /** So many clients were refused, the last of them from this address: it has as many sessions as one client may. */
   onRefused(listener: number, address: string, count: number): void;
+  /** So many sessions are not made known, since the host has not taken in time what it was told before. */
+  onUnreported(count: number): void;
   /** So many clients were refused because they were connections of the engine's own; the last one was made to this address. */
   onCameBack(listener: number, address: ResolvedAddress, count: number): void;
 }

@@ -79,6 +79,8 @@ export function nodeAcceptsFor(path: string): string {
 
 /** Why a listener pauses when the system refuses. */
 export function cannotAccept(listener: string, code: string): string {
+  if (code === 'EBUSY')
+    return `${listener} waits until the program has answered for the clients that it has`;
   return `${listener} cannot accept (${code})`;
 }
 

@@ -19,6 +19,7 @@ import {
   warnOfRefused,
 } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
+import { unreported } from './observe.js';
 import type { Pool } from './pool.js';
 
 export interface NativeEntranceHost extends EntranceHost {
@@ -141,6 +142,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onRefused(_row: number, address: string, count: number): void {
     warnOfRefused(this.#host, address, count);
+  }
+
+  onUnreported(count: number): void {
+    this.#host.warnings.count('unreported', count, unreported);
   }
 
   onCameBack(_row: number, address: ResolvedAddress, count: number): void {

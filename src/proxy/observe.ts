@@ -118,6 +118,15 @@ export function refusedClients(count: number, address: string, most: number): st
   );
 }
 
+/** Sessions that nobody was told of, with the events of so many others still untold. */
+export function unreported(count: number): string {
+  const what = count === 1 ? '1 session was' : `${count} sessions were`;
+  return (
+    `${what} not made known, because the program is too busy to hear of more; its event loop stands still for too long, ` +
+    'or its listeners take too long'
+  );
+}
+
 /** Connections of the proxy that came back to it, from a backend that is the proxy itself. */
 export function cameBack(count: number, to: ResolvedAddress): string {
   const who =

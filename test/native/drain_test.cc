@@ -4,14 +4,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "engine/worker.h"
 #include "engine_harness.h"
 #include "meter.h"
 
@@ -161,19 +159,16 @@ TEST("drain: a paused listener closes too, and the clients who wait there are le
 TEST("drain: a loop that is told twice in one turn to close its listeners counts each once") {
   Crew crew(16, 1, 2, std::make_shared<Counters>(1, 2, 1, 16), PipeLimits::ForThisMachine(1), 1,
             [] {});
-  int error = 0;
-  const std::unique_ptr<Worker> worker = Worker::Create(
-      {.index = 0, .transfer = Transfer::kAuto, .busy_poll_us = 0, .keep_alive_s = 0}, crew, error);
-  if (worker == nullptr) std::abort();
+  Worker& worker = AddWorker(crew);
   const auto listen = [&](std::uint16_t row) {
     crew.open_listeners.fetch_add(1);
-    worker->Post(ListenCommand{.fd = ListenTcp().fd, .options = {.listener = row, .timeouts = {}}});
+    worker.Post(ListenCommand{.fd = ListenTcp().fd, .options = {.listener = row, .timeouts = {}}});
   };
   listen(0);
-  worker->Post(CloseListenersCommand{});
+  worker.Post(CloseListenersCommand{});
   listen(1);
-  worker->Post(CloseListenersCommand{});
-  worker->RunTurn();
+  worker.Post(CloseListenersCommand{});
+  worker.RunTurn();
   CHECK_EQUAL(crew.open_listeners.load(), 0U);
 }
 

@@ -101,6 +101,15 @@ std::size_t EngineHarness::FreeSlots() {
   return slots.size();
 }
 
+Worker& AddWorker(Crew& crew) {
+  int error = 0;
+  std::unique_ptr<Worker> worker = Worker::Create(
+      {.index = 0, .transfer = Transfer::kAuto, .busy_poll_us = 0, .keep_alive_s = 0}, crew, error);
+  if (worker == nullptr) std::abort();
+  crew.workers.push_back(std::move(worker));
+  return *crew.workers.back();
+}
+
 SessionName NameOf(const SessionEvent& event) {
   return {.slot = static_cast<std::uint32_t>(event.slot), .generation = event.generation};
 }

@@ -64,6 +64,9 @@ class EngineHarness {
   std::unique_ptr<Engine> engine_;
 };
 
+/// A loop whose turns the test runs itself, so that it decides what happens in which.
+Worker& AddWorker(Crew& crew);
+
 /// The session that an event is about.
 SessionName NameOf(const SessionEvent& event);
 

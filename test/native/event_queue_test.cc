@@ -158,6 +158,25 @@ TEST("event queue: of a listener the reader is told what it does not know yet, n
   CHECK(TakeAll(queue).empty());
 }
 
+TEST("event queue: it is full until it is read, and tells how many sessions were not reported") {
+  EventQueue queue(0, 2, [] {}, 3);
+  for (std::int32_t slot = 0; slot < 3; ++slot) {
+    CHECK(!queue.is_full());
+    queue.Push(Opened(slot));
+  }
+  CHECK(queue.is_full());
+  for (int time = 0; time < 1000; ++time) {
+    queue.PushUnreported({.kind = Kind::kUnreported, .listener = time % 2});
+  }
+  // What a session that was reported has still to tell is told.
+  queue.Push({.kind = Kind::kClosed, .slot = 0});
+  const std::vector<SessionEvent> all = TakeAll(queue);
+  CHECK(!queue.is_full());
+  CHECK_EQUAL(all.size(), 6U);
+  CHECK_EQUAL(all.at(3).count, 500);
+  CHECK_EQUAL(all.at(4).count, 500);
+}
+
 TEST("event queue: a reader that is always a little behind makes it no longer") {
   EventQueue queue(0, 0, [] {});
   std::array<SessionEvent, 2> some;

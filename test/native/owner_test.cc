@@ -3,9 +3,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -65,6 +67,88 @@ TEST(
   CHECK_EQUAL(told.size(), sessions);
   for (const auto& [name, kinds] : told)
     CHECK(kinds == (std::vector{Kind::kAccepted, Kind::kOpened, Kind::kClosed}));
+}
+
+/// A loop and its listener, in this thread, whose owner takes events or does not.
+struct Turns {
+  Turns(Attention attention, std::size_t most_events)
+      : crew(
+            16, 1, 1, std::make_shared<Counters>(1, 1, 1, 16), PipeLimits::ForThisMachine(1), 1,
+            [] {}, most_events),
+        worker(AddWorker(crew)) {
+    crew.attention.store(attention);
+    crew.table.SetAddresses(0, {backend.address}, AddressOrder::kAsGiven);
+    crew.table.SetCycle({0});
+    crew.Publish();
+    Listener listener = ListenTcp();
+    address = listener.address;
+    worker.Post(ListenCommand{.fd = std::move(listener.fd), .options = {.timeouts = {}}});
+    worker.RunTurn();
+  }
+
+  void Until(std::size_t sessions) const {
+    while (worker.sessions_alive() != sessions) worker.RunTurn();
+  }
+
+  std::vector<SessionEvent> Take() {
+    std::vector<SessionEvent> events(1000);
+    events.resize(crew.events.Take(events));
+    return events;
+  }
+
+  Listener backend = ListenTcp();
+  Crew crew;
+  Worker& worker;
+  SocketAddress address;
+};
+
+TEST("owner: of sessions that it cannot follow it is told whole, or how many there were") {
+  constexpr std::size_t kReported = 10;
+  constexpr std::int32_t kUnreported = 90;
+  // Three events each.
+  Turns turns(Attention::kReport, 3 * kReported);
+  for (std::size_t index = 0; index < kReported + kUnreported; ++index) {
+    UniqueFd client = ConnectTo(turns.address);
+    turns.Until(1);
+    while (!ClientWaits(turns.backend, 0)) turns.worker.RunTurn();
+    Accept(turns.backend).Reset();
+    client.Reset();
+    turns.Until(0);
+  }
+  std::array<std::size_t, 13> counts{};
+  const std::vector<SessionEvent> events = turns.Take();
+  for (const SessionEvent& event : events) ++counts.at(static_cast<std::size_t>(event.kind));
+  CHECK_EQUAL(counts.at(static_cast<std::size_t>(Kind::kAccepted)), kReported);
+  CHECK_EQUAL(counts.at(static_cast<std::size_t>(Kind::kOpened)), kReported);
+  CHECK_EQUAL(counts.at(static_cast<std::size_t>(Kind::kClosed)), kReported);
+  CHECK(events.back().kind == Kind::kUnreported);
+  CHECK_EQUAL(events.back().count, kUnreported);
+  CHECK_EQUAL(turns.crew.slab.in_use(), 0U);
+  // Once it follows again, it is told again.
+  const UniqueFd client = ConnectTo(turns.address);
+  turns.Until(1);
+  CHECK(turns.Take().front().kind == Kind::kAccepted);
+}
+
+TEST("rule 17: clients are held back, and not left out, whom the owner has yet to answer") {
+  Turns turns(Attention::kHold, 3);
+  // It leaves before it was answered: three events.
+  UniqueFd first = ConnectTo(turns.address);
+  turns.Until(1);
+  sys::SetResetOnClose(first.get());
+  first.Reset();
+  turns.Until(0);
+  const UniqueFd second = ConnectTo(turns.address);
+  turns.worker.RunTurn();
+  CHECK_EQUAL(turns.worker.sessions_alive(), 0U);
+  const std::vector<SessionEvent> events = turns.Take();
+  CHECK_EQUAL(events.size(), 4U);
+  CHECK(events.back().kind == Kind::kPaused);
+  CHECK_EQUAL(events.back().error, EBUSY);
+  // The listener asks by itself.
+  turns.Until(1);
+  CHECK_EQUAL(turns.Take().size(), 3U);
+  CHECK(!ClientWaits(turns.backend, 0));
 }
 
 TEST("owner: what it asks of a session that has ended is not done to the next one in its slot") {

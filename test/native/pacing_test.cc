@@ -78,7 +78,10 @@ UniqueFd ListenOn(const char* ip) {
 
 /// Takes one client.
 struct OneClient final : AcceptorOwner {
-  std::optional<std::uint32_t> TakeSlot(int& /*error*/) override { return 0U; }
+  std::optional<std::uint32_t> TakeSlot(const ListenerOptions& /*options*/,
+                                        int& /*error*/) override {
+    return 0U;
+  }
   void GiveSlotBack(std::uint32_t /*slot*/) override {}
   void OnAccepted(std::uint32_t /*slot*/, UniqueFd accepted, const SocketAddress& /*address*/,
                   const ListenerOptions& /*options*/, bool /*is_tcp*/) override {

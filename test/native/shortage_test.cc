@@ -130,7 +130,8 @@ TEST("shortage: one slot that is free is given to a client, with all others held
 TEST("shortage: a slot that another listener gives back at once is waited for without a pause") {
   /// One slot, which is in other hands the first time.
   struct Owner final : AcceptorOwner {
-    std::optional<std::uint32_t> TakeSlot(int& /*error*/) override {
+    std::optional<std::uint32_t> TakeSlot(const ListenerOptions& /*options*/,
+                                          int& /*error*/) override {
       return asked++ == 0 ? std::nullopt : std::optional(0U);
     }
     void GiveSlotBack(std::uint32_t /*slot*/) override {}

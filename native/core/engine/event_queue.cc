@@ -80,12 +80,14 @@ bool EventQueue::Refill() {
   read_ = 0;
   const std::lock_guard lock(mutex_);
   reading_.swap(waiting_);
+  length_.store(0, std::memory_order_relaxed);
   failures_.clear();
   std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
   std::fill(outrun_at_.begin(), outrun_at_.end(), kNowhere);
   std::fill(no_port_at_.begin(), no_port_at_.end(), kNowhere);
   std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
   std::fill(came_back_at_.begin(), came_back_at_.end(), kNowhere);
+  std::fill(unreported_at_.begin(), unreported_at_.end(), kNowhere);
   for (ListenerState& listener : listeners_) {
     if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
     reading_.push_back(listener.latest);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,7 @@ struct SessionEvent {
     kOutrun = 9,
     kCameBack = 10,
     kNoPort = 11,
+    kUnreported = 12,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -65,26 +67,32 @@ static_assert(sizeof(SessionEvent) == 13 * sizeof(std::int32_t));
 /// found, under the lock, that nothing waits, so every event is either in what the reader has taken
 /// or was announced after it.
 ///
-/// Bounded without a cap of its own: a session that is reported has at most one event of each kind,
-/// and one for each address that failed, in the queue before its owner acts, and such sessions are
-/// bounded by the engine's slots; what sessions do that are not reported is joined into a few
-/// events a backend, and what clients meet who are refused into one a listener; and of a listener
-/// only what the reader does not know yet is told. A reader that is always a little behind costs no
-/// more than one that is not: its side is used again as soon as it has read that.
+/// Once it `is_full`, no other session is to be reported. Those that are reported go on to be: a
+/// session is told of whole or not at all. So it is bounded by `most`, and by the slots: the
+/// owner's answer is awaited before a session has more than one event of each kind, and one for
+/// each address that failed. What sessions do that are not reported is joined into a few events a
+/// backend, and what clients meet who are refused into one a listener; and of a listener only what
+/// the reader does not know yet is told. A reader that is always a little behind costs no more than
+/// one that is not: its side is used again as soon as it has read that.
 class EventQueue {
  public:
   /// Events of failures that wait for each backend at most: a few of its addresses, and the ways
   /// in which they fail.
   static constexpr std::size_t kFailureKinds = 8;
+  /// Events that wait before it is full: eight times what JavaScript takes in a turn.
+  static constexpr std::size_t kMostWaiting = 8192;
 
   /// `doorbell` is called on the loops' threads, outside the lock.
-  EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell)
+  EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell,
+             std::size_t most = kMostWaiting)
       : doorbell_(std::move(doorbell)),
+        most_(most),
         failure_at_(backends, kNowhere),
         outrun_at_(backends, kNowhere),
         no_port_at_(backends, kNowhere),
         refusal_at_(listeners, kNowhere),
         came_back_at_(listeners, kNowhere),
+        unreported_at_(listeners, kNowhere),
         listeners_(listeners) {}
 
   /// Any thread.
@@ -111,6 +119,12 @@ class EventQueue {
   void PushCameBack(const SessionEvent& event) {
     PushJoined(event, came_back_at_[static_cast<std::size_t>(event.listener)]);
   }
+  /// The same for a session that is not reported because the reader does not follow.
+  void PushUnreported(const SessionEvent& event) {
+    PushJoined(event, unreported_at_[static_cast<std::size_t>(event.listener)]);
+  }
+  /// The reader does not follow. Any thread; it may be over in the next moment.
+  [[nodiscard]] bool is_full() const { return length_.load(std::memory_order_relaxed) >= most_; }
   /// A listener paused or resumed: its state, not a history. The reader is told when it differs
   /// from what was told last, so that pauses and resumptions come in turns.
   void PushListener(const SessionEvent& event);
@@ -138,9 +152,14 @@ class EventQueue {
   /// Gets the reader what waits; false where nothing does, and then the doorbell will ring.
   bool Refill();
   /// For whoever pushes, with the lock: whether the doorbell is to be rung after it.
-  bool Announce() { return !std::exchange(announced_, true); }
+  bool Announce() {
+    length_.store(waiting_.size(), std::memory_order_relaxed);
+    return !std::exchange(announced_, true);
+  }
 
   std::function<void()> doorbell_;
+  std::size_t most_;
+  std::atomic<std::size_t> length_{0};  // of `waiting_`
   std::mutex mutex_;
   // With the lock:
   std::vector<SessionEvent> waiting_;
@@ -149,7 +168,8 @@ class EventQueue {
   std::vector<std::size_t> outrun_at_;   // by backend: where in `waiting_` its outrun addresses are
   std::vector<std::size_t> no_port_at_;  // the same for want of a local port
   std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
-  std::vector<std::size_t> came_back_at_;  // the same for the engine's own connections
+  std::vector<std::size_t> came_back_at_;   // the same for the engine's own connections
+  std::vector<std::size_t> unreported_at_;  // the same for sessions that are not reported
   std::vector<ListenerState> listeners_;
   bool announced_ = false;
   // The reader's:

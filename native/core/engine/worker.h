@@ -71,7 +71,7 @@ using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndComma
 /// What becomes of the clients that the loops accept and pick for.
 enum class Attention : std::uint8_t {
   kNone,    ///< Nobody is told of them, but of those whose backends have all failed.
-  kReport,  ///< They are reported.
+  kReport,  ///< They are reported, as far as the owner follows.
   kHold,    ///< They are reported, and wait for the owner's word: no backend hears of them before.
 };
 
@@ -82,13 +82,13 @@ class Worker;
 struct Crew {
   Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
        std::shared_ptr<Counters> shared_counters, const PipeLimits& pipe_limits, std::size_t loops,
-       std::function<void()> doorbell)
+       std::function<void()> doorbell, std::size_t most_events = EventQueue::kMostWaiting)
       : counters(std::move(shared_counters)),
         table(listeners, backends),
         slab(sessions),
         clients(sessions),
         own_connections(sessions),
-        events(backends, listeners, std::move(doorbell)),
+        events(backends, listeners, std::move(doorbell), most_events),
         pipes(pipe_limits, loops) {}
 
   /// As `SessionSlab::Take`, with its counters at zero.
@@ -228,7 +228,7 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool HasCrowd() const override { return ring_guard_.HasCrowd(); }
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
-  std::optional<std::uint32_t> TakeSlot(int& error) override;
+  std::optional<std::uint32_t> TakeSlot(const ListenerOptions& options, int& error) override;
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
@@ -237,6 +237,12 @@ class Worker final : private EventHandler,
   void OnResumed(const ListenerOptions& options) override;
   void Refuse(std::uint32_t slot, const UniqueFd& client, const ListenerOptions& options,
               bool is_tcp);
+  /// Whether the owner is asked of each of its clients.
+  [[nodiscard]] bool Holds(const ListenerOptions& options) const {
+    return options.picks == Picks::kByOwner ||
+           crew_.attention.load(std::memory_order_relaxed) == Attention::kHold;
+  }
+  void NoteUnreported(std::uint16_t listener);
   Worker& LessLoaded();
 
   std::size_t index_;

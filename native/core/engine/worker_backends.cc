@@ -111,8 +111,14 @@ void Worker::OnPauseOver(Session& session) {
   AskOwner(session);
 }
 
+/// Who was not reported before, and would be now, gets no other answer from an owner that does not
+/// follow: the backends of the cycle have failed it.
 void Worker::AskOwner(Session& session) {
   session.route.by_cycle = false;
+  if (!session.route.reported && crew_.events.is_full()) {
+    NoteUnreported(session.listener());
+    return session.End(Ending::kNoBackend);
+  }
   if (!session.route.reported) {
     session.route.reported = true;
     SessionEvent accepted = EventOf(SessionEvent::Kind::kAccepted, session);

@@ -9,7 +9,12 @@
 
 namespace spliceway {
 
-std::optional<std::uint32_t> Worker::TakeSlot(int& error) {
+std::optional<std::uint32_t> Worker::TakeSlot(const ListenerOptions& options, int& error) {
+  // Its clients cannot do without the owner, and those who leave would fill the queue.
+  if (crew_.events.is_full() && Holds(options)) {
+    error = EBUSY;
+    return std::nullopt;
+  }
   if (crew_.shortage.sessions.load() > 0) {
     error = crew_.shortage.error.load();
     return std::nullopt;
@@ -43,7 +48,9 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
   }
   const Attention attention = crew_.attention.load(std::memory_order_relaxed);
   const bool held = options.picks == Picks::kByOwner || attention == Attention::kHold;
-  const bool reported = held || attention == Attention::kReport;
+  const bool follows = !crew_.events.is_full();
+  const bool reported = held || (attention == Attention::kReport && follows);
+  if (!reported && attention == Attention::kReport) NoteUnreported(options.listener);
   StartCommand command{.start = {.slot = slot,
                                  .client = std::move(client),
                                  .client_prefix = {},
@@ -60,6 +67,10 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
   if (&worker != this) return worker.Start(std::move(command));
   sessions_alive_.fetch_add(1, std::memory_order_relaxed);
   Begin(command);
+}
+
+void Worker::NoteUnreported(std::uint16_t listener) {
+  crew_.events.PushUnreported({.kind = SessionEvent::Kind::kUnreported, .listener = listener});
 }
 
 /// With a reset, which leaves nothing behind in the kernel, however many there are.

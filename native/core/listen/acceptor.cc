@@ -62,7 +62,7 @@ void Acceptor::SetOptions(int socket) const {
 }
 
 Acceptor::Taken Acceptor::TakeClient() {
-  const std::optional<std::uint32_t> slot = owner_.TakeSlot(shortage_);
+  const std::optional<std::uint32_t> slot = owner_.TakeSlot(options_, shortage_);
   if (!slot) return Taken::kShortage;
   SocketAddress address;
   sys::Opened client = sys::Accept(fd_.get(), address);

@@ -29,9 +29,9 @@ struct ListenerOptions {
 /// Who gets the clients. Called on the loop's thread.
 class AcceptorOwner {
  public:
-  /// A slot for the next client; or nothing, and in `error` errno's number, or 0 when all are
-  /// taken.
-  virtual std::optional<std::uint32_t> TakeSlot(int& error) = 0;
+  /// A slot for the next client; or nothing, and in `error` errno's number, 0 when all are taken,
+  /// or EBUSY when the owner has more to answer than it can.
+  virtual std::optional<std::uint32_t> TakeSlot(const ListenerOptions& options, int& error) = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
   /// A client, and its address.
   virtual void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,

@@ -191,6 +191,17 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'left out uncounted',
+    why: 'A program that could not follow believes that it has seen every session.',
+    edits: [
+      edit(
+        'engine/worker_clients.cc',
+        'if (!reported && attention == Attention::kReport) NoteUnreported(options.listener);\n',
+        '',
+      ),
+    ],
+  },
+  {
     name: 'slot taken for its session',
     why: 'What the program asks of a session that has just ended is done to the next one in its slot.',
     edits: [

@@ -208,7 +208,7 @@ export const EventKind = {
    * the cycle has failed; a session that was not observed is reported by `accepted` first.
    */
   needBackend: 4,
-  /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken). */
+  /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken; EBUSY: JavaScript has too much to answer). */
   paused: 5,
   /** It accepts again: listener. */
   resumed: 6,
@@ -225,6 +225,11 @@ export const EventKind = {
    * JavaScript knows, if it was that one. They try others, or wait.
    */
   noPort: 11,
+  /**
+   * Sessions are not reported, because more events wait than JavaScript takes: listener, count. With them are those whom
+   * every backend of the cycle has failed, and who end without a question.
+   */
+  unreported: 12,
 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */

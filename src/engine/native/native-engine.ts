@@ -355,6 +355,9 @@ export class NativeEngine implements AcceptingEngine {
         this.#acceptHost?.onRefused(event.get('listener'), ip, event.get('count'));
         break;
       }
+      case EventKind.unreported:
+        this.#acceptHost?.onUnreported(event.get('count'));
+        break;
       case EventKind.cameBack: {
         const { endpoint } = event;
         if (endpoint === undefined) break;

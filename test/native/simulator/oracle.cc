@@ -12,12 +12,13 @@ namespace {
 
 /// How long what could be moved may wait: the core's longest retry, 50 ms, and some.
 constexpr std::uint64_t kLongestWaitUs = 60'000;
+/// The same for clients in front of a listener that has paused, or of a backend that no local port
+/// was left for, and some.
+constexpr std::uint64_t kLongestPauseUs = 110'000;
 /// The same for the reset of a survivor that has acknowledged everything: it is asked every second.
 constexpr std::uint64_t kLongestResetWaitUs = 1'060'000;
 /// How long the survivor of a reset may take where no time-out says otherwise.
 constexpr std::uint64_t kSurvivalUs = 60'000'000;
-/// How long a client may wait without an attempt: for a local port, and some.
-constexpr std::uint64_t kLongestPauseUs = 110'000;
 /// The shortest of the time-outs that apply; `kNever` for none.
 std::uint64_t Patience(const SessionTimeouts& timeouts, const Pair& pair, bool half_closed) {
   std::uint64_t shortest = kNever;
@@ -98,6 +99,8 @@ void Oracle::CheckThatNobodyWaits(std::uint64_t for_us) {
   if (for_us == 0 || kernel_.clients_waiting() == 0) return;
   // For want of a descriptor, listeners ask by themselves.
   if (scene_.few_descriptors || kernel_.shortage_was_met()) return;
+  // So they do when the owner does not follow, and it may do so since.
+  if (scene_.few_events && for_us <= kLongestPauseUs) return;
   if (scene_.crew->slab.has_room()) {
     kernel_.Fail("a client waits in front of free slots, and the loops sleep");
   }
@@ -216,6 +219,7 @@ void Oracle::CheckResults() {
   for (const Pair& pair : scene_.pairs) CheckPair(pair);
   CheckAttempts();
   CheckLimits();
+  CheckReports();
   CheckCounters();
   CheckCosts();
 }
@@ -270,6 +274,11 @@ bool Oracle::TimedOutInQueue(const Pair& pair) const {
   });
 }
 
+/// The cycle had no backend for it, and its owner was not asked.
+bool Oracle::MayLackItsOwner(const Pair& pair) const {
+  return !pair.is_told && scene_.unreported > 0;
+}
+
 /// A client that no backend was found for.
 void Oracle::CheckLonely(const Pair& pair) {
   if (!pair.client->received().empty()) kernel_.Fail("a client got bytes from nobody");
@@ -277,8 +286,8 @@ void Oracle::CheckLonely(const Pair& pair) {
   const Socket& near = Near(*pair.client);
   const bool was_refused = near.was_accepted && !near.was_watched;  // `CheckLimits` asks why.
   const bool came_too_late = !near.was_accepted && !pair.by_owner && scene_.drain_asked;
-  if (!pair.left_alone && !was_refused && !came_too_late && !TimedOutInQueue(pair) &&
-      !near.reset_came() && !WasDisturbed(pair)) {
+  if (!pair.left_alone && !MayLackItsOwner(pair) && !was_refused && !came_too_late &&
+      !TimedOutInQueue(pair) && !near.reset_came() && !WasDisturbed(pair)) {
     kernel_.Fail("a client was sent away without a cause");
   }
 }

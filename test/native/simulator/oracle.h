@@ -55,6 +55,7 @@ class Oracle {
   void CheckFailures(std::uint16_t row, std::uint64_t failed, std::uint64_t opened);
   void CheckAttempts();
   void CheckLimits();
+  void CheckReports();
   void CheckCounters();
   void CheckCosts();
   /// `is_lost`: one side was, of which the kernel of a Unix socket tells by an error alone.
@@ -62,6 +63,7 @@ class Oracle {
   [[nodiscard]] bool TookTooLong(const Pair& pair, const Peer& from, const Peer& to) const;
   [[nodiscard]] bool MayHaveTimedOut(const Pair& pair) const;
   [[nodiscard]] bool TimedOutInQueue(const Pair& pair) const;
+  [[nodiscard]] bool MayLackItsOwner(const Pair& pair) const;
   [[nodiscard]] bool WasDisturbed(const Pair& pair) const;
   /// How late a time-out may come.
   [[nodiscard]] std::uint64_t Delay() const;

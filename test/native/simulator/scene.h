@@ -28,6 +28,7 @@ struct Pair {
   bool joins = false;            ///< To a socket that is connected already.
   bool left_alone = false;       ///< No backend answered.
   bool ended_by_owner = false;
+  bool is_told = false;    ///< The owner was told of it.
   bool is_held = false;    ///< For the owner's word, though its loop picks.
   bool is_silent = false;  ///< No backend may hear of it: the owner has not said yet that one may.
   bool lets_in = false;    ///< What the owner's word will be.
@@ -54,6 +55,7 @@ struct Scene {
   Picks picks = Picks::kByCycle;
   bool holds = false;  ///< The owner holds clients, at times.
   bool few_descriptors = false;
+  bool few_events = false;  ///< So few that the owner does not follow.
   std::vector<Pair> pairs;
   std::vector<std::uint16_t> rows;  ///< Of the backends, which are their ports.
   /// Rows that were taken out of the tables: in which generation, and whether they are vacant.
@@ -66,6 +68,7 @@ struct Scene {
   std::map<std::uint16_t, std::uint32_t> limits;    ///< Of those rows that have one.
   std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.
   std::uint64_t refusals = 0;                       ///< As events told them.
+  std::uint64_t unreported = 0;                     ///< As events told them.
   std::uint64_t stimuli = 0;                        ///< What the core may have had to react to.
   std::uint64_t longest_turn_us = 0;                ///< Of any loop, by the clock of the kernel.
   bool drain_asked = false;

@@ -256,6 +256,7 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kAccepted: {
       Pair& pair = scene_.pairs[static_cast<std::size_t>(event.port - kFirstClientPort)];
       pair.name = name;
+      pair.is_told = true;
       pair.loop = scene_.crew->slab.LoopOf(name).value_or(0);
       pair.rows_left = scene_.rows;
       // Those that nobody was to be told of have set out already.
@@ -303,6 +304,9 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kDrained:
       drained_ = true;
       return oracle_.CheckDrained();
+    case SessionEvent::Kind::kUnreported:
+      scene_.unreported += static_cast<std::uint64_t>(event.count);
+      return;
     case SessionEvent::Kind::kRefused:
       scene_.refusals += static_cast<std::uint64_t>(event.count);
       return;

@@ -45,6 +45,8 @@ void World::SetUp() {
   // Only those who stay are silent for so long.
   scene_.keep_alive_s = may_stay_ ? 1 : 0;
 
+  // No choice of its own, as above.
+  scene_.few_events = conditions.segment == 16384;
   MakeWorkers(1 + choices_.Below(kMostLoops), transfer);
   const Attention attention = choices_.OneIn(3) ? Attention::kNone : Attention::kReport;
   // No choice of its own, as above.
@@ -84,7 +86,7 @@ void World::MakeWorkers(std::size_t count, Transfer transfer) {
   }
   scene_.crew = std::make_unique<Crew>(
       slots, kFirstClientPort, 1, std::make_shared<Counters>(count, 1, kFirstClientPort, slots),
-      pipes, count, [this] { rung_ = true; });
+      pipes, count, [this] { rung_ = true; }, scene_.few_events ? 2 : EventQueue::kMostWaiting);
   for (std::size_t index = 0; index < count; ++index) {
     int error = 0;
     scene_.epolls.push_back(static_cast<int>(3 + kernel_.open_descriptors()));
