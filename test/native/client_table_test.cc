@@ -2,9 +2,12 @@
 
 #include "listen/client_table.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -97,6 +100,59 @@ TEST("client table: counts as a plain map does, with as many clients as there is
     if (!may) continue;
     ++model[who];
     holder[slot] = who;
+  }
+}
+
+TEST("client table: many sessions are counted in 64 parts, with room for a client of each") {
+  CHECK_EQUAL(ClientTable(2047).parts(), 1U);
+  CHECK_EQUAL(ClientTable(10'000).parts(), 8U);
+  constexpr std::uint32_t kSlots = 100'000;
+  ClientTable table(kSlots);
+  CHECK_EQUAL(table.parts(), 64U);
+  const ClientLimits limits{.remote = 1};
+  const auto client = [](std::uint32_t number) {
+    return At("10." + std::to_string(number >> 16) + "." + std::to_string((number >> 8) & 255U) +
+              "." + std::to_string(number & 255U));
+  };
+  std::uint32_t entered = 0;
+  std::uint32_t refused = 0;
+  for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+    entered += table.Enter(slot, client(slot), limits) ? 1U : 0U;
+    refused += table.Enter(slot, client(slot), limits) ? 0U : 1U;
+  }
+  CHECK_EQUAL(entered, kSlots);
+  CHECK_EQUAL(refused, kSlots);
+  // Every other leaves, and those who stay are still counted.
+  for (std::uint32_t slot = 0; slot < kSlots; slot += 2) table.Leave(slot);
+  entered = 0;
+  for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+    entered += table.Enter(slot, client(slot), limits) ? 1U : 0U;
+  }
+  CHECK_EQUAL(entered, kSlots / 2);
+}
+
+TEST("client table: the limit of a client is exact, on however many threads its sessions begin") {
+  constexpr std::uint32_t kThreads = 4;
+  constexpr std::uint32_t kSlots = 4096;  // of each thread
+  constexpr std::uint32_t kMost = 5000;
+  ClientTable table(std::size_t{kThreads} * kSlots);
+  std::atomic<std::uint32_t> entered{0};
+  const auto on_all_threads = [&](const std::function<void(std::uint32_t)>& work) {
+    std::vector<std::thread> threads;
+    for (std::uint32_t thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (std::uint32_t slot = 0; slot < kSlots; ++slot) work(thread * kSlots + slot);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  };
+  for (int round = 0; round < 3; ++round) {
+    entered = 0;
+    on_all_threads([&](std::uint32_t slot) {
+      if (table.Enter(slot, At("203.0.113.7"), {.remote = kMost})) ++entered;
+    });
+    CHECK_EQUAL(entered.load(), kMost);
+    on_all_threads([&](std::uint32_t slot) { table.Leave(slot); });
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -11,6 +12,10 @@
 
 namespace spliceway {
 namespace {
+
+/// A part of fewer clients might get twice its share by chance; with so many that is 32 standard
+/// deviations.
+constexpr std::size_t kLeastOfPart = 1024;
 
 /// The same number for the same bytes, whatever the machine's byte order.
 std::uint64_t Number(std::span<const std::uint8_t, 8> bytes) {
@@ -52,9 +57,10 @@ std::uint64_t ClientOf(const SocketAddress& address) {
 
 // At most half full: a look takes one or two steps.
 ClientTable::ClientTable(std::size_t sessions)
-    : mask_(std::bit_ceil(2 * sessions) - 1),
+    : parts_(std::clamp<std::size_t>(std::bit_floor(sessions / kLeastOfPart), 1, kMostParts)),
+      mask_(std::bit_ceil(2 * sessions / parts_) - 1),
       seed_(sys::RandomSeed()),
-      entries_(mask_ + 1),
+      entries_(parts_ * (mask_ + 1)),
       client_of_slot_(sessions) {}
 
 bool ClientTable::Enter(std::uint32_t slot, const SocketAddress& address,
@@ -62,9 +68,16 @@ bool ClientTable::Enter(std::uint32_t slot, const SocketAddress& address,
   const std::uint64_t client = ClientOf(address);
   const std::uint32_t most = address.is_loopback() ? limits.loopback : limits.remote;
   if (client == 0 || most == 0) return true;
-  const std::lock_guard lock(mutex_);
-  Entry& entry = entries_[Find(client)];
+  const std::uint64_t hash = Hash(client);
+  Part& part = PartOf(hash);
+  const std::lock_guard lock(part.mutex);
+  Entry& entry = entries_[Find(client, hash)];
   if (entry.sessions >= most) return false;
+  if (entry.client == 0) {
+    // A place stays empty, at which looks end.
+    if (part.clients == mask_) return false;
+    ++part.clients;
+  }
   entry = {.client = client, .sessions = entry.sessions + 1};
   client_of_slot_[slot] = client;
   return true;
@@ -74,21 +87,25 @@ void ClientTable::Leave(std::uint32_t slot) {
   const std::uint64_t client = client_of_slot_[slot];
   if (client == 0) return;
   client_of_slot_[slot] = 0;
-  const std::lock_guard lock(mutex_);
-  const std::size_t at = Find(client);
-  if (--entries_[at].sessions == 0) Remove(at);
+  const std::uint64_t hash = Hash(client);
+  Part& part = PartOf(hash);
+  const std::lock_guard lock(part.mutex);
+  const std::size_t at = Find(client, hash);
+  if (--entries_[at].sessions > 0) return;
+  --part.clients;
+  Remove(at);
 }
 
 /// The finaliser of MurmurHash3 (A. Appleby), which spreads each bit over all.
-std::size_t ClientTable::HomeOf(std::uint64_t client) const {
+std::uint64_t ClientTable::Hash(std::uint64_t client) const {
   std::uint64_t hash = client ^ seed_;
   hash = (hash ^ (hash >> 33)) * 0xFF51'AFD7'ED55'8CCDU;
   hash = (hash ^ (hash >> 33)) * 0xC4CE'B9FE'1A85'EC53U;
-  return (hash ^ (hash >> 33)) & mask_;
+  return hash ^ (hash >> 33);
 }
 
-std::size_t ClientTable::Find(std::uint64_t client) {
-  std::size_t at = HomeOf(client);
+std::size_t ClientTable::Find(std::uint64_t client, std::uint64_t hash) {
+  std::size_t at = HomeOf(hash);
   while (entries_[at].client != client && entries_[at].client != 0) at = Next(at);
   return at;
 }
@@ -97,7 +114,8 @@ std::size_t ClientTable::Find(std::uint64_t client) {
 /// Programming 6.4, algorithm R).
 void ClientTable::Remove(std::size_t at) {
   for (std::size_t other = Next(at); entries_[other].client != 0; other = Next(other)) {
-    const std::size_t steps = (other - HomeOf(entries_[other].client)) & mask_;
+    const std::size_t home = HomeOf(Hash(entries_[other].client));
+    const std::size_t steps = (other - home) & mask_;
     if (steps < ((other - at) & mask_)) continue;
     entries_[at] = entries_[other];
     at = other;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -25,35 +26,57 @@ struct ClientLimits {
 /// go leave nothing behind, and a flood from any number of addresses takes no more memory than the
 /// sessions that it gets. The hash is seeded, so nobody can choose addresses that collide. Pages
 /// that no client ever needed cost nothing.
+///
+/// Where there are many sessions the table is in up to 64 parts, each with a lock of its own and
+/// the clients of some hashes, so that loops seldom wait for each other.
 class ClientTable {
  public:
   /// For sessions in slots below `sessions`.
   explicit ClientTable(std::size_t sessions);
 
   /// Counts the session in `slot` for the client at `address`. False, and nothing is counted, when
-  /// that one has as many as it may. Any thread.
+  /// that one has as many as it may, or its part is full: it has room for twice as many clients as
+  /// fall to it. Any thread.
   [[nodiscard]] bool Enter(std::uint32_t slot, const SocketAddress& address,
                            const ClientLimits& limits);
   /// The session in `slot` has ended; nothing happens where none was counted. The thread that the
   /// session belongs to.
   void Leave(std::uint32_t slot);
 
+  [[nodiscard]] std::size_t parts() const { return parts_; }
+
  private:
+  static constexpr std::size_t kMostParts = 64;
+
   struct Entry {
     std::uint64_t client;  // 0: nobody's
     std::uint32_t sessions;
   };
+  /// In a cache line of its own.
+  struct alignas(64) Part {
+    std::mutex mutex;
+    std::size_t clients = 0;  // with the lock
+  };
 
-  [[nodiscard]] std::size_t HomeOf(std::uint64_t client) const;
-  [[nodiscard]] std::size_t Next(std::size_t at) const { return (at + 1) & mask_; }
-  /// Where the client's entry is, or would be.
-  [[nodiscard]] std::size_t Find(std::uint64_t client);
+  [[nodiscard]] std::uint64_t Hash(std::uint64_t client) const;
+  /// The part that counts whoever has this hash.
+  [[nodiscard]] Part& PartOf(std::uint64_t hash) { return parts_of_[hash & (parts_ - 1)]; }
+  /// All entries of a part are beside each other.
+  [[nodiscard]] std::size_t HomeOf(std::uint64_t hash) const {
+    return (hash & (parts_ - 1)) * (mask_ + 1) + (hash / kMostParts & mask_);
+  }
+  [[nodiscard]] std::size_t Next(std::size_t at) const {
+    return (at & ~mask_) | ((at + 1) & mask_);
+  }
+  /// Where the entry of the client with this hash is, or would be.
+  [[nodiscard]] std::size_t Find(std::uint64_t client, std::uint64_t hash);
   void Remove(std::size_t at);
 
-  std::size_t mask_;
+  std::size_t parts_;  // a power of two
+  std::size_t mask_;   // of a place within a part
   std::uint64_t seed_;
-  std::mutex mutex_;
-  CounterBlock<Entry> entries_;                 // with the lock
+  std::array<Part, kMostParts> parts_of_;
+  CounterBlock<Entry> entries_;                 // with the lock of their part
   CounterBlock<std::uint64_t> client_of_slot_;  // the slot's holder's
 };
 

@@ -16,7 +16,7 @@ constexpr std::uint32_t kSuspects = 1024;
 /// Somebody else may come from the same port later on, and by a NAT to the same place.
 constexpr std::uint64_t kRememberedMs = 1000;
 
-/// As in `ClientTable::HomeOf`.
+/// As in `ClientTable::Hash`.
 std::uint64_t Mix(std::uint64_t hash) {
   hash = (hash ^ (hash >> 33)) * 0xFF51'AFD7'ED55'8CCDU;
   hash = (hash ^ (hash >> 33)) * 0xC4CE'B9FE'1A85'EC53U;
