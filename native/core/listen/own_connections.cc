@@ -10,6 +10,9 @@ namespace {
 
 /// Noting takes a system call, so it is done for few.
 constexpr std::size_t kInterval = 32;
+/// Before a ring takes all sessions, as many of its connections are noted at least. On a busy
+/// machine most of them are accepted by another loop before they are.
+constexpr std::size_t kLeastNoted = 32;
 /// Connections noted one and all after one came back: the next client goes round but once.
 constexpr std::uint32_t kSuspects = 1024;
 /// For how long a connection is remembered. It is accepted as soon as its listener has a turn.
@@ -27,7 +30,8 @@ std::uint64_t Mix(std::uint64_t hash) {
 
 OwnConnections::OwnConnections(std::size_t sessions)
     : seed_(sys::RandomSeed()),
-      few_(static_cast<std::uint32_t>(std::clamp<std::size_t>(sessions / 4, 1, kInterval))),
+      few_(static_cast<std::uint32_t>(
+          std::clamp<std::size_t>(sessions / kLeastNoted, 1, kInterval))),
       interval_(few_) {}
 
 std::uint64_t OwnConnections::FingerprintOf(const IpPort& from) const {
