@@ -155,7 +155,8 @@ void Worker::AttemptIsOver(Session& session) {
 }
 
 void Worker::OnNoPort(Session& session, const SocketAddress& address) {
-  crew_.table.Row(session.backend()).NoteNoPort(loop_->now_ms());
+  // Ports are those of one address: another one of the same backend may have some.
+  if (session.has_one_address()) crew_.table.Row(session.backend()).NoteNoPort(loop_->now_ms());
   SessionEvent event = EventOf(SessionEvent::Kind::kNoPort, session);
   if (!session.route.reported) event.slot = -1;
   event.SetAddress(address);

@@ -51,8 +51,8 @@ class PipeBudget {
  private:
   static constexpr std::size_t kKiB = 1024;
 
-  /// One word, so that it changes as a whole.
-  struct Taken {
+  /// One word, so that it changes as a whole. Aligned as one: else clang calls a library for it.
+  struct alignas(8) Taken {
     std::uint32_t kib = 0;
     std::uint16_t pipes = 0;
     std::uint16_t pools = 0;  ///< That have a pipe.

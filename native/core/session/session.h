@@ -197,6 +197,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] SocketAddress client_address() const;
   /// The row of the backend that it has, or set out for last; kNoRow for none.
   [[nodiscard]] std::uint16_t backend() const { return backend_row_; }
+  /// While it connects.
+  [[nodiscard]] bool has_one_address() const { return addresses_ && addresses_->size() == 1; }
   /// No local port was left for that backend, or for one of its addresses.
   [[nodiscard]] bool lacks_port() const { return search_ && search_->lacks_port; }
 
