@@ -11,7 +11,7 @@ import { startNamed } from './helpers/servers.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** In the checkout, so that `spliceway` is this package. */
-const folder = path.join(root, 'build', 'code-blocks');
+const folder = path.join(root, 'out', 'code-blocks');
 
 const blocks = documents.flatMap((document) =>
   blocksOf(document, 'ts').map(({ text }, index) => ({ name: `${document} ${index + 1}`, text })),

@@ -24,7 +24,7 @@ export function figuresIn(output) {
 /** @returns {Promise<number>} exit status: 1 when something failed */
 export async function measureCore() {
   await build('measure/Makefile', []);
-  const program = inRoot('build', 'native', 'plain', 'measure', 'core-measure');
+  const program = inRoot('out', 'native', 'plain', 'measure', 'core-measure');
   const { status, output } = await run(program, []);
   const rows = figuresIn(output).map(({ what, value, unit }) => [
     what,

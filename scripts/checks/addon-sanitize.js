@@ -37,11 +37,11 @@ async function buildAddon({ kind, symbol }) {
     .join(' ');
   // Make does not see that they have changed, as with another Node.
   if (readStamp(`addon-${kind}`) !== flags) {
-    rmSync(inRoot('build', 'native', kind, 'addon'), { recursive: true, force: true });
+    rmSync(inRoot('out', 'native', kind, 'addon'), { recursive: true, force: true });
   }
   await build('Makefile', ['addon', `KIND=${kind}`, `ADDON_FLAGS=${flags}`]);
   writeStamp(`addon-${kind}`, flags);
-  const addon = inRoot('build', 'native', kind, 'spliceway.node');
+  const addon = inRoot('out', 'native', kind, 'spliceway.node');
   if (!readFileSync(addon).includes(symbol)) {
     throw new Error(`${addon} was built without its sanitizer: nothing in it asks for ${symbol}.`);
   }

@@ -37,7 +37,7 @@ const help = `Fuzzes the parsers, and the core on the simulated kernel.
   --help
 
 schedule and address run under libFuzzer with sanitizers, and need clang. What they find interesting is
-kept in build/fuzz/corpus/. Exit status 1 when something was found.
+kept in out/fuzz/corpus/. Exit status 1 when something was found.
 `;
 
 /** @returns {Promise<number>} exit status */

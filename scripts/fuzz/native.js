@@ -21,18 +21,18 @@ export async function fuzzNative(target, seconds) {
     const hint = 'The fuzzers need clang (Debian: apt-get install clang).';
     return { executions: 0, failure: `${/** @type {Error} */ (error).message}${hint}` };
   }
-  const corpus = inRoot('build', 'fuzz', 'corpus', target);
+  const corpus = inRoot('out', 'fuzz', 'corpus', target);
   mkdirSync(corpus, { recursive: true });
   const kept = inRoot('test', 'native', 'fuzz', 'corpus', target);
   const { status, output } = await run(
-    inRoot('build', 'fuzz', target),
+    inRoot('out', 'fuzz', target),
     [
       `-max_total_time=${Math.ceil(seconds)}`,
       `-max_len=${longest[target]}`,
       '-len_control=0',
       '-timeout=20',
       '-print_final_stats=1',
-      `-artifact_prefix=${inRoot('build', 'fuzz', 'found-')}`,
+      `-artifact_prefix=${inRoot('out', 'fuzz', 'found-')}`,
       corpus,
       ...(existsSync(kept) ? [kept] : []),
     ],

@@ -41,8 +41,8 @@ export const make = (makefile, args, options) => run('make', words(makefile, arg
  */
 export async function build(makefile, args, { apart = false } = {}) {
   const flock = findProgram('flock');
-  mkdirSync(inRoot('build'), { recursive: true });
-  const lock = flock && !apart ? [flock, inRoot('build', 'native.lock')] : [];
+  mkdirSync(inRoot('out'), { recursive: true });
+  const lock = flock && !apart ? [flock, inRoot('out', 'native.lock')] : [];
   const [command = 'make', ...rest] = [
     ...lock,
     'make',

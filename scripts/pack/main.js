@@ -1,5 +1,5 @@
 /**
- * `npm run pack`: the tarball that is published, build/spliceway-VERSION.tgz, once it is sure to be whole.
+ * `npm run pack`: the tarball that is published, out/spliceway-VERSION.tgz, once it is sure to be whole.
  */
 import { setUpOrExit } from '../setup.js';
 import { pack } from './pack.js';

@@ -25,7 +25,7 @@ export async function pack(wanted = targets) {
   const found = problems(wanted);
   if (found.length > 0)
     throw new Error(found.map((text) => `not to be packed: ${text}`).join('\n'));
-  return await packInto(inRoot('build'));
+  return await packInto(inRoot('out'));
 }
 
 /**

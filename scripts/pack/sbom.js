@@ -104,8 +104,8 @@ function asComponent({ name, version, license, purl, url }) {
 
 /** Writes it where the package has it, whole or not at all: somebody else may be packing. */
 export async function writeSbom() {
-  const draft = inRoot('build', `sbom.${process.pid}`);
-  mkdirSync(inRoot('build'), { recursive: true });
+  const draft = inRoot('out', `sbom.${process.pid}`);
+  mkdirSync(inRoot('out'), { recursive: true });
   writeFileSync(draft, `${JSON.stringify(await sbom(), null, 2)}\n`);
   renameSync(draft, inRoot('dist', 'sbom.cdx.json'));
 }

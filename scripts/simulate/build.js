@@ -17,7 +17,7 @@ const makefile = 'simulator/Makefile';
 export async function buildSimulator({ sanitize = false } = {}) {
   const kind = sanitize ? 'sanitize' : 'plain';
   await build(makefile, [`KIND=${kind}`]);
-  return inRoot('build', 'native', kind, 'simulator', 'simulator');
+  return inRoot('out', 'native', kind, 'simulator', 'simulator');
 }
 
 /**
@@ -28,7 +28,7 @@ export async function buildSimulator({ sanitize = false } = {}) {
  */
 export async function buildFaulty(fault) {
   const name = fault.name.replaceAll(/\W+/g, '-');
-  const sources = inRoot('build', 'native', 'faults', name);
+  const sources = inRoot('out', 'native', 'faults', name);
   for (const change of fault.edits) {
     const file = path.join(sources, change.file);
     mkdirSync(path.dirname(file), { recursive: true });

@@ -27,8 +27,7 @@ import { formatScript } from './plan.js';
  */
 
 /** @returns {Promise<string>} the program */
-export const buildEnds = () =>
-  compile('build/transfers/ends', 'scripts/transfers/ends', ['crypto']);
+export const buildEnds = () => compile('out/transfers/ends', 'scripts/transfers/ends', ['crypto']);
 
 /** @typedef {Awaited<ReturnType<typeof startServers>>} Servers */
 

@@ -1,4 +1,4 @@
-/** What has been verified of this tree: kept in `build/verify/`, so that a run can be gone on with. */
+/** What has been verified of this tree: kept in `out/verify/`, so that a run can be gone on with. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { contentHash, listFiles } from '../lib/files.js';
@@ -15,7 +15,7 @@ import { inRoot } from '../lib/root.js';
  * @typedef {{ tree: string, outcomes: Record<string, Outcome> }} State
  */
 
-const folder = inRoot('build', 'verify');
+const folder = inRoot('out', 'verify');
 const file = path.join(folder, 'state.json');
 
 /** @param {string} name of a step @returns {string} where its output goes */

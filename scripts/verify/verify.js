@@ -30,7 +30,7 @@ const help = `Verifies what has no one right outcome, or takes too long for each
   --status       what has passed on these sources
   --help
 
-A run that was stopped is gone on with by the next. What the steps print is in build/verify/NAME.log. Exit status 1 when one
+A run that was stopped is gone on with by the next. What the steps print is in out/verify/NAME.log. Exit status 1 when one
 fails; with --status, when not all have passed.
 `;
 

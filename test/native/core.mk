@@ -10,7 +10,7 @@
 ROOT := ../..
 
 KIND ?= plain
-OUT ?= $(ROOT)/build/native
+OUT ?= $(ROOT)/out/native
 DIR := $(OUT)/$(KIND)
 
 OPTIONS_plain := -O2

@@ -13,7 +13,7 @@ let built;
 
 /** @returns {Promise<string>} the program */
 async function build() {
-  const folder = inRoot('build', 'bench');
+  const folder = inRoot('out', 'bench');
   mkdirSync(folder, { recursive: true });
   const program = path.join(folder, 'go-proxy');
   const env = {

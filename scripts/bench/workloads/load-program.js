@@ -10,7 +10,7 @@ export const needsLoadProgram = { 'g++': 'g++' };
 /** @type {Promise<string> | undefined} */
 let built;
 const loadProgram = () => {
-  built ??= compile('build/bench/load', 'scripts/bench/load');
+  built ??= compile('out/bench/load', 'scripts/bench/load');
   return built;
 };
 
