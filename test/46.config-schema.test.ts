@@ -284,7 +284,7 @@ describe('the documents', () => {
     const keys = [schema, ...listener, ...backend].flatMap((object) =>
       Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
     );
-    expect(keys.length).toBe(28);
+    expect(keys.length).toBe(31);
     for (const [key, { description }] of keys) expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
   });
 });

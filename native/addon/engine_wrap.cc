@@ -65,11 +65,12 @@ SocketAddress Address(const Napi::Value& value) {
 SessionTimeouts Timeouts(const Napi::Value& value) {
   assert(value.IsTypedArray());
   const auto array = value.As<Napi::Uint32Array>();
-  assert(array.ElementLength() == 4);
+  assert(array.ElementLength() == 7);
   return {.connect_ms = array[0],
-          .idle_ms = array[1],
-          .half_close_ms = array[2],
-          .handshake_ms = array[3]};
+          .search = {.budget_ms = array[1], .attempts = array[2], .abort_on_close = array[3] != 0},
+          .idle_ms = array[4],
+          .half_close_ms = array[5],
+          .handshake_ms = array[6]};
 }
 
 ClientLimits Limits(const Napi::Value& value) {

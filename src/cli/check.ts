@@ -1,5 +1,6 @@
 /** `spliceway check`: is this file a configuration, and what does it say? */
 import { formatAddress } from '../config/address.js';
+import { connectBudgetOf } from '../config/connect-budget.js';
 import { formatDuration, formatMicroseconds } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
 import type { BackendConfig, ListenAddress } from '../config/types.js';
@@ -17,6 +18,11 @@ export function check(file: string): void {
     maxSessions = isLimited ? 'as descriptors allow' : 'any number',
     maxSessionsPerClient = isLimited ? 'half of them' : 'any number',
   } = config;
+  const search = [
+    `budget ${formatDuration(connectBudgetOf(config))}`,
+    `attempts ${config.connectAttempts}`,
+    ...(config.abortOnClose ? ['abort on close'] : []),
+  ];
   const timeouts = [
     `connect ${formatDuration(config.connectTimeoutMs)}`,
     `idle ${formatDuration(config.idleTimeoutMs)}`,
@@ -32,6 +38,7 @@ export function check(file: string): void {
     `  engine    ${config.engine}, threads ${config.threads}, accept ${config.accept}`,
     `  transfer  ${config.transfer}, busy poll ${formatMicroseconds(config.busyPollUs)}`,
     `  limits    sessions ${maxSessions}, per client ${maxSessionsPerClient}`,
+    `  search    ${search.join(', ')}`,
     `  timeouts  ${timeouts.join(', ')}`,
     `  names     looked up ${whenLookedUp(config.resolveEveryMs)}`,
     `  keepalive ${formatDuration(config.keepAliveMs)}`,

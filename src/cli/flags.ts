@@ -26,6 +26,9 @@ export interface ServeFlags {
   readonly maxSessions?: string;
   readonly maxSessionsPerClient?: string;
   readonly connectTimeout?: string;
+  readonly connectBudget?: string;
+  readonly connectAttempts?: string;
+  readonly abortOnClose?: boolean;
   readonly idleTimeout?: string;
   readonly halfCloseTimeout?: string;
   readonly handshakeTimeout?: string;
@@ -113,6 +116,18 @@ function addSettings(command: Command): Command {
       `for one address of a backend ${byDefault('connectTimeout')}`,
     )
     .option(
+      '--connect-budget <duration>',
+      'for a client to find a backend (default: three times the connect timeout)',
+    )
+    .option(
+      '--connect-attempts <number>',
+      `to connect, for one client ${byDefault('connectAttempts')}`,
+    )
+    .option(
+      '--no-abort-on-close',
+      'seek a backend for more than a second for a client that has ended its stream and sent nothing',
+    )
+    .option(
       '--idle-timeout <duration>',
       `for a session with no byte moving ${byDefault('idleTimeout')}`,
     )
@@ -175,7 +190,14 @@ export function configFromFlags(flags: ServeFlags): CommandConfig {
 function settingsInput(flags: ServeFlags): Record<string, unknown> {
   const { policy, engine, accept, threads, transfer, busyPoll } = flags;
   const { maxSessions, maxSessionsPerClient } = flags;
-  const { connectTimeout, idleTimeout, halfCloseTimeout, handshakeTimeout } = flags;
+  const {
+    connectTimeout,
+    connectBudget,
+    connectAttempts,
+    idleTimeout,
+    halfCloseTimeout,
+    handshakeTimeout,
+  } = flags;
   const { resolveEvery, keepAlive, drainTimeout, logLevel, logFormat } = flags;
   return {
     policy,
@@ -187,6 +209,10 @@ function settingsInput(flags: ServeFlags): Record<string, unknown> {
     maxSessions: numberOr(maxSessions),
     maxSessionsPerClient: numberOr(maxSessionsPerClient),
     connectTimeout,
+    connectBudget,
+    connectAttempts: numberOr(connectAttempts),
+    // Without the flag, commander says true: a file may say otherwise.
+    abortOnClose: flags.abortOnClose === false ? false : undefined,
     idleTimeout,
     halfCloseTimeout,
     handshakeTimeout,

@@ -34,6 +34,10 @@ export const descriptions: Readonly<Record<Exclude<keyof FileOptions, 'filter'>,
     "Sessions at once from one client's address; one more is reset. IPv6 counts by the /64. " +
     'Default: half of all, and any number from loopback.',
   connectTimeout: `How long one address of a backend may take to answer. ${DURATION}`,
+  connectBudget: `How long a client may wait for a backend, over all that are tried. ${DURATION} Default: three times connectTimeout.`,
+  connectAttempts: 'Attempts to connect that one client may cost, over all backends and addresses.',
+  abortOnClose:
+    'Whether the search for a backend ends after a second for a client that has ended its stream and sent nothing.',
   idleTimeout: `How long a session may live with no byte moving either way. ${DURATION}`,
   halfCloseTimeout:
     'How long a session may live, with no byte moving, after one side ended its stream. ' +

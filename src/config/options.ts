@@ -100,6 +100,18 @@ export interface ProxySettings {
   maxSessionsPerClient?: number | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
+  /**
+   * How long a client may wait for a backend, over all backends and addresses that are tried for it, and for descriptors
+   * and ports. Then it is disconnected. `0`: as long as all attempts take. Default: three times `connectTimeout`.
+   */
+  connectBudget?: Duration | undefined;
+  /** Attempts to connect that one client may cost at most, over all backends and addresses: 1 to 1000. Default 32. */
+  connectAttempts?: number | undefined;
+  /**
+   * Whether the search for a backend ends after a second for a client that has ended its stream and sent nothing. It has
+   * left, most likely; one that only listens is served by a backend that answers until then. Default `true`.
+   */
+  abortOnClose?: boolean | undefined;
   /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */
   idleTimeout?: Duration | undefined;
   /** How long a session may live, with no byte moving, after one side ended its stream. `0`: for ever. Default `5m`. */

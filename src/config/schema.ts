@@ -40,6 +40,7 @@ import {
   oneOf,
   show,
   wholeNumber,
+  yesOrNo,
 } from './values.js';
 
 /** Threads that an engine may have. */
@@ -47,6 +48,8 @@ export const THREADS_MAX = 256;
 export const WEIGHT_MAX = 1000;
 /** More than this need more than one process; `kMostSessions` in native/core/engine/engine.cc. */
 export const SESSIONS_MAX = 1 << 20;
+/** One client is no reason for more. */
+const ATTEMPTS_MAX = 1000;
 /** A loop that has been idle for longer gains nothing by staying awake. */
 const BUSY_POLL_MAX_MS = 1000;
 /** The last whole hour that TCP_KEEPIDLE takes (MAX_TCP_KEEPIDLE in the kernel, 32767 s). */
@@ -62,12 +65,17 @@ const defaults = {
   transfer: 'auto',
   busyPollUs: 0,
   connectTimeoutMs: parseDuration('5s'),
+  connectAttempts: 32,
+  abortOnClose: true,
   idleTimeoutMs: parseDuration('1h'),
   halfCloseTimeoutMs: parseDuration('5m'),
   handshakeTimeoutMs: parseDuration('1m'),
   resolveEveryMs: parseDuration('30s'),
   keepAliveMs: parseDuration('1m'),
-} as const satisfies Omit<Settings, 'filter' | 'threads' | 'maxSessions' | 'maxSessionsPerClient'>;
+} as const satisfies Omit<
+  Settings,
+  'filter' | 'threads' | 'maxSessions' | 'maxSessionsPerClient' | 'connectBudgetMs'
+>;
 const commandDefaults = {
   drainTimeoutMs: parseDuration('30s'),
   logLevel: 'info',
@@ -188,8 +196,11 @@ const about = (key: keyof typeof descriptions, byDefault?: string) => ({
 const durationOf = (key: keyof typeof descriptions, defaultMs: number) =>
   duration.meta(about(key, formatDuration(defaultMs))).optional();
 
-const durationsShape = {
+const connectDurationsShape = {
   connectTimeout: durationOf('connectTimeout', defaults.connectTimeoutMs),
+  connectBudget: duration.meta(about('connectBudget')).optional(),
+};
+const durationsShape = {
   idleTimeout: durationOf('idleTimeout', defaults.idleTimeoutMs),
   halfCloseTimeout: durationOf('halfCloseTimeout', defaults.halfCloseTimeoutMs),
   handshakeTimeout: durationOf('handshakeTimeout', defaults.handshakeTimeoutMs),
@@ -198,6 +209,7 @@ const durationsShape = {
 /** Options that are durations. */
 export const durationKeys: readonly string[] = [
   'busyPoll',
+  ...Object.keys(connectDurationsShape),
   ...Object.keys(durationsShape),
   'keepAlive',
   'drainTimeout',
@@ -221,6 +233,11 @@ const settingsShape = {
     .optional(),
   maxSessions: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessions')).optional(),
   maxSessionsPerClient: wholeNumber(1, SESSIONS_MAX).meta(about('maxSessionsPerClient')).optional(),
+  ...connectDurationsShape,
+  connectAttempts: wholeNumber(1, ATTEMPTS_MAX)
+    .meta(about('connectAttempts', String(defaults.connectAttempts)))
+    .optional(),
+  abortOnClose: yesOrNo.meta(about('abortOnClose', String(defaults.abortOnClose))).optional(),
   ...durationsShape,
   keepAlive: seconds.meta(about('keepAlive', formatDuration(defaults.keepAliveMs))).optional(),
 };
@@ -364,6 +381,7 @@ function rename(
   const {
     busyPoll,
     connectTimeout,
+    connectBudget,
     idleTimeout,
     halfCloseTimeout,
     handshakeTimeout,
@@ -376,6 +394,7 @@ function rename(
     ...others,
     busyPollUs: busyPoll,
     connectTimeoutMs: connectTimeout,
+    connectBudgetMs: connectBudget,
     idleTimeoutMs: idleTimeout,
     halfCloseTimeoutMs: halfCloseTimeout,
     handshakeTimeoutMs: handshakeTimeout,

@@ -105,6 +105,11 @@ export interface ProxyConfig {
   /** Sessions at once from one client's address; without it, half of all for each that is not loopback. */
   readonly maxSessionsPerClient?: number | undefined;
   readonly connectTimeoutMs: number;
+  /** Without it, three times `connectTimeoutMs`. */
+  readonly connectBudgetMs?: number | undefined;
+  /** Attempts to connect, for one client. */
+  readonly connectAttempts: number;
+  readonly abortOnClose: boolean;
   readonly idleTimeoutMs: number;
   readonly halfCloseTimeoutMs: number;
   readonly handshakeTimeoutMs: number;

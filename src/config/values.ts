@@ -80,6 +80,10 @@ export function wholeNumber(lowest: number, highest: number) {
   return z.int({ error }).min(lowest, { error }).max(highest, { error });
 }
 
+export const yesOrNo = z.boolean({
+  error: ({ input }) => `${show(input)} is neither true nor false`,
+});
+
 export function oneOf<const Name extends string>(what: string, names: readonly Name[]) {
   return z.enum(names, {
     error: ({ input }) => {

@@ -30,9 +30,20 @@ export interface Route {
   next(): NextHop | Promise<NextHop>;
 }
 
+/** What the search of one client for a backend may take. */
+export interface SearchLimits {
+  /** Milliseconds for all of it: attempts, and waits for what the machine lacks; 0 is no limit. */
+  readonly budgetMs: number;
+  /** Attempts to connect, over all backends and addresses. */
+  readonly attempts: number;
+  /** Whether it ends after a second for a client that has ended its stream and sent nothing. Its session is `reset` then. */
+  readonly abortOnClose: boolean;
+}
+
 /** Milliseconds; 0 switches a timeout off. */
 export interface SessionTimeouts {
   readonly connectMs: number;
+  readonly search: SearchLimits;
   readonly idleMs: number;
   readonly halfCloseMs: number;
   /** For the first byte, from either side, after the backend has answered. */

@@ -77,6 +77,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
     ...heads,
     timeouts: {
       connectMs: 0,
+      search: { budgetMs: 0, attempts: 0, abortOnClose: false },
       idleMs: idleTimeoutMs,
       halfCloseMs: halfCloseTimeoutMs,
       handshakeMs: 0,

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { formatAddress, parseAddress } from '../config/address.js';
+import { connectBudgetOf } from '../config/connect-budget.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
 import type { OwnAddresses } from '../config/own-addresses.js';
@@ -126,6 +127,11 @@ export class Proxy extends SessionEmitter {
     this.#gate = this.#makeGate(config);
     const timeouts = {
       connectMs: config.connectTimeoutMs,
+      search: {
+        budgetMs: connectBudgetOf(config),
+        attempts: config.connectAttempts,
+        abortOnClose: config.abortOnClose,
+      },
       idleMs: config.idleTimeoutMs,
       halfCloseMs: config.halfCloseTimeoutMs,
       handshakeMs: config.handshakeTimeoutMs,

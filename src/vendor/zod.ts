@@ -3,6 +3,7 @@
 export type { core, output, RefinementCtx, ZodError, ZodObject } from 'zod';
 export {
   array,
+  boolean,
   enum,
   globalRegistry,
   int,

@@ -44,7 +44,8 @@ Harness::Harness(const Options& options)
                .writer = 0,
                .first_ephemeral_port = sys::FirstEphemeralPort(),
                .paces_unless_told = options.paces_unless_told,
-               .keep_alive_s = options.keep_alive_s} {}
+               .keep_alive_s = options.keep_alive_s,
+               .timeouts = {}} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {

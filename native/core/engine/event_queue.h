@@ -38,7 +38,7 @@ struct SessionEvent {
   std::int32_t slot = -1;
   std::uint32_t generation = 0;  ///< Of the slot's session.
   std::int32_t backend = -1;
-  std::int32_t reason = 0;  ///< CloseReason, for kClosed.
+  std::int32_t reason = 0;  ///< CloseReason, for kClosed. For kNeedBackend, 1 where none is tried.
   std::int32_t error = 0;   ///< errno's number, or 0.
   std::int32_t listener = -1;
   std::int32_t count = 1;

@@ -64,7 +64,7 @@ bool Worker::TryBackend(Session& session) {
   while (!session.TryNextAddress()) {
     NoteTried(session);
     GiveUpPlace(session);
-    if (!PickNext(session)) return false;
+    if (session.search_is_over() || !PickNext(session)) return false;
   }
   return true;
 }
@@ -126,7 +126,9 @@ void Worker::AskOwner(Session& session) {
     accepted.SetAddress(session.client_address());
     crew_.events.Push(accepted);
   }
-  crew_.events.Push(EventOf(SessionEvent::Kind::kNeedBackend, session));
+  SessionEvent need = EventOf(SessionEvent::Kind::kNeedBackend, session);
+  need.reason = session.search_is_over() ? 1 : 0;
+  crew_.events.Push(need);
 }
 
 void Worker::OnSetOut(int socket, const SocketAddress& to) {

@@ -1,15 +1,32 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace spliceway {
 
+/// What the search of one client for a backend may take; 0 switches a bound off.
+struct SearchLimits {
+  /// Milliseconds for all of it: attempts, waits for what the machine lacks, and the owner's
+  /// answers.
+  std::uint32_t budget_ms = 0;
+  /// To connect, to whatever address of whatever backend.
+  std::uint32_t attempts = 0;
+  /// It ends after a second for a client that has ended its stream and has said nothing.
+  bool abort_on_close = false;
+
+  auto operator<=>(const SearchLimits&) const = default;
+};
+
 /// Milliseconds; 0 switches a time-out off.
 struct SessionTimeouts {
-  std::uint32_t connect_ms = 0;
+  std::uint32_t connect_ms = 0;  ///< Of one address.
+  SearchLimits search = {};
   std::uint32_t idle_ms = 0;
   std::uint32_t half_close_ms = 0;
   std::uint32_t handshake_ms = 0;
+
+  auto operator<=>(const SessionTimeouts&) const = default;
 };
 
 }  // namespace spliceway

@@ -31,7 +31,7 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   downstream_ = Relay();
   client_ = Endpoint{};
   backend_ = Endpoint{};
-  timeouts_ = start.timeouts;
+  timeouts_ = &*context.timeouts.insert(start.timeouts).first;
   slot_ = start.slot;
   listener_ = start.listener;
   backend_row_ = kNoRow;
@@ -80,7 +80,10 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
         // A reset ends the wait for a backend. An end of the stream does not, and neither does the
         // hang-up of a Unix client that wrote and closed: what it sent is still to be delivered.
         const int error = hung_up ? sys::TakeSocketError(client_.socket.get()) : 0;
-        if (error != 0) Close(CloseReason::kReset, error, true);
+        if (error != 0) return Close(CloseReason::kReset, error, true);
+        // Whoever is postponed tries again soon.
+        const bool is_sought_for = state_ == State::kConnecting && postponed_ == Postponed::kNo;
+        if (is_sought_for && MayHaveLeft()) ArmConnectTimer();
       } else if (hung_up || (events & EPOLLOUT) != 0) {
         FinishConnect(endpoint);
       }
@@ -130,6 +133,7 @@ void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   switch (state_) {
     case State::kPausing:
+      if (now >= LeaveDeadline() && HasLeft()) return Leave();
       state_ = State::kIdle;
       return context_->owner.OnPauseOver(*this);
     case State::kConnecting:
@@ -271,7 +275,7 @@ void Session::AnswerFailure(bool more) {
 void Session::ResetWhenDelivered(Endpoint& survivor) {
   const std::uint64_t now = context_->loop.now_ms();
   const std::uint64_t limit =
-      timeouts_.half_close_ms == 0 ? kDeliveryLimitMs : timeouts_.half_close_ms;
+      timeouts_->half_close_ms == 0 ? kDeliveryLimitMs : timeouts_->half_close_ms;
   // On a Unix socket what was written is in the peer's queue already and survives the close.
   const std::size_t left = survivor.is_tcp ? sys::UnacknowledgedBytes(survivor.socket.get()) : 0;
   const auto kib_left = static_cast<std::uint16_t>(
@@ -312,11 +316,11 @@ Session::Patience Session::patience() const {
   const auto apply = [&](std::uint32_t ms, CloseReason reason, bool resets = false) {
     if (ms != 0 && ms <= shortest.ms) shortest = {.ms = ms, .reason = reason, .resets = resets};
   };
-  apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);
-  if (timeouts_.handshake_ms != 0 && silent()) {
-    apply(timeouts_.handshake_ms, CloseReason::kHandshakeTimeout);
+  apply(timeouts_->idle_ms, CloseReason::kIdleTimeout);
+  if (timeouts_->handshake_ms != 0 && silent()) {
+    apply(timeouts_->handshake_ms, CloseReason::kHandshakeTimeout);
   }
-  if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);
+  if (half_closed()) apply(timeouts_->half_close_ms, CloseReason::kHalfCloseTimeout);
   // A ring of balancers ends with one of its sessions, and only a reset goes on both ways.
   if (route.ended_silently && context_->owner.HasCrowd()) {
     apply(kCrowdMs, CloseReason::kHalfCloseTimeout, true);

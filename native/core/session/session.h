@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "loop/event_loop.h"
@@ -96,6 +97,9 @@ struct SessionContext {
   bool paces_unless_told;
   /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
   std::uint16_t keep_alive_s;
+  /// All that its sessions have had, which is few: each session has a pointer to its own. None is
+  /// removed.
+  std::set<SessionTimeouts> timeouts;
 };
 
 /// A row of the counters that stands for none.
@@ -188,6 +192,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Ends the session from outside.
   void End(Ending ending);
 
+  /// Its time to find a backend is over, or its attempts are used up: nothing is tried any more.
+  [[nodiscard]] bool search_is_over() const;
   /// Nothing is under way: no attempt was made, or the last one failed.
   [[nodiscard]] bool waits_for_backend() const { return state_ == State::kIdle; }
   [[nodiscard]] bool alive() const { return state_ != State::kClosed; }
@@ -223,6 +229,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// "Connection Attempt Delay".
   static constexpr std::uint64_t kAttemptDelayMs = 250;
 
+  /// How long a backend is sought for a client that has ended its stream without a word.
+  static constexpr std::uint64_t kListensForMs = 1000;
+
   /// What few sessions need on their way to a backend.
   struct Search {
     std::vector<bool> tried;
@@ -230,10 +239,12 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     std::optional<Rival> rival;
     /// When the first attempt began, or the search for a backend to try.
     std::uint64_t began_ms = 0;
+    std::uint16_t attempts = 0;
     /// No address has been silent for long enough before: one was waited for, or a rival could not
     /// begin.
     std::uint64_t races_not_before_ms = 0;
     bool lacks_port = false;
+    bool client_has_spoken = false;  ///< And then ended its stream.
   };
 
   /// For want of what the address is tried again later; or whether the client is about to leave.
@@ -253,6 +264,14 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void TryConnect();
   void Postpone(Postponed why);
   [[nodiscard]] std::uint64_t ConnectDeadline(std::uint64_t since_ms) const;
+  [[nodiscard]] bool MayTry() const;
+  [[nodiscard]] std::uint64_t SearchBegan() const;
+  [[nodiscard]] std::uint64_t BudgetDeadline() const;
+  [[nodiscard]] std::uint64_t AttemptDeadline() const;
+  [[nodiscard]] bool MayHaveLeft() const;
+  [[nodiscard]] std::uint64_t LeaveDeadline() const;
+  [[nodiscard]] bool HasLeft();
+  void Leave();
   [[nodiscard]] std::uint64_t RaceBegins() const;
   void StartRival();
   void ArmConnectTimer();
@@ -301,8 +320,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] CounterRow* backend_counters() const;
 
   // In this order, which leaves no gap.
-  SessionTimeouts timeouts_;
   std::uint32_t slot_ = 0;
+  const SessionTimeouts* timeouts_ = nullptr;
   SessionContext* context_ = nullptr;
   Relay upstream_;
   Relay downstream_;
@@ -331,6 +350,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
 /// of its slot.
-static_assert(sizeof(Session) <= 208);
+static_assert(sizeof(Session) <= 200);
 
 }  // namespace spliceway

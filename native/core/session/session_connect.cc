@@ -41,7 +41,9 @@ void Session::PutOff(std::uint16_t backend) {
 }
 
 bool Session::Pause(std::uint64_t until_ms) {
-  if (until_ms >= ConnectDeadline(search().began_ms)) return false;
+  const std::uint64_t began_ms = search().began_ms;
+  const bool has_budget = timeouts_->search.budget_ms > 0;
+  if (until_ms >= (has_budget ? BudgetDeadline() : ConnectDeadline(began_ms))) return false;
   state_ = State::kPausing;
   context_->loop.Arm(*this, until_ms);
   return true;
@@ -49,6 +51,8 @@ bool Session::Pause(std::uint64_t until_ms) {
 
 bool Session::TryNextAddress() {
   if (state_ != State::kIdle || !addresses_ || next_address_ == addresses_->size()) return false;
+  if (search_is_over()) return false;
+  if (search_) ++search_->attempts;
   address_ = next_address_++;
   state_ = State::kConnecting;
   since_ms_ = context_->loop.now_ms();
@@ -90,7 +94,7 @@ void Session::TryConnect() {
   backend_ = Endpoint{};
   const sys::Result connected = SetOut(backend_, address());
   if (LacksPort(connected)) return LeaveForWantOfPort();
-  if (connected.status == Status::kExhausted && now < ConnectDeadline(since_ms_)) {
+  if (connected.status == Status::kExhausted && now < AttemptDeadline()) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
     const bool for_descriptor = !backend_.socket.valid();
     if (for_descriptor) context_->shortage.error.store(connected.error);
@@ -100,6 +104,8 @@ void Session::TryConnect() {
   }
   const bool had_to_wait = postponed_ != Postponed::kNo && postponed_ != Postponed::kForClient;
   if (had_to_wait) search().races_not_before_ms = now + kAttemptDelayMs;
+  // The time of this address begins only now; that of the search has been running.
+  if (postponed_ == Postponed::kForDescriptor && timeouts_->search.budget_ms > 0) since_ms_ = now;
   Postpone(Postponed::kNo);
   if (connected.status == Status::kOk) return FinishConnect(backend_);
   if (connected.status != Status::kAgain) return FailAttempt(connected.error);
@@ -158,6 +164,7 @@ void Session::LeaveForWantOfPort() {
 }
 
 void Session::FailAttempt(int error) {
+  static_cast<void>(search());  // It goes on, and is as old as this attempt.
   Timer::Disarm();
   Drop(backend_);
   Postpone(Postponed::kNo);
@@ -185,7 +192,9 @@ void Session::Drop(Endpoint& endpoint) {
 Session::Search& Session::search() {
   if (!search_) {
     search_ = std::make_unique<Search>();
-    search_->began_ms = state_ == State::kConnecting ? since_ms_ : context_->loop.now_ms();
+    const bool is_connecting = state_ == State::kConnecting;
+    search_->began_ms = is_connecting ? since_ms_ : context_->loop.now_ms();
+    search_->attempts = is_connecting ? 1 : 0;
   }
   return *search_;
 }
@@ -193,13 +202,59 @@ Session::Search& Session::search() {
 Rival* Session::rival() const { return search_ && search_->rival ? &*search_->rival : nullptr; }
 
 std::uint64_t Session::ConnectDeadline(std::uint64_t since_ms) const {
-  return timeouts_.connect_ms == 0 ? kNever : since_ms + timeouts_.connect_ms;
+  return timeouts_->connect_ms == 0 ? kNever : since_ms + timeouts_->connect_ms;
 }
+
+std::uint64_t Session::SearchBegan() const { return search_ ? search_->began_ms : since_ms_; }
+
+std::uint64_t Session::BudgetDeadline() const {
+  const std::uint32_t budget_ms = timeouts_->search.budget_ms;
+  return budget_ms == 0 ? kNever : SearchBegan() + budget_ms;
+}
+
+bool Session::MayTry() const {
+  const std::uint32_t most = timeouts_->search.attempts;
+  return most == 0 || (search_ ? search_->attempts : 1) < most;
+}
+
+bool Session::search_is_over() const {
+  return search_ && (!MayTry() || context_->loop.now_ms() >= BudgetDeadline());
+}
+
+/// A descriptor is not this address's to give, and the next one would need it as well. So the wait
+/// for one is not part of its time where the search has one of its own.
+std::uint64_t Session::AttemptDeadline() const {
+  const std::uint64_t budget = BudgetDeadline();
+  if (postponed_ == Postponed::kForDescriptor && budget != kNever) return budget;
+  return std::min(ConnectDeadline(since_ms_), budget);
+}
+
+// ── A client that leaves ──
+
+/// It has ended its stream, as far as is known without asking, without a word.
+bool Session::MayHaveLeft() const {
+  return timeouts_->search.abort_on_close && client_.end_told && !client_.urgent &&
+         upstream_.held() == 0 && !(search_ && search_->client_has_spoken);
+}
+
+/// Who only listens is not told from who has left. A backend that answers soon serves both.
+std::uint64_t Session::LeaveDeadline() const {
+  return MayHaveLeft() ? SearchBegan() + kListensForMs : kNever;
+}
+
+/// What it had sent is still to be delivered.
+bool Session::HasLeft() {
+  if (sys::IsAtEnd(client_.socket.get())) return true;
+  search().client_has_spoken = true;
+  return false;
+}
+
+void Session::Leave() { Close(CloseReason::kReset, ECONNRESET, true); }
 
 /// When another address is to be tried beside the one that is being tried, if that stays silent;
 /// kNever when none is.
 std::uint64_t Session::RaceBegins() const {
-  if (rival() != nullptr || next_address_ == addresses_->size()) return kNever;
+  if (rival() != nullptr || next_address_ == addresses_->size() || !MayTry()) return kNever;
   const int family = address().family();
   const int next = (*addresses_)[next_address_].family();
   const bool differ =
@@ -210,9 +265,9 @@ std::uint64_t Session::RaceBegins() const {
 
 /// A rival's time is over later than that of the attempt that it is beside.
 void Session::ArmConnectTimer() {
-  const std::uint64_t next =
-      postponed_ == Postponed::kNo ? RaceBegins() : context_->loop.now_ms() + kExhaustedRetryMs;
-  const std::uint64_t deadline = std::min(ConnectDeadline(since_ms_), next);
+  const bool waits = postponed_ != Postponed::kNo;
+  const std::uint64_t next = waits ? context_->loop.now_ms() + kExhaustedRetryMs : RaceBegins();
+  const std::uint64_t deadline = std::min({AttemptDeadline(), LeaveDeadline(), next});
   if (deadline == kNever) {
     Timer::Disarm();
   } else {
@@ -222,14 +277,21 @@ void Session::ArmConnectTimer() {
 
 /// Of a process that was stopped the clock has run on: who has answered meanwhile is not late.
 void Session::OnConnectTimer() {
-  if (postponed_ != Postponed::kNo) return TryConnect();
   const std::uint64_t now = context_->loop.now_ms();
+  if (postponed_ != Postponed::kNo) {
+    if (now >= LeaveDeadline() && HasLeft()) return Leave();
+    return TryConnect();
+  }
   const auto is_silent = [&](Endpoint& endpoint) {
     if (!AnswerWaits(endpoint)) return true;
     FinishConnect(endpoint);
     return false;
   };
-  if (now >= ConnectDeadline(since_ms_)) {
+  if (now >= LeaveDeadline()) {
+    if (!is_silent(backend_) || (rival() != nullptr && !is_silent(rival()->endpoint))) return;
+    if (HasLeft()) return Leave();
+  }
+  if (now >= AttemptDeadline()) {
     if (!is_silent(backend_)) return;
     Rival* const other = rival();
     if (other == nullptr || is_silent(other->endpoint)) FailAttempt(ETIMEDOUT);
@@ -262,6 +324,7 @@ void Session::StartRival() {
     return ArmConnectTimer();
   }
   ++next_address_;
+  ++search_->attempts;
   if (connected.status == Status::kOk) return FinishConnect(other.endpoint);
   if (connected.status != Status::kAgain) return FailRival(other, connected.error);
   ArmConnectTimer();

@@ -138,6 +138,11 @@ Result Receive(int socket, std::span<std::byte> into) {
   return Moved(Retry([&] { return ::recv(socket, into.data(), into.size(), 0); }));
 }
 
+bool IsAtEnd(int socket) {
+  std::byte next{};
+  return ::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 Result Send(int socket, std::span<const std::byte> from, bool more) {
   const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   return Moved(Retry([&] { return ::send(socket, from.data(), from.size(), flags); }));

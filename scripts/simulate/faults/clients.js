@@ -107,7 +107,11 @@ export const clientFaults = [
     name: 'next backend not tried',
     why: 'A client fails with the first backend that is down, beside others that are up.',
     edits: [
-      edit('engine/worker_backends.cc', 'if (!PickNext(session)) return false;', 'return false;'),
+      edit(
+        'engine/worker_backends.cc',
+        'if (session.search_is_over() || !PickNext(session)) return false;',
+        'return false;',
+      ),
     ],
   },
   {

@@ -20,7 +20,7 @@ export const timeFaults = [
     name: 'idle time-out that never comes',
     why: 'Clients that vanished hold their sessions for ever.',
     edits: [
-      edit('session/session.cc', 'apply(timeouts_.idle_ms, CloseReason::kIdleTimeout);\n', ''),
+      edit('session/session.cc', 'apply(timeouts_->idle_ms, CloseReason::kIdleTimeout);\n', ''),
     ],
   },
   {
@@ -42,7 +42,7 @@ export const timeFaults = [
   {
     name: 'rival that nobody is woken for',
     why: 'Where a network drops one IP family, each client waits for the whole connect time-out.',
-    edits: [edit('session/session_connect.cc', '? RaceBegins()', '? kNever')],
+    edits: [edit('session/session_connect.cc', ': RaceBegins();', ': kNever;')],
   },
   {
     name: 'outrun address not told',
@@ -84,8 +84,8 @@ export const timeFaults = [
     edits: [
       edit(
         'session/session.cc',
-        'if (timeouts_.handshake_ms != 0 && silent()) {',
-        'if (timeouts_.handshake_ms != 0 && client_.failed) {',
+        'if (timeouts_->handshake_ms != 0 && silent()) {',
+        'if (timeouts_->handshake_ms != 0 && client_.failed) {',
       ),
     ],
   },
@@ -95,8 +95,8 @@ export const timeFaults = [
     edits: [
       edit(
         'session/session.cc',
-        'if (timeouts_.handshake_ms != 0 && silent()) {',
-        'if (timeouts_.handshake_ms != 0) {',
+        'if (timeouts_->handshake_ms != 0 && silent()) {',
+        'if (timeouts_->handshake_ms != 0) {',
       ),
     ],
   },
@@ -106,7 +106,7 @@ export const timeFaults = [
     edits: [
       edit(
         'session/session.cc',
-        'if (half_closed()) apply(timeouts_.half_close_ms, CloseReason::kHalfCloseTimeout);\n',
+        'if (half_closed()) apply(timeouts_->half_close_ms, CloseReason::kHalfCloseTimeout);\n',
         '',
       ),
     ],
@@ -117,8 +117,8 @@ export const timeFaults = [
     edits: [
       edit(
         'session/session.cc',
-        'if (half_closed()) apply(timeouts_.half_close_ms,',
-        'apply(timeouts_.half_close_ms,',
+        'if (half_closed()) apply(timeouts_->half_close_ms,',
+        'apply(timeouts_->half_close_ms,',
       ),
     ],
   },
@@ -143,6 +143,33 @@ export const timeFaults = [
         'return FailAttempt(connected.error);',
       ),
     ],
+  },
+  {
+    name: 'budget of a search that begins anew with each backend',
+    why: 'Where many backends are silent, a client holds its slot for minutes.',
+    edits: [
+      edit(
+        'session/session_connect.cc',
+        'kNever : SearchBegan() + budget_ms',
+        'kNever : since_ms_ + budget_ms',
+      ),
+    ],
+  },
+  {
+    name: 'client that has left searched for',
+    why: 'Clients that give up and come again fill the slots, while every backend is silent.',
+    edits: [
+      edit(
+        'session/session_connect.cc',
+        'return MayHaveLeft() ? SearchBegan() + kListensForMs : kNever;',
+        'return kNever;',
+      ),
+    ],
+  },
+  {
+    name: 'client that only listens dropped',
+    why: 'Whoever ends its stream first and waits for the answer, as of a time server, gets none.',
+    edits: [edit('session/session_connect.cc', 'SearchBegan() + kListensForMs', 'SearchBegan()')],
   },
   {
     name: 'survivor of a reset without a bound',

@@ -46,7 +46,8 @@ export interface NativeEngineBinding {
    * @param listener row of the counters
    * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only while it observes,
    *   or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
-   * @param timeouts of its sessions: connect, idle, half-close and handshake, in milliseconds
+   * @param timeouts of its sessions, in milliseconds: connect; budget, attempts and 1 for `abortOnClose` of a search;
+   *   idle, half-close and handshake
    * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
   listen(
@@ -205,7 +206,8 @@ export const EventKind = {
   /**
    * The session waits for a pick: session, and in `backend` the row that failed last, or `NONE` for a client that is
    * new. Where the loops pick, it is asked of a client that is new while JavaScript observes, and when every backend of
-   * the cycle has failed; a session that was not observed is reported by `accepted` first.
+   * the cycle has failed; a session that was not observed is reported by `accepted` first. In `reason` 1 where its time
+   * to find one is over: no other is tried.
    */
   needBackend: 4,
   /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken; EBUSY: JavaScript has too much to answer). */

@@ -333,7 +333,8 @@ export class NativeEngine implements AcceptingEngine {
         this.#onNoPort(session, event);
         break;
       case EventKind.needBackend:
-        session?.pick();
+        if (event.get('reason') === 1) session?.giveUp();
+        else session?.pick();
         break;
       case EventKind.opened:
         session?.onOpened(event.get('backend'));
@@ -428,8 +429,10 @@ export class NativeEngine implements AcceptingEngine {
 }
 
 function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
-  const { connectMs, idleMs, halfCloseMs, handshakeMs } = timeouts;
-  return Uint32Array.of(connectMs, idleMs, halfCloseMs, handshakeMs);
+  const { connectMs, search, idleMs, halfCloseMs, handshakeMs } = timeouts;
+  const { budgetMs, attempts, abortOnClose } = search;
+  const searching = [budgetMs, attempts, abortOnClose ? 1 : 0];
+  return Uint32Array.of(connectMs, ...searching, idleMs, halfCloseMs, handshakeMs);
 }
 
 function shortage(code: string): SplicewayError {

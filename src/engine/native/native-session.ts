@@ -96,6 +96,11 @@ export class NativeSession implements EngineSession {
     });
   }
 
+  /** The loops try no other backend. */
+  giveUp(): void {
+    this.#end('no-backend');
+  }
+
   destroy(): void {
     const endWait = this.#endWait;
     if (endWait === undefined) {

@@ -1,15 +1,28 @@
 /** Connects to the first backend of a route that answers. */
 
 import type { Socket } from 'node:net';
+import { now } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
-import type { NextHop, ResolvedAddress, Route } from '../engine.js';
+import type { NextHop, ResolvedAddress, Route, SessionTimeouts } from '../engine.js';
+import { PatientTimer } from '../patient-timer.js';
 import { Attempt } from './attempt.js';
 import type { Reader } from './reader.js';
 
 /** For want of a descriptor, memory or a local port an attempt cannot even begin. */
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
 
+/** How long a backend is sought for a client that has ended its stream without a word: it may only listen. */
+const LISTENS_FOR_MS = 1000;
+
+export interface ConnectorOptions {
+  readonly timeouts: SessionTimeouts;
+  /** As for `connectSocket`. */
+  readonly keepAliveMs: number;
+}
+
 export interface ConnectorEvents {
+  /** Whether the client has ended its stream and sent nothing. */
+  hasClientLeft(): boolean;
   /** Where a backend is. */
   addressesOf(backend: number): readonly ResolvedAddress[];
   /** Whether a backend has room for a session; asked before any of its addresses is tried. */
@@ -26,8 +39,10 @@ export interface ConnectorEvents {
   onConnected(backend: number, reader: Reader): void;
   /** The end: a backend accepted and has reset since. What it may have said is lost: Node gives no such socket. */
   onReset(cause: Error): void;
-  /** The end: the route ran out. */
+  /** The end: the route ran out, or what the search may cost was used up. */
   onExhausted(): void;
+  /** The end: nobody is there any more to connect for. */
+  onClientLeft(): void;
   /** The end: the route does not want the client served. */
   onDenied(): void;
 }
@@ -40,33 +55,40 @@ export interface ConnectorEvents {
  */
 export class Connector {
   readonly #route: Route;
-  readonly #timeoutMs: number;
-  readonly #keepAliveMs: number;
+  readonly #options: ConnectorOptions;
+  readonly #budget = new PatientTimer();
+  readonly #leaving = new PatientTimer();
   readonly #events: ConnectorEvents;
   /** Of the backend at hand: those that were not tried yet. */
   #left: readonly ResolvedAddress[] = [];
   /** Two at most, the older one first. */
   #attempts: readonly Attempt[] = [];
+  /** That may still be made. */
+  #attemptsLeft: number;
+  /** The one that they are made to. */
+  #backend: number | undefined;
+  readonly #begunAt = now();
   #aborted = false;
 
-  /**
-   * @param timeoutMs for each address; 0 leaves it to the system
-   * @param keepAliveMs as for `connectSocket`
-   */
-  constructor(route: Route, timeoutMs: number, keepAliveMs: number, events: ConnectorEvents) {
+  constructor(route: Route, options: ConnectorOptions, events: ConnectorEvents) {
     this.#route = route;
-    this.#timeoutMs = timeoutMs;
-    this.#keepAliveMs = keepAliveMs;
+    this.#options = options;
+    this.#attemptsLeft = options.timeouts.search.attempts;
     this.#events = events;
   }
 
   start(): void {
+    const { budgetMs } = this.#options.timeouts.search;
+    if (budgetMs > 0) this.#budget.start(budgetMs, () => this.#useUp());
+    this.noteClient();
     this.#nextBackend();
   }
 
   /** Gives up at once; no event follows. */
   abort(): void {
     this.#aborted = true;
+    this.#budget.clear();
+    this.#leaving.clear();
     for (const attempt of this.#attempts) attempt.drop();
     this.#attempts = [];
   }
@@ -78,10 +100,11 @@ export class Connector {
 
   #tryBackend(backend: NextHop): void {
     if (this.#aborted) return;
-    if (backend === undefined) this.#events.onExhausted();
+    if (backend === undefined || this.#attemptsLeft === 0) this.#exhausted();
     // Only an engine that accepts has a cycle.
     else if (backend === 'denied' || backend === 'by cycle') this.#events.onDenied();
     else if (this.#events.takePlace(backend)) {
+      this.#backend = backend;
       this.#left = this.#events.addressesOf(backend);
       this.#advance(backend);
     } else this.#nextBackend();
@@ -94,7 +117,9 @@ export class Connector {
     if (running === undefined && next === undefined) {
       this.#events.onBackendFailed(backend);
       this.#nextBackend();
-    } else if (next !== undefined && rival === undefined) {
+    } else if (running === undefined && this.#attemptsLeft === 0) {
+      this.#exhausted();
+    } else if (next !== undefined && rival === undefined && this.#attemptsLeft > 0) {
       if (running !== undefined && !(running.isSlow && canRace(running.address, next))) return;
       this.#left = others;
       this.#begin(backend, next);
@@ -102,8 +127,10 @@ export class Connector {
   }
 
   #begin(backend: number, address: ResolvedAddress): void {
+    const { timeouts, keepAliveMs } = this.#options;
     const isWatched = canRace(address, this.#left[0]);
-    const options = { timeoutMs: this.#timeoutMs, keepAliveMs: this.#keepAliveMs, isWatched };
+    const options = { timeoutMs: timeouts.connectMs, keepAliveMs, isWatched };
+    this.#attemptsLeft -= 1;
     const attempt = new Attempt(address, options, {
       onSetOut: (socket) => this.#events.onSetOut(socket, address),
       onConnected: () => this.#connected(backend, attempt),
@@ -128,12 +155,44 @@ export class Connector {
     if (!this.#aborted) this.#advance(backend);
   }
 
+  /** The client may have ended its stream. Where it has sent nothing, it may have left, or may only listen. */
+  noteClient(): void {
+    if (!this.#options.timeouts.search.abortOnClose || !this.#events.hasClientLeft()) return;
+    this.#leaving.start(Math.max(this.#begunAt + LISTENS_FOR_MS - now(), 0), () => {
+      if (!this.#events.hasClientLeft()) return;
+      this.abort();
+      this.#events.onClientLeft();
+    });
+  }
+
+  #exhausted(): void {
+    this.abort();
+    this.#events.onExhausted();
+  }
+
+  /** The budget is used up: whoever is still silent has failed. */
+  #useUp(): void {
+    const backend = this.#backend;
+    const attempts = this.#attempts;
+    this.abort();
+    if (backend !== undefined && attempts.length > 0) {
+      for (const { address } of attempts) {
+        this.#events.onAttemptFailed(backend, address, 'ETIMEDOUT');
+      }
+      if (this.#left.length === 0) this.#events.onBackendFailed(backend);
+    }
+    this.#events.onExhausted();
+  }
+
   #connected(backend: number, winner: Attempt): void {
     const [older] = this.#attempts;
     for (const attempt of this.#attempts) if (attempt !== winner) attempt.drop();
     this.#attempts = [winner];
     if (older !== undefined && older !== winner) this.#events.onOutrun(backend, older.address);
-    if (!this.#aborted) this.#events.onConnected(backend, winner.take());
+    if (this.#aborted) return;
+    const reader = winner.take();
+    this.abort();
+    this.#events.onConnected(backend, reader);
   }
 }
 

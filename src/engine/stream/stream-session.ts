@@ -52,6 +52,7 @@ export class StreamSession implements EngineSession {
   #ending: Ending | undefined;
   #isClosed = false;
   #mayBeInRing = false;
+  #wasReadable = false;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -101,35 +102,42 @@ export class StreamSession implements EngineSession {
   #connect(request: ConnectRequest): void {
     const { observer, timeouts, route } = request;
     const { keepAliveMs } = this.#host;
-    this.#connector = new Connector(route, timeouts.connectMs, keepAliveMs, {
-      onAttemptFailed: (backend, address, code) => observer.onAttemptFailed(backend, address, code),
-      onOutrun: (backend, address) => observer.onOutrun(backend, address),
-      addressesOf: (backend) => this.#host.addressesOf(backend),
-      takePlace: (backend) => this.#takePlace(backend),
-      onSetOut: (socket, to) => this.#host.ownConnections.note(socket, to),
-      onBackendFailed: (backend) => {
-        this.#giveUpPlace();
-        this.#host.counters.addToBackend(backend, 'failed', 1);
+    this.#connector = new Connector(
+      route,
+      { timeouts, keepAliveMs },
+      {
+        onAttemptFailed: (backend, address, code) =>
+          observer.onAttemptFailed(backend, address, code),
+        onOutrun: (backend, address) => observer.onOutrun(backend, address),
+        addressesOf: (backend) => this.#host.addressesOf(backend),
+        takePlace: (backend) => this.#takePlace(backend),
+        onSetOut: (socket, to) => this.#host.ownConnections.note(socket, to),
+        onBackendFailed: (backend) => {
+          this.#giveUpPlace();
+          this.#host.counters.addToBackend(backend, 'failed', 1);
+        },
+        onConnected: (backend, reader) => {
+          this.#unwatchClient();
+          this.#backend = backend;
+          this.#host.counters.addToBackend(backend, 'opened', 1);
+          this.#host.counters.addToBackend(backend, 'open', 1);
+          this.#relay(readerOf(request), reader);
+          observer.onOpen(backend);
+        },
+        hasClientLeft: () => this.#hasClientLeft,
+        onClientLeft: () => this.#leave({ reason: 'reset' }, resetSocket),
+        onReset: (cause) => this.#leave({ reason: 'reset', cause }, resetSocket),
+        onExhausted: () => {
+          this.#count('failed', 1);
+          if (request.returnsClient === true) this.#returnClient();
+          else this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
+        },
+        onDenied: () => {
+          this.#count('rejected', 1);
+          this.#leave({ reason: 'denied' }, resetSocket);
+        },
       },
-      onConnected: (backend, reader) => {
-        this.#unwatchClient();
-        this.#backend = backend;
-        this.#host.counters.addToBackend(backend, 'opened', 1);
-        this.#host.counters.addToBackend(backend, 'open', 1);
-        this.#relay(readerOf(request), reader);
-        observer.onOpen(backend);
-      },
-      onReset: (cause) => this.#leave({ reason: 'reset', cause }, resetSocket),
-      onExhausted: () => {
-        this.#count('failed', 1);
-        if (request.returnsClient === true) this.#returnClient();
-        else this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
-      },
-      onDenied: () => {
-        this.#count('rejected', 1);
-        this.#leave({ reason: 'denied' }, resetSocket);
-      },
-    });
+    );
     // Later, for who is told of the session now may end it, before any backend hears of it.
     const connector = this.#connector;
     this.#mayBeInRing = isOfThisMachine(request.client);
@@ -159,8 +167,19 @@ export class StreamSession implements EngineSession {
   /** Bytes or the end of the stream, and maybe a reset behind them: see `provoke`. */
   readonly #onClientReadable = (): void => {
     const { client } = this.#request;
+    this.#wasReadable = true;
     if (client.writable) provoke(client);
+    this.#connector?.noteClient();
   };
+
+  /**
+   * It has ended its stream, and neither sent anything nor was anything read from it before: nobody would be told that it
+   * is readable while nothing is there.
+   */
+  get #hasClientLeft(): boolean {
+    const { client, head } = this.#request;
+    return this.#wasReadable && client.readableLength === 0 && (head?.length ?? 0) === 0;
+  }
 
   readonly #onClientError = (cause: Error): void => {
     this.#connector?.abort();

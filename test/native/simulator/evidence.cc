@@ -28,6 +28,12 @@ bool ResetCame(const Pair& pair) {
   return Near(*pair.client).reset_came() || Near(*pair.backend).reset_came();
 }
 
+bool HasLeft(const Scene& scene, const Pair& pair) {
+  const Socket& near = Near(*pair.client);
+  return scene.timeouts.search.abort_on_close && near.fin_in && near.arrived == 0 &&
+         near.in.empty() && pair.client->prefix() == 0;
+}
+
 bool IsSilent(const Pair& pair) {
   return Near(*pair.client).written == 0 && Near(*pair.backend).written == 0;
 }

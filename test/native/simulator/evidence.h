@@ -28,6 +28,15 @@ std::uint64_t LastMoved(const Pair& pair);
 
 bool ResetCame(const Pair& pair);
 
+/// How long an address may be silent before another one is tried beside it.
+inline constexpr std::uint64_t kAttemptDelayUs = 250'000;
+
+/// How long a backend is sought for a client that has left.
+inline constexpr std::uint64_t kListensForUs = 1'000'000;
+
+/// The client has ended its stream and said nothing, which is to end its search for a backend.
+bool HasLeft(const Scene& scene, const Pair& pair);
+
 bool IsSilent(const Pair& pair);
 
 /// When the core was told first, or last, that one side has ended or was lost; `kNever` for never.

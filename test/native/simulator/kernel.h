@@ -89,6 +89,7 @@ struct Socket {
   } left;
   /// Of the same client, or at the same backend, when it was accepted or set out.
   std::size_t others = 0;
+  std::uint64_t made_us = 0;
   std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
   std::uint64_t arrived_us = 0;          ///< When the last byte arrived from the network.
   std::uint64_t fin_in_us = kNever;      ///< When the end of its peer's stream arrived.

@@ -28,7 +28,7 @@ Socket& Kernel::NewSocket(std::uint16_t port, bool is_tcp) {
                  : std::max(choices_.UpTo(conditions.largest_buffer), conditions.smallest_buffer);
   }
   socket.refuses_splice = conditions.refuses_splice && choices_.OneIn(2);
-  socket.moved_us = now_us_;
+  socket.made_us = socket.moved_us = now_us_;
   return socket;
 }
 

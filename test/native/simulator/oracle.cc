@@ -47,6 +47,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
   for (const Pair& pair : scene_.pairs) {
     if (pair.rival) kernel_.Fail("a client has two backends");
     CheckThatItIsSearchedFor(pair, for_us);
+    CheckThatItsSearchEnds(pair, until_us);
     if (!pair.client || !pair.backend) continue;
     if (Near(*pair.client).fd < 0 || Near(*pair.backend).fd < 0) continue;
     CheckThatNothingWaits(pair, for_us);
@@ -92,6 +93,27 @@ void Oracle::CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us) {
   const Socket& near = Near(*pair.client);
   if (near.fd < 0 || !near.was_watched || kernel_.IsUnderWay(near)) return;
   kernel_.Fail("a client has no backend, none is tried for it, and the loops sleep");
+}
+
+/// In time, and where nobody is left to find one for.
+void Oracle::CheckThatItsSearchEnds(const Pair& pair, std::uint64_t until_us) {
+  if (!pair.client || pair.backend || pair.is_silent || pair.sought_since_us == kNever) return;
+  const Socket& near = Near(*pair.client);
+  if (near.fd < 0 || !near.was_watched) return;
+  const std::uint32_t budget_ms = scene_.timeouts.search.budget_ms;
+  if (budget_ms > 0 && until_us > pair.sought_since_us + Us(budget_ms) + Delay()) {
+    kernel_.Fail("the search for a backend goes on beyond its budget");
+  }
+  if (!HasLeft(scene_, pair)) return;
+  if (until_us > std::max(near.fin_in_us, pair.sought_since_us + kListensForUs) + Delay()) {
+    kernel_.Fail("a client has left, and a backend is still sought for it");
+  }
+}
+
+/// The session of a client that has left may end before a backend was found.
+bool Oracle::GaveUpListener(const Pair& pair) const {
+  const Socket& near = Near(*pair.client);
+  return HasLeft(scene_, pair) && near.closed_us + Hurry(scene_) >= near.made_us + kListensForUs;
 }
 
 /// A client whose listener had no slot for it is taken as soon as there is one.
@@ -155,6 +177,14 @@ void Oracle::CheckRequest(const Pair& pair) {
     if (!all_failed && !scene_.limits.contains(row)) {
       return kernel_.Fail("a session gave up while backends were left that it had not tried");
     }
+  }
+}
+
+void Oracle::CheckGivenUp(const Pair& pair) {
+  const std::uint32_t budget_ms = scene_.timeouts.search.budget_ms;
+  if (budget_ms == 0 ||
+      kernel_.now_us() + Hurry(scene_) < Near(*pair.client).made_us + Us(budget_ms)) {
+    kernel_.Fail("a session gave up before its time to find a backend was over");
   }
 }
 
@@ -287,7 +317,8 @@ void Oracle::CheckLonely(const Pair& pair) {
   const bool was_refused = near.was_accepted && !near.was_watched;  // `CheckLimits` asks why.
   const bool came_too_late = !near.was_accepted && !pair.by_owner && scene_.drain_asked;
   if (!pair.left_alone && !MayLackItsOwner(pair) && !was_refused && !came_too_late &&
-      !TimedOutInQueue(pair) && !near.reset_came() && !WasDisturbed(pair)) {
+      !TimedOutInQueue(pair) && !near.reset_came() && !WasDisturbed(pair) &&
+      !GaveUpListener(pair)) {
     kernel_.Fail("a client was sent away without a cause");
   }
 }
@@ -336,7 +367,8 @@ void Oracle::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
     // A time-out resets where something was held; a plain close does where something was unread.
     const bool loses = Held(from, to) > 0 || Held(to, from) > 0;
     const bool by_time = timed_out && (loses || !near_to.reset_on_close);
-    const bool has_cause = ResetCame(pair) || UnixPeerLeft(pair) || by_time || was_disturbed;
+    const bool has_cause =
+        ResetCame(pair) || UnixPeerLeft(pair) || by_time || was_disturbed || GaveUpListener(pair);
     if (!has_cause) return kernel_.Fail(who + ": a reset that nobody sent");
     // What had come before a reset arrives, too; but a client that resets before a backend has
     // answered is gone.
@@ -397,7 +429,7 @@ void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
       }
       return;
     case CloseReason::kReset:
-      if (!ResetCame(pair) && !UnixPeerLeft(pair) && !WasDisturbed(pair)) {
+      if (!ResetCame(pair) && !UnixPeerLeft(pair) && !WasDisturbed(pair) && !GaveUpListener(pair)) {
         kernel_.Fail("a reset is reported that nobody sent");
       }
       return;

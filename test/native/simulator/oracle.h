@@ -19,6 +19,8 @@ class Oracle {
   void CheckSilence(std::uint64_t until_us);
   /// A session asks for a backend.
   void CheckRequest(const Pair& pair);
+  /// A session tries no backend any more.
+  void CheckGivenUp(const Pair& pair);
   /// A session has set out for a backend.
   void CheckSetOut(const Pair& pair);
   /// An attempt is reported to have failed.
@@ -41,6 +43,8 @@ class Oracle {
  private:
   void CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us);
   void CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us);
+  void CheckThatItsSearchEnds(const Pair& pair, std::uint64_t until_us);
+  [[nodiscard]] bool GaveUpListener(const Pair& pair) const;
   void CheckThatNobodyWaits(std::uint64_t for_us);
   void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);

@@ -13,7 +13,8 @@ namespace spliceway::simulator {
 void Oracle::CheckAttempts() {
   const bool client_left =
       std::any_of(scene_.pairs.begin(), scene_.pairs.end(), [&](const Pair& pair) {
-        return WasDisturbed(pair) || (pair.client && Near(*pair.client).reset_came());
+        return WasDisturbed(pair) ||
+               (pair.client && (Near(*pair.client).reset_came() || HasLeft(scene_, pair)));
       });
   // Its time runs while it waits for a descriptor, too.
   if (client_left || scene_.few_descriptors) return;
@@ -21,6 +22,13 @@ void Oracle::CheckAttempts() {
     if (!socket->is_core || !socket->closed || socket->phase != Socket::Phase::kConnecting)
       continue;
     if (WasOutrun(*socket)) continue;
+    const std::uint32_t budget_ms = scene_.timeouts.search.budget_ms;
+    const auto client =
+        std::find_if(kernel_.sockets().begin(), kernel_.sockets().end(),
+                     [&](const auto& other) { return other->handler == socket->handler; });
+    if (budget_ms > 0 && socket->closed_us + Hurry(scene_) >= (*client)->made_us + Us(budget_ms)) {
+      continue;
+    }
     if (scene_.timeouts.connect_ms == 0 ||
         socket->closed_us + Hurry(scene_) < socket->connect_us + Us(scene_.timeouts.connect_ms)) {
       kernel_.Fail("a connect time-out came early");

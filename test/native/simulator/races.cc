@@ -11,9 +11,6 @@
 namespace spliceway::simulator {
 namespace {
 
-/// How long an address may be silent before another one is tried beside it.
-constexpr std::uint64_t kAttemptDelayUs = 250'000;
-
 bool WasUsed(const Peer& backend) {
   const Socket& near = Near(backend);
   return near.read > 0 || near.written > 0 || near.fin_read() || near.reset_came();

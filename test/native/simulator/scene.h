@@ -26,7 +26,8 @@ struct Pair {
   std::uint64_t generation = 0;  ///< Of the tables that all loops had when it came.
   bool by_owner = false;         ///< Handed over by the program instead of accepted by a loop.
   bool joins = false;            ///< To a socket that is connected already.
-  bool left_alone = false;       ///< No backend answered.
+  std::uint64_t sought_since_us = kNever;  ///< The first attempt that was seen.
+  bool left_alone = false;                 ///< No backend answered.
   bool ended_by_owner = false;
   bool is_told = false;    ///< The owner was told of it.
   bool is_held = false;    ///< For the owner's word, though its loop picks.

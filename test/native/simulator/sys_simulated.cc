@@ -20,6 +20,10 @@ void Close(int fd) { Now().Close(fd); }
 
 Result Splice(int from, int to, std::size_t length) { return Now().Splice(from, to, length); }
 Result Receive(int socket, std::span<std::byte> into) { return Now().Receive(socket, into); }
+bool IsAtEnd(int socket) {
+  const simulator::Socket& at = Now().At(socket);
+  return at.in.empty() && (at.fin_in || at.phase == simulator::Socket::Phase::kDead);
+}
 Result Send(int socket, std::span<const std::byte> from, bool /*more*/) {
   return Now().Send(socket, from);
 }

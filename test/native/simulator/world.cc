@@ -158,7 +158,10 @@ void World::NoteAccepted() {
       pair.is_silent = pair.is_held || scene_.picks == Picks::kByOwner;
     }
     if (socket->connect_us == 0) continue;
-    if (const Pair* pair = PairOf(*socket)) oracle_.CheckSetOut(*pair);
+    if (Pair* pair = PairOf(*socket)) {
+      pair->sought_since_us = std::min(pair->sought_since_us, socket->connect_us);
+      oracle_.CheckSetOut(*pair);
+    }
   }
 }
 
@@ -281,7 +284,12 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairNamed(name);
       if (pair.is_held && pair.is_silent) return Judge(pair);
-      oracle_.CheckRequest(pair);
+      if (event.reason != 0) {
+        oracle_.CheckGivenUp(pair);
+        pair.rows_left.clear();
+      } else {
+        oracle_.CheckRequest(pair);
+      }
       return GiveBackend(pair);
     }
     case SessionEvent::Kind::kOutrun:
