@@ -23,6 +23,7 @@
         "native/core/session/session.cc",
         "native/core/session/session_connect.cc",
         "native/core/select/held_tables.cc",
+        "native/core/select/walk.cc",
         "native/core/sys/machine_linux.cc",
         "native/core/sys/socket_address.cc",
         "native/core/sys/sys_linux.cc",

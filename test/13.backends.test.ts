@@ -73,17 +73,20 @@ describe.each(ways)('backends with %s', (way) => {
     expect((await started).backend).toBe(first.address);
   });
 
-  it('tries the next one at once when one refuses', async () => {
+  it('tries the next one at once when one refuses, and that one last for a moment', async () => {
     const refused = await refusedAddress();
     const [good = ''] = await namedBackends('g');
     const proxy = await startProxy(way, { backends: [refused, good] });
     const errors = errorsOf(proxy);
     expect(await askInTurn(proxy, 4)).toBe('gggg');
-    expect(errors.map(({ backend }) => backend)).toEqual([refused, refused]);
+    // The first client finds out. Of the others, the third may come when a second has passed.
+    expect(errors.length).toBeGreaterThanOrEqual(1);
+    expect(errors.length).toBeLessThanOrEqual(2);
+    expect(new Set(errors.map(({ backend }) => backend))).toEqual(new Set([refused]));
     expect(errors[0]?.error.code).toBe('ERR_SPLICEWAY_BACKEND_FAILED');
     expect(errors[0]?.error.message).toContain('ECONNREFUSED');
     const [down, up] = proxy.stats().backends;
-    expect(down).toMatchObject({ failed: 2, opened: 0, open: 0 });
+    expect(down).toMatchObject({ failed: errors.length, opened: 0, open: 0 });
     expect(up).toMatchObject({ failed: 0, opened: 4 });
   });
 
@@ -117,15 +120,17 @@ describe.each(ways)('backends with %s', (way) => {
 
   it('uses a backend again that has come back', async () => {
     const gone = await startNamed('a');
-    const [other = ''] = await namedBackends('b');
-    const proxy = await startProxy(way, { backends: [gone.address, other] });
+    const other = await startNamed('b');
+    const proxy = await startProxy(way, { backends: [gone.address, other.address] });
     expect(await askInTurn(proxy, 2)).toBe('ab');
     await gone.close();
     expect(await askInTurn(proxy, 2)).toBe('bb');
     await startServer((socket) => socket.resume().end('A'), {
       listen: { port: gone.port, host: '127.0.0.1' },
     });
-    expect(await askInTurn(proxy, 2)).toBe('Ab');
+    // Though it has failed a moment ago, for no other is left.
+    await other.close();
+    expect(await askInTurn(proxy, 2)).toBe('AA');
   });
 
   itWhere(ipv6, 'connects to a name, through each of its addresses', async () => {

@@ -105,7 +105,7 @@ export interface ProxySettings {
    * and ports. Then it is disconnected. `0`: as long as all attempts take. Default: three times `connectTimeout`.
    */
   connectBudget?: Duration | undefined;
-  /** Attempts to connect that one client may cost at most, over all backends and addresses: 1 to 1000. Default 32. */
+  /** Attempts to connect that one client may cost at most, over all backends and addresses: 1 to 100. Default 32. */
   connectAttempts?: number | undefined;
   /**
    * Whether the search for a backend ends after a second for a client that has ended its stream and sent nothing. It has

@@ -48,8 +48,8 @@ export const THREADS_MAX = 256;
 export const WEIGHT_MAX = 1000;
 /** More than this need more than one process; `kMostSessions` in native/core/engine/engine.cc. */
 export const SESSIONS_MAX = 1 << 20;
-/** One client is no reason for more. */
-const ATTEMPTS_MAX = 1000;
+/** One client is no reason for more; `kMostAttempts` in native/core/select/walk.h. */
+const ATTEMPTS_MAX = 100;
 /** A loop that has been idle for longer gains nothing by staying awake. */
 const BUSY_POLL_MAX_MS = 1000;
 /** The last whole hour that TCP_KEEPIDLE takes (MAX_TCP_KEEPIDLE in the kernel, 32767 s). */

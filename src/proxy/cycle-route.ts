@@ -43,7 +43,8 @@ export class CycleRoute implements ClientRoute {
     return this.#left.length === 0 ? undefined : this.#search(this.#left);
   }
 
-  /** The loops have picked for it, and nobody counted. */
+  /** The loops have picked for it. They remember who fails, and nobody counted here. */
+  attemptFailed(): void {}
   end(): void {}
 
   async #search(left: PoolBackend[]): Promise<number | undefined> {

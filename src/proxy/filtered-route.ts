@@ -46,6 +46,10 @@ export class FilteredRoute implements ClientRoute {
     }
   }
 
+  attemptFailed(): void {
+    this.#route.attemptFailed();
+  }
+
   end(reason: CloseReason): void {
     this.#ending = reason;
     this.#stopWaiting?.(endingError(reason));

@@ -6,6 +6,7 @@ import type { ResolvedAddress } from '../engine/engine.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { clearTimeout, now, setTimeout } from '../timers.js';
 import { AddressOrder } from './address-order.js';
+import { RecentFailures } from './recent-failures.js';
 import { waitAtMost } from './wait.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
@@ -183,6 +184,7 @@ export class Pool {
   readonly backends: readonly PoolBackend[];
   /** The clock that all times of the pool are of. */
   readonly now: () => number;
+  readonly failures: RecentFailures;
   #searching: NodeJS.Timeout | undefined;
   #refreshing: NodeJS.Timeout | undefined;
 
@@ -192,6 +194,7 @@ export class Pool {
     internals: PoolInternals = {},
   ) {
     this.now = internals.now ?? now;
+    this.failures = new RecentFailures(this.now);
     const withClock = { ...internals, now: this.now };
     this.backends = configs.map((config, row) => new PoolBackend(config, row, events, withClock));
   }

@@ -108,7 +108,10 @@ export class Proxy extends SessionEmitter {
     this.#pool = new Pool(
       config.backends,
       {
-        onAddressesChanged: (backend) => this.#guard.publish(backend),
+        onAddressesChanged: (backend) => {
+          this.#pool.failures.forget(backend.row);
+          this.#guard.publish(backend);
+        },
         onResolved: (backend) => this.#guard.publish(backend),
         onResolveFailed: (...failure) => this.#resolveFailed(...failure),
       },
@@ -344,7 +347,10 @@ export class Proxy extends SessionEmitter {
   }
 
   #policyRoute(client: ClientAddress, listener: string): ClientRoute {
-    return this.#route((tried) => this.#policy.pick(tried, { client, listener }));
+    const pick: Pick = (tried) => this.#policy.pick(tried, { client, listener });
+    // A policy of the user's knows best.
+    const isOurs = typeof this.#config.policy === 'string';
+    return this.#route(isOurs ? this.#pool.failures.last(pick) : pick);
   }
 
   #route(pick: Pick): ClientRoute {

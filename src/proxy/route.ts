@@ -9,6 +9,8 @@ export type Pick = (tried: ReadonlySet<number>) => number | undefined;
 
 /** The route of one session. */
 export interface ClientRoute extends Route {
+  /** An address of the backend at hand has failed. */
+  attemptFailed(): void;
   /** The session has ended, for this reason. */
   end(reason: CloseReason): void;
   /** Why the client was denied, where that was no plain answer. */
@@ -35,6 +37,8 @@ export class PoolRoute implements ClientRoute {
   #secondRound: Trial[] | undefined;
   /** The backend that was picked last: the client is on its way to it, or there. */
   #current: PoolBackend | undefined;
+  /** It was tried, and not passed over as full. */
+  #hasFailed = false;
   #hasEnded = false;
 
   /** @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit */
@@ -47,12 +51,18 @@ export class PoolRoute implements ClientRoute {
   /** In the common case the answer is there at once, and no promise is made. */
   next(): number | undefined | Promise<number | undefined> {
     // Whoever asks again has failed at every address of the last one: it may have moved.
-    void this.#leave()?.resolve();
+    const failed = this.#leave();
+    if (failed !== undefined && this.#hasFailed) this.#pool.failures.note(failed.row);
+    void failed?.resolve();
     const backend = this.#secondRound === undefined ? this.#pickSafely() : undefined;
     if (backend === undefined) return this.#nextOfSecondRound();
     this.#tried.add(backend);
     const { addresses } = this.#enter(backend);
     return addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
+  }
+
+  attemptFailed(): void {
+    this.#hasFailed = true;
   }
 
   end(): void {
@@ -83,6 +93,7 @@ export class PoolRoute implements ClientRoute {
     if (this.#hasEnded) return backend;
     backend.clients += 1;
     this.#current = backend;
+    this.#hasFailed = false;
     return backend;
   }
 

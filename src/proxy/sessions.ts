@@ -124,11 +124,16 @@ export class Sessions {
 
   #observe(session: Session, route: ClientRoute, onEnded?: () => void): SessionObserver {
     return {
-      onAttemptFailed: (backend, address, code) =>
-        this.#host.onAttemptFailed(backend, address, code),
+      onAttemptFailed: (backend, address, code) => {
+        route.attemptFailed();
+        this.#host.onAttemptFailed(backend, address, code);
+      },
       onOutrun: (backend, address) => this.#host.onOutrun(backend, address),
       onNoPort: (...shortage) => this.#host.onNoPort(...shortage),
-      onOpen: (backend) => session.markOpen(this.#host.pool.backend(backend).name),
+      onOpen: (backend) => {
+        this.#host.pool.failures.forget(backend);
+        session.markOpen(this.#host.pool.backend(backend).name);
+      },
       onClose: (reason, cause, client) => {
         route.end(reason);
         onEnded?.();

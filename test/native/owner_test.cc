@@ -235,10 +235,11 @@ TEST(
     CHECK(engine.KindsOf(event.slot) == (std::vector{Kind::kAccepted, Kind::kNeedBackend}));
     engine->Connect({.session = NameOf(event), .backend = kNoRow});
   }
-  // Two of them set out for the one that is down, and went on by the cycle without a question.
+  // One or two of them set out for the one that is down, and went on by the cycle without a
+  // question.
   for (int index = 0; index < 4; ++index) CHECK_EQUAL(Await(AwaitClient(backend), 5), "hello");
   engine.WaitFor(Kind::kOpened, 4);
-  CHECK_EQUAL(engine.Failures(0), 2);
+  CHECK(engine.Failures(0) >= 1 && engine.Failures(0) <= 2);
   CHECK_EQUAL(engine.Count(Kind::kNeedBackend), 4U);
   engine.Stop();
 }

@@ -238,7 +238,7 @@ void Worker::Handle(ConnectCommand& command) {
   if (session == nullptr || !session->waits_for_backend()) return;
   if (command.backend == kNoRow) return PickFirst(*session);
   session->route.by_cycle = false;
-  Approach(*session, command.backend);
+  Approach(*session, command.backend, true);
   TryBackends(*session);
 }
 

@@ -204,11 +204,11 @@ class Worker final : private EventHandler,
   [[nodiscard]] SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) const;
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
-  void Approach(Session& session, std::uint16_t backend);
+  bool Approach(Session& session, std::uint16_t backend, bool counts);
   void GiveUpPlace(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
-  void NoteTried(Session& session) const;
+  void LeaveBackend(Session& session);
   [[nodiscard]] bool PickNext(Session& session);
   [[nodiscard]] bool WaitForPort(Session& session) const;
   void AttemptIsOver(Session& session);
@@ -218,6 +218,7 @@ class Worker final : private EventHandler,
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
   void OnNoPort(Session& session, const SocketAddress& address) override;
   void OnPauseOver(Session& session) override;
+  void OnTurn(Session& session) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
   void OnSilentEnd(Session& session) override;

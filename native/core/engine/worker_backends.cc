@@ -7,6 +7,13 @@
 
 namespace spliceway {
 
+namespace {
+
+/// In one call; each costs some 10 us.
+constexpr std::size_t kFailuresAtOnce = 4;
+
+}  // namespace
+
 SessionEvent Worker::EventOf(SessionEvent::Kind kind, std::uint32_t slot) const {
   return {.kind = kind,
           .slot = static_cast<std::int32_t>(slot),
@@ -24,17 +31,32 @@ void Worker::PickFirst(Session& session) {
   if (!pool.cycle) return AskOwner(session);
   session.route.by_cycle = true;
   session.route.position = pool.cycle->Next(*pool.turn);
-  Approach(session, pool.cycle->RowAt(session.route.position));
+  const std::uint16_t row = pool.cycle->RowAt(session.route.position);
+  const bool is_tried_last = crew_.table.Row(row).IsTriedLast(loop_->now_ms());
+  if (!is_tried_last && !Approach(session, row, true)) session.walk().NoteFirstMet(row);
   TryBackends(session);
 }
 
-/// Sets out for a backend, or passes it over where it is full, or is to get no sessions, or no
-/// local port is left for it.
-void Worker::Approach(Session& session, std::uint16_t backend) {
-  if (crew_.table.Row(backend).lacks_port(loop_->now_ms())) return session.PutOff(backend);
-  if (!crew_.table.Row(backend).Enter()) return session.PassOver(backend);
+/// Sets out for a backend. False where it is passed over: no local port is left for it, or it is
+/// nowhere, or full, or is to get no sessions. Who meets it again does not count it again.
+bool Worker::Approach(Session& session, std::uint16_t backend, bool counts) {
+  BackendRow& row = crew_.table.Row(backend);
+  if (row.lacks_port(loop_->now_ms())) {
+    session.walk().NoteNoPort();
+    return false;
+  }
+  HeldAddresses addresses = tables_.Lend(backend, row);
+  if (addresses->empty()) {
+    if (counts) session.FindNowhere(backend);
+    return false;
+  }
+  if (!row.Enter()) {
+    if (counts) session.PassOver(backend);
+    return false;
+  }
   session.route.has_place = true;
-  session.Approach(tables_.Lend(backend, crew_.table.Row(backend)), backend);
+  session.Approach(std::move(addresses), backend);
+  return true;
 }
 
 /// The session will not be at its backend any more.
@@ -46,69 +68,73 @@ void Worker::GiveUpPlace(Session& session) {
 
 /// Tries addresses, and backends where the loop picks them, until an attempt is under way or none
 /// is left. An attempt may fail at once; it is then followed by the next in this loop and not in a
-/// call from within the failure, which could go as deep as there are backends.
+/// call from within the failure, which could go as deep as there are backends. After a few the
+/// session waits for its turn, so that others have theirs.
 void Worker::TryBackends(Session& session) {
   trying_ = &session;
+  std::size_t failures = 0;
   do {
     attempt_failed_ = false;
     if (!TryBackend(session)) {
       if (!WaitForPort(session)) AskOwner(session);
       break;
     }
+    if (attempt_failed_ && ++failures == kFailuresAtOnce) {
+      session.Yield();
+      break;
+    }
   } while (attempt_failed_);
   trying_ = nullptr;
 }
 
+void Worker::OnTurn(Session& session) { TryBackends(session); }
+
 /// Starts the next attempt; false when nothing is left to try.
 bool Worker::TryBackend(Session& session) {
   while (!session.TryNextAddress()) {
-    NoteTried(session);
-    GiveUpPlace(session);
+    LeaveBackend(session);
     if (session.search_is_over() || !PickNext(session)) return false;
   }
   return true;
 }
 
-void Worker::NoteTried(Session& session) const {
-  if (!session.route.by_cycle) return;
-  std::vector<bool>& tried = session.tried();
-  if (tried.empty()) tried.resize(crew_.table.rows());
-  tried[session.backend()] = true;
-  if (session.lacks_port()) session.put_off().push_back(session.backend());
+/// The session has failed at its backend, where it has one.
+void Worker::LeaveBackend(Session& session) {
+  if (!session.route.has_place) return;
+  if (session.lacks_port()) {
+    session.walk().NoteNoPort();
+  } else {
+    if (session.route.by_cycle) session.walk().NoteTried(session.backend());
+    if (!session.has_more_addresses()) {
+      crew_.table.Row(session.backend()).NoteFailed(loop_->now_ms());
+    }
+  }
+  GiveUpPlace(session);
 }
 
 /// The next row of the cycle that this session has not tried; so the sessions of a backend that is
 /// down are spread over the others as the cycle spreads them.
 bool Worker::PickNext(Session& session) {
-  Route& route = session.route;
-  const Cycle* cycle = tables_.latest().PoolOf(session.listener()).cycle.get();
-  if (!route.by_cycle || cycle == nullptr) return false;
-  const std::vector<bool>& tried = session.tried();
-  // Once round: another cycle may have been published, in which its own place is another row's.
-  for (std::size_t step = 1; step <= cycle->size(); ++step) {
-    const std::uint16_t position = cycle->After(route.position, step);
-    const std::uint16_t row = cycle->RowAt(position);
-    if (tried[row]) continue;
-    route.position = position;
-    Approach(session, row);
-    return true;
+  const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
+  if (!session.route.by_cycle || !pool.cycle) return false;
+  Walk& walk = session.walk();
+  const std::uint16_t from = session.route.position;
+  while (const auto row = walk.Next(pool, from, crew_.table, loop_->now_ms())) {
+    if (Approach(session, *row, walk.is_first_round())) return true;
   }
   return false;
 }
 
-/// Where the only backends left are those that no local port is left for. What comes back is for
-/// who asks first, so the same are asked again, and no other. False when there are none, or the
-/// session has waited for long enough.
+/// Where no port was left for some of the backends, and none of the others has served it. False
+/// when there are none, or the session has waited for long enough.
 bool Worker::WaitForPort(Session& session) const {
-  if (!session.route.by_cycle || session.put_off().empty()) return false;
+  if (!session.route.by_cycle || !session.walk().lacks_port()) return false;
   return session.Pause(loop_->now_ms() + BackendRow::kNoPortMs);
 }
 
 void Worker::OnPauseOver(Session& session) {
-  for (const std::uint16_t row : session.put_off()) session.tried()[row] = false;
-  session.put_off().clear();
-  if (PickNext(session)) return TryBackends(session);
-  AskOwner(session);
+  session.walk().BeginAgain();
+  TryBackends(session);
 }
 
 /// Who was not reported before, and would be now, gets no other answer from an owner that does not
@@ -175,6 +201,7 @@ void Worker::OnOutrun(Session& session, const SocketAddress& address) {
 }
 
 void Worker::OnOpened(Session& session) {
+  if (session.backend() != kNoRow) crew_.table.Row(session.backend()).ForgetFailure();
   if (session.route.reported) crew_.events.Push(EventOf(SessionEvent::Kind::kOpened, session));
 }
 

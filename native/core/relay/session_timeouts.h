@@ -10,7 +10,8 @@ struct SearchLimits {
   /// Milliseconds for all of it: attempts, waits for what the machine lacks, and the owner's
   /// answers.
   std::uint32_t budget_ms = 0;
-  /// To connect, to whatever address of whatever backend.
+  /// To connect, to whatever address of whatever backend: up to `kMostAttempts`, which 0 is as
+  /// well.
   std::uint32_t attempts = 0;
   /// It ends after a second for a client that has ended its stream and has said nothing.
   bool abort_on_close = false;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 
 namespace spliceway {
 
@@ -53,16 +54,38 @@ class alignas(64) BackendRow {
   [[nodiscard]] bool lacks_port(std::uint64_t now_ms) const {
     return now_ms - no_port_ms_.load(std::memory_order_relaxed) < kNoPortMs;
   }
-  /// For how long it is believed. Ports come back one at a time, as connections end or leave
+  /// For how long that is believed. Ports come back one at a time, as connections end or leave
   /// TIME-WAIT, and the kernel looks through all of them to find none.
   static constexpr std::uint64_t kNoPortMs = 100;
 
+  /// All its addresses have just failed a client, at that time of a loop's clock.
+  void NoteFailed(std::uint64_t now_ms) { failed_ms_.store(now_ms, std::memory_order_relaxed); }
+  /// It has answered, or is to be found elsewhere.
+  void ForgetFailure() {
+    if (failed_ms_.load(std::memory_order_relaxed) == kNever) return;
+    failed_ms_.store(kNever, std::memory_order_relaxed);
+  }
+  /// It has failed lately: to be tried after all others. Once a moment one who asks is told that it
+  /// has not, and finds out for all.
+  [[nodiscard]] bool IsTriedLast(std::uint64_t now_ms) {
+    std::uint64_t failed_ms = failed_ms_.load(std::memory_order_relaxed);
+    if (failed_ms == kNever) return false;
+    // Clocks of loops differ, and either may be ahead.
+    if (now_ms - failed_ms + kMomentMs < 2 * kMomentMs) return true;
+    return !failed_ms_.compare_exchange_strong(failed_ms, now_ms, std::memory_order_relaxed);
+  }
+  /// One client finds out that a backend does not answer, and for so long no other has to.
+  static constexpr std::uint64_t kMomentMs = 1000;
+
  private:
+  static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
   std::atomic<std::uint32_t> most_{0};
   std::atomic<std::uint32_t> in_use_{0};
   std::atomic<std::uint32_t> turn_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
   std::atomic<std::uint64_t> no_port_ms_{0};
+  std::atomic<std::uint64_t> failed_ms_{kNever};
 };
 
 }  // namespace spliceway

@@ -29,6 +29,7 @@ class BackendTable {
         std::make_shared<const BackendAddresses>(std::move(addresses), order);
     Next().chunks_[row / Tables::kChunk] = std::move(chunk);
     Publish();
+    Row(row).ForgetFailure();
   }
   /// `rows`: as in `Cycle`.
   void SetCycle(std::vector<std::uint16_t> rows) {
@@ -37,6 +38,7 @@ class BackendTable {
     Tables::Pool& pool = Next().pools_.front();
     if (current) current->GiveWay(*pool.turn);
     pool.cycle = std::make_shared<const Cycle>(std::move(rows));
+    pool.generation = next_->generation_;
     Publish();
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +33,17 @@ class Cycle {
   /// `rows` must not be empty, nor longer than 65,536.
   explicit Cycle(std::vector<std::uint16_t> rows)
       // Rounded up: each place is met once a round. After 2^32 picks at least, one is passed over.
-      : rows_(std::move(rows)), step_((Turn::kRound + rows_.size() - 1) / rows_.size()) {}
+      : rows_(std::move(rows)),
+        back_(rows_.size()),
+        step_((Turn::kRound + rows_.size() - 1) / rows_.size()) {
+    std::vector<std::size_t> last(*std::max_element(rows_.begin(), rows_.end()) + std::size_t{1});
+    // Twice round, so that each has met the one before it.
+    for (std::size_t place = 0; place < 2 * rows_.size(); ++place) {
+      std::size_t& before = last[rows_[place % rows_.size()]];
+      back_[place % rows_.size()] = static_cast<std::uint32_t>(place - before);
+      before = place;
+    }
+  }
 
   /// The position of the next first pick.
   [[nodiscard]] std::uint16_t Next(Turn& turn) const {
@@ -47,12 +58,17 @@ class Cycle {
     return static_cast<std::uint16_t>((position + steps) % rows_.size());
   }
   [[nodiscard]] std::uint16_t RowAt(std::uint16_t position) const { return rows_[position]; }
+  /// Whether the row at this position is also at one of the `places` before it.
+  [[nodiscard]] bool IsAmong(std::uint16_t position, std::size_t places) const {
+    return back_[position] <= places;
+  }
   [[nodiscard]] std::size_t size() const { return rows_.size(); }
   [[nodiscard]] const std::vector<std::uint16_t>& rows() const { return rows_; }
 
  private:
   std::vector<std::uint16_t> rows_;
-  std::uint64_t step_;  // one place, as a part of a round
+  std::vector<std::uint32_t> back_;  // how far it is to the same row
+  std::uint64_t step_;               // one place, as a part of a round
 };
 
 }  // namespace spliceway

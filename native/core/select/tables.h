@@ -22,12 +22,13 @@ class Tables {
  public:
   struct Pool {
     std::shared_ptr<const Cycle> cycle;  ///< Null before one is published.
+    std::uint64_t generation = 0;        ///< Of the tables with which it was.
     std::shared_ptr<Turn> turn;          ///< Of this cycle, and of those before and after it.
   };
 
   Tables(std::size_t listeners, std::size_t rows)
       : pool_of_listener_(listeners, 0),
-        pools_{{.cycle = nullptr, .turn = std::make_shared<Turn>()}},
+        pools_{{.cycle = nullptr, .generation = 0, .turn = std::make_shared<Turn>()}},
         chunks_((rows + kChunk - 1) / kChunk, Nowhere()) {}
 
   /// Counts up with each that is published; 0 is empty.

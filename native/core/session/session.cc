@@ -21,6 +21,8 @@ constexpr std::uint64_t kDeliveryLimitMs = 60'000;
 /// How long a client that has ended its stream may wait for the first byte, in a crowd of such.
 constexpr std::uint32_t kCrowdMs = 1000;
 /// Time-outs of open sessions are as coarse as this.
+// What an attempt that fails at once costs, as bytes that are moved: some 10 us each.
+constexpr std::size_t kCostOfAttempts = 64 * 1024;
 constexpr std::uint64_t kTimeoutStepMs = 16;
 
 }  // namespace
@@ -74,6 +76,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
   switch (state_) {
     case State::kIdle:
     case State::kPausing:
+    case State::kYielding:
     case State::kConnecting:
       endpoint.Note(events);
       if (token == kClientToken) {
@@ -127,7 +130,13 @@ void Session::NoteEvents(Endpoint& endpoint, std::uint32_t events) {
   }
 }
 
-std::size_t Session::OnReady() { return state_ == State::kRelaying ? Advance() : 0; }
+std::size_t Session::OnReady() {
+  if (state_ == State::kRelaying) return Advance();
+  if (state_ != State::kYielding) return 0;
+  state_ = State::kIdle;
+  context_->owner.OnTurn(*this);
+  return kCostOfAttempts;
+}
 
 void Session::OnTimer() {
   const std::uint64_t now = context_->loop.now_ms();
@@ -152,6 +161,7 @@ void Session::OnTimer() {
     case State::kResetting:
       return ResetWhenDelivered(client_.failed ? backend_ : client_);
     case State::kIdle:
+    case State::kYielding:
     case State::kClosed:
       return;
   }

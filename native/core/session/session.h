@@ -7,13 +7,13 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <vector>
 
 #include "loop/event_loop.h"
 #include "relay/endpoint.h"
 #include "relay/relay.h"
 #include "relay/session_timeouts.h"
 #include "select/held_tables.h"
+#include "select/walk.h"
 #include "stats/counters.h"
 #include "sys/socket_address.h"
 #include "sys/sys.h"
@@ -46,6 +46,8 @@ class SessionOwner {
   virtual void OnNoPort(Session& /*session*/, const SocketAddress& /*address*/) {}
   /// The time is over for which the session was to `Pause`.
   virtual void OnPauseOver(Session& /*session*/) {}
+  /// The session that was to `Yield` has its turn.
+  virtual void OnTurn(Session& /*session*/) {}
   /// An address of the backend was silent for so long that another one was tried beside it, which
   /// has answered. `OnOpened` follows.
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
@@ -140,7 +142,7 @@ struct Rival {
 ///     kIdle ──Attempt──▶ kConnecting ──▶ kRelaying ──▶ kClosed
 ///     ▲  ▲ ▼                  │              │            ▲
 ///     │  └─┼─attempt failed───┘              └─ kResetting┘
-///     └─ kPausing
+///     └─ kPausing, kYielding
 ///
 /// While an address of the backend does not answer, the next one is tried beside it if it is of the
 /// other IP family: a network without IPv6 costs a client a quarter of a second, and not the whole
@@ -175,12 +177,14 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Begin(SessionStart start, SessionContext& context);
   /// Sets out for a backend, whose addresses `TryNextAddress` tries one after the other. They are
   /// what they are now, whatever is published meanwhile. `backend` is its row in the counters,
-  /// which counts a failure when the last address has failed, or when there is none.
+  /// which counts a failure when the last address has failed. `addresses` must not be empty.
   void Approach(HeldAddresses addresses, std::uint16_t backend);
   /// Notes that a backend has no room: it has no address to try, and has not failed either.
   void PassOver(std::uint16_t backend);
-  /// The same for one that this machine has no local port for.
-  void PutOff(std::uint16_t backend);
+  /// Notes that a backend has no address, which counts as a failure.
+  void FindNowhere(std::uint16_t backend);
+  /// Lets others have their turn, then calls `SessionOwner::OnTurn`.
+  void Yield();
   /// Waits until then for `SessionOwner::OnPauseOver`. False when its time to find a backend will
   /// be over before: nothing was done.
   [[nodiscard]] bool Pause(std::uint64_t until_ms);
@@ -203,19 +207,29 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] SocketAddress client_address() const;
   /// The row of the backend that it has, or set out for last; kNoRow for none.
   [[nodiscard]] std::uint16_t backend() const { return backend_row_; }
+  /// Of that backend some addresses were not tried yet.
+  [[nodiscard]] bool has_more_addresses() const {
+    return addresses_ && next_address_ < addresses_->size();
+  }
   /// While it connects.
   [[nodiscard]] bool has_one_address() const { return addresses_ && addresses_->size() == 1; }
   /// No local port was left for that backend, or for one of its addresses.
   [[nodiscard]] bool lacks_port() const { return search_ && search_->lacks_port; }
 
-  /// The owner's, as `route` is: rows that failed; empty before one did.
-  [[nodiscard]] std::vector<bool>& tried() { return search().tried; }
-  /// The owner's: rows of these that are to be tried once more after a pause.
-  [[nodiscard]] std::vector<std::uint16_t>& put_off() { return search().put_off; }
+  /// The owner's, as `route` is: how far it has looked for a backend.
+  [[nodiscard]] Walk& walk() { return search().walk; }
   Route route;
 
  private:
-  enum class State : std::uint8_t { kIdle, kPausing, kConnecting, kRelaying, kResetting, kClosed };
+  enum class State : std::uint8_t {
+    kIdle,
+    kPausing,
+    kYielding,
+    kConnecting,
+    kRelaying,
+    kResetting,
+    kClosed
+  };
 
   static constexpr unsigned kClientToken = 0;
   static constexpr unsigned kBackendToken = 1;
@@ -234,8 +248,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
   /// What few sessions need on their way to a backend.
   struct Search {
-    std::vector<bool> tried;
-    std::vector<std::uint16_t> put_off;
+    Walk walk;
     std::optional<Rival> rival;
     /// When the first attempt began, or the search for a backend to try.
     std::uint64_t began_ms = 0;

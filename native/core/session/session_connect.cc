@@ -24,7 +24,6 @@ void Session::Approach(HeldAddresses addresses, std::uint16_t backend) {
   next_address_ = 0;
   backend_row_ = backend;
   if (search_) search_->lacks_port = false;
-  if (addresses_->empty()) backend_counters()->failed.Add(1);
 }
 
 void Session::PassOver(std::uint16_t backend) {
@@ -34,10 +33,15 @@ void Session::PassOver(std::uint16_t backend) {
   backend_counters()->rejected.Add(1);
 }
 
-void Session::PutOff(std::uint16_t backend) {
+void Session::FindNowhere(std::uint16_t backend) {
   addresses_.reset();
   backend_row_ = backend;
-  search().lacks_port = true;
+  backend_counters()->failed.Add(1);
+}
+
+void Session::Yield() {
+  state_ = State::kYielding;
+  context_->loop.Enqueue(*this);
 }
 
 bool Session::Pause(std::uint64_t until_ms) {
@@ -156,6 +160,7 @@ void Session::FailConnect(const Endpoint& endpoint, int error) {
 
 void Session::LeaveForWantOfPort() {
   search().lacks_port = true;
+  --search_->attempts;  // Nothing was sent.
   Timer::Disarm();
   Drop(backend_);
   Postpone(Postponed::kNo);
@@ -213,8 +218,9 @@ std::uint64_t Session::BudgetDeadline() const {
 }
 
 bool Session::MayTry() const {
-  const std::uint32_t most = timeouts_->search.attempts;
-  return most == 0 || (search_ ? search_->attempts : 1) < most;
+  const std::uint32_t attempts = timeouts_->search.attempts;
+  const std::uint32_t most = attempts == 0 ? kMostAttempts : std::min(attempts, kMostAttempts);
+  return (search_ ? search_->attempts : 1) < most;
 }
 
 bool Session::search_is_over() const {

@@ -87,8 +87,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_backends.cc',
-        'if (!crew_.table.Row(backend).Enter()) return session.PassOver(backend);',
-        'static_cast<void>(crew_.table.Row(backend).Enter());',
+        'if (!row.Enter()) {',
+        'if (static_cast<void>(row.Enter()), false) {',
       ),
     ],
   },

@@ -156,6 +156,28 @@ export const timeFaults = [
     ],
   },
   {
+    name: 'attempts of a search without a bound',
+    why: 'One client costs as many attempts as there are backends that are down.',
+    edits: [
+      edit(
+        'session/session_connect.cc',
+        'return (search_ ? search_->attempts : 1) < most;',
+        'return most > 0;',
+      ),
+    ],
+  },
+  {
+    name: 'backend that failed lately left out',
+    why: 'A client is sent away though a backend would have answered, which had failed another one.',
+    edits: [
+      edit(
+        'select/walk.cc',
+        'if (takes_failed_ || !passed_over_) return',
+        'if (steps_ > 0) return',
+      ),
+    ],
+  },
+  {
     name: 'client that has left searched for',
     why: 'Clients that give up and come again fill the slots, while every backend is silent.',
     edits: [

@@ -180,7 +180,16 @@ void Oracle::CheckRequest(const Pair& pair) {
   }
 }
 
+void Oracle::CheckAttemptsOf(const Pair& pair) {
+  const std::uint32_t most = scene_.timeouts.search.attempts;
+  if (most > 0 && pair.attempts_failed > most) {
+    kernel_.Fail("one client costs more attempts than it may");
+  }
+}
+
 void Oracle::CheckGivenUp(const Pair& pair) {
+  // Of its first attempts the owner may not have been told.
+  if (scene_.timeouts.search.attempts > 0) return;
   const std::uint32_t budget_ms = scene_.timeouts.search.budget_ms;
   if (budget_ms == 0 ||
       kernel_.now_us() + Hurry(scene_) < Near(*pair.client).made_us + Us(budget_ms)) {

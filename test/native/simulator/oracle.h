@@ -19,6 +19,8 @@ class Oracle {
   void CheckSilence(std::uint64_t until_us);
   /// A session asks for a backend.
   void CheckRequest(const Pair& pair);
+  /// Another attempt has failed for it.
+  void CheckAttemptsOf(const Pair& pair);
   /// A session tries no backend any more.
   void CheckGivenUp(const Pair& pair);
   /// A session has set out for a backend.

@@ -40,6 +40,7 @@ struct Pair {
   std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
   bool picked_by_loop = false;           ///< And each attempt is reported.
+  std::uint32_t attempts_failed = 0;     ///< That were reported for it.
   std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
   // Since the owner picked last.
   std::set<std::int32_t> lately_failed_ports;

@@ -275,9 +275,11 @@ void World::HandleEvent(const SessionEvent& event) {
         // A Unix address has no port; its backend has no other.
         const std::int32_t port = event.port < 0 ? event.backend : event.port;
         Pair& pair = *PairNamed(name);
+        ++pair.attempts_failed;
         pair.failed_ports.insert(port);
         pair.lately_failed_ports.insert(port);
         oracle_.CheckSetOut(pair);
+        oracle_.CheckAttemptsOf(pair);
         if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(pair, port);
       }
       return;

@@ -43,6 +43,7 @@ void World::SetUp() {
   scene_.timeouts.half_close_ms = choices_.OneIn(4) ? 1500 : 0;
   // No choices of their own, as above.
   if (conditions.pipe_slots > 16) scene_.timeouts.search.budget_ms = 1200;
+  if ((conditions.segment + conditions.pipe_slots) % 5 == 0) scene_.timeouts.search.attempts = 3;
   scene_.timeouts.search.abort_on_close = conditions.segment == 16384 || conditions.segment == 536;
   may_stay_ = choices_.OneIn(4);
   // Only those who stay are silent for so long.

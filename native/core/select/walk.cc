@@ -1,0 +1,35 @@
+#include "select/walk.h"
+
+#include <algorithm>
+
+namespace spliceway {
+
+std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t position,
+                                        BackendTable& table, std::uint64_t now_ms) {
+  const Cycle& cycle = *pool.cycle;
+  if (generation_ != pool.generation) {
+    if (generation_ != 0) BeginAgain();
+    generation_ = pool.generation;
+  }
+  for (;;) {
+    // Its own place is the last: in a cycle that is new, that is another row's.
+    while (steps_ < cycle.size()) {
+      const std::uint16_t at = cycle.After(position, ++steps_);
+      if (cycle.IsAmong(at, steps_ - 1)) continue;
+      const std::uint16_t row = cycle.RowAt(at);
+      if (HasTried(row) || (is_first_round() && row == met_)) continue;
+      if (takes_failed_ || !table.Row(row).IsTriedLast(now_ms)) return row;
+      passed_over_ = true;
+    }
+    if (takes_failed_ || !passed_over_) return std::nullopt;
+    takes_failed_ = true;
+    steps_ = 0;
+  }
+}
+
+bool Walk::HasTried(std::uint16_t row) const {
+  const auto end = tried_.begin() + count_;
+  return std::find(tried_.begin(), end, row) != end;
+}
+
+}  // namespace spliceway
