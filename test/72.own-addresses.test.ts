@@ -234,12 +234,11 @@ describe.each(ways)('a proxy with %s', (way) => {
     return { first, sessions, open };
   };
 
-  // Node does not see a reset behind an end, so the stream engine cannot end a ring whose client closed.
   const waysToLeave = [
     ['resets', (client: Socket) => client.resetAndDestroy()],
     ['closes and had said nothing', (client: Socket) => client.destroy()],
   ] as const;
-  it.each(waysToLeave.slice(0, way === 'stream' ? 1 : 2))(
+  it.each(waysToLeave)(
     'and another one that are the backend of each other end their ring when its client %s',
     async (_, leave) => {
       // With one loop it is the same one that ends sessions and begins them.

@@ -8,11 +8,10 @@ import { descriptorOf } from './check-socket.js';
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
   // The kernel may have connected one that Node calls connecting. Its peer would take a FIN for a client that waits.
-  const { _handle: handle } = socket as Socket & { _handle?: { reset?: unknown } | null };
-  const isTcp = socket.connecting
-    ? handle?.reset !== undefined && descriptorOf(socket) >= 0
+  const canReset = socket.connecting
+    ? isTcp(socket) && descriptorOf(socket) >= 0
     : socket.remoteFamily !== undefined;
-  if (!isTcp) {
+  if (!canReset) {
     socket.destroy();
   } else if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
     // The FIN is on its way through libuv, which refuses to reset until it is out. Node would not wait: its 'close'
@@ -24,4 +23,10 @@ export function resetSocket(socket: Socket): void {
     (socket as Socket & { resetAndClosing?: boolean }).resetAndClosing = true;
     socket.destroy();
   }
+}
+
+/** False for a Unix socket, and for one that was destroyed. */
+export function isTcp(socket: Socket): boolean {
+  const { _handle: handle } = socket as Socket & { _handle?: { reset?: unknown } | null };
+  return handle?.reset !== undefined;
 }

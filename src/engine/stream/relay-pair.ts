@@ -9,12 +9,29 @@ import { Relay } from './relay.js';
 
 /** How long the survivor of a reset may take to read what is left, where no timeout says otherwise. */
 const SURVIVOR_LIMIT_MS = 60_000;
+/** How long the end of a client's stream may be held back. */
+const HELD_LIMIT_MS = 1000;
 
 export interface RelayPairEvents {
   /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
   onBytes(direction: 'bytesUpstream' | 'bytesDownstream', bytes: number): void;
+  /**
+   * The client ended its stream, and neither side has said a word. True to hold that end back from the backend. Then it is
+   * passed on by `passEndOn()`, or at once when the backend says a word or ends.
+   */
+  onSilentEnd(): boolean;
+  /** It was held back for a second. True to have both sides reset; else it is passed on. */
+  onHeldForLong(): boolean;
   /** Both sockets are closed. */
   onClose(reason: CloseReason, cause?: Error): void;
+}
+
+/** For how long no byte may move, and what the end is called then. */
+interface Patience {
+  readonly ms: number;
+  readonly reason: CloseReason;
+  /** Of the client's end that is held back; what follows is the owner's to say. */
+  readonly isForHeld: boolean;
 }
 
 /**
@@ -23,6 +40,8 @@ export interface RelayPairEvents {
  * | what happens                    | what follows                                                      |
  * |---------------------------------|-------------------------------------------------------------------|
  * | a source ends                   | its sink is ended after the last byte; the other way goes on      |
+ * | … of the client, held back      | the same, once it is passed on                                    |
+ * | … for a second                  | both are reset, or it is passed on; `half-close-timeout`          |
  * | both sources ended              | Node closes both sockets; `finished`                              |
  * | a socket fails (reset, EPIPE …) | the other writes what it was given, then is reset; `reset`        |
  * | … and the other does not read   | it is reset after the half-close timeout, or a minute; `reset`    |
@@ -40,6 +59,8 @@ export class RelayPair {
   #socketsOpen = 2;
   /** No byte has come from either side. */
   #isSilent = true;
+  /** The client has ended its stream, and the backend does not know. */
+  #holdsEnd = false;
 
   constructor(client: Reader, backend: Reader, timeouts: SessionTimeouts, events: RelayPairEvents) {
     this.#timeouts = timeouts;
@@ -56,7 +77,7 @@ export class RelayPair {
           this.#moved();
           events.onBytes(direction, bytes);
         },
-        () => this.#armTimer(),
+        () => this.#sourceEnded(direction),
       );
     this.#upstream = relay(client, backend, 'bytesUpstream');
     this.#downstream = relay(backend, client, 'bytesDownstream');
@@ -77,6 +98,14 @@ export class RelayPair {
 
   get bytesDownstream(): number {
     return this.#downstream.bytes;
+  }
+
+  /** Has the backend know that the client has ended its stream, if that was held back. The half-close timeout begins anew. */
+  passEndOn(): void {
+    if (!this.#holdsEnd) return;
+    this.#holdsEnd = false;
+    this.#upstream.passEnd();
+    this.#armTimer();
   }
 
   /** Resets both sides at once. */
@@ -100,9 +129,22 @@ export class RelayPair {
     return this.#upstream.ended && this.#downstream.ended;
   }
 
+  #sourceEnded(direction: 'bytesUpstream' | 'bytesDownstream'): void {
+    if (direction === 'bytesDownstream') {
+      this.#downstream.passEnd();
+      this.passEndOn();
+    } else {
+      const isUnanswered = this.#isSilent && !this.#downstream.ended;
+      this.#holdsEnd = isUnanswered && this.#events.onSilentEnd();
+      if (!this.#holdsEnd) this.#upstream.passEnd();
+    }
+    this.#armTimer();
+  }
+
   /** The source of this relay is gone. */
   #failed(relay: Relay, cause?: Error): void {
     if (this.#ending !== undefined) return;
+    this.#holdsEnd = false;
     this.#ending = cause === undefined ? { reason: 'reset' } : { reason: 'reset', cause };
     const reverse = relay === this.#upstream ? this.#downstream : this.#upstream;
     reverse.stop();
@@ -119,45 +161,53 @@ export class RelayPair {
       return;
     }
     this.#isSilent = false;
+    this.passEndOn();
     this.#armTimer();
   }
 
   #armTimer(): void {
     this.#timer.clear();
-    const { ms, reason } = this.#patience();
-    if (ms === Number.POSITIVE_INFINITY || this.#socketsOpen === 0) return;
-    this.#timer.start(ms, () => this.#timedOut(reason));
+    const patience = this.#patience();
+    if (patience.ms === Number.POSITIVE_INFINITY || this.#socketsOpen === 0) return;
+    this.#timer.start(patience.ms, () => this.#timedOut(patience));
   }
 
-  /** For how long no byte may move: the shortest of what applies now. */
-  #patience(): { readonly ms: number; readonly reason: CloseReason } {
+  /** The shortest of those that apply now. */
+  #patience(): Patience {
     const { idleMs, halfCloseMs, handshakeMs } = this.#timeouts;
     const isOneSideLost = this.#ending !== undefined;
     const isHalfClosed = this.#upstream.ended || this.#downstream.ended || isOneSideLost;
-    let shortest: { ms: number; reason: CloseReason } = {
+    let shortest: Patience = {
       ms: Number.POSITIVE_INFINITY,
       reason: 'idle-timeout',
+      isForHeld: false,
     };
-    const apply = (ms: number, reason: CloseReason) => {
-      if (ms > 0 && ms <= shortest.ms) shortest = { ms, reason };
+    const apply = (ms: number, reason: CloseReason, isForHeld = false) => {
+      if (ms > 0 && ms <= shortest.ms) shortest = { ms, reason, isForHeld };
     };
     apply(idleMs, 'idle-timeout');
     if (this.#isSilent) apply(handshakeMs, 'handshake-timeout');
     if (isHalfClosed) apply(halfCloseMs, 'half-close-timeout');
+    if (this.#holdsEnd) apply(HELD_LIMIT_MS, 'half-close-timeout', true);
     if (isOneSideLost && shortest.ms === Number.POSITIVE_INFINITY) {
       apply(SURVIVOR_LIMIT_MS, 'half-close-timeout');
     }
     return shortest;
   }
 
-  #timedOut(reason: CloseReason): void {
+  #timedOut({ reason, isForHeld }: Patience): void {
+    if (isForHeld && !this.#events.onHeldForLong()) {
+      this.passEndOn();
+      return;
+    }
     const pending = this.#upstream.pending || this.#downstream.pending;
     this.#end(reason);
-    this.#cut(pending ? resetSocket : (socket) => socket.destroy());
+    this.#cut(pending || isForHeld ? resetSocket : (socket) => socket.destroy());
   }
 
   #end(reason: CloseReason): void {
     this.#ending ??= { reason };
+    this.#holdsEnd = false;
     this.#settle();
   }
 

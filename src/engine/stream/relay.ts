@@ -6,7 +6,7 @@ import { readOn } from './sockets.js';
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Moves bytes from source to sink, and passes the end of the stream on after the last byte.
+ * Moves bytes from source to sink, and says when the source has ended. `passEnd()` then tells the sink.
  *
  * *Invariant:* reading stops when the sink's queue is at its high-water mark and as much as the source's has come since, and
  * begins again when the queue is empty. So an end or a reset behind a little is met though the sink takes nothing.
@@ -28,7 +28,7 @@ export class Relay {
 
   /**
    * @param onBytes bytes taken from the source; negative once, in `settle()`, for those never sent
-   * @param onEnd the source ended and the sink was told
+   * @param onEnd the source ended, and every byte of it was taken
    */
   constructor(reader: Reader, sink: Socket, onBytes: (bytes: number) => void, onEnd: () => void) {
     this.#reader = reader;
@@ -51,6 +51,11 @@ export class Relay {
       if (this.#isHeldUp) return 'full';
       return this.sink.writableLength > 0 ? 'kept' : 'done';
     });
+  }
+
+  /** Ends the sink's stream after the last byte. */
+  passEnd(): void {
+    this.sink.end();
   }
 
   /** Bytes passed on so far. Those still in the sink's write queue do not count. */
@@ -127,7 +132,6 @@ export class Relay {
       return;
     }
     this.#ended = true;
-    this.sink.end();
     this.#onEnd();
   }
 

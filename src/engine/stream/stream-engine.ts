@@ -13,9 +13,9 @@ import type {
   ResolvedAddress,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
-import { Hesitation } from './hesitation.js';
 import { OwnConnections } from './own-connections.js';
 import { Places } from './places.js';
+import { RingGuard } from './ring-guard.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
 
 /** Where a backend is. */
@@ -63,7 +63,7 @@ export class StreamEngine implements Engine {
       addressesOf: (backend) => nextAddresses(this.#backends[backend]),
       places: this.#places,
       ownConnections: this.#ownConnections,
-      hesitation: new Hesitation(),
+      ringGuard: new RingGuard(this.limit.most, () => this.#sessions.size),
       keepAliveMs,
       onSessionClosed: (session) => {
         this.#sessions.delete(session);

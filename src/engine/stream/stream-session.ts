@@ -12,11 +12,11 @@ import type {
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';
-import { type Hesitation, isOfThisMachine } from './hesitation.js';
 import type { OwnConnections } from './own-connections.js';
 import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
 import { RelayPair } from './relay-pair.js';
+import { isOfThisMachine, type RingGuard } from './ring-guard.js';
 import { provoke, takeSocket, wrapAnew } from './sockets.js';
 
 /** What every session needs of its engine. */
@@ -25,7 +25,7 @@ export interface StreamSessionHost {
   addressesOf(backend: number): readonly ResolvedAddress[];
   readonly places: Places;
   readonly ownConnections: OwnConnections;
-  readonly hesitation: Hesitation;
+  readonly ringGuard: RingGuard;
   /** Of backends; as for `connectSocket`. */
   readonly keepAliveMs: number;
   onSessionClosed(session: StreamSession): void;
@@ -53,6 +53,8 @@ export class StreamSession implements EngineSession {
   #isClosed = false;
   #mayBeInRing = false;
   #wasReadable = false;
+  /** The client ended its stream, and neither side had said a word; until the backend says one. */
+  #endedSilently = false;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -141,7 +143,7 @@ export class StreamSession implements EngineSession {
     // Later, for who is told of the session now may end it, before any backend hears of it.
     const connector = this.#connector;
     this.#mayBeInRing = isOfThisMachine(request.client);
-    const waitMs = this.#mayBeInRing ? this.#host.hesitation.ms : 0;
+    const waitMs = this.#mayBeInRing ? this.#host.ringGuard.hesitationMs : 0;
     if (waitMs > 0) new PatientTimer().start(waitMs, () => connector.start());
     else queueMicrotask(() => connector.start());
   }
@@ -228,10 +230,36 @@ export class StreamSession implements EngineSession {
     const { head, timeouts } = this.#request;
     this.#connector = undefined;
     this.#pair = new RelayPair(client, backend, timeouts, {
-      onBytes: (direction, bytes) => this.#count(direction, bytes),
+      onBytes: (direction, bytes) => {
+        if (direction === 'bytesDownstream') this.#silentEndIsOver();
+        this.#count(direction, bytes);
+      },
+      onSilentEnd: () => this.#onSilentEnd(),
+      onHeldForLong: () => this.#onHeldForLong(),
       onClose: (reason, cause) => this.#closed(reason, cause),
     });
     this.#pair.start(head, backHead);
+  }
+
+  readonly #passEndOn = (): void => this.#pair?.passEndOn();
+
+  #onSilentEnd(): boolean {
+    if (!this.#mayBeInRing) return false;
+    this.#endedSilently = true;
+    return this.#host.ringGuard.noteSilentEnd(this.#passEndOn);
+  }
+
+  #silentEndIsOver(): void {
+    if (!this.#endedSilently) return;
+    this.#endedSilently = false;
+    this.#host.ringGuard.silentEndIsOver(this.#passEndOn);
+  }
+
+  #onHeldForLong(): boolean {
+    const { hasCrowd } = this.#host.ringGuard;
+    // The others of the crowd, whose time is over as well, may wait if it is none without this one.
+    if (hasCrowd) this.#silentEndIsOver();
+    return hasCrowd;
   }
 
   #takePlace(backend: number): boolean {
@@ -250,10 +278,11 @@ export class StreamSession implements EngineSession {
   #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
     this.#isClosed = true;
     if (this.#mayBeInRing && reason === 'reset' && this.bytesDownstream === 0)
-      this.#host.hesitation.noteUnanswered();
+      this.#host.ringGuard.noteReset();
     this.#giveUpPlace();
     this.#count('open', -1);
     this.#host.onSessionClosed(this);
+    this.#silentEndIsOver();
     this.#request.observer.onClose(reason, cause, client);
   }
 
