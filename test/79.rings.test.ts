@@ -154,7 +154,7 @@ describe.runIf(engines.includes('stream'))('in a crowd of the stream engine', ()
     const other = await endSilently(proxy, server);
     await until('the other end', () => note.mock.results.length === 2);
     expect(note.mock.results.map(({ value }) => value)).toEqual([false, true]);
-    return { one, other };
+    return { proxy, one, other };
   };
 
   it('a client gets its answer, and its end is passed on then', async () => {
@@ -164,6 +164,19 @@ describe.runIf(engines.includes('stream'))('in a crowd of the stream engine', ()
     await readAll(other.backend);
     other.backend.end('y');
     expect(String(await readAll(other.client))).toBe('y');
+  });
+
+  it('a client that waited for too long is out of it at once: no more are cut than make it one', async () => {
+    const { proxy, other } = await startCrowd();
+    const openThen: number[] = [];
+    const over = vi.spyOn(RingGuard.prototype, 'silentEndIsOver').mockImplementation(() => {
+      openThen.push(proxy.stats().sessions.open);
+    });
+    onTestFinished(() => over.mockRestore());
+    expect((await readToEnding(other.client)).how).toBe('ECONNRESET');
+    // Its own session is one of them, and nobody is told twice.
+    await until('its end', () => proxy.stats().sessions.open === 1);
+    expect(openThen).toEqual([2]);
   });
 
   it('no end of a Unix client is counted', async () => {
