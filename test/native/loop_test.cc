@@ -54,9 +54,8 @@ struct Chore final : ReadyEntry {
   EventLoop* loop = nullptr;
   int runs = 0;
   int wanted = 0;
-  std::size_t OnReady() override {
+  void OnReady() override {
     if (++runs < wanted) loop->Enqueue(*this);
-    return 0;
   }
 };
 
@@ -79,10 +78,10 @@ TEST("event loop: a turn begins no entry beyond its cost, and those without a tu
     EventLoop* loop = nullptr;
     std::vector<int>* order = nullptr;
     int name = 0;
-    std::size_t OnReady() override {
+    void OnReady() override {
       order->push_back(name);
       loop->Enqueue(*this);
-      return 3 << 20;
+      loop->Spend(3 << 20);
     }
   };
   const std::unique_ptr<EventLoop> loop = MakeLoop();
@@ -100,6 +99,51 @@ TEST("event loop: a turn begins no entry beyond its cost, and those without a tu
     CHECK_EQUAL(order.size(), 2 * turn);  // Of three mebibytes each, with four allowed.
   }
   CHECK(order == (std::vector<int>{0, 1, 2, 3, 4, 0, 1, 2, 3, 4}));
+}
+
+TEST("event loop: events share a budget, have a little each past it, and leave entries theirs") {
+  int error = 0;
+  const TurnBudget budget{.turn = 1000, .events = 400, .crowded = 30};
+  const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error, budget);
+  struct Entry final : ReadyEntry {
+    EventLoop* loop = nullptr;
+    std::vector<std::size_t>* allowed = nullptr;
+    void OnReady() override {
+      allowed->push_back(loop->allowance());
+      loop->Spend(250);
+    }
+  };
+  std::array<Pair, 3> pairs = {UnixPair(), UnixPair(), UnixPair()};
+  std::array<Entry, 4> entries;
+  std::vector<std::size_t> by_events;
+  std::vector<std::size_t> by_entries;
+  Handler handler;
+  std::size_t costs = 0;
+  handler.then = [&] {
+    by_events.push_back(loop->allowance());
+    loop->Spend(costs);
+  };
+  for (const Pair& pair : pairs) CHECK(loop->Watch(pair.near.get(), handler, 0));
+  for (Entry& entry : entries) {
+    entry.loop = loop.get();
+    entry.allowed = &by_entries;
+  }
+  const auto turn = [&](std::size_t cost) {
+    costs = cost;
+    by_events.clear();
+    by_entries.clear();
+    for (Entry& entry : entries) loop->Enqueue(entry);
+    for (const Pair& pair : pairs) WriteSome(pair.peer.get(), "x");
+    loop->RunOnce();
+  };
+  turn(100);
+  CHECK(by_events == (std::vector<std::size_t>{400, 300, 200}));
+  // A turn's thousand, less what the events have cost.
+  CHECK(by_entries == (std::vector<std::size_t>{1000, 1000, 1000}));
+  turn(300);
+  CHECK(by_events == (std::vector<std::size_t>{400, 100, 30}));
+  // As much as the events may have, whatever those have cost.
+  CHECK(by_entries == (std::vector<std::size_t>{1000, 1000}));
 }
 
 TEST("event loop: events of a registration that was forgotten are dropped, also those in hand") {

@@ -69,7 +69,7 @@ void Crew::ReportIfDrained() {
 // ── The thread ──
 
 std::unique_ptr<Worker> Worker::Create(const Options& options, Crew& crew, int& error) {
-  std::unique_ptr<EventLoop> loop = EventLoop::Create(options.busy_poll_us, error);
+  std::unique_ptr<EventLoop> loop = EventLoop::Create(options.busy_poll_us, error, options.turn);
   if (loop == nullptr) return nullptr;
   sys::Opened wake_up = sys::OpenWakeUp();
   error = wake_up.error;

@@ -134,6 +134,7 @@ class Worker final : private EventHandler,
     Transfer transfer;
     std::uint32_t busy_poll_us;
     std::uint16_t keep_alive_s;
+    TurnBudget turn = {};
   };
 
   /// Nothing, and errno's number in `error`, when the kernel has no descriptor left. `crew` must

@@ -8,6 +8,12 @@
 #include "sys/sys.h"
 
 namespace spliceway {
+namespace {
+
+/// Bytes that could be moved while a session begins and sets out for its backend.
+constexpr std::size_t kCostOfBeginning = 16 * 1024;
+
+}  // namespace
 
 std::optional<std::uint32_t> Worker::TakeSlot(const ListenerOptions& options, int& error) {
   // Its clients cannot do without the owner, and those who leave would fill the queue.
@@ -110,6 +116,7 @@ void Worker::OnResumed(const ListenerOptions& options) {
 }
 
 void Worker::Begin(StartCommand& command) {
+  loop_->Spend(kCostOfBeginning);
   Session& session = crew_.slab.At(command.start.slot);
   if (command.picks && command.start.route.reported) {
     SessionEvent event = EventOf(SessionEvent::Kind::kAccepted, command.start.slot);

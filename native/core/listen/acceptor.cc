@@ -12,6 +12,10 @@ namespace {
 /// Clients taken in one turn at most, so that those who are connected already have theirs
 /// (HAProxy's `tune.maxaccept` is of this order). More are left for the next turn.
 constexpr int kMostAccepts = 16;
+/// The same where the turn is crowded.
+constexpr int kCrowdedAccepts = 4;
+/// Bytes that could be moved while a client is taken.
+constexpr std::size_t kCostOfClient = 16 * 1024;
 /// Clients taken before the close at most: as many as the kernel lets wait by default
 /// (`net.core.somaxconn`). It is one turn, some 50 ms where all of them are there.
 constexpr int kMostAtClose = 4096;
@@ -74,6 +78,7 @@ Acceptor::Taken Acceptor::TakeClient() {
       sys::SetNoDelay(client.fd.get());
       SetOptions(client.fd.get());
     }
+    loop_.Spend(kCostOfClient);
     owner_.OnAccepted(*slot, std::move(client.fd), address, options_, is_tcp_);
     return Taken::kClient;
   }
@@ -97,7 +102,8 @@ void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   const bool in_a_row = loop_.turn() == last_turn_ + 1;
   accepts_ = in_a_row ? std::min(accepts_ * 2, kMostAccepts) : 1;
   last_turn_ = loop_.turn();
-  const bool is_short = TakeClients(accepts_) == Taken::kShortage;
+  const int most = loop_.is_crowded() ? std::min(accepts_, kCrowdedAccepts) : accepts_;
+  const bool is_short = TakeClients(most) == Taken::kShortage;
   // The last slot may be in the hands of another listener's acceptor, who is about to find that
   // nobody waits: only those who are told so twice in a row pause.
   const bool found_all_taken = std::exchange(found_all_taken_, is_short && shortage_ == 0);

@@ -17,9 +17,6 @@ constexpr unsigned kAddressBits = 48;
 constexpr std::uint64_t kAddressMask = ((std::uint64_t{1} << kAddressBits) - 1) & ~kTokenMask;
 /// Events fetched at once; more stay in the kernel and come next turn.
 constexpr std::size_t kEventsPerTurn = 256;
-/// Bytes after which no other entry begins in a turn, which takes one to two milliseconds: whoever
-/// has an event meanwhile waits as long.
-constexpr std::size_t kCostOfTurn = 4 * 1024 * 1024;
 
 std::uint64_t Pack(const EventHandler& handler, unsigned token, std::uint16_t generation) {
   const auto address = reinterpret_cast<std::uintptr_t>(&handler);
@@ -33,11 +30,13 @@ constexpr std::uint64_t kLongestTurnMs = 1000;
 
 }  // namespace
 
-std::unique_ptr<EventLoop> EventLoop::Create(std::uint32_t busy_poll_us, int& error) {
+std::unique_ptr<EventLoop> EventLoop::Create(std::uint32_t busy_poll_us, int& error,
+                                             const TurnBudget& budget) {
   sys::Opened epoll = sys::OpenEpoll();
   error = epoll.error;
   if (!epoll.fd.valid()) return nullptr;
-  return std::unique_ptr<EventLoop>(new EventLoop(std::move(epoll.fd), busy_poll_us, sys::NowMs()));
+  return std::unique_ptr<EventLoop>(
+      new EventLoop(std::move(epoll.fd), busy_poll_us, budget, sys::NowMs()));
 }
 
 bool EventLoop::Watch(int fd, EventHandler& handler, unsigned token) {
@@ -96,6 +95,7 @@ void EventLoop::RunOnce() {
   const std::size_t count = Wait(events);
   now_ms_ = ClockUs() / 1000;
   ++turn_;
+  spent_ = 0;
 
   for (const epoll_event& event : std::span(events).first(count)) {
     auto* handler = reinterpret_cast<EventHandler*>(event.data.u64 & kAddressMask);
@@ -109,12 +109,14 @@ void EventLoop::RunOnce() {
   // events is never put off by those who always have more to do.
   ListLink ready;
   ready.TakeAll(ready_);
-  std::size_t cost = 0;
-  while (ready.linked() && cost < kCostOfTurn) {
+  runs_entries_ = true;
+  const std::size_t limit = std::max(budget_.turn, spent_ + budget_.events);
+  while (ready.linked() && spent_ < limit) {
     auto& entry = static_cast<ReadyEntry&>(*ready.next());
     entry.Unlink();
-    cost += entry.OnReady();
+    entry.OnReady();
   }
+  runs_entries_ = false;
   ready.TakeAll(ready_);  // Behind those who had no turn.
   ready_.TakeAll(ready);
   RefreshNow();

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,17 @@ class alignas(8) EventHandler {
   std::atomic<std::uint16_t> generation_ = 0;
 };
 
+/// What a turn may cost, in bytes moved. Whoever has an event meanwhile waits as long.
+struct TurnBudget {
+  /// Of all entries together, after what the events have cost: one to two milliseconds.
+  std::size_t turn = 4 * 1024 * 1024;
+  /// Of all events together; the entries have as much in any case.
+  std::size_t events = 1024 * 1024;
+  /// What each event may still move once that is spent, one way: a message of 16 KiB and its
+  /// headers at once, and of more so much that a byte behind 255 others is not kept for long.
+  std::size_t crowded = 20 * 1024;
+};
+
 /// Something that has much to do, and does some of it in each turn, after those who have little.
 /// With edge triggering no event would remind the loop of the rest.
 class ReadyEntry : private ListLink {
@@ -46,8 +58,7 @@ class ReadyEntry : private ListLink {
 
  private:
   friend class EventLoop;
-  /// Returns what it cost, in bytes moved.
-  virtual std::size_t OnReady() = 0;
+  virtual void OnReady() = 0;
 };
 
 /// One epoll instance, edge-triggered, with a timer wheel and a list of entries that are ready
@@ -59,7 +70,8 @@ class EventLoop {
 
   /// Nothing, and errno's number in `error`, when the kernel gives no epoll instance. A loop that
   /// has nothing to do polls for `busy_poll_us` microseconds before it sleeps.
-  static std::unique_ptr<EventLoop> Create(std::uint32_t busy_poll_us, int& error);
+  static std::unique_ptr<EventLoop> Create(std::uint32_t busy_poll_us, int& error,
+                                           const TurnBudget& budget = {});
 
   /// Registers `fd` for all events, edge-triggered. `handler` must stay valid until the end of the
   /// turn in which `fd` is unwatched, or outlive the loop: events that were fetched may still name
@@ -79,6 +91,17 @@ class EventLoop {
   /// Takes the entry back. Its destruction does the same.
   static void Dequeue(ReadyEntry& entry) { entry.Unlink(); }
 
+  /// A handler, a timer or an entry has moved so many bytes, or done what takes as long.
+  void Spend(std::size_t bytes) { spent_ += bytes; }
+  /// The events of this turn have cost what they may: what can wait waits.
+  [[nodiscard]] bool is_crowded() const { return spent_ >= budget_.events; }
+  /// What one that has an event, or whose time is over, may move now, one way. The rest is for an
+  /// entry.
+  [[nodiscard]] std::size_t allowance() const {
+    if (runs_entries_) return budget_.turn;
+    return std::max(budget_.events - std::min(spent_, budget_.events), budget_.crowded);
+  }
+
   void Arm(Timer& timer, std::uint64_t deadline_ms) { timers_.Arm(timer, deadline_ms); }
 
   /// Counts the turns.
@@ -94,14 +117,22 @@ class EventLoop {
   void RunOnce();
 
  private:
-  EventLoop(UniqueFd epoll, std::uint32_t busy_poll_us, std::uint64_t now_ms)
-      : epoll_(std::move(epoll)), busy_poll_us_(busy_poll_us), now_ms_(now_ms), timers_(now_ms) {}
+  EventLoop(UniqueFd epoll, std::uint32_t busy_poll_us, const TurnBudget& budget,
+            std::uint64_t now_ms)
+      : epoll_(std::move(epoll)),
+        busy_poll_us_(busy_poll_us),
+        budget_(budget),
+        now_ms_(now_ms),
+        timers_(now_ms) {}
 
   [[nodiscard]] std::uint64_t ClockUs() const;
   [[nodiscard]] std::size_t Wait(std::span<epoll_event> events) const;
 
   UniqueFd epoll_;
   std::uint32_t busy_poll_us_;
+  TurnBudget budget_;
+  std::size_t spent_ = 0;  // in this turn, bytes
+  bool runs_entries_ = false;
   std::uint64_t now_ms_;
   std::uint64_t stood_still_ms_ = 0;
   TimerWheel timers_;

@@ -15,6 +15,8 @@ namespace {
 /// Full reads of the scratch buffer in a row that prove a stream to be bulk. HAProxy asks for three
 /// of its 16 KiB (`stconn.c`); these are of 64 KiB.
 constexpr std::uint8_t kFullReadsOfBulk = 2;
+/// A full read of less proves nothing: the turn was crowded.
+constexpr std::size_t kLeastProof = 32 * 1024;
 /// Turns in a row that moved less than `kSmallTurnBytes` and prove the contrary: below 16 to 32 KiB
 /// a copy costs no more than a splice into a pipe and one out of it.
 constexpr std::uint8_t kSmallTurnsOfMessages = 16;
@@ -30,7 +32,9 @@ constexpr std::size_t kMessageBytes = kFullReadsOfBulk * 64 * 1024;
 Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows,
                             RelayContext& context) {
   const std::size_t most =
-      streams(context.transfer) ? context.turn_bytes : std::min(context.turn_bytes, kMessageBytes);
+      streams(context.transfer)
+          ? context.turn_bytes
+          : std::min({context.turn_bytes, context.message_bytes, kMessageBytes});
   Progress progress;
   int reads = 0;
   while (state_ == State::kOpen && !progress.starved) {
@@ -180,11 +184,15 @@ void Relay::Splice(Endpoint& source, Endpoint& sink, RelayContext& context, Prog
 /// Reads through user memory, once or to the end if that is near; keeps what the sink does not
 /// take.
 void Relay::Copy(Endpoint& source, Endpoint& sink, RelayContext& context, Progress& progress) {
-  std::size_t got = Read(source, context.scratch, progress);
+  std::span<std::byte> into = context.scratch;
+  if (!streams(context.transfer)) {
+    into = into.first(std::min(into.size(), context.message_bytes - progress.bytes));
+  }
+  std::size_t got = Read(source, into, progress);
   if (got == 0) return;
   // The end is known before the last bytes are written, so that both leave in one segment.
-  while (source.end_told && source.readable && got < context.scratch.size()) {
-    got += Read(source, context.scratch.subspan(got), progress);
+  while (source.end_told && source.readable && got < into.size()) {
+    got += Read(source, into.subspan(got), progress);
   }
   const bool last = source_ended_ && !source.failed;
   std::span<const std::byte> bytes = context.scratch.first(got);
@@ -230,7 +238,7 @@ std::size_t Relay::Read(Endpoint& source, std::span<std::byte> into, Progress& p
       return 0;
   }
   if (got.bytes == into.size()) {
-    if (!bulk_ && ++streak_ >= kFullReadsOfBulk) {
+    if (!bulk_ && got.bytes >= kLeastProof && ++streak_ >= kFullReadsOfBulk) {
       bulk_ = true;
       streak_ = 0;
     }

@@ -29,6 +29,8 @@ struct RelayContext {
   std::size_t turn_bytes;
   Transfer transfer = Transfer::kAuto;
   std::uint64_t now_ms = 0;
+  /// The same for one that is not known to stream, as far as the loop's turn goes.
+  std::size_t message_bytes = SIZE_MAX;
 };
 
 /// One direction of a session: moves what can be read from `source` to `sink`, then passes the end

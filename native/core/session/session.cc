@@ -130,12 +130,12 @@ void Session::NoteEvents(Endpoint& endpoint, std::uint32_t events) {
   }
 }
 
-std::size_t Session::OnReady() {
+void Session::OnReady() {
   if (state_ == State::kRelaying) return Advance();
-  if (state_ != State::kYielding) return 0;
+  if (state_ != State::kYielding) return;
   state_ = State::kIdle;
+  context_->loop.Spend(kCostOfAttempts);
   context_->owner.OnTurn(*this);
-  return kCostOfAttempts;
 }
 
 void Session::OnTimer() {
@@ -188,9 +188,10 @@ bool Session::streams() const {
   return streams(upstream_) || streams(downstream_);
 }
 
-std::size_t Session::Advance() {
+void Session::Advance() {
   EventLoop::Dequeue(*this);  // One turn is enough.
   context_->relay.now_ms = context_->loop.now_ms();
+  context_->relay.message_bytes = context_->loop.allowance();
   const bool had_failed = client_.failed || backend_.failed;
   // The last FIN is the kernel's own, at the close, where nobody else keeps the socket open.
   const Relay::Progress up = upstream_.Pump(
@@ -200,7 +201,7 @@ std::size_t Session::Advance() {
       backend_, client_, upstream_.state() == Relay::State::kEnded && client_.is_ours_alone,
       context_->relay);
   Account(up.bytes, down.bytes);
-  const std::size_t moved = up.bytes + down.bytes;
+  context_->loop.Spend(up.bytes + down.bytes);
   if (up.bytes > 0) downstream_.NoteAnswer(backend_);
   if (down.bytes > 0) upstream_.NoteAnswer(client_);
 
@@ -224,16 +225,12 @@ std::size_t Session::Advance() {
   }
   if (client_.failed || backend_.failed) {
     // Found out while writing, perhaps: what the lost side had sent before is still to be read.
-    if (!had_failed) return moved + Advance();
-    AnswerFailure(up.more || down.more);
-    return moved;
+    return had_failed ? AnswerFailure(up.more || down.more) : Advance();
   }
   if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kEnded) {
-    Close(CloseReason::kFinished, 0, false);
-    return moved;
+    return Close(CloseReason::kFinished, 0, false);
   }
   if (up.more || down.more) context_->loop.Enqueue(*this);
-  return moved;
 }
 
 /// No event tells of bytes below a mark, nor of memory that has come back.

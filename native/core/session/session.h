@@ -264,7 +264,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue, kForClient };
 
   void OnEvents(unsigned token, std::uint32_t events) override;
-  std::size_t OnReady() override;
+  void OnReady() override;
   void OnTimer() override;
 
   /// Whose events come with `token`; null for a socket that the session has let go of.
@@ -306,8 +306,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] Rival* rival() const;
   void Open();
 
-  /// Moves what can be moved, and returns how many bytes that was.
-  std::size_t Advance();
+  /// Moves what can be moved.
+  void Advance();
   [[nodiscard]] bool streams() const;
   void Account(std::size_t upstream, std::size_t downstream);
   void AnswerFailure(bool more);

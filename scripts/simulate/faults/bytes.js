@@ -97,6 +97,28 @@ export const byteFaults = [
     ],
   },
   {
+    name: 'small read of a crowded turn taken for empty',
+    why: 'A read that took all that the turn allowed is taken for one that took all there was: no edge tells of the rest.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'if (got.bytes == into.size()) {\n    if (!bulk_ &&',
+        'if (got.bytes == into.size() && got.bytes >= kLeastProof) {\n    if (!bulk_ &&',
+      ),
+    ],
+  },
+  {
+    name: 'rest of a crowded turn forgotten',
+    why: 'What a turn has no room for is to go on in a later one, of which no event tells.',
+    edits: [
+      edit(
+        'relay/relay.cc',
+        'progress.more = true;\n      break;',
+        'progress.more = context.message_bytes >= kMessageBytes;\n      break;',
+      ),
+    ],
+  },
+  {
     name: 'error forgotten',
     why: 'The kernel tells a reset once; the read after that looks like a clean end.',
     edits: [

@@ -91,13 +91,19 @@ void World::MakeWorkers(std::size_t count, Transfer transfer) {
   scene_.crew = std::make_unique<Crew>(
       slots, kFirstClientPort, 1, std::make_shared<Counters>(count, 1, kFirstClientPort, slots),
       pipes, count, [this] { rung_ = true; }, scene_.few_events ? 2 : EventQueue::kMostWaiting);
+  TurnBudget turn;
+  // No choice of its own: the seeds that are kept are drawn as they were.
+  if (kernel_.conditions.segment == 16384 && !kernel_.conditions.signals) {
+    turn = {.turn = 16 * 1024, .events = 4 * 1024, .crowded = 2 * 1024};
+  }
   for (std::size_t index = 0; index < count; ++index) {
     int error = 0;
     scene_.epolls.push_back(static_cast<int>(3 + kernel_.open_descriptors()));
     scene_.crew->workers.push_back(Worker::Create({.index = index,
                                                    .transfer = transfer,
                                                    .busy_poll_us = busy_poll_us[index],
-                                                   .keep_alive_s = scene_.keep_alive_s},
+                                                   .keep_alive_s = scene_.keep_alive_s,
+                                                   .turn = turn},
                                                   *scene_.crew, error));
   }
   vigils_.resize(count);
