@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -105,20 +106,90 @@ TEST("slab: there is room again a little below the limit, and always when nothin
   }
 }
 
+TEST("slab: what one loop has put by is not lost to the others, and no slot is there twice") {
+  int error = 0;
+  for (const std::size_t capacity : {1U, 5U, 16U, 40U, 100U}) {
+    SessionSlab slab(capacity, 3);
+    // A loop takes one, and puts by as many as it may; others get all that is left.
+    std::set<std::uint32_t> taken = {slab.Take(error, 0).value_or(kNone)};
+    for (std::size_t turn = 1; turn < capacity; ++turn) {
+      const std::size_t stock = turn % 3 == 0 ? SessionSlab::kNoStock : turn % 3;
+      taken.insert(slab.Take(error, stock).value_or(kNone));
+    }
+    CHECK_EQUAL(taken.size(), capacity);
+    CHECK(!taken.contains(kNone));
+    CHECK_EQUAL(slab.in_use(), capacity);
+    for (const std::size_t stock : {std::size_t{0}, std::size_t{2}, SessionSlab::kNoStock}) {
+      CHECK(!slab.Take(error, stock));
+      CHECK_EQUAL(error, 0);
+    }
+    // All come back to one loop.
+    for (const std::uint32_t slot : taken) slab.Give(slot, 1);
+    CHECK_EQUAL(slab.in_use(), 0U);
+    CHECK(slab.is_empty());
+    for (std::size_t turn = 0; turn < capacity; ++turn) {
+      CHECK(slab.Take(error, 2).has_value());
+      CHECK(!slab.is_empty());
+    }
+    CHECK(!slab.Take(error, 2));
+  }
+}
+
+TEST(
+    "slab: what is put by is nobody's session, and a name stays one session's from stock to "
+    "stock") {
+  SessionSlab slab(100, 2);
+  int error = 0;
+  const std::uint32_t first = slab.Take(error, 0).value_or(kNone);
+  for (std::uint32_t slot = 0; slot < slab.high_water(); ++slot) {
+    CHECK(!slab.IsOn(slot, 0));
+    if (slot != first) CHECK(slab.LoopOf({.slot = slot, .generation = 0}).value_or(0) >= 1U << 31);
+  }
+  slab.Give(first, 0);
+  // Taken on one loop and given on the other, so that each slot goes round by way of both.
+  std::set<std::pair<std::uint32_t, std::uint32_t>> names;
+  for (int client = 0; client < 1000; ++client) {
+    const std::uint32_t slot = slab.Take(error, 0).value_or(kNone);
+    const SessionName name = slab.NameOf(slot);
+    CHECK(names.emplace(name.slot, name.generation).second);
+    slab.SetLoop(slot, 1);
+    CHECK_EQUAL(slab.LoopOf(name).value_or(kNone), 1U);
+    slab.Give(slot, 1);
+    CHECK(slab.LoopOf(name) != 1U);
+  }
+}
+
+TEST("slab: a loop that takes and gives goes to the others once in 16 times") {
+  SessionSlab slab(10'000, 2);
+  int error = 0;
+  const std::uint64_t before = slab.shared_uses();
+  // As where one loop accepts, and the sessions end on another.
+  for (int client = 0; client < 1600; ++client) slab.Give(*slab.Take(error, 0), 1);
+  CHECK(slab.shared_uses() - before <= 2 * 1600 / 16 + 2);
+  const std::uint64_t between = slab.shared_uses();
+  for (int client = 0; client < 1600; ++client) slab.Give(*slab.Take(error, 0), 0);
+  CHECK(slab.shared_uses() - between <= 1);
+}
+
 TEST("slab: no slot is ever given to two threads at once") {
   constexpr std::uint32_t kCapacity = 200;
-  SessionSlab slab(kCapacity);
+  SessionSlab slab(kCapacity, 3);
   std::vector<std::atomic<int>> holders(kCapacity);
+  std::vector<std::atomic<std::uint32_t>> generations(kCapacity);  // the least that may come next
   std::atomic<int> collisions{0};
   const auto work = [&](unsigned seed) {
     std::vector<std::uint32_t> held;
+    const std::size_t stock = seed < 4 ? seed - 1 : SessionSlab::kNoStock;
     for (int step = 0; step < 5000; ++step) {
       seed = seed * 1664525U + 1013904223U;
       const bool take = held.empty() || (held.size() < 80 && seed % 2 == 0);
       if (take) {
-        const std::optional<std::uint32_t> slot = Take(slab);
+        int error = 0;
+        const std::optional<std::uint32_t> slot = slab.Take(error, stock);
         if (!slot) continue;
         if (holders[*slot].fetch_add(1, std::memory_order_relaxed) != 0) ++collisions;
+        const std::uint32_t generation = slab.NameOf(*slot).generation;
+        if (generations[*slot].exchange(generation + 1) > generation) ++collisions;
         // A plain write, for the thread sanitizer to see that the slot was handed over properly.
         slab.At(*slot).route.position = static_cast<std::uint16_t>(seed);
         held.push_back(*slot);
@@ -126,12 +197,12 @@ TEST("slab: no slot is ever given to two threads at once") {
         const std::uint32_t slot = held.back();
         held.pop_back();
         holders[slot].fetch_sub(1, std::memory_order_relaxed);
-        slab.Give(slot);
+        slab.Give(slot, stock);
       }
     }
     for (const std::uint32_t slot : held) {
       holders[slot].fetch_sub(1, std::memory_order_relaxed);
-      slab.Give(slot);
+      slab.Give(slot, stock);
     }
   };
   std::vector<std::thread> threads;

@@ -23,8 +23,8 @@ constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 
 // ── What the loops share ──
 
-std::optional<std::uint32_t> Crew::TakeSlot(int& error) {
-  const std::optional<std::uint32_t> slot = slab.Take(error);
+std::optional<std::uint32_t> Crew::TakeSlot(int& error, std::size_t loop) {
+  const std::optional<std::uint32_t> slot = slab.Take(error, loop);
   if (!slot) return slot;
   SessionCounters& session = counters->Session(*slot);
   session.bytes_upstream.Reset();
@@ -32,8 +32,8 @@ std::optional<std::uint32_t> Crew::TakeSlot(int& error) {
   return slot;
 }
 
-void Crew::GiveSlot(std::uint32_t slot) {
-  slab.Give(slot);
+void Crew::GiveSlot(std::uint32_t slot, std::size_t loop) {
+  slab.Give(slot, loop);
   if (draining.load()) ReportIfDrained();
   if (!slots_wanted.load() || !slab.has_room() || !slots_wanted.exchange(false)) return;
   for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
@@ -60,7 +60,7 @@ bool Crew::IsVacant(std::uint16_t row, std::uint64_t removed) const {
 }
 
 void Crew::ReportIfDrained() {
-  if (open_listeners.load() > 0 || slab.in_use() > 0) return;
+  if (open_listeners.load() > 0 || slab.in_use() > 0 || !slab.is_empty()) return;
   if (draining.exchange(false)) {
     events.Push({.kind = SessionEvent::Kind::kDrained});
   }
@@ -186,7 +186,7 @@ void Worker::FinishTurn() {
       crew_.events.Push(event);
     }
     // After its last event: whatever is told of the next session in this slot comes later.
-    crew_.GiveSlot(closed.slot);
+    crew_.GiveSlot(closed.slot, index_);
   }
   closed_.clear();
   closed_acceptors_.clear();

@@ -85,16 +85,16 @@ struct Crew {
        std::function<void()> doorbell, std::size_t most_events = EventQueue::kMostWaiting)
       : counters(std::move(shared_counters)),
         table(listeners, backends),
-        slab(sessions),
+        slab(sessions, loops),
         clients(sessions),
         own_connections(sessions),
         events(backends, listeners, std::move(doorbell), most_events),
         pipes(pipe_limits, loops) {}
 
-  /// As `SessionSlab::Take`, with its counters at zero.
-  std::optional<std::uint32_t> TakeSlot(int& error);
+  /// As `SessionSlab::Take`, with its counters at zero. `loop` is whose stock to use.
+  std::optional<std::uint32_t> TakeSlot(int& error, std::size_t loop = SessionSlab::kNoStock);
   /// Gives a slot back, and tells those who wait for one, or for the last one.
-  void GiveSlot(std::uint32_t slot);
+  void GiveSlot(std::uint32_t slot, std::size_t loop = SessionSlab::kNoStock);
   /// Has all loops pick by what `table` has published last. The owner's thread.
   void Publish();
   /// The generation of tables that every loop has taken, or a later one. No loop picks, from then
@@ -232,7 +232,7 @@ class Worker final : private EventHandler,
 
   std::optional<std::uint32_t> TakeSlot(const ListenerOptions& options, int& error) override;
   // Nobody is told: it was free a moment ago.
-  void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot); }
+  void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot, index_); }
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                   const ListenerOptions& options, bool is_tcp) override;
   void OnPaused(const ListenerOptions& options, int error) override;

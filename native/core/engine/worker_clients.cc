@@ -25,7 +25,7 @@ std::optional<std::uint32_t> Worker::TakeSlot(const ListenerOptions& options, in
     error = crew_.shortage.error.load();
     return std::nullopt;
   }
-  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error);
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error, index_);
   if (!slot && error == 0) {
     // In this order: whoever finds the second finds the first.
     wants_slots_.store(true);

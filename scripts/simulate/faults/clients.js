@@ -104,6 +104,11 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'slots that another loop has put by',
+    why: 'Each loop keeps some slots for itself, and clients of the others wait in front of them.',
+    edits: [edit('engine/session_slab.cc', 'if (!slot) slot = TakeOfOthers();\n', '')],
+  },
+  {
     name: 'next backend not tried',
     why: 'A client fails with the first backend that is down, beside others that are up.',
     edits: [
@@ -222,7 +227,7 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker.cc',
-        'if (open_listeners.load() > 0 || slab.in_use() > 0) return;',
+        'if (open_listeners.load() > 0 || slab.in_use() > 0 || !slab.is_empty()) return;',
         'if (open_listeners.load() > 0) return;',
       ),
     ],
