@@ -13,6 +13,7 @@
         "native/core/engine/worker_clients.cc",
         "native/core/listen/acceptor.cc",
         "native/core/listen/client_table.cc",
+        "native/core/listen/listening_socket.cc",
         "native/core/listen/own_connections.cc",
         "native/core/loop/event_loop.cc",
         "native/core/loop/timer_wheel.cc",

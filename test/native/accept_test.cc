@@ -106,6 +106,69 @@ TEST("accept: sessions spread to the less loaded of the loops") {
   }
 }
 
+/// Clients of which all but one are refused: nothing but accepting.
+constexpr ListenerOptions kOneSession{.timeouts = {}, .clients = {.remote = 0, .loopback = 1}};
+
+TEST("accept: a crowd that waits is taken by all loops, each a few in a turn") {
+  constexpr std::size_t kLoops = 4;
+  constexpr std::uint64_t kClients = 200;
+  constexpr std::uint64_t kMostInATurn = 16;
+  Crew crew(16, 1, 1, std::make_shared<Counters>(kLoops, 1, 1, 16), PipeLimits::ForThisMachine(1),
+            kLoops, [] {});
+  std::vector<Worker*> loops;
+  for (std::size_t loop = 0; loop < kLoops; ++loop) loops.push_back(&AddWorker(crew));
+  Listener listener = ListenTcp(kClients);
+  std::vector<UniqueFd> clients;
+  for (std::uint64_t client = 0; client < kClients; ++client) {
+    clients.push_back(ConnectTo(listener.address));
+  }
+  crew.Listen(std::move(listener.fd), kOneSession);
+  const auto taken_by = [&](const Worker* loop) {
+    const CounterRow& row = crew.counters->Listener(loop->index(), 0);
+    return row.rejected.value() + row.opened.value();
+  };
+  const auto taken = [&] {
+    std::uint64_t sum = 0;
+    for (const Worker* loop : loops) sum += taken_by(loop);
+    return sum;
+  };
+  while (taken() < kClients) {
+    for (Worker* loop : loops) {
+      const std::uint64_t before = taken_by(loop);
+      if (taken() < kClients) loop->RunTurn();
+      CHECK(taken_by(loop) - before <= kMostInATurn);
+    }
+  }
+  for (const Worker* loop : loops) {
+    CHECK(taken_by(loop) >= kClients / kLoops - kMostInATurn);
+    CHECK(taken_by(loop) <= kClients / kLoops + kMostInATurn);
+  }
+}
+
+TEST("accept: loops that sleep take turns, so that none accepts for all") {
+  constexpr std::size_t kLoops = 4;
+  constexpr int kClients = 640;
+  // Whoever sleeps has as many clients before its own at most as the others take in a row.
+  constexpr std::uint64_t kLeast = kClients / ((kLoops - 1) * ListeningSocket::kInARow + 1);
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = kLoops, .listeners = 1, .backends = 1});
+  engine->Attend(Attention::kNone);
+  engine->SetBackend(0, {backend.address});
+  const SocketAddress address = engine.Listen(kOneSession);
+  engine->SetCycle({0});
+  // In the order in which they were told: who has these tables has the listener.
+  AwaitThat([&] { return engine->taken_generation() == engine->generation(); }, "all loops");
+  const Conversation held = Converse(address, backend);
+  for (int client = 0; client < kClients; ++client) CHECK(AwaitRefusal(address) < 0);
+  std::uint64_t sum = 0;
+  for (std::size_t loop = 0; loop < kLoops; ++loop) {
+    const std::uint64_t refused = engine->counters()->Listener(loop, 0).rejected.value();
+    CHECK(refused >= kLeast);
+    sum += refused;
+  }
+  CHECK_EQUAL(sum, static_cast<std::uint64_t>(kClients));
+}
+
 TEST("accept: a session that is observed reports accepted, opened and closed, in this order") {
   const Listener backend = ListenTcp();
   EngineHarness engine(2);

@@ -161,8 +161,7 @@ TEST("drain: a loop that is told twice in one turn to close its listeners counts
             [] {});
   Worker& worker = AddWorker(crew);
   const auto listen = [&](std::uint16_t row) {
-    crew.open_listeners.fetch_add(1);
-    worker.Post(ListenCommand{.fd = ListenTcp().fd, .options = {.listener = row, .timeouts = {}}});
+    crew.Listen(ListenTcp().fd, {.listener = row, .timeouts = {}});
   };
   listen(0);
   worker.Post(CloseListenersCommand{});

@@ -103,8 +103,11 @@ std::size_t EngineHarness::FreeSlots() {
 
 Worker& AddWorker(Crew& crew) {
   int error = 0;
-  std::unique_ptr<Worker> worker = Worker::Create(
-      {.index = 0, .transfer = Transfer::kAuto, .busy_poll_us = 0, .keep_alive_s = 0}, crew, error);
+  std::unique_ptr<Worker> worker = Worker::Create({.index = crew.workers.size(),
+                                                   .transfer = Transfer::kAuto,
+                                                   .busy_poll_us = 0,
+                                                   .keep_alive_s = 0},
+                                                  crew, error);
   if (worker == nullptr) std::abort();
   crew.workers.push_back(std::move(worker));
   return *crew.workers.back();

@@ -82,7 +82,7 @@ struct Turns {
     crew.Publish();
     Listener listener = ListenTcp();
     address = listener.address;
-    worker.Post(ListenCommand{.fd = std::move(listener.fd), .options = {.timeouts = {}}});
+    crew.Listen(std::move(listener.fd), {.timeouts = {}});
     worker.RunTurn();
   }
 

@@ -100,7 +100,9 @@ std::string CongestionControlOfAccepted(const char* ip, bool paces_unless_told) 
   int error = 0;
   const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
   OneClient owner;
-  Acceptor acceptor(std::move(listening), {}, paces_unless_told, 0, *loop, owner);
+  Acceptor acceptor(std::make_shared<ListeningSocket>(std::move(listening), ListenerOptions{},
+                                                      paces_unless_told, 0, 1),
+                    *loop, owner);
   const UniqueFd client = ConnectTo(*SocketAddress::FromIp("127.0.0.1", port));
   while (!owner.client.valid()) loop->RunOnce();
   return CongestionControlOf(owner.client.get());

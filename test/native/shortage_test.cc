@@ -150,7 +150,9 @@ TEST("shortage: a slot that another listener gives back at once is waited for wi
   const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
   Owner owner;
   Listener listener = ListenTcp();
-  Acceptor acceptor(std::move(listener.fd), {}, false, 0, *loop, owner);
+  Acceptor acceptor(
+      std::make_shared<ListeningSocket>(std::move(listener.fd), ListenerOptions{}, false, 0, 1),
+      *loop, owner);
   const UniqueFd client = ConnectTo(listener.address);
   while (owner.asked < 2) loop->RunOnce();
   CHECK(owner.accepted.valid());
@@ -196,25 +198,18 @@ TEST("shortage: while a session waits for a descriptor for its backend, no clien
   const std::thread::id self = std::this_thread::get_id();
   std::atomic<bool> exhausted{true};
   std::atomic<unsigned> asked{0};
-  std::atomic<unsigned> accepted{0};
-  const HookScope hooks({.socket =
-                             [&] {
-                               if (std::this_thread::get_id() == self || !exhausted) return 0;
-                               ++asked;
-                               return EMFILE;
-                             },
-                         .accept =
-                             [&](int) {
-                               accepted += std::this_thread::get_id() == self ? 0U : 1U;
-                               return 0;
-                             }});
+  const HookScope hooks({.socket = [&] {
+    if (std::this_thread::get_id() == self || !exhausted) return 0;
+    ++asked;
+    return EMFILE;
+  }});
   Small small(2);
   const UniqueFd client = ConnectTo(small.address);
   AwaitThat([&] { return asked >= 2; }, "a second attempt");
   const UniqueFd next = ConnectTo(small.address);
   small.engine->WaitFor(Kind::kPaused, 1);
   CHECK_EQUAL(small.engine->First(Kind::kPaused).error, EMFILE);
-  CHECK_EQUAL(accepted.load(), 1U);
+  AwaitThat([&] { return small.engine->FreeSlots() == kFewSessions - 1; }, "all slots but one");
   exhausted = false;
   CHECK(AwaitClient(small.backend).valid());
   CHECK(AwaitClient(small.backend).valid());
@@ -260,19 +255,63 @@ TEST("shortage: sessions that end do not cut short the wait for descriptors") {
   CHECK(refused <= 2 + (sys::NowMs() - start) / 100);
 }
 
-TEST("shortage: only the loop whose listener waits for a slot is woken when some are free") {
-  EngineHarness engine(3);
+/// Loops of one listener, with two sessions, whose turns are run here.
+struct Loops {
+  explicit Loops(std::size_t count)
+      : crew(2, 1, 1, std::make_shared<Counters>(count, 1, 1, 2), PipeLimits::ForThisMachine(1),
+             count, [] {}) {
+    for (std::size_t loop = 0; loop < count; ++loop) AddWorker(crew);
+    Listener listener = ListenTcp();
+    address = listener.address;
+    crew.Listen(std::move(listener.fd), {.timeouts = {}});
+    for (const std::unique_ptr<Worker>& worker : crew.workers) worker->RunTurn();
+    int error = 0;
+    while (const std::optional<std::uint32_t> slot = crew.TakeSlot(error)) held.push_back(*slot);
+  }
+
+  /// A loop has found no slot, twice, for a client who waits.
+  void Pause(std::size_t loop) const {
+    for (int turn = 0; turn < 2; ++turn) crew.workers[loop]->RunTurn();
+  }
+
+  /// What the owner has been told since.
+  std::vector<Kind> Told() {
+    std::vector<SessionEvent> events(100);
+    events.resize(crew.events.Take(events));
+    std::vector<Kind> kinds;
+    for (const SessionEvent& event : events) kinds.push_back(event.kind);
+    return kinds;
+  }
+
+  Crew crew;
+  SocketAddress address;
   std::vector<std::uint32_t> held;
-  while (const std::optional<SessionName> name = engine->TakeSlot()) held.push_back(name->slot);
-  const UniqueFd client = ConnectTo(engine.Listen());
-  engine.WaitFor(Kind::kPaused, 1);
+};
+
+TEST("shortage: only the loop whose listener waits for a slot is woken when some are free") {
+  Loops loops(3);
+  const UniqueFd client = ConnectTo(loops.address);
+  loops.Pause(1);
   const std::uint64_t before = CallsSoFar()[Call::kWrite];
   {
     const MeasuredScope measured;
-    for (const std::uint32_t slot : held) engine->ReleaseSlot(slot);
+    for (const std::uint32_t slot : loops.held) loops.crew.GiveSlot(slot);
   }
-  engine.WaitFor(Kind::kResumed, 1);
   CHECK_EQUAL(CallsSoFar()[Call::kWrite] - before, 1U);
+}
+
+TEST("shortage: the owner hears of a listener's pause once, however many loops pause") {
+  Loops loops(3);
+  const UniqueFd client = ConnectTo(loops.address);
+  for (const std::size_t loop : {2U, 0U}) loops.Pause(loop);
+  CHECK(loops.Told() == (std::vector<Kind>{Kind::kPaused}));
+  for (const std::uint32_t slot : loops.held) loops.crew.GiveSlot(slot);
+  loops.crew.workers[0]->RunTurn();
+  CHECK_EQUAL(loops.crew.slab.in_use(), 1U);
+  const std::vector<Kind> told = loops.Told();
+  CHECK(std::find(told.begin(), told.end(), Kind::kResumed) == told.end());
+  loops.crew.workers[2]->RunTurn();
+  CHECK(loops.Told() == (std::vector<Kind>{Kind::kResumed}));
 }
 
 TEST(

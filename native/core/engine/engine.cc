@@ -77,9 +77,7 @@ std::uint64_t Engine::RemoveBackend(std::uint16_t row) {
 }
 
 void Engine::Listen(UniqueFd fd, const ListenerOptions& options) {
-  crew_.open_listeners.fetch_add(1);
-  Worker& worker = *crew_.workers[options.listener % crew_.workers.size()];
-  worker.Post(ListenCommand{.fd = std::move(fd), .options = options});
+  crew_.Listen(std::move(fd), options);
 }
 
 void Engine::Drain() {

@@ -80,7 +80,7 @@ class Engine {
   /// The generation that every loop picks by, or a later one.
   [[nodiscard]] std::uint64_t taken_generation() const { return crew_.TakenGeneration(); }
 
-  /// Accepts on a listening socket.
+  /// Accepts on a listening socket, on all loops.
   void Listen(UniqueFd fd, const ListenerOptions& options);
   /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most, in
   /// which they take the clients who wait already. kDrained comes when the last session has ended,

@@ -39,6 +39,16 @@ void Crew::GiveSlot(std::uint32_t slot, std::size_t loop) {
   for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
 }
 
+void Crew::Listen(UniqueFd fd, const ListenerOptions& options) {
+  const std::shared_ptr<ListeningSocket> socket =
+      workers.front()->MakeListening(std::move(fd), options, workers.size());
+  open_listeners.fetch_add(workers.size());
+  // Whose loops are the first to be woken differs from listener to listener.
+  for (std::size_t step = 0; step < workers.size(); ++step) {
+    workers[(options.listener + step) % workers.size()]->Post(ListenCommand{.socket = socket});
+  }
+}
+
 void Crew::Publish() {
   for (const std::unique_ptr<Worker>& worker : workers) worker->Publish(table.published());
 }
@@ -216,6 +226,12 @@ void Worker::Publish(std::shared_ptr<const Tables> tables) {
   if (tables == nullptr) Post(PublishCommand{});
 }
 
+std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, const ListenerOptions& options,
+                                                       std::size_t loops) const {
+  return std::make_shared<ListeningSocket>(std::move(fd), options, context_.paces_unless_told,
+                                           context_.keep_alive_s, loops);
+}
+
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   loop_->RefreshNow();
   mailbox_.Take(commands_);
@@ -257,9 +273,7 @@ void Worker::Handle(EndCommand& command) {
 
 void Worker::Handle(ListenCommand& command) {
   AcceptorOwner& owner = *this;
-  acceptors_.push_back(std::make_unique<Acceptor>(std::move(command.fd), command.options,
-                                                  context_.paces_unless_told, context_.keep_alive_s,
-                                                  *loop_, owner));
+  acceptors_.push_back(std::make_unique<Acceptor>(std::move(command.socket), *loop_, owner));
 }
 
 void Worker::Handle(CloseListenersCommand& /*command*/) {

@@ -51,10 +51,9 @@ struct EndCommand {
   Ending ending;
 };
 
-/// The loop accepts on a listening socket.
+/// The loop accepts on a listening socket, perhaps beside others.
 struct ListenCommand {
-  UniqueFd fd;
-  ListenerOptions options;
+  std::shared_ptr<ListeningSocket> socket;
 };
 
 struct CloseListenersCommand {};
@@ -95,6 +94,8 @@ struct Crew {
   std::optional<std::uint32_t> TakeSlot(int& error, std::size_t loop = SessionSlab::kNoStock);
   /// Gives a slot back, and tells those who wait for one, or for the last one.
   void GiveSlot(std::uint32_t slot, std::size_t loop = SessionSlab::kNoStock);
+  /// Has all loops accept on a listening socket. The owner's thread.
+  void Listen(UniqueFd fd, const ListenerOptions& options);
   /// Has all loops pick by what `table` has published last. The owner's thread.
   void Publish();
   /// The generation of tables that every loop has taken, or a later one. No loop picks, from then
@@ -117,10 +118,10 @@ struct Crew {
   /// One word: of two, a loop may find the one changed and the other not.
   std::atomic<Attention> attention{Attention::kReport};
   std::atomic<bool> draining{false};
-  std::atomic<std::size_t> open_listeners{0};
-  Shortage shortage;                        ///< While there is one, no client is taken.
-  std::atomic<std::size_t> silent_ends{0};  ///< See `RingGuard`.
-  std::atomic<bool> slots_wanted{false};    ///< By some worker; see `Worker::TellOfSlots`.
+  std::atomic<std::size_t> open_listeners{0};  ///< Of all loops: a socket is one for each.
+  Shortage shortage;                           ///< While there is one, no client is taken.
+  std::atomic<std::size_t> silent_ends{0};     ///< See `RingGuard`.
+  std::atomic<bool> slots_wanted{false};       ///< By some worker; see `Worker::TellOfSlots`.
 };
 
 /// One loop, its thread, and the sessions that live on it.
@@ -165,6 +166,10 @@ class Worker final : private EventHandler,
   [[nodiscard]] std::uint64_t taken_generation() const {
     return taken_generation_.load(std::memory_order_acquire);
   }
+  /// Any thread. A socket that so many loops are to accept on, as this one would have it.
+  [[nodiscard]] std::shared_ptr<ListeningSocket> MakeListening(UniqueFd fd,
+                                                               const ListenerOptions& options,
+                                                               std::size_t loops) const;
   /// Any thread. Slots are free again: wakes the listeners that found none since the last call.
   void TellOfSlots();
   [[nodiscard]] std::size_t index() const { return index_; }

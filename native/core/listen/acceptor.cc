@@ -25,61 +25,51 @@ constexpr std::uint64_t kRetryMs = 100;
 
 }  // namespace
 
-Acceptor::Acceptor(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told,
-                   std::uint16_t keep_alive_s, EventLoop& loop, AcceptorOwner& owner)
-    : fd_(std::move(fd)),
-      options_(options),
-      loop_(loop),
-      owner_(owner),
-      keep_alive_s_(keep_alive_s),
-      // Connections inherit their options from the listener, which spares calls for each.
-      is_tcp_(sys::SetNoDelay(fd_.get())),
-      // Clients of a loopback address are on this machine, nearly always.
-      unpaced_(paces_unless_told && sys::LocalAddress(fd_.get()).is_loopback()) {
-  if (unpaced_) sys::SwitchPacingOff(fd_.get());
-  SetOptions(fd_.get());
-  // Whoever opened it may have let clients in before.
-  if (is_tcp_) early_ = sys::QueuedClients(fd_.get());
+Acceptor::Acceptor(std::shared_ptr<ListeningSocket> socket, EventLoop& loop, AcceptorOwner& owner)
+    : socket_(std::move(socket)), loop_(loop), owner_(owner) {
   if (StartWatching()) return;
   TryAgainLater();
-  owner_.OnPaused(options_, shortage_);
+  socket_->Pause(owner_, shortage_);
 }
 
 void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose); }
 
 void Acceptor::Close() {
-  if (!fd_.valid()) return;
+  if (socket_ == nullptr) return;
   Timer::Disarm();
-  if (!paused_) loop_.Unwatch(fd_.get());
+  if (!paused_) loop_.Unwatch(socket_->fd());
   ForgetEvents();
-  fd_.Reset();
+  socket_.reset();
 }
 
 bool Acceptor::StartWatching() {
-  paused_ = !loop_.WatchListener(fd_.get(), *this, 0);
+  paused_ = !loop_.WatchListener(socket_->fd(), *this, 0);
   if (paused_) shortage_ = ENOMEM;
   return !paused_;
 }
 
-void Acceptor::SetOptions(int socket) const {
-  if (is_tcp_ && keep_alive_s_ != 0) sys::SetKeepAlive(socket, keep_alive_s_);
+/// Of those who wait for an event of the socket, the kernel wakes the first one whose loop sleeps.
+/// So the first would take all clients of a machine that is not busy, and its sessions would wait
+/// for that. (nginx registers anew after as many: `ngx_reorder_accept_events`.)
+void Acceptor::GoBehindOthers() {
+  taken_ = 0;
+  loop_.Unwatch(socket_->fd());
+  if (StartWatching()) return;
+  TryAgainLater();
+  socket_->Pause(owner_, shortage_);
 }
 
 Acceptor::Taken Acceptor::TakeClient() {
-  const std::optional<std::uint32_t> slot = owner_.TakeSlot(options_, shortage_);
+  const std::optional<std::uint32_t> slot = owner_.TakeSlot(socket_->options(), shortage_);
   if (!slot) return Taken::kShortage;
+  const bool may_be_early = socket_->may_be_early();
   SocketAddress address;
-  sys::Opened client = sys::Accept(fd_.get(), address);
+  sys::Opened client = sys::Accept(socket_->fd(), address);
   if (client.status == sys::Status::kOk) {
-    // The kernel may have been told to bring it here from elsewhere (DNAT, with `route_localnet`).
-    if (unpaced_ && !address.is_loopback()) sys::SwitchPacingOn(client.fd.get());
-    if (early_ > 0) {
-      --early_;
-      sys::SetNoDelay(client.fd.get());
-      SetOptions(client.fd.get());
-    }
+    socket_->Prepare(client.fd.get(), address, may_be_early);
+    ++taken_;
     loop_.Spend(kCostOfClient);
-    owner_.OnAccepted(*slot, std::move(client.fd), address, options_, is_tcp_);
+    owner_.OnAccepted(*slot, std::move(client.fd), address, socket_->options(), socket_->is_tcp());
     return Taken::kClient;
   }
   owner_.GiveSlotBack(*slot);
@@ -107,14 +97,15 @@ void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   // The last slot may be in the hands of another listener's acceptor, who is about to find that
   // nobody waits: only those who are told so twice in a row pause.
   const bool found_all_taken = std::exchange(found_all_taken_, is_short && shortage_ == 0);
-  if (is_short && (shortage_ != 0 || found_all_taken)) Pause();
+  if (is_short && (shortage_ != 0 || found_all_taken)) return Pause();
+  if (socket_->was_enough(taken_)) GoBehindOthers();
 }
 
 void Acceptor::Pause() {
-  loop_.Unwatch(fd_.get());
+  loop_.Unwatch(socket_->fd());
   paused_ = true;
   TryAgainLater();
-  owner_.OnPaused(options_, shortage_);
+  socket_->Pause(owner_, shortage_);
 }
 
 void Acceptor::TryAgainLater() { loop_.Arm(*this, loop_.now_ms() + kRetryMs); }
@@ -124,7 +115,7 @@ void Acceptor::TryAgainLater() { loop_.Arm(*this, loop_.now_ms() + kRetryMs); }
 void Acceptor::TryToResume() {
   if (TakeClients(kMostAccepts) == Taken::kShortage || !StartWatching()) return TryAgainLater();
   Timer::Disarm();
-  owner_.OnResumed(options_);
+  socket_->Resume(owner_);
 }
 
 void Acceptor::OnSlotsFree() {

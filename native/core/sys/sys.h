@@ -142,7 +142,9 @@ Opened OpenEpoll();
 /// Registers `fd` edge-triggered for everything that a relay must know: input, output, the peer's
 /// FIN and urgent data. Errors and hang-ups always report. `data` comes back with each event.
 Status Watch(int epoll, int fd, std::uint64_t data);
-/// Registers a listening socket, level-triggered: it reports until nobody waits any more.
+/// Registers a listening socket, level-triggered: it reports until nobody waits any more. Of
+/// several instances that it is registered with, a client wakes the first one that sleeps, if any
+/// does.
 Status WatchListener(int epoll, int fd, std::uint64_t data);
 /// Registers what `OpenWakeUp` gave: it reports once each time that it was raised.
 Status WatchWakeUp(int epoll, int fd, std::uint64_t data);

@@ -335,7 +335,7 @@ Status Watch(int epoll, int fd, std::uint64_t data) {
 }
 
 Status WatchListener(int epoll, int fd, std::uint64_t data) {
-  return Register(epoll, fd, EPOLLIN, data);
+  return Register(epoll, fd, EPOLLIN | EPOLLEXCLUSIVE, data);
 }
 
 Status WatchWakeUp(int epoll, int fd, std::uint64_t data) {

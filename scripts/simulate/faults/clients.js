@@ -109,6 +109,17 @@ export const clientFaults = [
     edits: [edit('engine/session_slab.cc', 'if (!slot) slot = TakeOfOthers();\n', '')],
   },
   {
+    name: 'loop that lets the others accept for good',
+    why: 'It goes behind the other loops of a listener by registering anew, and forgets the second half.',
+    edits: [
+      edit(
+        'listen/acceptor.cc',
+        'loop_.Unwatch(socket_->fd());\n  if (StartWatching()) return;',
+        'loop_.Unwatch(socket_->fd());\n  return;',
+      ),
+    ],
+  },
+  {
     name: 'next backend not tried',
     why: 'A client fails with the first backend that is down, beside others that are up.',
     edits: [

@@ -234,7 +234,7 @@ export const EventKind = {
   unreported: 12,
 } as const;
 
-/** Who picks backends for a listener. `Picks` in native/core/listen/acceptor.h. */
+/** Who picks backends for a listener. `Picks` in native/core/listen/listening_socket.h. */
 export const Picks = { cycle: 0, ask: 1 } as const;
 
 /** What a descriptor is that was inherited, by number. `Inherited` in native/core/sys/sys.h. */

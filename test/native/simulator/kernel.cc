@@ -90,7 +90,7 @@ void Kernel::Close(int fd) {
   }
   File& file = files_[At_(fd)];
   Trace("close %d", fd);
-  if (file.registration) Unwatch(file.registration->epoll, fd);
+  while (!file.registrations.empty()) Unwatch(file.registrations.front().epoll, fd);
   switch (file.kind) {
     case File::Kind::kSocket:
       file.socket->fd = -1;
@@ -157,12 +157,22 @@ std::uint32_t Kernel::Readiness(int fd) {
   return events;
 }
 
+const Kernel::Registration* Kernel::In(const File& file, std::optional<int> epoll) {
+  for (const Registration& registration : file.registrations) {
+    if (!epoll || registration.epoll == *epoll) return &registration;
+  }
+  return nullptr;
+}
+
+/// As with EPOLLEXCLUSIVE: of several loops, up to the first that had nothing to do.
 void Kernel::Wake(int fd, std::uint32_t events) {
-  const File& file = files_[At_(fd)];
-  if (!file.registration) return;
-  if ((events & (file.registration->events | EPOLLERR | EPOLLHUP)) == 0) return;
-  std::vector<int>& ready = files_[At_(file.registration->epoll)].ready;
-  if (std::find(ready.begin(), ready.end(), fd) == ready.end()) ready.push_back(fd);
+  for (const Registration& registration : files_[At_(fd)].registrations) {
+    if ((events & (registration.events | EPOLLERR | EPOLLHUP)) == 0) continue;
+    std::vector<int>& ready = files_[At_(registration.epoll)].ready;
+    const bool sleeps = ready.empty();
+    if (std::find(ready.begin(), ready.end(), fd) == ready.end()) ready.push_back(fd);
+    if (sleeps) return;
+  }
 }
 
 void Kernel::Wake(const Socket& socket, std::uint32_t events) {
@@ -177,27 +187,35 @@ Status Kernel::Watch(int epoll, int fd, std::uint32_t events, std::uint64_t data
     file.socket->handler = data & ~std::uint64_t{EventLoop::kMaxToken};
   }
   if (file.kind != File::Kind::kWakeUp && Shortage()) return Status::kExhausted;
-  if (file.registration) Fail("a descriptor was registered twice");
-  file.registration = Registration{.epoll = epoll, .events = events, .data = data};
-  const std::uint32_t now = Poll(file);
-  if (now != 0) Wake(fd, now);
+  if (In(file, epoll) != nullptr ||
+      (file.kind != File::Kind::kListener && !file.registrations.empty())) {
+    Fail("a descriptor was registered twice");
+  }
+  file.registrations.push_back({.epoll = epoll, .events = events, .data = data});
+  // Of what is there already, this one is told.
+  if ((Poll(file) & (events | EPOLLERR | EPOLLHUP)) != 0) {
+    files_[At_(epoll)].ready.push_back(fd);
+  }
   return Status::kOk;
 }
 
 void Kernel::Unwatch(int epoll, int fd) {
   ++calls_;
-  files_[At_(fd)].registration.reset();
+  std::erase_if(files_[At_(fd)].registrations,
+                [&](const Registration& registration) { return registration.epoll == epoll; });
   std::erase(files_[At_(epoll)].ready, fd);
 }
 
 const Socket* Kernel::Beside(const Socket& socket, bool first) const {
-  if (socket.fd < 0 || !files_[At_(socket.fd)].registration) return nullptr;
+  const Registration* const own = socket.fd < 0 ? nullptr : In(files_[At_(socket.fd)]);
+  if (own == nullptr) return nullptr;
   constexpr std::uint64_t kToken = EventLoop::kMaxToken;
-  const std::uint64_t data = files_[At_(socket.fd)].registration->data;
+  const std::uint64_t data = own->data;
   for (const File& file : files_) {
-    if (file.kind != File::Kind::kSocket || file.socket == &socket || !file.registration) continue;
+    const Registration* const registration = In(file);
+    if (file.kind != File::Kind::kSocket || file.socket == &socket || !registration) continue;
     // What the loop wants to be told differs in the token alone; a session begins with its client.
-    const std::uint64_t other = file.registration->data;
+    const std::uint64_t other = registration->data;
     if (((other ^ data) & ~kToken) == 0 && ((other & kToken) == 0) == first) return file.socket;
   }
   return nullptr;
@@ -219,7 +237,7 @@ std::size_t Kernel::Wait(int epoll, std::span<epoll_event> into, int timeout_ms)
       continue;
     }
     const File& watched = files_[At_(fd)];
-    const Registration& registration = *watched.registration;
+    const Registration& registration = *In(watched, epoll);
     const std::uint32_t events = Poll(watched) & (registration.events | EPOLLERR | EPOLLHUP);
     if (events == 0) continue;
     into[count].events = events;

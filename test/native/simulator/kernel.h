@@ -269,12 +269,15 @@ class Kernel {
     std::uint16_t port = 0;
     bool is_tcp = true;
     bool raised = false;
-    std::optional<Registration> registration;
+    // One, or with a listener one for each loop, in the order in which they are woken.
+    std::vector<Registration> registrations;
     std::vector<int> ready;  // of an epoll instance
     std::uint64_t sleeps_until_us = 0;
   };
 
   File& Get(int fd, File::Kind kind);
+  /// That with the instance of events, or the first; null where there is none.
+  [[nodiscard]] static const Registration* In(const File& file, std::optional<int> epoll = {});
   [[nodiscard]] static std::size_t At_(int fd) { return static_cast<std::size_t>(fd); }
   int NewFile(File::Kind kind);
   /// Another socket of the core that is watched for the same handler: the first, or a later one.

@@ -62,12 +62,18 @@ void World::SetUp() {
   if (choices_.OneIn(8)) scene_.clients.remote = 1 + choices_.Below(2);
   scene_.clients.loopback = scene_.clients.remote;
   const int listener = kernel_.Listen(kListenerPort, !choices_.OneIn(6));
-  scene_.crew->open_listeners.fetch_add(1);
-  scene_.crew->workers.front()->Post(ListenCommand{.fd = UniqueFd(listener),
-                                                   .options = {.listener = 0,
-                                                               .picks = scene_.picks,
-                                                               .timeouts = scene_.timeouts,
-                                                               .clients = scene_.clients}});
+  // No choice of its own, as above.
+  const std::size_t acceptors = conditions.segment == 536 ? scene_.crew->workers.size() : 1;
+  const auto socket = std::make_shared<ListeningSocket>(UniqueFd(listener),
+                                                        ListenerOptions{.listener = 0,
+                                                                        .picks = scene_.picks,
+                                                                        .timeouts = scene_.timeouts,
+                                                                        .clients = scene_.clients},
+                                                        false, scene_.keep_alive_s, acceptors, 1);
+  for (std::size_t worker = 0; worker < acceptors; ++worker) {
+    scene_.crew->open_listeners.fetch_add(1);
+    scene_.crew->workers[worker]->Post(ListenCommand{.socket = socket});
+  }
   base_descriptors_ = kernel_.open_descriptors();
   if (scene_.few_descriptors) conditions.descriptors = base_descriptors_ + 2 + choices_.Below(8);
   if (choices_.OneIn(6)) drains_at_us_ = kernel_.now_us() + choices_.Below(100'000);
