@@ -63,7 +63,8 @@ void World::SetUp() {
   scene_.clients.loopback = scene_.clients.remote;
   const int listener = kernel_.Listen(kListenerPort, !choices_.OneIn(6));
   // No choice of its own, as above.
-  const std::size_t acceptors = conditions.segment == 536 ? scene_.crew->workers.size() : 1;
+  const bool all_accept = conditions.segment == 536 && conditions.pipe_slots == 16;
+  const std::size_t acceptors = all_accept ? scene_.crew->workers.size() : 1;
   const auto socket = std::make_shared<ListeningSocket>(UniqueFd(listener),
                                                         ListenerOptions{.listener = 0,
                                                                         .picks = scene_.picks,
