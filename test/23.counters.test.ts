@@ -23,6 +23,7 @@ describe('counters', () => {
       open: 0,
       failed: 0,
       rejected: 0,
+      unheard: 0,
       bytesUpstream: 0,
       bytesDownstream: 0,
     };

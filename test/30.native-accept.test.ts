@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { connect as netConnect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type BackendErrorEvent, createProxy } from '../src/index.js';
+import { type BackendErrorEvent, createProxy, type Session } from '../src/index.js';
 import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';
@@ -91,8 +91,10 @@ describe.runIf(ways.includes('native'))('native accept', () => {
     expect(proxy.stats().backends.map(({ opened }) => opened)).toEqual([60, 12, 12]);
   });
 
-  it('serves clients while JavaScript stands still', async () => {
-    const program = `
+  it.each(['nobody', 'somebody'])(
+    'serves clients while JavaScript stands still, and %s listens for sessions',
+    async (who) => {
+      const program = `
       const { parentPort, workerData } = require('node:worker_threads');
       const net = require('node:net');
       const served = new Int32Array(workerData.served);
@@ -114,23 +116,38 @@ describe.runIf(ways.includes('native'))('native accept', () => {
           client.end('question');
         }
       });`;
-    const served = new Int32Array(new SharedArrayBuffer(4));
-    const workerData = { served: served.buffer, clients: 50 };
-    const worker = new Worker(program, { eval: true, workerData });
-    onTestFinished(async () => {
-      await worker.terminate();
-    });
-    const backendPort = await within(
-      'the worker',
-      new Promise<number>((resolve) => worker.once('message', resolve)),
-    );
-    const proxy = await startProxy('native', { backends: [`127.0.0.1:${backendPort}`] });
-    await turn();
-    worker.postMessage(portOf(proxy));
-    expect(Atomics.wait(served, 0, 0, 60_000)).toBe('ok');
-    expect(served[0]).toBe(50);
-    expect(proxy.stats().sessions.opened).toBe(50);
-  });
+      const served = new Int32Array(new SharedArrayBuffer(4));
+      const workerData = { served: served.buffer, clients: 50 };
+      const worker = new Worker(program, { eval: true, workerData });
+      onTestFinished(async () => {
+        await worker.terminate();
+      });
+      const backendPort = await within(
+        'the worker',
+        new Promise<number>((resolve) => worker.once('message', resolve)),
+      );
+      const backends = [`127.0.0.1:${backendPort}`];
+      const proxy = await startProxy('native', { backends, maxSessions: 10 });
+      await turn();
+      const sessions: Session[] = [];
+      const warnings: string[] = [];
+      proxy.on('warning', (line) => warnings.push(line));
+      if (who === 'somebody') proxy.on('session', (session) => sessions.push(session));
+      worker.postMessage(portOf(proxy));
+      expect(Atomics.wait(served, 0, 0, 60_000)).toBe('ok');
+      expect(served[0]).toBe(50);
+      const heard = who === 'somebody' ? 50 : 0;
+      expect(proxy.stats()).toMatchObject({ sessions: { opened: 50 }, unheard: heard });
+      // Whoever listens hears of all, late.
+      await until('all sessions', () => sessions.length === heard);
+      const ends = sessions.map(({ closed }) => within('the end of a session', closed));
+      expect(await Promise.all(ends)).toEqual(
+        sessions.map(() => expect.objectContaining({ reason: 'finished', bytesUpstream: 8 })),
+      );
+      if (heard > 0) expect(warnings).toEqual([expect.stringContaining('use filter')]);
+      else expect(warnings).toEqual([]);
+    },
+  );
 
   it('makes sessions only while somebody listens for them', async () => {
     const proxy = await echoProxy();

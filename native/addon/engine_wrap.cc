@@ -101,7 +101,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
                                      InstanceMethod<&EngineWrap::Listen>("listen"),
                                      InstanceMethod<&EngineWrap::Drain>("drain"),
-                                     InstanceMethod<&EngineWrap::Observe>("observe"),
+                                     InstanceMethod<&EngineWrap::Attend>("attend"),
                                      InstanceMethod<&EngineWrap::CameBack>("cameBack"),
                                      InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
                                      InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
@@ -214,11 +214,9 @@ void EngineWrap::Listen(const Napi::CallbackInfo& info) {
 
 void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }
 
-// observe(on)
-void EngineWrap::Observe(const Napi::CallbackInfo& info) {
-  const bool on = info[0].As<Napi::Boolean>();
-  // Whoever is told of a client may want to end it, before a backend has a byte of it.
-  engine_->Attend(on ? Attention::kHold : Attention::kNone);
+// attend(attention)
+void EngineWrap::Attend(const Napi::CallbackInfo& info) {
+  engine_->Attend(static_cast<Attention>(Unsigned(info[0])));
 }
 
 // cameBack(fd, ip, port): [ip, port], or undefined

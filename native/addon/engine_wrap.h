@@ -26,7 +26,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void SetCycle(const Napi::CallbackInfo& info);
   void Listen(const Napi::CallbackInfo& info);
   void Drain(const Napi::CallbackInfo& info);
-  void Observe(const Napi::CallbackInfo& info);
+  void Attend(const Napi::CallbackInfo& info);
   Napi::Value CameBack(const Napi::CallbackInfo& info);
   Napi::Value TakeSlot(const Napi::CallbackInfo& info);
   void ReleaseSlot(const Napi::CallbackInfo& info);

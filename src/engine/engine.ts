@@ -118,19 +118,26 @@ export interface ConnectRequest {
 /** What becomes of a client that the engine itself has accepted. */
 export type SessionPlan = Pick<ConnectRequest, 'route' | 'observer'>;
 
+/**
+ * What becomes of clients that an engine accepts and picks backends for. With `none` the host is told only of those whom
+ * every backend has failed. With `watch` it is told of each, who waits for its route's word for a quarter of a second at
+ * most: while the host does not keep up, clients go on without. With `hold` each waits for that word, however long.
+ */
+export type Attention = 'none' | 'watch' | 'hold';
+
 /** What an engine that accepts tells the proxy. Rows are those of the counters. */
 export interface AcceptHost {
   /**
    * A client was taken, and somebody wants to know, or has to. Observers are not called before this returns, and the
    * route is not asked.
    *
-   * @param isNew no backend has been tried for it; else the engine has tried all of its cycle
+   * @param isAwaited the engine waits for its route's word; else it tries all of its cycle by itself, or has done so
    */
   onAccepted(
     session: EngineSession,
     listener: number,
     client: ClientAddress,
-    isNew: boolean,
+    isAwaited: boolean,
   ): SessionPlan;
   /** As `SessionObserver.onAttemptFailed`, for so many clients of whom only the engine knows. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
@@ -148,6 +155,8 @@ export interface AcceptHost {
   onRefused(listener: number, address: string, count: number): void;
   /** So many sessions are not made known, since the host has not taken in time what it was told before. */
   onUnreported(count: number): void;
+  /** Sessions go on without their routes' word, since the host has not taken for a while what it was told. */
+  onLate(): void;
   /** So many clients were refused because they were connections of the engine's own; the last one was made to this address. */
   onCameBack(listener: number, address: ResolvedAddress, count: number): void;
 }
@@ -232,11 +241,8 @@ export interface Engine {
 export interface AcceptingEngine extends Engine {
   /** Accepts from now on. May be called once. */
   accept(request: AcceptRequest): void;
-  /**
-   * Whether the host is told of clients that the engine picks backends for, each of which then waits for its route's
-   * word; it is at first. It is told in any case of those that it has to pick for.
-   */
-  observe(on: boolean): void;
+  /** For clients who come from now on; `hold` at first. Of those that it has to pick for, the host is asked in any case. */
+  attend(attention: Attention): void;
 }
 
 /** `stream` ignores what is said to be the native engine's. */

@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
 import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { ClientAddress, ClientLimits, ResolvedAddress } from '../engine/engine.js';
+import type { Attention, ClientAddress, ClientLimits, ResolvedAddress } from '../engine/engine.js';
 import type { ProxyEvents } from './events.js';
 import type { Listener, ListenerAddress } from './listener.js';
 import { cameBack, refusedClients } from './observe.js';
@@ -22,8 +22,8 @@ export interface Entrance {
   close(): void;
   /** Call it when a session has ended. */
   sessionEnded(): void;
-  /** Whether somebody is interested in sessions. */
-  observe(on: boolean): void;
+  /** Who is interested in sessions. */
+  attend(attention: Attention): void;
 }
 
 /** What every entrance needs of its proxy. */

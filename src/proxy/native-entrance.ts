@@ -2,6 +2,7 @@ import type { ListenAddress } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
 import type {
   AcceptHost,
+  Attention,
   ClientAddress,
   EngineSession,
   ResolvedAddress,
@@ -19,7 +20,7 @@ import {
   warnOfRefused,
 } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
-import { unreported } from './observe.js';
+import { unreported, WENT_ON } from './observe.js';
 import type { Pool } from './pool.js';
 
 export interface NativeEntranceHost extends EntranceHost {
@@ -85,15 +86,15 @@ export class NativeEntrance implements Entrance, AcceptHost {
   /** The engine counts its sessions itself. */
   sessionEnded(): void {}
 
-  observe(on: boolean): void {
-    this.#engine.observe(on);
+  attend(attention: Attention): void {
+    this.#engine.attend(attention);
   }
 
   onAccepted(
     session: EngineSession,
     row: number,
     client: ClientAddress,
-    isNew: boolean,
+    isAwaited: boolean,
   ): SessionPlan {
     const listener = this.names[row] ?? '';
     const { sessions, pool, timeouts } = this.#host;
@@ -103,7 +104,7 @@ export class NativeEntrance implements Entrance, AcceptHost {
         : new CycleRoute(pool, {
             openedAt: this.#openedAt,
             connectTimeoutMs: timeouts.connectMs,
-            isNew,
+            isNew: isAwaited,
           });
     return sessions.adopt(
       session,
@@ -146,6 +147,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onUnreported(count: number): void {
     this.#host.warnings.count('unreported', count, unreported);
+  }
+
+  onLate(): void {
+    this.#host.warnings.sayRarely(WENT_ON);
   }
 
   onCameBack(_row: number, address: ResolvedAddress, count: number): void {

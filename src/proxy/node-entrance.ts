@@ -79,7 +79,7 @@ export class NodeEntrance implements Entrance {
   }
 
   /** All sessions pass through JavaScript in any case. */
-  observe(): void {}
+  attend(): void {}
 
   #start(socket: Socket, row: number): void {
     // Of a client that has reset its connection the kernel has forgotten who it was.

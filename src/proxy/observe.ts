@@ -127,6 +127,11 @@ export function unreported(count: number): string {
   );
 }
 
+/** Clients who waited in vain for listeners of `session`, and those after them. */
+export const WENT_ON =
+  'sessions go on before the listeners of session have heard of them, because the event loop of the program has stood still ' +
+  'for a quarter of a second; where those are to deny clients, use filter; where not, find what holds the event loop up';
+
 /** Connections of the proxy that came back to it, from a backend that is the proxy itself. */
 export function cameBack(count: number, to: ResolvedAddress): string {
   const who =

@@ -216,13 +216,15 @@ export class Proxy extends SessionEmitter {
     });
   }
 
-  /** A filter has to hear of every client. */
+  /** A filter has to hear of every client; a listener may end one, as far as it keeps up. */
   #observe(isHeard: boolean): void {
-    this.#entrance.observe(isHeard || this.#gate !== undefined);
+    this.#entrance.attend(this.#gate !== undefined ? 'hold' : isHeard ? 'watch' : 'none');
   }
 
   /** Leaves accepting to Node where the loops were to do it by default, and cannot have a unix listener. */
   async #openEntrance(): Promise<void> {
+    // Whoever awaits `createProxy()` may listen right afterwards.
+    this.#observe(true);
     try {
       await this.#entrance.open();
     } catch (error) {

@@ -42,6 +42,11 @@ export interface ProxyStats {
   readonly engine: 'native' | 'stream';
   /** Over all listeners, and handoffs. */
   readonly sessions: Pick<RowStats, 'open' | 'opened' | 'failed' | 'rejected'>;
+  /**
+   * Sessions that went on before any listener of `session` had heard of them, since the event loop stood still for a quarter
+   * of a second: most are made known late, and of some there is but a warning. Only the native engine accepts meanwhile.
+   */
+  readonly unheard: number;
   /** Over all sessions, those included that are still open. */
   readonly bytes: {
     /** From clients to backends. */
@@ -82,6 +87,7 @@ export function readStats(
       failed: total.failed,
       rejected: total.rejected,
     },
+    unheard: listeners.reduce((sum, _, row) => sum + counters.listener(row).unheard, 0),
     bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
     listeners: listenerRows,
     handoff,

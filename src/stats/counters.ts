@@ -4,7 +4,7 @@
  *
  * Layout (the native side has the same constants in native/core/stats/counters.h): one block a writer (each
  * native loop, and last the one JavaScript thread), in it one row a listener and then one row a backend, in
- * it the six counters below, padded to a cache line.
+ * it the seven counters below, padded to a cache line.
  */
 
 /** 64 bytes a row: rows of two writers never share a cache line. */
@@ -22,6 +22,8 @@ export const Counter = {
   bytesDownstream: 4,
   /** Listener: clients that had as many sessions as one may, or were denied. Backend: those that it had no room for. */
   rejected: 5,
+  /** Listener: sessions that went on before JavaScript, which watched, had heard of them. */
+  unheard: 6,
 } as const;
 
 export type CounterName = keyof typeof Counter;
@@ -64,6 +66,7 @@ export class CounterReader {
     let bytesUpstream = 0n;
     let bytesDownstream = 0n;
     let rejected = 0n;
+    let unheard = 0n;
     for (let at = row * ROW_WORDS; at < words.length; at += block) {
       opened = BigInt.asUintN(64, opened + (words[at + Counter.opened] as bigint));
       open = BigInt.asUintN(64, open + (words[at + Counter.open] as bigint));
@@ -77,6 +80,7 @@ export class CounterReader {
         bytesDownstream + (words[at + Counter.bytesDownstream] as bigint),
       );
       rejected = BigInt.asUintN(64, rejected + (words[at + Counter.rejected] as bigint));
+      unheard = BigInt.asUintN(64, unheard + (words[at + Counter.unheard] as bigint));
     }
     return {
       opened: Number(opened),
@@ -85,6 +89,7 @@ export class CounterReader {
       bytesUpstream: Number(bytesUpstream),
       bytesDownstream: Number(bytesDownstream),
       rejected: Number(rejected),
+      unheard: Number(unheard),
     };
   }
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine_harness.h"
+#include "steady_clock.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -128,6 +129,85 @@ TEST("owner: of sessions that it cannot follow it is told whole, or how many the
   const UniqueFd client = ConnectTo(turns.address);
   turns.Until(1);
   CHECK(turns.Take().front().kind == Kind::kAccepted);
+}
+
+TEST(
+    "rule 17: a client that is watched waits for the owner's word, and goes on when none has come "
+    "in a quarter of a second") {
+  const SteadyClock clock;
+  Turns turns(Attention::kWatch, EventQueue::kMostWaiting);
+  const CounterRow& row = turns.crew.counters->Listener(0, 0);
+  const UniqueFd first = ConnectTo(turns.address);
+  turns.Until(1);
+  const std::uint64_t came_ms = sys::NowMs();
+  while (row.unheard.value() == 0) {
+    CHECK(!ClientWaits(turns.backend, 0));
+    turns.worker.RunTurn();
+  }
+  CHECK(sys::NowMs() >= came_ms + Session::kWordMs - 2);
+  CHECK(ClientWaits(turns.backend, 1000));
+  const UniqueFd first_served = Accept(turns.backend);
+  // Nobody else waits for an owner that lags.
+  const UniqueFd second = ConnectTo(turns.address);
+  turns.Until(2);
+  CHECK_EQUAL(row.unheard.value(), 2U);
+  CHECK(ClientWaits(turns.backend, 1000));
+  const UniqueFd second_served = Accept(turns.backend);
+  std::vector<Kind> kinds;
+  for (const SessionEvent& event : turns.Take()) {
+    if (event.kind == Kind::kAccepted) CHECK_EQUAL(event.reason, kinds.empty() ? 1 : 0);
+    if (event.kind != Kind::kOpened) kinds.push_back(event.kind);
+  }
+  CHECK(kinds == (std::vector{Kind::kAccepted, Kind::kNeedBackend, Kind::kLate, Kind::kAccepted}));
+  // It has taken all there was.
+  const UniqueFd third = ConnectTo(turns.address);
+  turns.Until(3);
+  CHECK_EQUAL(row.unheard.value(), 2U);
+  CHECK(!ClientWaits(turns.backend, 0));
+}
+
+TEST("rule 17: a client that is watched goes on, or does not, at the owner's word") {
+  const SteadyClock clock;
+  Turns turns(Attention::kWatch, EventQueue::kMostWaiting);
+  const UniqueFd first = ConnectTo(turns.address);
+  const UniqueFd second = ConnectTo(turns.address);
+  turns.Until(2);
+  std::vector<SessionName> names;
+  for (const SessionEvent& event : turns.Take()) {
+    if (event.kind == Kind::kNeedBackend) names.push_back(NameOf(event));
+  }
+  turns.worker.Post(EndCommand{.session = names.at(0), .ending = Ending::kReset});
+  turns.worker.Post(ConnectCommand{.session = names.at(1), .backend = kNoRow});
+  turns.Until(1);
+  CHECK_EQUAL(AwaitEnd(first), -ECONNRESET);
+  while (!ClientWaits(turns.backend, 0)) turns.worker.RunTurn();
+  const UniqueFd served = Accept(turns.backend);
+  CHECK(!ClientWaits(turns.backend, 0));
+  CHECK_EQUAL(turns.crew.counters->Listener(0, 0).unheard.value(), 0U);
+}
+
+TEST("rule 17: a word that comes too late is not taken for the answer to the next question") {
+  const SteadyClock clock;
+  const Refusing down;
+  Turns turns(Attention::kWatch, EventQueue::kMostWaiting);
+  turns.crew.table.SetAddresses(0, {down.address}, AddressOrder::kAsGiven);
+  turns.crew.Publish();
+  const UniqueFd client = ConnectTo(turns.address);
+  turns.Until(1);
+  const SessionName name = NameOf(turns.Take().back());
+  std::vector<SessionEvent> events;
+  while (events.empty() || events.back().kind != Kind::kNeedBackend) {
+    turns.worker.RunTurn();
+    for (const SessionEvent& event : turns.Take()) events.push_back(event);
+  }
+  CHECK_EQUAL(events.back().backend, 0);
+  turns.worker.Post(ConnectCommand{.session = name, .backend = kNoRow});
+  turns.worker.RunTurn();
+  CHECK(turns.Take().empty());
+  turns.crew.table.SetAddresses(0, {turns.backend.address}, AddressOrder::kAsGiven);
+  turns.crew.Publish();
+  turns.worker.Post(ConnectCommand{.session = name, .backend = 0});
+  while (!ClientWaits(turns.backend, 0)) turns.worker.RunTurn();
 }
 
 TEST("rule 17: clients are held back, and not left out, whom the owner has yet to answer") {

@@ -87,8 +87,8 @@ class Engine {
   /// those of these clients included, and its slot is free.
   void Drain();
   /// For clients accepted from now on; kReport at first. One that is held is reported by kAccepted
-  /// and kNeedBackend. `Connect` with `kNoRow` has the loop pick; with `End`, no backend ever hears
-  /// of it.
+  /// and kNeedBackend; so is one that is watched, where it waits. `Connect` with `kNoRow` has the
+  /// loop pick; with `End`, no backend ever hears of it.
   void Attend(Attention attention) { crew_.attention.store(attention, std::memory_order_relaxed); }
 
   /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.

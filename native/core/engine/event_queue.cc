@@ -88,11 +88,13 @@ bool EventQueue::Refill() {
   std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
   std::fill(came_back_at_.begin(), came_back_at_.end(), kNowhere);
   std::fill(unreported_at_.begin(), unreported_at_.end(), kNowhere);
+  std::fill(late_at_.begin(), late_at_.end(), kNowhere);
   for (ListenerState& listener : listeners_) {
     if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
     reading_.push_back(listener.latest);
   }
   announced_ = !reading_.empty();
+  if (!announced_) lags_.store(false, std::memory_order_relaxed);
   return announced_;
 }
 

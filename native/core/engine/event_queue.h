@@ -33,13 +33,16 @@ struct SessionEvent {
     kCameBack = 10,
     kNoPort = 11,
     kUnreported = 12,
+    kLate = 13,
   };
   Kind kind;
   std::int32_t slot = -1;
   std::uint32_t generation = 0;  ///< Of the slot's session.
   std::int32_t backend = -1;
-  std::int32_t reason = 0;  ///< CloseReason, for kClosed. For kNeedBackend, 1 where none is tried.
-  std::int32_t error = 0;   ///< errno's number, or 0.
+  /// CloseReason, for kClosed. For kNeedBackend 1 where none is tried; for kAccepted 1 where the loop
+  /// awaits the owner's word.
+  std::int32_t reason = 0;
+  std::int32_t error = 0;  ///< errno's number, or 0.
   std::int32_t listener = -1;
   std::int32_t count = 1;
   std::int32_t port = -1;
@@ -69,8 +72,8 @@ static_assert(sizeof(SessionEvent) == 13 * sizeof(std::int32_t));
 ///
 /// Once it `is_full`, no other session is to be reported. Those that are reported go on to be: a
 /// session is told of whole or not at all. So it is bounded by `most`, and by the slots: the
-/// owner's answer is awaited before a session has more than one event of each kind, and one for
-/// each address that failed. What sessions do that are not reported is joined into a few events a
+/// owner's answer is awaited before a session has more than two events of a kind, and one for each
+/// address that failed. What sessions do that are not reported is joined into a few events a
 /// backend, and what clients meet who are refused into one a listener; and of a listener only what
 /// the reader does not know yet is told. A reader that is always a little behind costs no more than
 /// one that is not: its side is used again as soon as it has read that.
@@ -93,6 +96,7 @@ class EventQueue {
         refusal_at_(listeners, kNowhere),
         came_back_at_(listeners, kNowhere),
         unreported_at_(listeners, kNowhere),
+        late_at_(listeners, kNowhere),
         listeners_(listeners) {}
 
   /// Any thread.
@@ -123,6 +127,14 @@ class EventQueue {
   void PushUnreported(const SessionEvent& event) {
     PushJoined(event, unreported_at_[static_cast<std::size_t>(event.listener)]);
   }
+  /// The same for a session that has gone on, since the reader did not say in time what was to
+  /// become of it. The reader lags from here on, until it has read all there is.
+  void PushLate(const SessionEvent& event) {
+    lags_.store(true, std::memory_order_relaxed);
+    PushJoined(event, late_at_[static_cast<std::size_t>(event.listener)]);
+  }
+  /// Any thread: whoever waits for the reader's word now would wait in vain.
+  [[nodiscard]] bool lags() const { return lags_.load(std::memory_order_relaxed); }
   /// The reader does not follow. Any thread; it may be over in the next moment.
   [[nodiscard]] bool is_full() const { return length_.load(std::memory_order_relaxed) >= most_; }
   /// A listener paused or resumed: its state, not a history. The reader is told when it differs
@@ -160,6 +172,7 @@ class EventQueue {
   std::function<void()> doorbell_;
   std::size_t most_;
   std::atomic<std::size_t> length_{0};  // of `waiting_`
+  std::atomic<bool> lags_{false};
   std::mutex mutex_;
   // With the lock:
   std::vector<SessionEvent> waiting_;
@@ -170,6 +183,7 @@ class EventQueue {
   std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
   std::vector<std::size_t> came_back_at_;   // the same for the engine's own connections
   std::vector<std::size_t> unreported_at_;  // the same for sessions that are not reported
+  std::vector<std::size_t> late_at_;        // the same for those that have gone on
   std::vector<ListenerState> listeners_;
   bool announced_ = false;
   // The reader's:

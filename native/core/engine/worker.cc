@@ -252,7 +252,13 @@ Session* Worker::Find(const SessionName& name) {
 void Worker::Handle(ConnectCommand& command) {
   Session* const session = Find(command.session);
   if (session == nullptr || !session->waits_for_backend()) return;
-  if (command.backend == kNoRow) return PickFirst(*session);
+  const bool was_awaited = session->route.awaits_word;
+  session->route.awaits_word = false;
+  if (command.backend == kNoRow) {
+    // Where the word comes too late, the loop has picked already.
+    if (was_awaited) PickFirst(*session);
+    return;
+  }
   session->route.by_cycle = false;
   Approach(*session, command.backend, true);
   TryBackends(*session);

@@ -67,11 +67,16 @@ struct PublishCommand {};
 using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ListenCommand,
                              CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
 
-/// What becomes of the clients that the loops accept and pick for.
+/// What becomes of the clients that the loops accept and pick for. The numbers are those of
+/// src/engine/native/binding.ts.
 enum class Attention : std::uint8_t {
-  kNone,    ///< Nobody is told of them, but of those whose backends have all failed.
-  kReport,  ///< They are reported, as far as the owner follows.
-  kHold,    ///< They are reported, and wait for the owner's word: no backend hears of them before.
+  kNone = 0,    ///< Nobody is told of them, but of those whose backends have all failed.
+  kReport = 1,  ///< They are reported, as far as the owner follows.
+  /// They are reported, and wait for the owner's word for `Session::kWordMs` at most. Once one has
+  /// waited in vain, those who come wait no more, until the owner has taken all that waits for it.
+  kWatch = 2,
+  /// They are reported, and wait for the owner's word: no backend hears of them before.
+  kHold = 3,
 };
 
 class Worker;
@@ -225,6 +230,7 @@ class Worker final : private EventHandler,
   void OnNoPort(Session& session, const SocketAddress& address) override;
   void OnPauseOver(Session& session) override;
   void OnTurn(Session& session) override;
+  void OnWordOverdue(Session& session) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
   void OnSilentEnd(Session& session) override;

@@ -55,17 +55,23 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
   const Attention attention = crew_.attention.load(std::memory_order_relaxed);
   const bool held = options.picks == Picks::kByOwner || attention == Attention::kHold;
   const bool follows = !crew_.events.is_full();
-  const bool reported = held || (attention == Attention::kReport && follows);
-  if (!reported && attention == Attention::kReport) NoteUnreported(options.listener);
+  const bool reported = held || (attention != Attention::kNone && follows);
+  const bool watched = attention == Attention::kWatch && !held;
+  const bool awaits_word = held || (watched && reported && !crew_.events.lags());
+  if (!reported && attention != Attention::kNone) NoteUnreported(options.listener);
+  if (watched && !awaits_word) {
+    crew_.counters->Listener(index_, options.listener).unheard.Add(1);
+  }
   StartCommand command{.start = {.slot = slot,
                                  .client = std::move(client),
                                  .client_prefix = {},
                                  .timeouts = options.timeouts,
                                  .listener = options.listener,
                                  .accepted_tcp = is_tcp,
-                                 .route = {.by_cycle = !held,
+                                 .route = {.by_cycle = !awaits_word,
                                            .reported = reported,
-                                           .is_remote = !address.is_loopback()}},
+                                           .is_remote = !address.is_loopback(),
+                                           .awaits_word = awaits_word}},
                        .picks = held ? Picks::kByOwner : Picks::kByCycle,
                        .address = address};
   Worker& worker = LessLoaded();
@@ -121,17 +127,25 @@ void Worker::Begin(StartCommand& command) {
   if (command.picks && command.start.route.reported) {
     SessionEvent event = EventOf(SessionEvent::Kind::kAccepted, command.start.slot);
     event.listener = command.start.listener;
+    event.reason = command.start.route.awaits_word ? 1 : 0;
     event.SetAddress(command.address);
     crew_.events.Push(event);
   }
   const std::optional<Picks> picks = command.picks;
   session.Begin(std::move(command.start), context_);
   if (!picks || !session.alive()) return;
-  if (*picks == Picks::kByCycle) {
-    PickFirst(session);
-  } else {
-    AskOwner(session);
-  }
+  if (!session.route.awaits_word) return PickFirst(session);
+  AskOwner(session);
+  if (*picks == Picks::kByCycle) session.AwaitWord();
+}
+
+/// Nobody has to let in a client that is only watched.
+void Worker::OnWordOverdue(Session& session) {
+  if (!session.route.awaits_word) return;  // It came, and found no backend that it could try.
+  session.route.awaits_word = false;
+  crew_.counters->Listener(index_, session.listener()).unheard.Add(1);
+  crew_.events.PushLate({.kind = SessionEvent::Kind::kLate, .listener = session.listener()});
+  PickFirst(session);
 }
 
 // ── The end ──

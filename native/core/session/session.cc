@@ -20,6 +20,8 @@ constexpr std::uint64_t kSlowestDeliveryCheckMs = 1000;
 constexpr std::uint64_t kDeliveryLimitMs = 60'000;
 /// How long a client that has ended its stream may wait for the first byte, in a crowd of such.
 constexpr std::uint32_t kCrowdMs = 1000;
+/// A loop that has not stood still handles its timers sooner than this after they are due.
+constexpr std::uint64_t kLateMs = 50;
 /// Time-outs of open sessions are as coarse as this.
 // What an attempt that fails at once costs, as bytes that are moved: some 10 us each.
 constexpr std::size_t kCostOfAttempts = 64 * 1024;
@@ -161,10 +163,18 @@ void Session::OnTimer() {
     case State::kResetting:
       return ResetWhenDelivered(client_.failed ? backend_ : client_);
     case State::kIdle:
+      // A loop that comes so late may have stood still, and so may the owner have.
+      if (now >= since_ms_ + kWordMs + kLateMs) return AwaitWord();
+      return context_->owner.OnWordOverdue(*this);
     case State::kYielding:
     case State::kClosed:
       return;
   }
+}
+
+void Session::AwaitWord() {
+  since_ms_ = context_->loop.now_ms();
+  context_->loop.Arm(*this, since_ms_ + kWordMs);
 }
 
 /// Asks the kernel what it may not have told yet. It is believed, and nothing else is tried: a

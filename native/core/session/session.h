@@ -48,6 +48,9 @@ class SessionOwner {
   virtual void OnPauseOver(Session& /*session*/) {}
   /// The session that was to `Yield` has its turn.
   virtual void OnTurn(Session& /*session*/) {}
+  /// Nobody has said for `Session::kWordMs` what is to become of a session that was to `AwaitWord`,
+  /// unless it has set out since.
+  virtual void OnWordOverdue(Session& /*session*/) {}
   /// An address of the backend was silent for so long that another one was tried beside it, which
   /// has answered. `OnOpened` follows.
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
@@ -115,6 +118,7 @@ struct Route {
   bool has_place : 1 = false;  ///< Counted at its backend.
   bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
   bool ended_silently : 1 = false;  ///< `OnAnswered` is to be told.
+  bool awaits_word : 1 = false;     ///< Of the engine's owner, for the first time.
 };
 
 /// How a session begins.
@@ -188,6 +192,11 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Waits until then for `SessionOwner::OnPauseOver`. False when its time to find a backend will
   /// be over before: nothing was done.
   [[nodiscard]] bool Pause(std::uint64_t until_ms);
+  /// Has `SessionOwner::OnWordOverdue` called after `kWordMs`, where it still `waits_for_backend`.
+  void AwaitWord();
+  /// Longer than an owner takes that keeps up, though a crowd or a collection of garbage may come
+  /// first.
+  static constexpr std::uint64_t kWordMs = 250;
   /// Tries the next address; answers through `SessionOwner`. False when none is left: nothing was
   /// done.
   bool TryNextAddress();

@@ -37,6 +37,8 @@ struct alignas(64) CounterRow {
   Counter bytes_downstream;  ///< Backend to client, written to the client's socket.
   Counter rejected;  ///< Listener: clients that had as many sessions as one may, or were denied.
                      ///< Backend: clients that it had no room for.
+  Counter unheard;  ///< Listener: sessions that went on before the owner, who watched, had heard of
+                    ///< them.
 };
 static_assert(sizeof(CounterRow) == 64);
 

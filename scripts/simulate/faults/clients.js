@@ -169,10 +169,48 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_clients.cc',
-        '.picks = held ? Picks::kByOwner : Picks::kByCycle,',
-        '.picks = options.picks,',
+        '  if (!session.route.awaits_word) return PickFirst(session);\n',
+        '  if (*picks == Picks::kByCycle) return PickFirst(session);\n',
       ),
     ],
+  },
+  {
+    name: 'watched client held for ever',
+    why: 'A program that only looks on, and stands still, stops every new client.',
+    edits: [
+      edit(
+        'engine/worker_clients.cc',
+        '  if (*picks == Picks::kByCycle) session.AwaitWord();\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'watched client not waited for',
+    why: 'A client that the program ends as soon as it hears of it has reached a backend.',
+    edits: [
+      edit(
+        'engine/worker_clients.cc',
+        'held || (watched && reported && !crew_.events.lags());',
+        'held;',
+      ),
+    ],
+  },
+  {
+    name: 'lag that is never over',
+    why: 'A program that stood still once may deny nobody from then on.',
+    edits: [
+      edit(
+        'engine/event_queue.cc',
+        '  if (!announced_) lags_.store(false, std::memory_order_relaxed);\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'lag without a cause',
+    why: 'A client that the program is about to end goes on, as the loop is impatient.',
+    edits: [edit('session/session.cc', 'since_ms_ + kWordMs);', 'since_ms_ + kWordMs / 2);')],
   },
   {
     name: 'denied client told of a clean end',
@@ -216,7 +254,7 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_clients.cc',
-        'if (!reported && attention == Attention::kReport) NoteUnreported(options.listener);\n',
+        'if (!reported && attention != Attention::kNone) NoteUnreported(options.listener);\n',
         '',
       ),
     ],

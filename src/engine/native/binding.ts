@@ -44,7 +44,7 @@ export interface NativeEngineBinding {
   /**
    * Accepts on a listening socket, from now on. Owns `fd`, whose queue may be shared with other descriptors.
    * @param listener row of the counters
-   * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only while it observes,
+   * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only while it attends,
    *   or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
    * @param timeouts of its sessions, in milliseconds: connect; budget, attempts and 1 for `abortOnClose` of a search;
    *   idle, half-close and handshake
@@ -65,8 +65,9 @@ export interface NativeEngineBinding {
   /**
    * Whether sessions that the loops accept from now on are reported, and wait (`needBackend`) for `connect` or `end`
    * before any backend hears of them. Say it before `listen`.
+   * @param attention `Attention`, by number
    */
-  observe(on: boolean): void;
+  attend(attention: number): void;
 
   /**
    * Where the engine had connected to, when the client that JavaScript accepted is that connection: it has come back.
@@ -163,7 +164,7 @@ export interface NativeBinding {
 /**
  * Numbers an event: kind, slot, how often the slot had been used before, backend row, reason, errno, listener row, count,
  * and an address of five words: port (-1 for none, or a Unix socket), then the 16 bytes of an IPv6 address in network order
- * (IPv4 as `::ffff:a.b.c.d`). For `closed`, those are two unsigned numbers of 64 bits: bytes upstream and downstream.
+ * (IPv4 as `::ffff:a.b.c.d`). For `closed`, the last four are two unsigned numbers of 64 bits: bytes upstream and downstream.
  * `SessionEvent` in native/core/engine/event_queue.h.
  */
 export const EVENT_WORDS = 13;
@@ -200,14 +201,14 @@ export const EventKind = {
   closed: 2,
   /**
    * A loop took a client: session, listener, the client's address; in `backend` the row that failed last, or `NONE` where
-   * none was tried.
+   * none was tried; in `reason` 1 where the loop waits for a word about it, and asks with `needBackend`.
    */
   accepted: 3,
   /**
    * The session waits for a pick: session, and in `backend` the row that failed last, or `NONE` for a client that is
-   * new. Where the loops pick, it is asked of a client that is new while JavaScript observes, and when every backend of
-   * the cycle has failed; a session that was not observed is reported by `accepted` first. In `reason` 1 where its time
-   * to find one is over: no other is tried.
+   * new. Where the loops pick, it is asked of a client that is new while JavaScript attends, and when every backend of
+   * the cycle has failed; a session that was not reported is reported by `accepted` first. In `reason` 1 where its
+   * search is over: no other is tried.
    */
   needBackend: 4,
   /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken; EBUSY: JavaScript has too much to answer). */
@@ -232,7 +233,12 @@ export const EventKind = {
    * every backend of the cycle has failed, and who end without a question.
    */
   unreported: 12,
+  /** Sessions go on without a word, because none has come for a while: listener, count of those that had waited for it. */
+  late: 13,
 } as const;
+
+/** What becomes of clients that the loops pick for. `Attention` in native/core/engine/worker.h. */
+export const Attention = { none: 0, watch: 2, hold: 3 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/listen/listening_socket.h. */
 export const Picks = { cycle: 0, ask: 1 } as const;

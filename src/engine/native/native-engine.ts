@@ -9,6 +9,7 @@ import type {
   AcceptHost,
   AcceptingEngine,
   AcceptRequest,
+  Attention as AttentionName,
   ConnectRequest,
   EngineOptions,
   EngineSession,
@@ -18,6 +19,7 @@ import type {
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
 import {
+  Attention,
   EventKind,
   type NativeBinding,
   type NativeEngineBinding,
@@ -64,6 +66,7 @@ export class NativeEngine implements AcceptingEngine {
   readonly #backends: (readonly ResolvedAddress[])[] = [];
   readonly #outbox = new Outbox(() => this.#settle());
   #acceptHost: AcceptHost | undefined;
+  #attention: AttentionName = 'hold';
   /** While there are events to take: one look at them in each turn of the event loop, however often the bell rings. */
   #nextLook: NodeJS.Immediate | undefined;
   /** What keeps the process alive: the sessions, and the loops while they accept. */
@@ -144,15 +147,16 @@ export class NativeEngine implements AcceptingEngine {
     if (cycle !== undefined) this.#binding.setCycle(cycle);
     const picks = cycle === undefined ? Picks.ask : Picks.cycle;
     const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
-    this.#binding.observe(true);
+    this.#binding.attend(Attention[this.#attention]);
     for (const { row, descriptor } of listeners) {
       this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts), limits);
     }
     if (listeners.length > 0) this.#hold();
   }
 
-  observe(on: boolean): void {
-    if (!this.#closed.isAwaited) this.#binding.observe(on);
+  attend(attention: AttentionName): void {
+    this.#attention = attention;
+    if (!this.#closed.isAwaited) this.#binding.attend(Attention[attention]);
   }
 
   connect(request: ConnectRequest): EngineSession {
@@ -359,6 +363,9 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.unreported:
         this.#acceptHost?.onUnreported(event.get('count'));
         break;
+      case EventKind.late:
+        this.#acceptHost?.onLate();
+        break;
       case EventKind.cameBack: {
         const { endpoint } = event;
         if (endpoint === undefined) break;
@@ -379,8 +386,8 @@ export class NativeEngine implements AcceptingEngine {
     this.#add(session, name);
     const { endpoint } = event;
     const client = endpoint === undefined ? NOWHERE : { address: endpoint.ip, port: endpoint.port };
-    const isNew = event.get('backend') === NONE;
-    session.follow(this.#acceptHost.onAccepted(session, event.get('listener'), client, isNew));
+    const isAwaited = event.get('reason') === 1;
+    session.follow(this.#acceptHost.onAccepted(session, event.get('listener'), client, isAwaited));
   }
 
   #onAttemptFailed(session: NativeSession | undefined, event: NativeEvent): void {

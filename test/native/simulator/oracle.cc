@@ -89,7 +89,17 @@ void Oracle::CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us) {
 
 /// Somebody tries backends for a client that has none, and is to have one.
 void Oracle::CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us) {
-  if (for_us <= kLongestPauseUs || !pair.client || pair.backend || pair.is_silent) return;
+  if (for_us <= kLongestPauseUs || !pair.client || pair.backend) return;
+  if (pair.is_silent && pair.watched_us == kNever) return;
+  // All its backends may have failed, and nobody answers the loop that asks for another.
+  if (scene_.owner_stands && (!pair.is_silent || scene_.crew->events.lags())) return;
+  // A loop that comes late waits once more.
+  if (pair.watched_us != kNever &&
+      (kernel_.stopped_us() > 0 ||
+       kernel_.now_us() + for_us <=
+           pair.watched_us + 2 * Us(Session::kWordMs) + Delay() + scene_.longest_turn_us)) {
+    return;
+  }
   const Socket& near = Near(*pair.client);
   if (near.fd < 0 || !near.was_watched || kernel_.IsUnderWay(near)) return;
   kernel_.Fail("a client has no backend, none is tried for it, and the loops sleep");
@@ -199,9 +209,23 @@ void Oracle::CheckGivenUp(const Pair& pair) {
 
 /// No backend hears of a client before the owner has let it in.
 void Oracle::CheckSetOut(const Pair& pair) {
-  if (!pair.is_silent) return;
-  kernel_.Fail(pair.denied ? "a session set out for a backend whose client was denied"
-                           : "a session set out for a backend before the owner's word");
+  if (!pair.is_silent || HasWaited(pair)) return;
+  kernel_.Fail(pair.denied || pair.is_kept_out
+                   ? "a session set out for a backend whose client was denied"
+                   : "a session set out for a backend before the owner's word");
+}
+
+bool Oracle::HasWaited(const Pair& pair) const {
+  return pair.watched_us != kNever && !pair.is_kept_out &&
+         kernel_.now_us() + Hurry(scene_) >= pair.watched_us + Us(Session::kWordMs);
+}
+
+/// The owner is found to lag only where somebody has waited for its word in vain.
+void Oracle::CheckLag(bool lagged_before) {
+  if (lagged_before || !scene_.crew->events.lags()) return;
+  const bool has_cause = std::any_of(scene_.pairs.begin(), scene_.pairs.end(),
+                                     [&](const Pair& pair) { return HasWaited(pair); });
+  if (!has_cause) kernel_.Fail("the owner is said to lag, and nobody has waited for its word");
 }
 
 void Oracle::CheckFailed(int error) {

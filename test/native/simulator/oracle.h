@@ -25,6 +25,8 @@ class Oracle {
   void CheckGivenUp(const Pair& pair);
   /// A session has set out for a backend.
   void CheckSetOut(const Pair& pair);
+  /// A loop has had a turn, before which the owner lagged or did not.
+  void CheckLag(bool lagged_before);
   /// An attempt is reported to have failed.
   void CheckFailed(int error);
   /// A loop has had a turn: it may have set out for a backend that is gone.
@@ -70,6 +72,8 @@ class Oracle {
   [[nodiscard]] bool MayHaveTimedOut(const Pair& pair) const;
   [[nodiscard]] bool TimedOutInQueue(const Pair& pair) const;
   [[nodiscard]] bool MayLackItsOwner(const Pair& pair) const;
+  /// It is watched, and has waited for a word for as long as it was to.
+  [[nodiscard]] bool HasWaited(const Pair& pair) const;
   [[nodiscard]] bool WasDisturbed(const Pair& pair) const;
   /// How late a time-out may come.
   [[nodiscard]] std::uint64_t Delay() const;

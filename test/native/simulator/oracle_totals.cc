@@ -69,7 +69,8 @@ void Oracle::CheckReports() {
   if (!scene_.few_events && scene_.unreported > 0) {
     kernel_.Fail("sessions are not reported though the owner follows");
   }
-  if (scene_.crew->attention.load() != Attention::kReport) return;
+  const Attention attention = scene_.crew->attention.load();
+  if (attention != Attention::kReport && attention != Attention::kWatch) return;
   std::uint64_t silent = 0;
   for (const Pair& pair : scene_.pairs) {
     if (pair.client && Near(*pair.client).was_watched && !pair.by_owner && !pair.is_told) ++silent;

@@ -32,7 +32,10 @@ struct Pair {
   bool is_told = false;    ///< The owner was told of it.
   bool is_held = false;    ///< For the owner's word, though its loop picks.
   bool is_silent = false;  ///< No backend may hear of it: the owner has not said yet that one may.
-  bool lets_in = false;    ///< What the owner's word will be.
+  /// The owner's word is waited for, but not for long: since then, as far as it is.
+  std::uint64_t watched_us = kNever;
+  bool is_kept_out = false;  ///< By a word that came in time.
+  bool lets_in = false;      ///< What the owner's word will be.
   bool denied = false;
   std::uint64_t word_at_us = kNever;     ///< When it comes.
   std::optional<SessionName> name;       ///< While the owner knows it.
@@ -55,7 +58,9 @@ struct Scene {
   std::uint16_t keep_alive_s = 0;
   ClientLimits clients;
   Picks picks = Picks::kByCycle;
-  bool holds = false;  ///< The owner holds clients, at times.
+  bool holds = false;         ///< The owner holds clients, at times.
+  bool watches = false;       ///< The owner watches clients, and does not always keep up.
+  bool owner_stands = false;  ///< It will take events later, and answers nobody before.
   bool few_descriptors = false;
   bool few_events = false;  ///< So few that the owner does not follow.
   std::vector<Pair> pairs;

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "evidence.h"
+
 namespace spliceway::simulator {
 namespace {
 
@@ -22,6 +24,8 @@ constexpr std::uint64_t kIdleWakeUpEveryUs = 10'000;
 constexpr std::uint64_t kPatienceUs = 120'000'000;
 /// A client that is held for longer is denied.
 constexpr std::uint32_t kLongestHoldMs = 5000;
+/// How long an owner who watches may stand still.
+constexpr std::uint32_t kLongestStandUs = 600'000;
 
 }  // namespace
 
@@ -74,7 +78,14 @@ void World::CollectPossible() {
       possible_.push_back({.step = Step::kPeer, .which = 2 * index + 1});
     }
   }
-  if (rung_) possible_.push_back({.step = Step::kOwner, .which = 0});
+  if (rung_ && serves_owner_at_us_ == kNever) {
+    serves_owner_at_us_ = kernel_.now_us();
+    scene_.owner_stands = scene_.watches && choices_.OneIn(2);
+    if (scene_.owner_stands) serves_owner_at_us_ += choices_.Below(kLongestStandUs);
+  }
+  if (serves_owner_at_us_ <= kernel_.now_us()) {
+    possible_.push_back({.step = Step::kOwner, .which = 0});
+  }
   if (publishes_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kPublish, .which = 0});
   }
@@ -116,9 +127,11 @@ void World::Turn(std::size_t worker) {
   const bool was_ready = kernel_.is_ready(scene_.epolls[worker]);
   const std::uint64_t began_us = kernel_.now_us();
   const std::uint64_t stopped_us = kernel_.stopped_us();
+  const bool lagged = scene_.crew->events.lags();
   kernel_.BeginTurn();
   scene_.crew->workers[worker]->RunTurn();
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
+  oracle_.CheckLag(lagged);
   NoteAccepted();
   SettleRaces();
   NoteVacant();
@@ -148,14 +161,11 @@ void World::NoteVacant() {
 
 /// Of what a turn did: whom it accepted, and on whose behalf it has set out.
 void World::NoteAccepted() {
-  const Attention attention = scene_.crew->attention.load();
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0) continue;
     if (socket->was_accepted && !socket->was_noted) {
       socket->was_noted = true;
-      Pair& pair = scene_.pairs[socket->port - std::size_t{kFirstClientPort}];
-      pair.is_held = attention == Attention::kHold;
-      pair.is_silent = pair.is_held || scene_.picks == Picks::kByOwner;
+      NoteAccepted(scene_.pairs[socket->port - std::size_t{kFirstClientPort}]);
     }
     if (socket->connect_us == 0) continue;
     if (Pair* pair = PairOf(*socket)) {
@@ -163,6 +173,17 @@ void World::NoteAccepted() {
       oracle_.CheckSetOut(*pair);
     }
   }
+}
+
+void World::NoteAccepted(Pair& pair) const {
+  const Attention attention = scene_.crew->attention.load();
+  const bool is_asked = scene_.picks == Picks::kByOwner;
+  pair.is_held = attention == Attention::kHold;
+  pair.is_silent = pair.is_held || is_asked;
+  if (attention != Attention::kWatch || is_asked) return;
+  pair.watched_us = kernel_.now_us();
+  // An owner who does not follow, or lags, is not waited for. It may have begun to in this turn.
+  pair.is_silent = !scene_.crew->events.is_full() && !scene_.crew->events.lags();
 }
 
 void World::Tell(Socket& socket) {
@@ -239,6 +260,8 @@ void World::StartClient(Pair& pair) {
 
 void World::ServeOwner() {
   rung_ = false;
+  serves_owner_at_us_ = kNever;
+  scene_.owner_stands = false;
   // Who listens for clients comes and goes.
   if (scene_.holds && choices_.OneIn(8)) {
     const bool held = scene_.crew->attention.load() == Attention::kHold;
@@ -250,6 +273,7 @@ void World::ServeOwner() {
     count = scene_.crew->events.Take(events);
     for (std::size_t index = 0; index < count; ++index) HandleEvent(events[index]);
   } while (count == events.size());
+  if (scene_.crew->events.lags()) kernel_.Fail("the owner has taken all, and is said to lag");
 }
 
 void World::HandleEvent(const SessionEvent& event) {
@@ -285,7 +309,10 @@ void World::HandleEvent(const SessionEvent& event) {
       return;
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairNamed(name);
-      if (pair.is_held && pair.is_silent) return Judge(pair);
+      const bool is_first = event.backend < 0;
+      if (is_first && (pair.watched_us != kNever || (pair.is_held && pair.is_silent))) {
+        return Judge(pair);
+      }
       if (event.reason != 0) {
         oracle_.CheckGivenUp(pair);
         pair.rows_left.clear();
@@ -358,6 +385,13 @@ void World::GiveWord(Pair& pair) {
   kernel_.Trace("the client with stream %td is %s", 2 * (&pair - scene_.pairs.data()),
                 pair.lets_in ? "let in" : "denied");
   pair.word_at_us = kNever;
+  if (!pair.lets_in && pair.watched_us != kNever) {
+    pair.ended_by_owner = true;
+    // The loop meets the word in the turn in which the wait is over, at the latest.
+    pair.is_kept_out =
+        pair.is_silent && kernel_.now_us() + Hurry(scene_) < pair.watched_us + Us(Session::kWordMs);
+    return Post(pair, EndCommand{.session = *pair.name, .ending = Ending::kReset});
+  }
   if (!pair.lets_in) {
     pair.denied = true;
     return Post(pair, EndCommand{.session = *pair.name, .ending = Ending::kDenied});
@@ -409,7 +443,7 @@ bool World::LetTimePass() {
     }
   }
   if (!scene_.drain_asked) next = std::min(next, drains_at_us_);
-  next = std::min(next, publishes_at_us_);
+  next = std::min({next, publishes_at_us_, serves_owner_at_us_});
   oracle_.CheckSilence(next);
   if (next == kNever) return false;
   ++scene_.stimuli;  // A retry, or a time-out.
@@ -424,7 +458,7 @@ bool World::IsOver() const {
       return false;
     }
   }
-  return scene_.crew->slab.in_use() == 0 && kernel_.clients_waiting() == 0;
+  return !rung_ && scene_.crew->slab.in_use() == 0 && kernel_.clients_waiting() == 0;
 }
 
 /// Ends what nothing else would: sessions of peers that stay for ever.

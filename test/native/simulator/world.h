@@ -83,6 +83,7 @@ class World {
   void Judge(Pair& pair);
   void GiveWord(Pair& pair);
   void NoteAccepted();
+  void NoteAccepted(Pair& pair) const;
   void Publish();
   void NoteVacant();
   void Drain();
@@ -107,6 +108,7 @@ class World {
   std::size_t base_descriptors_ = 0;
   std::uint64_t drains_at_us_ = kNever;
   std::uint64_t publishes_at_us_ = kNever;
+  std::uint64_t serves_owner_at_us_ = kNever;
   std::uint32_t publications_left_ = 0;
   std::uint64_t gives_up_at_us_ = kNever;
   bool listeners_closed_ = false;

@@ -55,7 +55,11 @@ void World::SetUp() {
   const Attention attention = choices_.OneIn(3) ? Attention::kNone : Attention::kReport;
   // No choice of its own, as above.
   scene_.holds = attention == Attention::kNone && conditions.pipe_slots > 16;
-  scene_.crew->attention.store(scene_.holds ? Attention::kHold : attention);
+  scene_.watches =
+      attention == Attention::kReport && conditions.pipe_slots > 16 && conditions.segment >= 16384;
+  scene_.crew->attention.store(scene_.holds     ? Attention::kHold
+                               : scene_.watches ? Attention::kWatch
+                                                : attention);
   MakePairs();
   MakeBackends();
   scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
