@@ -231,6 +231,32 @@ TEST("rule 17: clients are held back, and not left out, whom the owner has yet t
   CHECK(!ClientWaits(turns.backend, 0));
 }
 
+TEST("rule 17: who waits when a drain begins is taken, though the owner does not follow") {
+  Turns turns(Attention::kHold, 2);
+  const UniqueFd first = ConnectTo(turns.address);
+  turns.Until(1);
+  const UniqueFd second = ConnectTo(turns.address);
+  const UniqueFd third = ConnectTo(turns.address);
+  turns.worker.RunTurn();
+  CHECK_EQUAL(turns.worker.sessions_alive(), 1U);
+  turns.crew.draining.store(true);
+  turns.worker.Post(CloseListenersCommand{});
+  turns.worker.RunTurn();
+  CHECK_EQUAL(turns.worker.sessions_alive(), 3U);
+  std::vector<SessionName> names;
+  for (const SessionEvent& event : turns.Take()) {
+    if (event.kind == Kind::kNeedBackend) names.push_back(NameOf(event));
+  }
+  CHECK_EQUAL(names.size(), 3U);
+  for (const SessionName& name : names) {
+    turns.worker.Post(ConnectCommand{.session = name, .backend = kNoRow});
+  }
+  for (std::size_t served = 0; served < names.size(); ++served) {
+    while (!ClientWaits(turns.backend, 0)) turns.worker.RunTurn();
+    CHECK(Accept(turns.backend).valid());
+  }
+}
+
 TEST("owner: what it asks of a session that has ended is not done to the next one in its slot") {
   const DescriptorLimitScope few(100);
   const Listener backend = ListenTcp();

@@ -16,8 +16,9 @@ constexpr std::size_t kCostOfBeginning = 16 * 1024;
 }  // namespace
 
 std::optional<std::uint32_t> Worker::TakeSlot(const ListenerOptions& options, int& error) {
-  // Its clients cannot do without the owner, and those who leave would fill the queue.
-  if (crew_.events.is_full() && Holds(options)) {
+  // Its clients cannot do without the owner, and those who leave would fill the queue. At a drain
+  // it is the last moment at which those who wait in the kernel can be taken, and they are few.
+  if (crew_.events.is_full() && Holds(options) && !crew_.draining.load()) {
     error = EBUSY;
     return std::nullopt;
   }
