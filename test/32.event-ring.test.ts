@@ -1,6 +1,9 @@
 /** Events of the loops: read out of the words that they are made of, and how many at a time. */
+import { fstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { AcceptRequest } from '../src/engine/engine.js';
+import { loadAddon } from '../src/engine/native/addon.js';
 import {
   EVENT_WORDS,
   EventKind,
@@ -12,6 +15,7 @@ import {
 import { EventRing } from '../src/engine/native/event-ring.js';
 import { NativeEngine } from '../src/engine/native/native-engine.js';
 import { until } from './helpers/deadline.js';
+import { engines } from './helpers/engines.js';
 import { collectUncaught } from './helpers/uncaught.js';
 
 interface Words {
@@ -164,7 +168,9 @@ function ringing(batches: number) {
     ring = doorbell;
     return binding;
   }
-  const engine = new NativeEngine({ Engine } as unknown as NativeBinding, {
+  const closed: number[] = [];
+  const closeDescriptor = (fd: number) => closed.push(fd);
+  const engine = new NativeEngine({ Engine, closeDescriptor } as unknown as NativeBinding, {
     threads: 1,
     listeners: 1,
     backends: 1,
@@ -172,7 +178,7 @@ function ringing(batches: number) {
     busyPollUs: 0,
     keepAliveMs: 0,
   });
-  return { engine, calls, ring: () => ring() };
+  return { engine, calls, closed, ring: () => ring() };
 }
 
 describe('loops that have more to tell than JavaScript can hear', () => {
@@ -210,5 +216,49 @@ describe('loops that have more to tell than JavaScript can hear', () => {
     await turn();
     await turn();
     expect(calls).toEqual({ takes: calls.atClose, closes: 1, atClose: calls.atClose });
+  });
+});
+
+it('an engine that is closed takes no listener, whose descriptor is closed, and no limit', async () => {
+  // Loops that know neither method.
+  const { engine, closed } = ringing(0);
+  await engine.close();
+  engine.limitBackend(0, 1);
+  const request = { listeners: [{ row: 0, descriptor: 42 }] } as unknown as AcceptRequest;
+  expect(() => engine.accept(request)).toThrow(
+    expect.objectContaining({ code: 'ERR_SPLICEWAY_CLOSED' }),
+  );
+  expect(closed).toEqual([42]);
+});
+
+describe.runIf(engines.includes('native'))('the name of a slot that was released', () => {
+  it('neither releases nor starts whoever has the slot now', () => {
+    const addon = loadAddon();
+    if (!addon.ok) throw new Error(addon.reason);
+    const loops = new addon.binding.Engine(
+      {
+        threads: 1,
+        listeners: 1,
+        backends: 1,
+        transfer: 0,
+        busyPollUs: 0,
+        keepAliveS: 0,
+        maxSessions: 1,
+      },
+      () => {},
+    );
+    const first = loops.takeSlot();
+    loops.releaseSlot(first);
+    const second = loops.takeSlot();
+    expect(second).toBe(first + SLOTS);
+    loops.releaseSlot(first);
+    expect(loops.takeSlot()).toBe(-1);
+    // What it is given is its own all the same.
+    const fd = addon.binding.duplicateDescriptor(0);
+    loops.start(first, fd, undefined, 0, new Uint32Array(4));
+    expect(() => fstatSync(fd)).toThrow('EBADF');
+    loops.releaseSlot(second);
+    expect(loops.takeSlot()).toBe(second + SLOTS);
+    loops.close();
   });
 });

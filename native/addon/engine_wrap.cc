@@ -240,13 +240,17 @@ Napi::Value EngineWrap::TakeSlot(const Napi::CallbackInfo& info) {
 
 // releaseSlot(session)
 void EngineWrap::ReleaseSlot(const Napi::CallbackInfo& info) {
-  engine_->ReleaseSlot(Name(info[0]).slot);
+  const SessionName name = Name(info[0]);
+  if (engine_->IsReserved(name)) engine_->ReleaseSlot(name.slot);
 }
 
 // start(session, fd, prefix, listener, timeouts). Owns `fd` from here on.
 void EngineWrap::Start(const Napi::CallbackInfo& info) {
-  engine_->Start({.slot = Name(info[0]).slot,
-                  .client = UniqueFd(Signed(info[1])),
+  const SessionName name = Name(info[0]);
+  UniqueFd client(Signed(info[1]));
+  if (!engine_->IsReserved(name)) return;
+  engine_->Start({.slot = name.slot,
+                  .client = std::move(client),
                   .client_prefix = Bytes(info[2]),
                   .timeouts = Timeouts(info[4]),
                   .listener = Row(info[3]),

@@ -239,7 +239,10 @@ export interface Engine {
 
 /** An engine that can accept without JavaScript. */
 export interface AcceptingEngine extends Engine {
-  /** Accepts from now on. May be called once. */
+  /**
+   * Accepts from now on. May be called once.
+   * @throws SplicewayError `ERR_SPLICEWAY_CLOSED`; the descriptors are closed then
+   */
   accept(request: AcceptRequest): void;
   /** For clients who come from now on; `hold` at first. Of those that it has to pick for, the host is asked in any case. */
   attend(attention: Attention): void;

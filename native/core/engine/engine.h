@@ -93,6 +93,11 @@ class Engine {
 
   /// A free slot for a session of the owner's, or nothing when all are taken, or memory is.
   std::optional<SessionName> TakeSlot();
+  /// Whether this is the name of a slot that was taken here, and whose session has neither started
+  /// nor been given up.
+  [[nodiscard]] bool IsReserved(const SessionName& name) const {
+    return crew_.slab.LoopOf(name) == SessionSlab::kNoLoop;
+  }
   /// Gives a slot back that was taken for a session which is not to start.
   void ReleaseSlot(std::uint32_t slot) { crew_.GiveSlot(slot); }
   /// Makes a session of a connected client, on the loop with the fewest sessions. Its slot must

@@ -78,9 +78,12 @@ export interface NativeEngineBinding {
 
   /** The name of a session that is to be, which has a slot; or -1 when all are taken. `start` or `releaseSlot` follows. */
   takeSlot(): number;
-  /** The session is not to be. */
+  /** The session is not to be. Nothing is done where it has started, or its slot was released before. */
   releaseSlot(session: number): void;
-  /** Makes a session of a connected socket, which waits for a backend. Owns `fd` from here on. */
+  /**
+   * Makes a session of a connected socket, which waits for a backend. Owns `fd` from here on: it is closed where the slot was
+   * released, or the session has started before.
+   */
   start(
     session: number,
     fd: number,

@@ -139,10 +139,14 @@ export class NativeEngine implements AcceptingEngine {
   }
 
   limitBackend(row: number, maxSessions: number): void {
-    this.#binding.limitBackend(row, maxSessions);
+    if (!this.#closed.isAwaited) this.#binding.limitBackend(row, maxSessions);
   }
 
   accept({ listeners, cycle, timeouts, clientLimits, host }: AcceptRequest): void {
+    if (this.#closed.isAwaited) {
+      for (const { descriptor } of listeners) this.#module.closeDescriptor(descriptor);
+    }
+    this.#checkOpen();
     this.#acceptHost = host;
     if (cycle !== undefined) this.#binding.setCycle(cycle);
     const picks = cycle === undefined ? Picks.ask : Picks.cycle;
