@@ -77,6 +77,34 @@ TEST("tables: a change of one backend among 10,000 copies none of the others") {
   }
 }
 
+TEST("tables: nobody enters a backend that is out of service and was found to be empty") {
+  constexpr int kEntries = 100'000;
+  BackendRow row;
+  std::atomic<bool> is_over{false};
+  std::atomic<bool> was_empty{false};
+  std::atomic<int> entered{0};
+  std::atomic<int> late{0};
+  std::thread sessions([&] {
+    while (!is_over) {
+      if (row.Enter() != BackendRow::Entry::kCounted) continue;
+      ++entered;
+      if (was_empty) ++late;
+      row.Leave();
+    }
+  });
+  while (entered < kEntries) {
+    row.SetState(BackendState::kDrain);
+    while (row.in_use() > 0) {
+    }
+    was_empty = true;
+    was_empty = false;
+    row.SetState(BackendState::kUp);
+  }
+  is_over = true;
+  sessions.join();
+  CHECK_EQUAL(late.load(), 0);
+}
+
 TEST("tables: a row is vacant when every loop knows and the last session has left, not before") {
   const Listener first = ListenTcp();
   const Listener second = ListenTcp();

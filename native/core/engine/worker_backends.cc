@@ -41,18 +41,20 @@ void Worker::PickFirst(Session& session) {
 /// nowhere, or full, or is to get no sessions. Who meets it again does not count it again.
 bool Worker::Approach(Session& session, std::uint16_t backend, bool counts) {
   BackendRow& row = crew_.table.Row(backend);
+  const auto pass_over = [&](PassedOver why) {
+    session.PassOver(backend, counts ? why : PassedOver::kUncounted);
+    return false;
+  };
   if (row.lacks_port(loop_->now_ms())) {
     session.walk().NoteNoPort();
-    return false;
+    return pass_over(PassedOver::kUncounted);
   }
   HeldAddresses addresses = tables_.Lend(backend, row);
-  if (addresses->empty()) {
-    if (counts) session.FindNowhere(backend);
-    return false;
-  }
-  if (!row.Enter()) {
-    if (counts) session.PassOver(backend);
-    return false;
+  if (addresses->empty()) return pass_over(PassedOver::kNowhere);
+  const BackendRow::Entry entry = row.Enter();
+  if (entry != BackendRow::Entry::kCounted) {
+    const bool is_full = entry == BackendRow::Entry::kFull;
+    return pass_over(is_full ? PassedOver::kFull : PassedOver::kUncounted);
   }
   session.route.has_place = true;
   session.Approach(std::move(addresses), backend);
@@ -112,8 +114,11 @@ void Worker::LeaveBackend(Session& session) {
   GiveUpPlace(session);
 }
 
-/// The next row of the cycle that this session has not tried; so the sessions of a backend that is
-/// down are spread over the others as the cycle spreads them.
+/// The next row of the cycle that this session has not tried. The share of a backend that is down,
+/// full or out of service goes to those that follow it in the cycle. A smooth cycle spreads places
+/// of one row evenly among those of the others, so each gets about its own part of that share.
+/// nginx keeps to the weights exactly, since it weighs those that are up anew at each pick, under a
+/// lock where its workers share them. Here all that loops share is a turn.
 bool Worker::PickNext(Session& session) {
   const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
   if (!session.route.by_cycle || !pool.cycle) return false;

@@ -18,34 +18,35 @@ enum class BackendState : std::uint8_t {
 /// loops that go to different backends do not share a cache line.
 class alignas(64) BackendRow {
  public:
-  void SetState(BackendState state) { state_.store(state, std::memory_order_relaxed); }
+  /// Where it is not up, nobody enters any more once `in_use` is found to be 0 afterwards.
+  void SetState(BackendState state) { state_.store(state); }
   [[nodiscard]] BackendState state() const { return state_.load(std::memory_order_relaxed); }
 
   /// 0 is any number. For sessions that set out for the backend afterwards.
   void Limit(std::uint32_t most) { most_.store(most, std::memory_order_relaxed); }
 
-  /// Counts a session that sets out for the backend. False, and nothing is counted, when it is not
-  /// up, or has as many as it may.
-  [[nodiscard]] bool Enter() {
-    if (state() != BackendState::kUp) return false;
-    const std::uint32_t most = most_.load(std::memory_order_relaxed);
-    if (most == 0) {
-      in_use_.fetch_add(1, std::memory_order_relaxed);
-      return true;
-    }
-    // Not an addition that is taken back: meanwhile somebody else could find the last place gone.
-    std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
-    do {
-      if (in_use >= most) return false;
-    } while (!in_use_.compare_exchange_weak(in_use, in_use + 1, std::memory_order_relaxed));
-    return true;
+  enum class Entry : std::uint8_t {
+    kCounted,
+    kFull,   ///< It has as many sessions as it may.
+    kNotUp,  ///< It is to get none.
+  };
+  /// Counts a session that sets out for the backend, or does nothing.
+  [[nodiscard]] Entry Enter() {
+    if (state() != BackendState::kUp) return Entry::kNotUp;
+    if (!Add()) return Entry::kFull;
+    // Looked at again, for whoever has changed it meanwhile and then found nobody here. Each of the
+    // two writes first and reads then, in one order for all (T. J. Dekker's algorithm): one of them
+    // sees what the other wrote.
+    if (state_.load() == BackendState::kUp) return Entry::kCounted;
+    Leave();
+    return Entry::kNotUp;
   }
   /// A session that was counted has failed there, or has ended.
   void Leave() { in_use_.fetch_sub(1, std::memory_order_relaxed); }
   /// For a backend whose addresses come first in turn: whose turn it is.
   [[nodiscard]] std::uint32_t NextTurn() { return turn_.fetch_add(1, std::memory_order_relaxed); }
   /// Sessions that are connected to it, or on their way.
-  [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(); }
 
   /// This machine had no local port for it at that time, of a loop's clock. The clocks of loops
   /// differ by what each has stood still, so a time to come is as good as one long ago.
@@ -79,6 +80,20 @@ class alignas(64) BackendRow {
 
  private:
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+  bool Add() {
+    const std::uint32_t most = most_.load(std::memory_order_relaxed);
+    if (most == 0) {
+      in_use_.fetch_add(1);
+      return true;
+    }
+    // Not an addition that is taken back: meanwhile somebody else could find the last place gone.
+    std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
+    do {
+      if (in_use >= most) return false;
+    } while (!in_use_.compare_exchange_weak(in_use, in_use + 1));
+    return true;
+  }
 
   std::atomic<std::uint32_t> most_{0};
   std::atomic<std::uint32_t> in_use_{0};

@@ -121,6 +121,13 @@ struct Route {
   bool awaits_word : 1 = false;     ///< Of the engine's owner, for the first time.
 };
 
+/// Why a backend gets no attempt of a session.
+enum class PassedOver : std::uint8_t {
+  kUncounted,  ///< It is to get no sessions, or this machine lacks what it takes.
+  kFull,       ///< It counts as rejected.
+  kNowhere,    ///< It has no address, which counts as a failure.
+};
+
 /// How a session begins.
 struct SessionStart {
   std::uint32_t slot = 0;  ///< Of its counters.
@@ -183,10 +190,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// what they are now, whatever is published meanwhile. `backend` is its row in the counters,
   /// which counts a failure when the last address has failed. `addresses` must not be empty.
   void Approach(HeldAddresses addresses, std::uint16_t backend);
-  /// Notes that a backend has no room: it has no address to try, and has not failed either.
-  void PassOver(std::uint16_t backend);
-  /// Notes that a backend has no address, which counts as a failure.
-  void FindNowhere(std::uint16_t backend);
+  /// Notes that a backend is passed over: it has no address to try.
+  void PassOver(std::uint16_t backend, PassedOver why);
   /// Lets others have their turn, then calls `SessionOwner::OnTurn`.
   void Yield();
   /// Waits until then for `SessionOwner::OnPauseOver`. False when its time to find a backend will

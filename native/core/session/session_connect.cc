@@ -26,17 +26,12 @@ void Session::Approach(HeldAddresses addresses, std::uint16_t backend) {
   if (search_) search_->lacks_port = false;
 }
 
-void Session::PassOver(std::uint16_t backend) {
+void Session::PassOver(std::uint16_t backend, PassedOver why) {
   addresses_.reset();
   backend_row_ = backend;
   if (search_) search_->lacks_port = false;
-  backend_counters()->rejected.Add(1);
-}
-
-void Session::FindNowhere(std::uint16_t backend) {
-  addresses_.reset();
-  backend_row_ = backend;
-  backend_counters()->failed.Add(1);
+  if (why == PassedOver::kFull) backend_counters()->rejected.Add(1);
+  if (why == PassedOver::kNowhere) backend_counters()->failed.Add(1);
 }
 
 void Session::Yield() {

@@ -87,8 +87,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_backends.cc',
-        'if (!row.Enter()) {',
-        'if (static_cast<void>(row.Enter()), false) {',
+        '  if (entry != BackendRow::Entry::kCounted) {',
+        '  if (entry == BackendRow::Entry::kNotUp) {',
       ),
     ],
   },
