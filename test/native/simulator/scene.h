@@ -35,6 +35,7 @@ struct Pair {
   /// The owner's word is waited for, but not for long: since then, as far as it is.
   std::uint64_t watched_us = kNever;
   bool is_kept_out = false;  ///< By a word that came in time.
+  bool has_set_out = false;  ///< For a backend, as was seen or told.
   bool lets_in = false;      ///< What the owner's word will be.
   bool denied = false;
   std::uint64_t word_at_us = kNever;     ///< When it comes.

@@ -171,6 +171,7 @@ void World::NoteAccepted() {
     if (Pair* pair = PairOf(*socket)) {
       pair->sought_since_us = std::min(pair->sought_since_us, socket->connect_us);
       oracle_.CheckSetOut(*pair);
+      pair->has_set_out = true;
     }
   }
 }
@@ -302,6 +303,7 @@ void World::HandleEvent(const SessionEvent& event) {
         ++pair.attempts_failed;
         pair.failed_ports.insert(port);
         pair.lately_failed_ports.insert(port);
+        pair.has_set_out = true;
         oracle_.CheckSetOut(pair);
         oracle_.CheckAttemptsOf(pair);
         if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(pair, port);
