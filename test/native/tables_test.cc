@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <semaphore>
 #include <thread>
@@ -147,6 +148,46 @@ TEST("tables: a row is vacant when every loop knows and the last session has lef
   late_backend.Reset();
   AwaitThat([&] { return engine->IsVacant(0, removed); }, "the row to be vacant");
   engine.Stop();
+}
+
+TEST("tables: a loop that was sent to a row by name does so before it acknowledges its removal") {
+  const Listener listener = ListenTcp();
+  std::function<void()> on_ring;
+  Crew crew(4, 1, 1, std::make_shared<Counters>(1, 1, 1, 4), PipeLimits::ForThisMachine(1), 1, [&] {
+    if (on_ring) on_ring();
+  });
+  Worker& worker = AddWorker(crew);
+  int error = 0;
+  const SessionName session = crew.slab.NameOf(crew.TakeSlot(error).value());
+  crew.slab.SetLoop(session.slot, 0);
+  Pair client = TcpPair();
+  worker.Start({.start = {.slot = session.slot,
+                          .client = std::move(client.near),
+                          .client_prefix = {},
+                          .timeouts = {},
+                          .listener = 0,
+                          .route = {.reported = true}}});
+  worker.RunTurn();
+  crew.table.SetAddresses(0, {listener.address}, AddressOrder::kAsGiven);
+  crew.Publish();
+  worker.Post(ConnectCommand{.session = session, .backend = 0});
+  crew.table.SetAddresses(0, {}, AddressOrder::kAsGiven);
+  crew.Publish();
+  const std::uint64_t removed = crew.table.published()->generation();
+  // It has gone there when it asks for another one.
+  bool was_vacant = false;
+  int asked = 0;
+  on_ring = [&] {
+    ++asked;
+    was_vacant = crew.IsVacant(0, removed);
+  };
+  worker.RunTurn();
+  CHECK_EQUAL(asked, 1);
+  CHECK(!was_vacant);
+  // There is a turn in any case.
+  worker.Post(SlotsFreeCommand{});
+  worker.RunTurn();
+  CHECK(crew.IsVacant(0, removed));
 }
 
 TEST("tables: other ones are published again and again while clients come, who are all served") {

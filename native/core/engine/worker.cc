@@ -218,12 +218,13 @@ void Worker::Start(StartCommand command) {
 void Worker::Post(Command command) { mailbox_.Post(std::move(command)); }
 
 void Worker::Publish(std::shared_ptr<const Tables> tables) {
+  const std::uint64_t generation = tables->generation();
   {
     const std::lock_guard lock(next_tables_mutex_);
     next_tables_.swap(tables);
   }
   // Where some waited already, so does the command; and they are dropped here, without the lock.
-  if (tables == nullptr) Post(PublishCommand{});
+  if (tables == nullptr) Post(PublishCommand{.generation = generation});
 }
 
 std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, const ListenerOptions& options,
@@ -297,14 +298,19 @@ void Worker::Handle(SlotsFreeCommand& /*command*/) {
   for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->OnSlotsFree();
 }
 
-void Worker::Handle(PublishCommand& /*command*/) {
+/// A generation is acknowledged when all is done that was asked before it was published: a command
+/// that names a row of an earlier one may be behind this one, which came first for still others.
+void Worker::Handle(PublishCommand& command) {
   std::shared_ptr<const Tables> next;
   {
     const std::lock_guard lock(next_tables_mutex_);
     next.swap(next_tables_);
   }
-  tables_.Take(std::move(next));
-  taken_generation_.store(tables_.latest().generation(), std::memory_order_release);
+  if (next != nullptr) tables_.Take(std::move(next));
+  const std::uint64_t latest = tables_.latest().generation();
+  const std::uint64_t taken = std::max(taken_generation(), command.generation);
+  taken_generation_.store(taken, std::memory_order_release);
+  if (latest > taken) Post(PublishCommand{.generation = latest});
 }
 
 }  // namespace spliceway

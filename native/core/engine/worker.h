@@ -62,7 +62,9 @@ struct CloseListenersCommand {};
 struct SlotsFreeCommand {};
 
 /// Other tables are there to pick by; see `Worker::Publish`.
-struct PublishCommand {};
+struct PublishCommand {
+  std::uint64_t generation;  ///< Those of this generation, or later ones.
+};
 
 using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ListenCommand,
                              CloseListenersCommand, SlotsFreeCommand, PublishCommand>;

@@ -16,21 +16,15 @@ export const tableFaults = [
     edits: [
       edit(
         'engine/worker.cc',
-        'if (tables == nullptr) Post(PublishCommand{});',
-        'if (tables != nullptr) Post(PublishCommand{});',
+        'if (tables == nullptr) Post(PublishCommand{.generation = generation});',
+        'if (tables != nullptr) Post(PublishCommand{.generation = generation});',
       ),
     ],
   },
   {
     name: 'tables acknowledged and not taken',
     why: 'A client is sent to a backend that was removed long before it came.',
-    edits: [
-      edit(
-        'engine/worker.cc',
-        'tables_.Take(std::move(next));\n  taken_generation_.store(tables_.latest().generation(), std::memory_order_release);',
-        'taken_generation_.store(next->generation(), std::memory_order_release);',
-      ),
-    ],
+    edits: [edit('engine/worker.cc', 'if (next != nullptr) tables_.Take(std::move(next));', '')],
   },
   {
     name: 'row vacant with a session on its way',
