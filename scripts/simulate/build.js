@@ -29,12 +29,17 @@ export async function buildSimulator({ sanitize = false } = {}) {
 export async function buildFaulty(fault) {
   const name = fault.name.replaceAll(/\W+/g, '-');
   const sources = inRoot('out', 'native', 'faults', name);
+  /** @type {Map<string, string>} */
+  const texts = new Map();
   for (const change of fault.edits) {
-    const file = path.join(sources, change.file);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeIfNew(file, applied(change));
+    texts.set(change.file, applied(change, texts.get(change.file)));
   }
-  const files = fault.edits.map((change) => change.file).join(' ');
+  for (const [below, text] of texts) {
+    const file = path.join(sources, below);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeIfNew(file, text);
+  }
+  const files = [...texts.keys()].join(' ');
   await build(makefile, [`FAULT=${name}`, `FILES=${files}`], { apart: true });
   return path.join(sources, 'simulator');
 }

@@ -218,13 +218,12 @@ void Worker::Start(StartCommand command) {
 void Worker::Post(Command command) { mailbox_.Post(std::move(command)); }
 
 void Worker::Publish(std::shared_ptr<const Tables> tables) {
-  const std::uint64_t generation = tables->generation();
   {
     const std::lock_guard lock(next_tables_mutex_);
     next_tables_.swap(tables);
   }
   // Where some waited already, so does the command; and they are dropped here, without the lock.
-  if (tables == nullptr) Post(PublishCommand{.generation = generation});
+  if (tables == nullptr) Post(PublishCommand{});
 }
 
 std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, const ListenerOptions& options,
@@ -235,11 +234,22 @@ std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, const Listen
 
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   loop_->RefreshNow();
+  const std::uint64_t before = tables_.latest().generation();
   mailbox_.Take(commands_);
   for (Command& command : commands_) {
     std::visit([this](auto& particular) { Handle(particular); }, command);
   }
   commands_.clear();
+  AcknowledgeTables(before);
+}
+
+/// When all is done that was asked before they were published: a command that names a row of
+/// earlier ones may be behind the one that they were taken by, which had been posted for others.
+/// Then it was among these commands, or is in the mailbox and among the next.
+void Worker::AcknowledgeTables(std::uint64_t before) {
+  const std::uint64_t latest = tables_.latest().generation();
+  if (latest == taken_generation()) return;
+  taken_generation_.store(mailbox_.is_empty() ? latest : before, std::memory_order_release);
 }
 
 void Worker::Handle(StartCommand& command) { Begin(command); }
@@ -298,19 +308,13 @@ void Worker::Handle(SlotsFreeCommand& /*command*/) {
   for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->OnSlotsFree();
 }
 
-/// A generation is acknowledged when all is done that was asked before it was published: a command
-/// that names a row of an earlier one may be behind this one, which came first for still others.
-void Worker::Handle(PublishCommand& command) {
+void Worker::Handle(PublishCommand& /*command*/) {
   std::shared_ptr<const Tables> next;
   {
     const std::lock_guard lock(next_tables_mutex_);
     next.swap(next_tables_);
   }
-  if (next != nullptr) tables_.Take(std::move(next));
-  const std::uint64_t latest = tables_.latest().generation();
-  const std::uint64_t taken = std::max(taken_generation(), command.generation);
-  taken_generation_.store(taken, std::memory_order_release);
-  if (latest > taken) Post(PublishCommand{.generation = latest});
+  tables_.Take(std::move(next));
 }
 
 }  // namespace spliceway

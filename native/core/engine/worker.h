@@ -62,9 +62,7 @@ struct CloseListenersCommand {};
 struct SlotsFreeCommand {};
 
 /// Other tables are there to pick by; see `Worker::Publish`.
-struct PublishCommand {
-  std::uint64_t generation;  ///< Those of this generation, or later ones.
-};
+struct PublishCommand {};
 
 using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ListenCommand,
                              CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
@@ -196,6 +194,7 @@ class Worker final : private EventHandler,
   Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> loop, UniqueFd wake_up);
 
   void RunTurns();
+  void AcknowledgeTables(std::uint64_t before);
   void ResetSessions();
   void FinishTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;

@@ -35,6 +35,12 @@ class Mailbox {
     messages_.swap(into);
   }
 
+  /// Any thread. Whoever finds messages that the loop has not taken knows that it will wake up.
+  [[nodiscard]] bool is_empty() {
+    const std::lock_guard lock(mutex_);
+    return messages_.empty();
+  }
+
   /// For `EventLoop::WatchWakeUp`.
   [[nodiscard]] int fd() const { return wake_up_.get(); }
 

@@ -14,10 +14,13 @@ export const edit = (file, before, after) => ({ file, before, after });
 
 /**
  * @param {Edit} change
+ * @param {string} [text] the file's, with other changes in it
  * @returns {string} the file's text with the change in it
  */
-export function applied(change) {
-  const text = readFileSync(inRoot('native', 'core', change.file), 'utf8');
+export function applied(
+  change,
+  text = readFileSync(inRoot('native', 'core', change.file), 'utf8'),
+) {
   if (text.split(change.before).length !== 2) {
     throw new Error(
       `native/core/${change.file} does not hold, once, what a fault would change:\n${change.before}`,

@@ -16,15 +16,26 @@ export const tableFaults = [
     edits: [
       edit(
         'engine/worker.cc',
-        'if (tables == nullptr) Post(PublishCommand{.generation = generation});',
-        'if (tables != nullptr) Post(PublishCommand{.generation = generation});',
+        'if (tables == nullptr) Post(PublishCommand{});',
+        'if (tables != nullptr) Post(PublishCommand{});',
       ),
     ],
   },
   {
     name: 'tables acknowledged and not taken',
     why: 'A client is sent to a backend that was removed long before it came.',
-    edits: [edit('engine/worker.cc', 'if (next != nullptr) tables_.Take(std::move(next));', '')],
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'tables_.Take(std::move(next));',
+        'taken_generation_.store(next->generation(), std::memory_order_release);',
+      ),
+      edit(
+        'engine/worker.cc',
+        'if (latest == taken_generation()) return;',
+        'if (latest <= taken_generation()) return;',
+      ),
+    ],
   },
   {
     name: 'row vacant with a session on its way',
