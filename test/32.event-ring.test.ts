@@ -255,7 +255,7 @@ describe.runIf(engines.includes('native'))('the name of a slot that was released
     expect(loops.takeSlot()).toBe(-1);
     // What it is given is its own all the same.
     const fd = addon.binding.duplicateDescriptor(0);
-    loops.start(first, fd, undefined, 0, new Uint32Array(4));
+    loops.start(first, fd, undefined, 0, new Uint32Array(4), false);
     expect(() => fstatSync(fd)).toThrow('EBADF');
     loops.releaseSlot(second);
     expect(loops.takeSlot()).toBe(second + SLOTS);

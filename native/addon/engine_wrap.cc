@@ -244,7 +244,7 @@ void EngineWrap::ReleaseSlot(const Napi::CallbackInfo& info) {
   if (engine_->IsReserved(name)) engine_->ReleaseSlot(name.slot);
 }
 
-// start(session, fd, prefix, listener, timeouts). Owns `fd` from here on.
+// start(session, fd, prefix, listener, timeouts, isKept). Owns `fd` from here on.
 void EngineWrap::Start(const Napi::CallbackInfo& info) {
   const SessionName name = Name(info[0]);
   UniqueFd client(Signed(info[1]));
@@ -254,7 +254,7 @@ void EngineWrap::Start(const Napi::CallbackInfo& info) {
                   .client_prefix = Bytes(info[2]),
                   .timeouts = Timeouts(info[4]),
                   .listener = Row(info[3]),
-                  .route = {}});
+                  .route = {.is_kept = info[5].As<Napi::Boolean>()}});
 }
 
 // join(session, fd, prefix). Owns `fd` from here on.

@@ -1,9 +1,12 @@
 // When the loops ask the engine's owner about a client, and hold the client until the answer.
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <map>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "engine_harness.h"
+#include "faults.h"
 #include "steady_clock.h"
 #include "sys/sys.h"
 
@@ -289,6 +293,34 @@ TEST("owner: what it asks of a session that has ended is not done to the next on
   WriteSome(client.get(), "hello");
   CHECK_EQUAL(Await(AwaitClient(backend), 5), "hello");
   AwaitThat([&] { return engine->MovedBy(second)->upstream == 5; }, "the bytes to be counted");
+}
+
+TEST("owner: a client's socket that it keeps is not watched any more when its session has ended") {
+  for (const bool resets : {false, true}) {
+    std::atomic<int> unwatched{0};
+    const HookScope hooks({.epoll_ctl = [&](int operation, int /*fd*/) {
+      if (operation == EPOLL_CTL_DEL) ++unwatched;
+      return 0;
+    }});
+    EngineHarness engine(1);
+    Pair client = TcpPair();
+    const UniqueFd kept(dup(client.near.get()));
+    const SessionName session{.slot = engine.TakeSlot(), .generation = 0};
+    engine->Start({.slot = session.slot,
+                   .client = std::move(client.near),
+                   .client_prefix = {},
+                   .timeouts = {},
+                   .listener = 0,
+                   .route = {.is_kept = true}});
+    if (resets) {
+      sys::SetResetOnClose(client.peer.get());
+      client.peer.Reset();
+    } else {
+      engine->End({.session = session, .ending = Ending::kNoBackend});
+    }
+    engine.WaitFor(Kind::kClosed, 1);
+    CHECK_EQUAL(unwatched.load(), 1);
+  }
 }
 
 TEST("route: where the owner picks, it is asked for each client, with the client's address") {

@@ -398,9 +398,6 @@ void Session::End(Ending ending) {
     if (ending == Ending::kNoBackend) row->failed.Add(1);
     if (ending == Ending::kDenied) row->rejected.Add(1);
   }
-  // The owner may keep a second descriptor of it, and hand it over again: under the same number the
-  // kernel would take it for the one that is watched.
-  if (ending == Ending::kNoBackend) context_->loop.Unwatch(client_.socket.get());
   Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);
 }
 
@@ -411,6 +408,10 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   EventLoop::Dequeue(*this);
   upstream_.Abandon(context_->relay.pipes);
   downstream_.Abandon(context_->relay.pipes);
+  // Another descriptor keeps the registration, for as long as the owner likes: longer than a
+  // generation means something. And when the owner hands it over again, the kernel would take it,
+  // under the same number, for the one that is watched.
+  if (route.is_kept) context_->loop.Unwatch(client_.socket.get());
   Rival* const other = rival();
   for (Endpoint* endpoint : {&client_, &backend_, other == nullptr ? nullptr : &other->endpoint}) {
     if (endpoint == nullptr) continue;

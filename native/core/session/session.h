@@ -119,6 +119,7 @@ struct Route {
   bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
   bool ended_silently : 1 = false;  ///< `OnAnswered` is to be told.
   bool awaits_word : 1 = false;     ///< Of the engine's owner, for the first time.
+  bool is_kept : 1 = false;         ///< The owner has a second descriptor of the client's socket.
 };
 
 /// Why a backend gets no attempt of a session.

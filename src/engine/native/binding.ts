@@ -83,6 +83,7 @@ export interface NativeEngineBinding {
   /**
    * Makes a session of a connected socket, which waits for a backend. Owns `fd` from here on: it is closed where the slot was
    * released, or the session has started before.
+   * @param isKept whether the caller has a second descriptor of it
    */
   start(
     session: number,
@@ -90,6 +91,7 @@ export interface NativeEngineBinding {
     prefix: Uint8Array | undefined,
     listener: number,
     timeouts: Uint32Array,
+    isKept: boolean,
   ): void;
   /** Gives a session that waits for a backend one that is connected already. Owns `fd` from here on. */
   join(session: number, fd: number, prefix: Uint8Array | undefined): void;

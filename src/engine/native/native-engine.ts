@@ -169,8 +169,9 @@ export class NativeEngine implements AcceptingEngine {
     const session = new NativeSession(this.#sessionHost);
     session.follow(request);
     const give = (name: number, [taken]: readonly [TakenSocket]) => {
-      if (returnsClient === true) this.#keep(session, taken);
-      this.#binding.start(name, taken.fd, taken.prefix, listener, timeoutWords(timeouts));
+      const { fd, prefix } = taken;
+      const isKept = returnsClient === true && this.#keep(session, taken);
+      this.#binding.start(name, fd, prefix, listener, timeoutWords(timeouts), isKept);
     };
     this.#pass(session, [client], [head], { listener, timeouts, give });
     return session;
@@ -182,7 +183,7 @@ export class NativeEngine implements AcceptingEngine {
     const session = new NativeSession(this.#sessionHost);
     session.follow({ observer });
     const give = (name: number, [first, second]: readonly [TakenSocket, TakenSocket]) => {
-      this.#binding.start(name, first.fd, first.prefix, NONE, timeoutWords(timeouts));
+      this.#binding.start(name, first.fd, first.prefix, NONE, timeoutWords(timeouts), false);
       this.#binding.join(name, second.fd, second.prefix);
     };
     const heads = [head, backHead];
@@ -273,10 +274,11 @@ export class NativeEngine implements AcceptingEngine {
     queueMicrotask(() => session.pick());
   }
 
-  /** Without a descriptor for it, the client is not given back: it is closed, as others are. */
-  #keep(session: NativeSession, taken: TakenSocket): void {
+  /** Without a descriptor for it, the client is not given back: it is closed, as others are. True when there was one. */
+  #keep(session: NativeSession, taken: TakenSocket): boolean {
     const kept = this.#module.duplicateDescriptor(taken.fd);
     if (kept >= 0) session.keep({ ...taken, fd: kept });
+    return kept >= 0;
   }
 
   #add(session: NativeSession, name: number): void {
