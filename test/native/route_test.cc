@@ -331,7 +331,8 @@ TEST("route: a backend that has failed is asked at once when it is to be found e
     held.push_back(AwaitClient(up));
   }
   engine->SetBackend(0, {moved.address});
-  held.push_back(ConnectTo(address));
+  AwaitThat([&] { return engine->taken_generation() == engine->generation(); }, "the new table");
+  for (int index = 0; index < 2; ++index) held.push_back(ConnectTo(address));
   held.push_back(AwaitClient(moved));
   CHECK(held.back().valid());
 }

@@ -39,8 +39,8 @@ struct SessionEvent {
   std::int32_t slot = -1;
   std::uint32_t generation = 0;  ///< Of the slot's session.
   std::int32_t backend = -1;
-  /// CloseReason, for kClosed. For kNeedBackend 1 where none is tried; for kAccepted 1 where the loop
-  /// awaits the owner's word.
+  /// CloseReason, for kClosed. For kNeedBackend 1 where none is tried; for kAccepted 1 where the
+  /// loop awaits the owner's word.
   std::int32_t reason = 0;
   std::int32_t error = 0;  ///< errno's number, or 0.
   std::int32_t listener = -1;

@@ -108,6 +108,8 @@ void Oracle::CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us) {
 
 /// In time, and where nobody is left to find one for.
 void Oracle::CheckThatItsSearchEnds(const Pair& pair, std::uint64_t until_us) {
+  // Then the loop may have asked for another backend, and waits for the answer.
+  if (scene_.owner_stands) return;
   if (!pair.client || pair.backend || pair.is_silent || pair.sought_since_us == kNever) return;
   const Socket& near = Near(*pair.client);
   if (near.fd < 0 || !near.was_watched) return;
