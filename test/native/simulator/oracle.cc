@@ -92,9 +92,11 @@ void Oracle::CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us) {
   if (for_us <= kLongestPauseUs || !pair.client || pair.backend) return;
   if (pair.is_silent && pair.watched_us == kNever) return;
   // All its backends may have failed, and nobody answers the loop that asks for another.
-  // Who finds no local port at all has set out unseen.
-  const bool has_gone_on = !pair.is_silent || pair.has_set_out || kernel_.conditions.hesitates ||
-                           scene_.crew->events.lags();
+  // Who finds no local port or descriptor at all has set out unseen.
+  const bool may_be_unseen =
+      kernel_.conditions.hesitates || scene_.few_descriptors || kernel_.shortage_was_met();
+  const bool has_gone_on =
+      !pair.is_silent || pair.has_set_out || may_be_unseen || scene_.crew->events.lags();
   if (scene_.owner_stands && has_gone_on) return;
   // A loop that comes late waits once more.
   if (pair.watched_us != kNever &&
