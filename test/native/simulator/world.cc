@@ -311,7 +311,7 @@ void World::HandleEvent(const SessionEvent& event) {
       return;
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairNamed(name);
-      const bool is_first = event.backend < 0;
+      const bool is_first = event.backend < 0 && event.reason == 0;
       if (is_first && (pair.watched_us != kNever || (pair.is_held && pair.is_silent))) {
         return Judge(pair);
       }
