@@ -21,6 +21,7 @@
         "native/core/relay/pipe_budget.cc",
         "native/core/relay/pipe_pool.cc",
         "native/core/relay/relay.cc",
+        "native/core/session/room_queue.cc",
         "native/core/session/session.cc",
         "native/core/session/session_connect.cc",
         "native/core/select/held_tables.cc",

@@ -45,7 +45,8 @@ Harness::Harness(const Options& options)
                .first_ephemeral_port = sys::FirstEphemeralPort(),
                .paces_unless_told = options.paces_unless_told,
                .keep_alive_s = options.keep_alive_s,
-               .timeouts = {}} {}
+               .timeouts = {},
+               .rooms = RoomQueues(*loop_)} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {

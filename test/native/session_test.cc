@@ -249,6 +249,69 @@ TEST("connect: a Unix socket whose queue is full is tried again, as long as an a
 }
 
 TEST(
+    "connect: of those who wait for room at a Unix socket one tries, and they get in as they "
+    "came") {
+  constexpr int kClients = 60;
+  Harness harness;
+  const TempSocket path;
+  const UniqueFd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address = *SocketAddress::FromPath(path.path());
+  CHECK_EQUAL(
+      bind(listener.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length), 0);
+  CHECK_EQUAL(listen(listener.get(), kClients), 0);
+  std::vector<Pair> clients;
+  for (int index = 0; index < kClients; ++index) {
+    clients.push_back(TcpPair());
+    const char name = static_cast<char>(index);
+    CHECK_EQUAL(send(clients.back().peer.get(), &name, 1, 0), 1);
+  }
+  bool is_full = true;
+  int tries = 0;
+  const HookScope hooks({.connect = [&](int) {
+    ++tries;
+    return is_full ? EAGAIN : 0;
+  }});
+  for (Pair& client : clients) Connect(harness.Start(std::move(client.near)), {address});
+  CHECK_EQUAL(tries, 1);
+  harness.RunFor(300);
+  // After 5, 10, 20 and 40 ms, then every 50: each waiter did so before, 360 times in all.
+  CHECK(tries >= 2 && tries <= 11);
+  tries = 0;
+  is_full = false;
+  harness.RunUntil([&] { return harness.opened == kClients; }, "room for all");
+  CHECK_EQUAL(tries, kClients);
+  for (int index = 0; index < kClients; ++index) {
+    const UniqueFd backend(accept(listener.get(), nullptr, nullptr));
+    char name = -1;
+    harness.RunUntil([&] { return recv(backend.get(), &name, 1, MSG_DONTWAIT) == 1; }, "its name");
+    CHECK_EQUAL(int{name}, index);
+  }
+}
+
+TEST("connect: who waits for room and leaves, or is late, holds up nobody behind") {
+  Harness harness(WithTimeouts({.connect_ms = 100}));
+  const TempSocket path;
+  const UniqueFd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address = *SocketAddress::FromPath(path.path());
+  CHECK_EQUAL(
+      bind(listener.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length), 0);
+  CHECK_EQUAL(listen(listener.get(), 8), 0);
+  std::vector<Pair> clients;
+  for (int index = 0; index < 4; ++index) clients.push_back(TcpPair());
+  bool is_full = true;
+  const HookScope hooks({.connect = [&](int) { return is_full ? EAGAIN : 0; }});
+  Connect(harness.Start(std::move(clients[0].near)), {address});
+  Connect(harness.Start(std::move(clients[1].near)), {address});
+  harness.RunUntil([&] { return harness.failed_attempts.size() == 2; }, "the time-outs");
+  Session& third = harness.Start(std::move(clients[2].near));
+  Connect(third, {address});
+  Connect(harness.Start(std::move(clients[3].near)), {address});
+  third.End(Ending::kReset);
+  is_full = false;
+  harness.RunUntil([&] { return harness.opened == 1; }, "the last one");
+}
+
+TEST(
     "connect: what a Unix client wrote before it closed is delivered, though no backend had "
     "answered") {
   Harness harness;

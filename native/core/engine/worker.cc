@@ -114,7 +114,8 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .first_ephemeral_port = sys::FirstEphemeralPort(),
                .paces_unless_told = sys::PacesUnlessTold(),
                .keep_alive_s = options.keep_alive_s,
-               .timeouts = {}},
+               .timeouts = {},
+               .rooms = RoomQueues(*loop_)},
       random_(static_cast<std::uint32_t>(options.index) + 1),
       ring_guard_(crew.slab, crew.silent_ends),
       // Loops get their sessions in step. An odd step spreads what they note over all of them.

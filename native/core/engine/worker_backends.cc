@@ -49,12 +49,15 @@ bool Worker::Approach(Session& session, std::uint16_t backend, bool counts) {
     session.walk().NoteNoPort();
     return pass_over(PassedOver::kUncounted);
   }
-  HeldAddresses addresses = tables_.Lend(backend, row);
-  if (addresses->empty()) return pass_over(PassedOver::kNowhere);
   const BackendRow::Entry entry = row.Enter();
   if (entry != BackendRow::Entry::kCounted) {
     const bool is_full = entry == BackendRow::Entry::kFull;
     return pass_over(is_full ? PassedOver::kFull : PassedOver::kUncounted);
+  }
+  HeldAddresses addresses = tables_.Lend(backend, row);
+  if (addresses->empty()) {
+    row.Leave();
+    return pass_over(PassedOver::kNowhere);
   }
   session.route.has_place = true;
   session.Approach(std::move(addresses), backend);

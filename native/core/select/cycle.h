@@ -55,7 +55,11 @@ class Cycle {
   void GiveWay(Turn& turn) const { turn.GoOn(step_ * 40'503 >> 16); }
   /// The position so many `steps` after another, of this cycle or of one that was published before.
   [[nodiscard]] std::uint16_t After(std::uint16_t position, std::size_t steps) const {
-    return static_cast<std::uint16_t>((position + steps) % rows_.size());
+    const std::size_t sum = position + steps;
+    const std::size_t size = rows_.size();
+    // A division is slow, and seldom needed.
+    const std::size_t at = sum < size ? sum : sum < 2 * size ? sum - size : sum % size;
+    return static_cast<std::uint16_t>(at);
   }
   [[nodiscard]] std::uint16_t RowAt(std::uint16_t position) const { return rows_[position]; }
   /// Whether the row at this position is also at one of the `places` before it.

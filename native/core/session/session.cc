@@ -86,8 +86,8 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
         // hang-up of a Unix client that wrote and closed: what it sent is still to be delivered.
         const int error = hung_up ? sys::TakeSocketError(client_.socket.get()) : 0;
         if (error != 0) return Close(CloseReason::kReset, error, true);
-        // Whoever is postponed tries again soon.
-        const bool is_sought_for = state_ == State::kConnecting && postponed_ == Postponed::kNo;
+        const bool is_sought_for =
+            state_ == State::kConnecting && postponed_ != Postponed::kForClient;
         if (is_sought_for && MayHaveLeft()) ArmConnectTimer();
       } else if (hung_up || (events & EPOLLOUT) != 0) {
         FinishConnect(endpoint);
@@ -420,9 +420,9 @@ void Session::Close(CloseReason reason, int error, bool reset) {
     // No call to take it out of epoll first: what it may still report is known by its generation.
     endpoint->socket.Reset();
   }
-  search_.reset();
   ForgetEvents();
   Postpone(Postponed::kNo);
+  search_.reset();
   addresses_.reset();
   context_->owner.OnClosed(*this, reason, error);
   // Whoever sees it counted out finds its place free.

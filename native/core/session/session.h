@@ -14,6 +14,7 @@
 #include "relay/session_timeouts.h"
 #include "select/held_tables.h"
 #include "select/walk.h"
+#include "session/room_queue.h"
 #include "stats/counters.h"
 #include "sys/socket_address.h"
 #include "sys/sys.h"
@@ -105,6 +106,7 @@ struct SessionContext {
   /// All that its sessions have had, which is few: each session has a pointer to its own. None is
   /// removed.
   std::set<SessionTimeouts> timeouts;
+  RoomQueues rooms;
 };
 
 /// A row of the counters that stands for none.
@@ -250,8 +252,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   static constexpr unsigned kBackendToken = 1;
   static constexpr unsigned kSecondBackendToken = 2;
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-  /// Between two attempts to get from a system what it has not at the moment: a descriptor, memory,
-  /// or room in the queue of a Unix socket.
+  /// Between two attempts to get from a system what it has not at the moment: a descriptor, or
+  /// memory.
   static constexpr std::uint64_t kExhaustedRetryMs = 50;
 
   /// How long an address may be silent before another one is tried beside it: RFC 8305 section 8,
@@ -261,10 +263,21 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// How long a backend is sought for a client that has ended its stream without a word.
   static constexpr std::uint64_t kListensForMs = 1000;
 
+  /// In the queue for room at a backend.
+  class Place final : public RoomWaiter {
+   public:
+    explicit Place(Session& session) : session_(session) {}
+
+   private:
+    void OnTurnToTry() override { session_.TryConnect(); }
+    Session& session_;
+  };
+
   /// What few sessions need on their way to a backend.
   struct Search {
     Walk walk;
     std::optional<Rival> rival;
+    std::optional<Place> place;
     /// When the first attempt began, or the search for a backend to try.
     std::uint64_t began_ms = 0;
     std::uint16_t attempts = 0;
@@ -276,7 +289,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   };
 
   /// For want of what the address is tried again later; or whether the client is about to leave.
-  enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoomInQueue, kForClient };
+  enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoom, kForClient };
 
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnReady() override;

@@ -90,6 +90,11 @@ void Session::TryConnect() {
     Postpone(Postponed::kForClient);
     return context_->loop.Arm(*this, now + ms);
   }
+  // Whoever waits there already came first.
+  if (postponed_ == Postponed::kNo && context_->rooms.HasWaiter(backend_row_)) {
+    Postpone(Postponed::kForRoom);
+    return ArmConnectTimer();
+  }
   backend_ = Endpoint{};
   const sys::Result connected = SetOut(backend_, address());
   if (LacksPort(connected)) return LeaveForWantOfPort();
@@ -98,7 +103,7 @@ void Session::TryConnect() {
     const bool for_descriptor = !backend_.socket.valid();
     if (for_descriptor) context_->shortage.error.store(connected.error);
     backend_.socket.Reset();
-    Postpone(for_descriptor ? Postponed::kForDescriptor : Postponed::kForRoomInQueue);
+    Postpone(for_descriptor ? Postponed::kForDescriptor : Postponed::kForRoom);
     return ArmConnectTimer();
   }
   const bool had_to_wait = postponed_ != Postponed::kNo && postponed_ != Postponed::kForClient;
@@ -111,12 +116,17 @@ void Session::TryConnect() {
   ArmConnectTimer();
 }
 
-/// Those that wait for a descriptor are counted, so that no new client takes it.
+/// Those that wait for a descriptor are counted, so that no new client takes it. Those that wait
+/// for room at a backend are in a queue.
 void Session::Postpone(Postponed why) {
   if (why == postponed_) return;
+  if (postponed_ == Postponed::kForRoom) search_->place.reset();
   if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_sub(1);
   postponed_ = why;
   if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_add(1);
+  if (postponed_ == Postponed::kForRoom) {
+    context_->rooms.Add(backend_row_, search().place.emplace(*this));
+  }
 }
 
 void Session::FinishConnect(Endpoint& endpoint) {
@@ -266,8 +276,9 @@ std::uint64_t Session::RaceBegins() const {
 
 /// A rival's time is over later than that of the attempt that it is beside.
 void Session::ArmConnectTimer() {
-  const bool waits = postponed_ != Postponed::kNo;
-  const std::uint64_t next = waits ? context_->loop.now_ms() + kExhaustedRetryMs : RaceBegins();
+  std::uint64_t next = kNever;  // Its queue wakes whoever waits for room.
+  if (postponed_ == Postponed::kNo) next = RaceBegins();
+  if (postponed_ == Postponed::kForDescriptor) next = context_->loop.now_ms() + kExhaustedRetryMs;
   const std::uint64_t deadline = std::min({AttemptDeadline(), LeaveDeadline(), next});
   if (deadline == kNever) {
     Timer::Disarm();
@@ -281,6 +292,8 @@ void Session::OnConnectTimer() {
   const std::uint64_t now = context_->loop.now_ms();
   if (postponed_ != Postponed::kNo) {
     if (now >= LeaveDeadline() && HasLeft()) return Leave();
+    // Before its turn only when its time is over.
+    if (postponed_ == Postponed::kForRoom && now < AttemptDeadline()) return ArmConnectTimer();
     return TryConnect();
   }
   const auto is_silent = [&](Endpoint& endpoint) {

@@ -42,7 +42,13 @@ export const timeFaults = [
   {
     name: 'rival that nobody is woken for',
     why: 'Where a network drops one IP family, each client waits for the whole connect time-out.',
-    edits: [edit('session/session_connect.cc', ': RaceBegins();', ': kNever;')],
+    edits: [
+      edit(
+        'session/session_connect.cc',
+        'if (postponed_ == Postponed::kNo) next = RaceBegins();\n',
+        '',
+      ),
+    ],
   },
   {
     name: 'outrun address not told',
@@ -152,6 +158,17 @@ export const timeFaults = [
         'session/session_connect.cc',
         'kNever : SearchBegan() + budget_ms',
         'kNever : since_ms_ + budget_ms',
+      ),
+    ],
+  },
+  {
+    name: 'room that nobody looks for again',
+    why: 'Where the queue of a Unix backend was full once, whoever waits there waits for ever.',
+    edits: [
+      edit(
+        'session/room_queue.cc',
+        'return loop_.Arm(*this, loop_.now_ms() + pause_ms_);',
+        'return;',
       ),
     ],
   },

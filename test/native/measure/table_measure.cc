@@ -11,6 +11,7 @@
 #include "measure.h"
 #include "select/backend_table.h"
 #include "select/held_tables.h"
+#include "select/walk.h"
 
 namespace spliceway::testing {
 namespace {
@@ -51,6 +52,35 @@ TEST("picks") {
     });
     Report("a pick of " + std::to_string(rows) + " backends, beside another loop",
            beside / kPicks * 1e9, "ns");
+  }
+}
+
+/// As a loop does it for one client, but for counting whom it rejects.
+TEST("a pool that is full") {
+  for (const std::size_t rows : {std::size_t{1000}, std::size_t{10'000}}) {
+    constexpr std::size_t kClients = 1000;
+    BackendTable table(1, rows);
+    Fill(table);
+    for (std::uint16_t row = 0; row < rows; ++row) {
+      table.Row(row).Limit(1);
+      CHECK(table.Row(row).Enter() == BackendRow::Entry::kCounted);
+    }
+    HeldTables held(table.published());
+    std::size_t asked = 0;
+    const double seconds = SecondsOf([&] {
+      for (std::size_t client = 0; client < kClients; ++client) {
+        const Tables::Pool& pool = held.latest().PoolOf(0);
+        Walk walk;
+        const std::uint16_t from = pool.cycle->Next(*pool.turn);
+        while (const auto row = walk.Next(pool, from, table, 1'000'000)) {
+          CHECK(table.Row(*row).Enter() == BackendRow::Entry::kFull);
+          ++asked;
+        }
+      }
+    });
+    CHECK_EQUAL(asked, kClients * rows);
+    Report("a client for whom all of " + std::to_string(rows) + " backends are full",
+           seconds / kClients * 1e6, "us");
   }
 }
 
