@@ -81,7 +81,7 @@ describe('a route', () => {
     expect(counts()).toEqual([1, 0]);
     route.next();
     expect(counts()).toEqual([0, 1]);
-    route.end();
+    route.end('finished');
     expect(counts()).toEqual([0, 0]);
   });
 
@@ -97,7 +97,7 @@ describe('a route', () => {
     names.known['a.test'] = ['10.0.0.2'];
     names.later();
     const second = route.next();
-    route.end();
+    route.end('finished');
     expect(await second).toBe(0);
     expect(pool.backend(0).clients).toBe(0);
   });

@@ -3,8 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { connectBudgetOf } from '../src/config/connect-budget.js';
 import { within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
-import { nextSummary, portOf, startProxy } from './helpers/proxies.js';
-import { refusedAddress, startBlackhole, startEcho, startServer } from './helpers/servers.js';
+import { askInTurn, nextSummary, portOf, startProxy } from './helpers/proxies.js';
+import {
+  refusedAddress,
+  startBlackhole,
+  startEcho,
+  startNamed,
+  startServer,
+} from './helpers/servers.js';
 import { connect, readAll, readToEnding, socketPair } from './helpers/sockets.js';
 
 describe.each(ways)('the search for a backend, with %s', (way) => {
@@ -35,6 +41,16 @@ describe.each(ways)('the search for a backend, with %s', (way) => {
     await connect(portOf(proxy));
     expect(await within('the end', summary)).toMatchObject({ reason: 'no-backend' });
     expect(failures).toBe(3);
+  });
+
+  it('has others try the backend last that used it up', async () => {
+    const [bad, good] = [await refusedAddress(), await startNamed('g')];
+    const proxy = await startProxy(way, { backends: [bad, good.address], connectAttempts: 1 });
+    const lost = nextSummary(proxy);
+    await connect(portOf(proxy));
+    expect(await within('the end', lost)).toMatchObject({ reason: 'no-backend' });
+    // Its turn is one of the next two.
+    expect(await askInTurn(proxy, 2)).toBe('gg');
   });
 
   it('ends after a second for a client that has left without a word', async () => {

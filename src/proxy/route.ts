@@ -51,9 +51,7 @@ export class PoolRoute implements ClientRoute {
   /** In the common case the answer is there at once, and no promise is made. */
   next(): number | undefined | Promise<number | undefined> {
     // Whoever asks again has failed at every address of the last one: it may have moved.
-    const failed = this.#leave();
-    if (failed !== undefined && this.#hasFailed) this.#pool.failures.note(failed.row);
-    void failed?.resolve();
+    this.#leaveFailed();
     const backend = this.#secondRound === undefined ? this.#pickSafely() : undefined;
     if (backend === undefined) return this.#nextOfSecondRound();
     this.#tried.add(backend);
@@ -65,9 +63,11 @@ export class PoolRoute implements ClientRoute {
     this.#hasFailed = true;
   }
 
-  end(): void {
+  end(reason: CloseReason): void {
     this.#hasEnded = true;
-    this.#leave();
+    // Its search may have been over before it asked again.
+    if (reason === 'no-backend') this.#leaveFailed();
+    else this.#leave();
   }
 
   /** A policy of the user's may throw. Its client gets no other backend, and the error is heard of. */
@@ -95,6 +95,12 @@ export class PoolRoute implements ClientRoute {
     this.#current = backend;
     this.#hasFailed = false;
     return backend;
+  }
+
+  #leaveFailed(): void {
+    const failed = this.#leave();
+    if (failed !== undefined && this.#hasFailed) this.#pool.failures.note(failed.row);
+    void failed?.resolve();
   }
 
   #leave(): PoolBackend | undefined {

@@ -69,6 +69,18 @@ TEST("search: its attempts are used up once, whatever the backends and their add
   CHECK_EQUAL(attempts, 3);
 }
 
+TEST("search: it is over in time also while the owner looks for another backend") {
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
+  engine->Attend(Attention::kNone);
+  const Refusing down;
+  engine->SetBackend(0, {down.address});
+  engine->SetCycle({0});
+  const UniqueFd client = ConnectTo(engine.Listen({.timeouts = {.search = {.budget_ms = 100}}}));
+  engine.WaitFor(Kind::kNeedBackend, 2);
+  CHECK_EQUAL(engine.First(Kind::kNeedBackend).reason, 0);
+  CHECK_EQUAL(engine.events.back().reason, 1);
+}
+
 TEST("search: want of a descriptor does not begin its wait again for each address") {
   Harness harness(With({.connect_ms = 60, .search = {.budget_ms = 240}}));
   const Listener listener = ListenTcp();

@@ -49,7 +49,7 @@ class RingGuard {
   [[nodiscard]] bool HasCrowd() const {
     const std::size_t waiting = silent_ends_.load(std::memory_order_relaxed);
     const std::size_t many = std::clamp<std::size_t>(slab_.capacity() / 2, 2, kMany);
-    return waiting >= many && waiting >= slab_.capacity() - slab_.in_use();
+    return waiting >= many && waiting + slab_.in_use() >= slab_.capacity();
   }
 
  private:

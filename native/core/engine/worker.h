@@ -87,9 +87,9 @@ struct Crew {
   Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
        std::shared_ptr<Counters> shared_counters, const PipeLimits& pipe_limits, std::size_t loops,
        std::function<void()> doorbell, std::size_t most_events = EventQueue::kMostWaiting)
-      : counters(std::move(shared_counters)),
+      : slab(sessions, loops),
+        counters(std::move(shared_counters)),
         table(listeners, backends),
-        slab(sessions, loops),
         clients(sessions),
         own_connections(sessions),
         events(backends, listeners, std::move(doorbell), most_events),
@@ -112,9 +112,10 @@ struct Crew {
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
   void ReportIfDrained();
 
+  // Of those that are aligned to a cache line, the first comes first: no gap.
+  SessionSlab slab;
   std::shared_ptr<Counters> counters;
   BackendTable table;
-  SessionSlab slab;
   ClientTable clients;
   OwnConnections own_connections;
   EventQueue events;
@@ -231,7 +232,8 @@ class Worker final : private EventHandler,
   void OnNoPort(Session& session, const SocketAddress& address) override;
   void OnPauseOver(Session& session) override;
   void OnTurn(Session& session) override;
-  void OnWordOverdue(Session& session) override;
+  void OnWordOverdue(Session& session, bool is_late) override;
+  void OnSearchOver(Session& session) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnOpened(Session& session) override;
   void OnSilentEnd(Session& session) override;

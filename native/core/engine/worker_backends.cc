@@ -9,8 +9,10 @@ namespace spliceway {
 
 namespace {
 
-/// In one call; each costs some 10 us.
+/// In one call.
 constexpr std::size_t kFailuresAtOnce = 4;
+/// Of an attempt that fails at once, as bytes that are moved: some 10 us.
+constexpr std::size_t kCostOfFailure = 16 * 1024;
 
 }  // namespace
 
@@ -32,7 +34,7 @@ void Worker::PickFirst(Session& session) {
   session.route.by_cycle = true;
   session.route.position = pool.cycle->Next(*pool.turn);
   const std::uint16_t row = pool.cycle->RowAt(session.route.position);
-  const bool is_tried_last = crew_.table.Row(row).IsTriedLast(loop_->now_ms());
+  const bool is_tried_last = crew_.table.Row(row).IsTriedLast();
   if (!is_tried_last && !Approach(session, row, true)) session.walk().NoteFirstMet(row);
   TryBackends(session);
 }
@@ -45,7 +47,7 @@ bool Worker::Approach(Session& session, std::uint16_t backend, bool counts) {
     session.PassOver(backend, counts ? why : PassedOver::kUncounted);
     return false;
   };
-  if (row.lacks_port(loop_->now_ms())) {
+  if (row.lacks_port()) {
     session.walk().NoteNoPort();
     return pass_over(PassedOver::kUncounted);
   }
@@ -84,13 +86,17 @@ void Worker::TryBackends(Session& session) {
       if (!WaitForPort(session)) AskOwner(session);
       break;
     }
-    if (attempt_failed_ && ++failures == kFailuresAtOnce) {
+    if (!attempt_failed_) break;
+    loop_->Spend(kCostOfFailure);
+    if (++failures == kFailuresAtOnce) {
       session.Yield();
       break;
     }
   } while (attempt_failed_);
   trying_ = nullptr;
 }
+
+void Worker::OnSearchOver(Session& session) { AskOwner(session); }
 
 void Worker::OnTurn(Session& session) { TryBackends(session); }
 
@@ -106,13 +112,14 @@ bool Worker::TryBackend(Session& session) {
 /// The session has failed at its backend, where it has one.
 void Worker::LeaveBackend(Session& session) {
   if (!session.route.has_place) return;
+  BackendRow& row = crew_.table.Row(session.backend());
+  const bool is_done = !session.has_more_addresses();
   if (session.lacks_port()) {
     session.walk().NoteNoPort();
+    if (is_done) row.NoteNoPort();
   } else {
     if (session.route.by_cycle) session.walk().NoteTried(session.backend());
-    if (!session.has_more_addresses()) {
-      crew_.table.Row(session.backend()).NoteFailed(loop_->now_ms());
-    }
+    if (is_done) row.NoteFailed();
   }
   GiveUpPlace(session);
 }
@@ -127,7 +134,7 @@ bool Worker::PickNext(Session& session) {
   if (!session.route.by_cycle || !pool.cycle) return false;
   Walk& walk = session.walk();
   const std::uint16_t from = session.route.position;
-  while (const auto row = walk.Next(pool, from, crew_.table, loop_->now_ms())) {
+  while (const auto row = walk.Next(pool, from, crew_.table)) {
     if (Approach(session, *row, walk.is_first_round())) return true;
   }
   return false;
@@ -136,7 +143,8 @@ bool Worker::PickNext(Session& session) {
 /// Where no port was left for some of the backends, and none of the others has served it. False
 /// when there are none, or the session has waited for long enough.
 bool Worker::WaitForPort(Session& session) const {
-  if (!session.route.by_cycle || !session.walk().lacks_port()) return false;
+  if (!session.route.by_cycle || session.search_is_over()) return false;
+  if (!session.walk().lacks_port()) return false;
   return session.Pause(loop_->now_ms() + BackendRow::kNoPortMs);
 }
 
@@ -163,6 +171,7 @@ void Worker::AskOwner(Session& session) {
   SessionEvent need = EventOf(SessionEvent::Kind::kNeedBackend, session);
   need.reason = session.search_is_over() ? 1 : 0;
   crew_.events.Push(need);
+  if (need.reason == 0) session.AwaitAnswer();
 }
 
 void Worker::OnSetOut(int socket, const SocketAddress& to) {
@@ -191,8 +200,6 @@ void Worker::AttemptIsOver(Session& session) {
 }
 
 void Worker::OnNoPort(Session& session, const SocketAddress& address) {
-  // Ports are those of one address: another one of the same backend may have some.
-  if (session.has_one_address()) crew_.table.Row(session.backend()).NoteNoPort(loop_->now_ms());
   SessionEvent event = EventOf(SessionEvent::Kind::kNoPort, session);
   if (!session.route.reported) event.slot = -1;
   event.SetAddress(address);

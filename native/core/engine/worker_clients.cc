@@ -141,8 +141,13 @@ void Worker::Begin(StartCommand& command) {
 }
 
 /// Nobody has to let in a client that is only watched.
-void Worker::OnWordOverdue(Session& session) {
+void Worker::OnWordOverdue(Session& session, bool is_late) {
   if (!session.route.awaits_word) return;  // It came, and found no backend that it could try.
+  // A loop that comes so late may have stood still, and so may the owner have.
+  if (is_late && !session.route.waited_again) {
+    session.route.waited_again = true;
+    return session.AwaitWord();
+  }
   session.route.awaits_word = false;
   crew_.counters->Listener(index_, session.listener()).unheard.Add(1);
   crew_.events.PushLate({.kind = SessionEvent::Kind::kLate, .listener = session.listener()});

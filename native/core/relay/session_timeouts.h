@@ -1,7 +1,7 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
+#include <tuple>
 
 namespace spliceway {
 
@@ -15,8 +15,6 @@ struct SearchLimits {
   std::uint32_t attempts = 0;
   /// It ends after a second for a client that has ended its stream and has said nothing.
   bool abort_on_close = false;
-
-  auto operator<=>(const SearchLimits&) const = default;
 };
 
 /// Milliseconds; 0 switches a time-out off.
@@ -27,7 +25,14 @@ struct SessionTimeouts {
   std::uint32_t half_close_ms = 0;
   std::uint32_t handshake_ms = 0;
 
-  auto operator<=>(const SessionTimeouts&) const = default;
+  /// Some order, for maps of them.
+  bool operator<(const SessionTimeouts& other) const {
+    const auto key = [](const SessionTimeouts& of) {
+      return std::tie(of.connect_ms, of.search.budget_ms, of.search.attempts,
+                      of.search.abort_on_close, of.idle_ms, of.half_close_ms, of.handshake_ms);
+    };
+    return key(*this) < key(other);
+  }
 };
 
 }  // namespace spliceway

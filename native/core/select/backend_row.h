@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "sys/sys.h"
+
 namespace spliceway {
 
 /// Whether new sessions may set out for a backend. Those that it has go on in any case.
@@ -48,19 +50,21 @@ class alignas(64) BackendRow {
   /// Sessions that are connected to it, or on their way.
   [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(); }
 
-  /// This machine had no local port for it at that time, of a loop's clock. The clocks of loops
-  /// differ by what each has stood still, so a time to come is as good as one long ago.
-  void NoteNoPort(std::uint64_t now_ms) { no_port_ms_.store(now_ms, std::memory_order_relaxed); }
+  /// This machine has no local port for it.
+  void NoteNoPort() { no_port_ms_.store(sys::NowMs(), std::memory_order_relaxed); }
   /// So lately that another try would be for nothing.
-  [[nodiscard]] bool lacks_port(std::uint64_t now_ms) const {
-    return now_ms - no_port_ms_.load(std::memory_order_relaxed) < kNoPortMs;
+  [[nodiscard]] bool lacks_port() const {
+    const std::uint64_t no_port_ms = no_port_ms_.load(std::memory_order_relaxed);
+    return no_port_ms != kNever && sys::NowMs() < no_port_ms + kNoPortMs;
   }
   /// For how long that is believed. Ports come back one at a time, as connections end or leave
   /// TIME-WAIT, and the kernel looks through all of them to find none.
   static constexpr std::uint64_t kNoPortMs = 100;
 
-  /// All its addresses have just failed a client, at that time of a loop's clock.
-  void NoteFailed(std::uint64_t now_ms) { failed_ms_.store(now_ms, std::memory_order_relaxed); }
+  // The times are of the machine's clock: those of two loops differ by what each has stood still.
+
+  /// All its addresses have just failed a client.
+  void NoteFailed() { failed_ms_.store(sys::NowMs(), std::memory_order_relaxed); }
   /// It has answered, or is to be found elsewhere.
   void ForgetFailure() {
     if (failed_ms_.load(std::memory_order_relaxed) == kNever) return;
@@ -68,11 +72,11 @@ class alignas(64) BackendRow {
   }
   /// It has failed lately: to be tried after all others. Once a moment one who asks is told that it
   /// has not, and finds out for all.
-  [[nodiscard]] bool IsTriedLast(std::uint64_t now_ms) {
+  [[nodiscard]] bool IsTriedLast() {
     std::uint64_t failed_ms = failed_ms_.load(std::memory_order_relaxed);
     if (failed_ms == kNever) return false;
-    // Clocks of loops differ, and either may be ahead.
-    if (now_ms - failed_ms + kMomentMs < 2 * kMomentMs) return true;
+    const std::uint64_t now_ms = sys::NowMs();
+    if (now_ms < failed_ms + kMomentMs) return true;
     return !failed_ms_.compare_exchange_strong(failed_ms, now_ms, std::memory_order_relaxed);
   }
   /// One client finds out that a backend does not answer, and for so long no other has to.
@@ -99,7 +103,7 @@ class alignas(64) BackendRow {
   std::atomic<std::uint32_t> in_use_{0};
   std::atomic<std::uint32_t> turn_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
-  std::atomic<std::uint64_t> no_port_ms_{0};
+  std::atomic<std::uint64_t> no_port_ms_{kNever};
   std::atomic<std::uint64_t> failed_ms_{kNever};
 };
 

@@ -1,11 +1,12 @@
 #include "select/walk.h"
 
 #include <algorithm>
+#include <span>
 
 namespace spliceway {
 
 std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t position,
-                                        BackendTable& table, std::uint64_t now_ms) {
+                                        BackendTable& table) {
   const Cycle& cycle = *pool.cycle;
   if (generation_ != pool.generation) {
     if (generation_ != 0) BeginAgain();
@@ -18,7 +19,7 @@ std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t 
       if (cycle.IsAmong(at, steps_ - 1)) continue;
       const std::uint16_t row = cycle.RowAt(at);
       if (HasTried(row) || (is_first_round() && row == met_)) continue;
-      if (takes_failed_ || !table.Row(row).IsTriedLast(now_ms)) return row;
+      if (takes_failed_ || !table.Row(row).IsTriedLast()) return row;
       passed_over_ = true;
     }
     if (takes_failed_ || !passed_over_) return std::nullopt;
@@ -28,8 +29,8 @@ std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t 
 }
 
 bool Walk::HasTried(std::uint16_t row) const {
-  const auto end = tried_.begin() + count_;
-  return std::find(tried_.begin(), end, row) != end;
+  const auto tried = std::span(tried_).first(count_);
+  return std::find(tried.begin(), tried.end(), row) != tried.end();
 }
 
 }  // namespace spliceway

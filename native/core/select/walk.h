@@ -16,14 +16,14 @@ inline constexpr std::uint32_t kMostAttempts = 100;
 /// How far a loop has looked for a backend for one client: round the cycle, from the place of the
 /// first pick. It passes over those that have failed lately, and then goes round once more and
 /// takes them as well. So one client a moment finds out that a backend is down, and not each; and
-/// nobody is sent away while some backend answers.
+/// nobody is sent away, within the bounds of its search, while some backend answers.
 class Walk {
  public:
   /// The next row to try; none when all have had their turn. A row may be full.
   ///
   /// @param position of the first pick, in the pool's cycle or in one that was published before
   [[nodiscard]] std::optional<std::uint16_t> Next(const Tables::Pool& pool, std::uint16_t position,
-                                                  BackendTable& table, std::uint64_t now_ms);
+                                                  BackendTable& table);
   /// The first pick is full or nowhere, and was counted as such.
   void NoteFirstMet(std::uint16_t row) { met_ = row; }
   /// No more than `kMostAttempts` times.

@@ -23,8 +23,6 @@ constexpr std::uint32_t kCrowdMs = 1000;
 /// A loop that has not stood still handles its timers sooner than this after they are due.
 constexpr std::uint64_t kLateMs = 50;
 /// Time-outs of open sessions are as coarse as this.
-// What an attempt that fails at once costs, as bytes that are moved: some 10 us each.
-constexpr std::size_t kCostOfAttempts = 64 * 1024;
 constexpr std::uint64_t kTimeoutStepMs = 16;
 
 }  // namespace
@@ -35,7 +33,9 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   downstream_ = Relay();
   client_ = Endpoint{};
   backend_ = Endpoint{};
-  timeouts_ = &*context.timeouts.insert(start.timeouts).first;
+  const auto timeouts = context.timeouts.try_emplace(start.timeouts).first;
+  ++timeouts->second;
+  timeouts_ = &timeouts->first;
   slot_ = start.slot;
   listener_ = start.listener;
   backend_row_ = kNoRow;
@@ -89,6 +89,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
         const bool is_sought_for =
             state_ == State::kConnecting && postponed_ != Postponed::kForClient;
         if (is_sought_for && MayHaveLeft()) ArmConnectTimer();
+        if (state_ == State::kIdle && !route.awaits_word) AwaitAnswer();
       } else if (hung_up || (events & EPOLLOUT) != 0) {
         FinishConnect(endpoint);
       }
@@ -136,7 +137,6 @@ void Session::OnReady() {
   if (state_ == State::kRelaying) return Advance();
   if (state_ != State::kYielding) return;
   state_ = State::kIdle;
-  context_->loop.Spend(kCostOfAttempts);
   context_->owner.OnTurn(*this);
 }
 
@@ -163,13 +163,26 @@ void Session::OnTimer() {
     case State::kResetting:
       return ResetWhenDelivered(client_.failed ? backend_ : client_);
     case State::kIdle:
-      // A loop that comes so late may have stood still, and so may the owner have.
-      if (now >= since_ms_ + kWordMs + kLateMs) return AwaitWord();
-      return context_->owner.OnWordOverdue(*this);
+      return OnIdleTimer();
     case State::kYielding:
     case State::kClosed:
       return;
   }
+}
+
+/// Whoever has searched waits for another backend; else it is for the first word.
+void Session::OnIdleTimer() {
+  const std::uint64_t now = context_->loop.now_ms();
+  if (!search_) return context_->owner.OnWordOverdue(*this, now >= since_ms_ + kWordMs + kLateMs);
+  if (now >= LeaveDeadline() && HasLeft()) return Leave();
+  if (search_is_over()) return context_->owner.OnSearchOver(*this);
+  AwaitAnswer();
+}
+
+void Session::AwaitAnswer() {
+  if (!search_) return;
+  const std::uint64_t deadline = std::min(BudgetDeadline(), LeaveDeadline());
+  if (deadline != kNever) context_->loop.Arm(*this, deadline);
 }
 
 void Session::AwaitWord() {
@@ -424,6 +437,10 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   Postpone(Postponed::kNo);
   search_.reset();
   addresses_.reset();
+  const auto timeouts = context_->timeouts.find(*timeouts_);
+  // A few are kept, for those who come next.
+  if (--timeouts->second == 0 && context_->timeouts.size() > 16) context_->timeouts.erase(timeouts);
+  timeouts_ = nullptr;
   context_->owner.OnClosed(*this, reason, error);
   // Whoever sees it counted out finds its place free.
   if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "loop/event_loop.h"
 #include "relay/endpoint.h"
@@ -51,7 +51,10 @@ class SessionOwner {
   virtual void OnTurn(Session& /*session*/) {}
   /// Nobody has said for `Session::kWordMs` what is to become of a session that was to `AwaitWord`,
   /// unless it has set out since.
-  virtual void OnWordOverdue(Session& /*session*/) {}
+  /// `is_late`: the loop comes much later than that, and may have stood still.
+  virtual void OnWordOverdue(Session& /*session*/, bool /*is_late*/) {}
+  /// The time of its search is over while it was to `AwaitAnswer`.
+  virtual void OnSearchOver(Session& /*session*/) {}
   /// An address of the backend was silent for so long that another one was tried beside it, which
   /// has answered. `OnOpened` follows.
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
@@ -103,9 +106,9 @@ struct SessionContext {
   bool paces_unless_told;
   /// After so many seconds of silence a backend is asked whether it is still there; 0 never asks.
   std::uint16_t keep_alive_s;
-  /// All that its sessions have had, which is few: each session has a pointer to its own. None is
-  /// removed.
-  std::set<SessionTimeouts> timeouts;
+  /// Those of its sessions, each with how many sessions have it. A session has a pointer to its
+  /// own.
+  std::map<SessionTimeouts, std::size_t> timeouts;
   RoomQueues rooms;
 };
 
@@ -121,6 +124,7 @@ struct Route {
   bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
   bool ended_silently : 1 = false;  ///< `OnAnswered` is to be told.
   bool awaits_word : 1 = false;     ///< Of the engine's owner, for the first time.
+  bool waited_again : 1 = false;    ///< For that word.
   bool is_kept : 1 = false;         ///< The owner has a second descriptor of the client's socket.
 };
 
@@ -202,6 +206,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool Pause(std::uint64_t until_ms);
   /// Has `SessionOwner::OnWordOverdue` called after `kWordMs`, where it still `waits_for_backend`.
   void AwaitWord();
+  /// Its owner looks for another backend, for which it has until the search is over.
+  void AwaitAnswer();
   /// Longer than an owner takes that keeps up, though a crowd or a collection of garbage may come
   /// first.
   static constexpr std::uint64_t kWordMs = 250;
@@ -228,8 +234,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool has_more_addresses() const {
     return addresses_ && next_address_ < addresses_->size();
   }
-  /// While it connects.
-  [[nodiscard]] bool has_one_address() const { return addresses_ && addresses_->size() == 1; }
   /// No local port was left for that backend, or for one of its addresses.
   [[nodiscard]] bool lacks_port() const { return search_ && search_->lacks_port; }
 
@@ -313,6 +317,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] std::uint64_t LeaveDeadline() const;
   [[nodiscard]] bool HasLeft();
   void Leave();
+  void OnIdleTimer();
   [[nodiscard]] std::uint64_t RaceBegins() const;
   void StartRival();
   void ArmConnectTimer();

@@ -91,7 +91,8 @@ void Session::TryConnect() {
     return context_->loop.Arm(*this, now + ms);
   }
   // Whoever waits there already came first.
-  if (postponed_ == Postponed::kNo && context_->rooms.HasWaiter(backend_row_)) {
+  const bool is_new = postponed_ == Postponed::kNo || postponed_ == Postponed::kForClient;
+  if (is_new && context_->rooms.HasWaiter(backend_row_)) {
     Postpone(Postponed::kForRoom);
     return ArmConnectTimer();
   }
@@ -215,7 +216,10 @@ std::uint64_t Session::ConnectDeadline(std::uint64_t since_ms) const {
   return timeouts_->connect_ms == 0 ? kNever : since_ms + timeouts_->connect_ms;
 }
 
-std::uint64_t Session::SearchBegan() const { return search_ ? search_->began_ms : since_ms_; }
+std::uint64_t Session::SearchBegan() const {
+  const Search* const search = search_.get();
+  return search == nullptr ? since_ms_ : search->began_ms;
+}
 
 std::uint64_t Session::BudgetDeadline() const {
   const std::uint32_t budget_ms = timeouts_->search.budget_ms;

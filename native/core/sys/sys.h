@@ -46,10 +46,10 @@ struct Opened {
 /// splice(2) between a socket and a pipe, either way. kEnd only from a socket that returned 0.
 Result Splice(int from, int to, std::size_t length);
 Result Receive(int socket, std::span<std::byte> into);
-/// `more`: the caller sends or ends the stream at once, and the kernel may keep the bytes until
-/// then (MSG_MORE).
 /// The peer has ended its stream, and nothing is left to be read before that. Reads nothing.
 bool IsAtEnd(int socket);
+/// `more`: the caller sends or ends the stream at once, and the kernel may keep the bytes until
+/// then (MSG_MORE).
 Result Send(int socket, std::span<const std::byte> from, bool more = false);
 Result ReadPipe(int pipe, std::span<std::byte> into);
 

@@ -67,7 +67,8 @@ export class Connector {
   #attemptsLeft: number;
   /** The one that they are made to. */
   #backend: number | undefined;
-  readonly #begunAt = now();
+  /** When the search began: a filter, or a policy that takes its time, is asked before. */
+  #begunAt: number | undefined;
   #aborted = false;
 
   constructor(route: Route, options: ConnectorOptions, events: ConnectorEvents) {
@@ -78,9 +79,7 @@ export class Connector {
   }
 
   start(): void {
-    const { budgetMs } = this.#options.timeouts.search;
-    if (budgetMs > 0) this.#budget.start(budgetMs, () => this.#useUp());
-    this.noteClient();
+    if (this.#aborted) return;
     this.#nextBackend();
   }
 
@@ -100,14 +99,29 @@ export class Connector {
 
   #tryBackend(backend: NextHop): void {
     if (this.#aborted) return;
-    if (backend === undefined || this.#attemptsLeft === 0) this.#exhausted();
+    if (backend === undefined || this.#attemptsLeft === 0) {
+      this.#exhausted();
+      return;
+    }
     // Only an engine that accepts has a cycle.
-    else if (backend === 'denied' || backend === 'by cycle') this.#events.onDenied();
-    else if (this.#events.takePlace(backend)) {
+    if (backend === 'denied' || backend === 'by cycle') {
+      this.#events.onDenied();
+      return;
+    }
+    this.#beginSearch();
+    if (this.#events.takePlace(backend)) {
       this.#backend = backend;
       this.#left = this.#events.addressesOf(backend);
       this.#advance(backend);
     } else this.#nextBackend();
+  }
+
+  #beginSearch(): void {
+    if (this.#begunAt !== undefined) return;
+    this.#begunAt = now();
+    const { budgetMs } = this.#options.timeouts.search;
+    if (budgetMs > 0) this.#budget.start(budgetMs, () => this.#useUp());
+    this.noteClient();
   }
 
   /** Tries the next address where none is being tried, or beside one that is slow. */
@@ -148,6 +162,7 @@ export class Connector {
     if (older !== undefined && older !== attempt && SHORTAGES.has(code)) {
       // The older one has what it takes, and goes on; the other is tried again when that stays silent.
       older.watch();
+      this.#attemptsLeft += 1;
       this.#left = [attempt.address, ...this.#left];
       return;
     }
@@ -157,7 +172,8 @@ export class Connector {
 
   /** The client may have ended its stream. Where it has sent nothing, it may have left, or may only listen. */
   noteClient(): void {
-    if (!this.#options.timeouts.search.abortOnClose || !this.#events.hasClientLeft()) return;
+    if (!this.#options.timeouts.search.abortOnClose || this.#begunAt === undefined) return;
+    if (!this.#events.hasClientLeft()) return;
     this.#leaving.start(Math.max(this.#begunAt + LISTENS_FOR_MS - now(), 0), () => {
       if (!this.#events.hasClientLeft()) return;
       this.abort();

@@ -72,7 +72,7 @@ TEST("a pool that is full") {
         const Tables::Pool& pool = held.latest().PoolOf(0);
         Walk walk;
         const std::uint16_t from = pool.cycle->Next(*pool.turn);
-        while (const auto row = walk.Next(pool, from, table, 1'000'000)) {
+        while (const auto row = walk.Next(pool, from, table)) {
           CHECK(table.Row(*row).Enter() == BackendRow::Entry::kFull);
           ++asked;
         }

@@ -264,12 +264,19 @@ void Kernel::RaiseWakeUp(int fd) {
 
 std::uint64_t Kernel::NowUs() {
   const std::uint64_t now_us = ++now_us_;
-  if (conditions.stops && choices_.OneIn(64)) {
+  // More often while somebody connects, who could be taken for late.
+  const auto connects = [](const auto& socket) {
+    return socket->is_core && !socket->closed && socket->phase == Socket::Phase::kConnecting;
+  };
+  if (conditions.stops &&
+      choices_.OneIn(std::any_of(sockets_.begin(), sockets_.end(), connects) ? 16 : 64)) {
     constexpr std::array<std::uint64_t, 3> kSpans = {1'000'000, 60'000'000, 6 * 3'600'000'000};
     const std::uint64_t span_us = kSpans[choices_.Below(3)];
     Trace("the process stands still for %.0f s", static_cast<double>(span_us) / 1e6);
     stopped_us_ += span_us;
     now_us_ += span_us;
+    // A loop that stood still in a turn asks again before it sleeps.
+    for (File& file : files_) file.sleeps_until_us = std::min(file.sleeps_until_us, now_us_);
   }
   return now_us;
 }

@@ -311,6 +311,8 @@ void World::HandleEvent(const SessionEvent& event) {
       return;
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairNamed(name);
+      // Its end is on the way.
+      if (pair.denied || pair.ended_by_owner || pair.left_alone) return;
       const bool is_first = event.backend < 0 && event.reason == 0;
       if (is_first && (pair.watched_us != kNever || (pair.is_held && pair.is_silent))) {
         return Judge(pair);
