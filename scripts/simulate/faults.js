@@ -5,6 +5,7 @@
  */
 import { byteFaults } from './faults/bytes.js';
 import { clientFaults } from './faults/clients.js';
+import { endingFaults } from './faults/endings.js';
 import { tableFaults } from './faults/tables.js';
 import { timeFaults } from './faults/time.js';
 
@@ -18,4 +19,10 @@ import { timeFaults } from './faults/time.js';
  */
 
 /** @type {readonly Fault[]} */
-export const faults = [...byteFaults, ...timeFaults, ...clientFaults, ...tableFaults];
+export const faults = [
+  ...byteFaults,
+  ...timeFaults,
+  ...clientFaults,
+  ...endingFaults,
+  ...tableFaults,
+];

@@ -107,6 +107,27 @@ TEST("race: the loser's descriptor is closed, whoever loses") {
   CHECK(outrunning.harness.failed_attempts.empty());
 }
 
+TEST("race: who turns back lets go of both, and may try others") {
+  if (!HasIpv6()) return;
+  const Silent first;
+  const Silent second;
+  const Listener listener = ListenTcp();
+  Harness harness({.timeouts = {}});
+  Pair client = TcpPair();
+  Session& session = harness.Start(std::move(client.near));
+  const std::size_t none = OpenDescriptors();
+  Connect(session, {Mapped(first.address()), second.address()});
+  harness.RunUntil([&] { return OpenDescriptors() == none + 2; }, "the rival");
+  session.TurnBack();
+  CHECK_EQUAL(OpenDescriptors(), none);
+  CHECK(!session.waits_for_backend());
+  harness.RunUntil([&] { return session.waits_for_backend(); }, "its turn");
+  CHECK(harness.failed_attempts.empty());
+  CHECK_EQUAL(harness.backend_row().failed.value(), 0U);
+  Connect(session, {listener.address});
+  harness.RunUntil([&] { return harness.opened == 1; }, "another backend");
+}
+
 TEST("race: an address that answers has no rival, however late its loop looks") {
   if (!HasIpv6()) return;
   std::uint64_t now_us = 1'000'000'000;

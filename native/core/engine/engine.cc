@@ -128,6 +128,10 @@ void Engine::End(const EndCommand& command) {
   if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
 }
 
+void Engine::EndSessions(const EndSessionsCommand& command) {
+  for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Post(command);
+}
+
 std::optional<SessionEvent::Moved> Engine::MovedBy(const SessionName& name) const {
   const SessionCounters& counters = crew_.counters->Session(name.slot);
   const SessionEvent::Moved moved = {.upstream = counters.bytes_upstream.value(),

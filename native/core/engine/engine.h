@@ -106,6 +106,10 @@ class Engine {
   void Connect(const ConnectCommand& command);
   void Join(JoinCommand command);
   void End(const EndCommand& command);
+  /// Ends all that each loop has of those sessions when it is told, and perhaps some that begin
+  /// while it looks for them, some in each turn. To empty a backend, change its state before: then
+  /// nobody comes. `IsVacant`, or the counters, tell when the last one has left.
+  void EndSessions(const EndSessionsCommand& command);
 
   /// As `OwnConnections::CameBack`, for a client that the owner accepted.
   std::optional<IpPort> CameBack(int client, const SocketAddress& peer) {

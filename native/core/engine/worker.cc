@@ -171,15 +171,6 @@ void Worker::RunTurns() {
   ResetSessions();
 }
 
-/// By each loop, at once with the others: whoever waits for the threads waits the shorter. Sessions
-/// that are under way to this loop have not begun; see `ResetWhatIsPosted`.
-void Worker::ResetSessions() {
-  const std::size_t slots = crew_.slab.high_water();
-  for (std::uint32_t slot = 0; slot < slots; ++slot) {
-    if (crew_.slab.IsOn(slot, index_)) crew_.slab.At(slot).End(Ending::kReset);
-  }
-}
-
 void Worker::RunTurn() {
   loop_->RunOnce();
   FinishTurn();

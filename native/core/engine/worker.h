@@ -15,6 +15,7 @@
 #include "engine/event_queue.h"
 #include "engine/ring_guard.h"
 #include "engine/session_slab.h"
+#include "engine/session_sweep.h"
 #include "listen/acceptor.h"
 #include "listen/own_connections.h"
 #include "loop/event_loop.h"
@@ -64,8 +65,9 @@ struct SlotsFreeCommand {};
 /// Other tables are there to pick by; see `Worker::Publish`.
 struct PublishCommand {};
 
-using Command = std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, ListenCommand,
-                             CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
+using Command =
+    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, EndSessionsCommand,
+                 ListenCommand, CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
 
 /// What becomes of the clients that the loops accept and pick for. The numbers are those of
 /// src/engine/native/binding.ts.
@@ -134,6 +136,7 @@ struct Crew {
 class Worker final : private EventHandler,
                      private SessionOwner,
                      private AcceptorOwner,
+                     private ReadyEntry,
                      private Timer {
  public:
   struct Options {
@@ -197,14 +200,17 @@ class Worker final : private EventHandler,
   void RunTurns();
   void AcknowledgeTables(std::uint64_t before);
   void ResetSessions();
+  std::size_t SweepNext();
   void FinishTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
+  void OnReady() override;
 
   void Handle(StartCommand& command);
   void Handle(ConnectCommand& command);
   void Handle(JoinCommand& command);
   void Handle(EndCommand& command);
+  void Handle(EndSessionsCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
   void Handle(SlotsFreeCommand& command);
@@ -279,6 +285,7 @@ class Worker final : private EventHandler,
   // touch them any more.
   std::vector<Closed> closed_;
   std::vector<Command> commands_;
+  SessionSweep sweep_;
   // Whose backends are being tried, so that failures at once do not pile up calls.
   const Session* trying_ = nullptr;
   bool attempt_failed_ = false;

@@ -12,7 +12,7 @@ namespace spliceway {
 /// messages.
 ///
 /// Its length is bounded by what is posted: a message belongs to a session or a listener, which the
-/// limit of descriptors bounds, or is posted again only once it was taken.
+/// limit of descriptors bounds, or to a backend, or is posted again only once it was taken.
 template <typename Message>
 class Mailbox {
  public:

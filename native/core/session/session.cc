@@ -415,7 +415,7 @@ void Session::End(Ending ending) {
 }
 
 void Session::Close(CloseReason reason, int error, bool reset) {
-  const bool was_open = state_ == State::kRelaying || state_ == State::kResetting;
+  const bool was_open = is_open();
   state_ = State::kClosed;
   Timer::Disarm();
   EventLoop::Dequeue(*this);

@@ -214,6 +214,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Tries the next address; answers through `SessionOwner`. False when none is left: nothing was
   /// done.
   bool TryNextAddress();
+  /// Leaves the backend that it is on its way to, which has not failed, for another one: as
+  /// `Yield`, when it is not `is_open` yet.
+  void TurnBack();
   /// Relays to a socket that is connected already; its bytes in `prefix` go to the client first.
   void Join(UniqueFd backend, PendingBytes prefix);
   /// Ends the session from outside.
@@ -223,6 +226,10 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool search_is_over() const;
   /// Nothing is under way: no attempt was made, or the last one failed.
   [[nodiscard]] bool waits_for_backend() const { return state_ == State::kIdle; }
+  /// It has a backend, or had one until its reset was passed on.
+  [[nodiscard]] bool is_open() const {
+    return state_ == State::kRelaying || state_ == State::kResetting;
+  }
   [[nodiscard]] bool alive() const { return state_ != State::kClosed; }
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
   [[nodiscard]] std::uint16_t listener() const { return listener_; }

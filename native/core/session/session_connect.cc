@@ -190,6 +190,17 @@ void Session::FailAttempt(int error) {
   context_->owner.OnAttemptFailed(*this, failed, error);
 }
 
+void Session::TurnBack() {
+  static_cast<void>(search());  // It goes on, and is as old as this attempt.
+  if (Rival* const other = rival()) Drop(other->endpoint);
+  search_->rival.reset();
+  Timer::Disarm();
+  Drop(backend_);
+  Postpone(Postponed::kNo);
+  addresses_.reset();
+  Yield();
+}
+
 /// While the session goes on. Whatever a child's copy of the socket reported would be taken for its
 /// successor's.
 void Session::Drop(Endpoint& endpoint) {

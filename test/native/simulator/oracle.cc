@@ -63,6 +63,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
     }
   }
   CheckThatNobodyWaits(for_us);
+  CheckThatTheyHaveEnded();
 }
 
 /// No byte, end or reset that could go on waits: the core would not have noticed it.
@@ -191,7 +192,7 @@ void Oracle::CheckRequest(const Pair& pair) {
     const std::uint64_t waited_us = kernel_.now_us() - pair.starts_at_us;
     const bool lacked_port = kernel_.LackedPort(row) || kernel_.LackedPort(row + kSecondAddress);
     if (lacked_port && waited_us + kLongestPauseUs >= Us(scene_.timeouts.connect_ms)) continue;
-    if (!all_failed && !scene_.limits.contains(row)) {
+    if (!all_failed && !scene_.limits.contains(row) && !IsTurnedBackFrom(row)) {
       return kernel_.Fail("a session gave up while backends were left that it had not tried");
     }
   }

@@ -50,6 +50,10 @@ class Oracle {
   void CheckThatItsSearchEnds(const Pair& pair, std::uint64_t until_us);
   [[nodiscard]] bool GaveUpListener(const Pair& pair) const;
   void CheckThatNobodyWaits(std::uint64_t for_us);
+  void CheckThatTheyHaveEnded();
+  [[nodiscard]] bool WasTurnedBack(const Socket& socket) const;
+  [[nodiscard]] bool IsTurnedBackFrom(std::uint16_t row) const;
+  [[nodiscard]] bool EndedListeners() const;
   void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);

@@ -21,7 +21,7 @@ void Oracle::CheckAttempts() {
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || !socket->closed || socket->phase != Socket::Phase::kConnecting)
       continue;
-    if (WasOutrun(*socket)) continue;
+    if (WasOutrun(*socket) || WasTurnedBack(*socket)) continue;
     const std::uint32_t budget_ms = scene_.timeouts.search.budget_ms;
     const auto client =
         std::find_if(kernel_.sockets().begin(), kernel_.sockets().end(),
@@ -120,8 +120,11 @@ void Oracle::CheckCounters() {
   };
   check("sessions opened", sum(listener, &CounterRow::opened), begun);
   check("sessions open", sum(listener, &CounterRow::open), 0);
-  check("clients refused or denied", sum(listener, &CounterRow::rejected), refused + denied);
-  if (scene_.unreported == 0) {
+  // Else it is not known who of them was ended by what.
+  if (!EndedListeners()) {
+    check("clients refused or denied", sum(listener, &CounterRow::rejected), refused + denied);
+  }
+  if (scene_.unreported == 0 && !EndedListeners()) {
     check("sessions without a backend", sum(listener, &CounterRow::failed), alone);
   }
   check("bytes upstream", sum(listener, &CounterRow::bytes_upstream), upstream);

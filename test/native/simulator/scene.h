@@ -51,6 +51,20 @@ struct Pair {
   std::set<std::int32_t> outrun_ports;
 };
 
+/// The owner asked the loops to end sessions.
+struct Ended {
+  EndSessionsCommand asked;
+  std::uint64_t began_us = 0;
+  std::uint64_t over_us = kNever;    ///< When all loops slept for the first time since.
+  std::vector<const Socket*> meant;  ///< That they had of those sessions when it was asked.
+
+  /// Whether it may have closed this socket of the core, or may yet.
+  [[nodiscard]] bool Covers(const Socket& socket) const {
+    return socket.is_core && (socket.fd >= 0 || socket.closed_us >= began_us) &&
+           (!socket.closed || socket.closed_us <= over_us) && socket.made_us <= over_us;
+  }
+};
+
 /// Who takes part in a schedule and what became of them: the world writes it, the oracle judges.
 struct Scene {
   std::unique_ptr<Crew> crew;
@@ -75,6 +89,7 @@ struct Scene {
   std::set<std::uint16_t> pairs_of_addresses;       ///< Rows that have two, of both families.
   std::map<std::uint16_t, std::uint32_t> limits;    ///< Of those rows that have one.
   std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.
+  std::vector<Ended> ended;                         ///< Sessions, of backends or listeners.
   std::uint64_t refusals = 0;                       ///< As events told them.
   std::uint64_t unreported = 0;                     ///< As events told them.
   std::uint64_t stimuli = 0;                        ///< What the core may have had to react to.

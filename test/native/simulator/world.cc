@@ -89,6 +89,9 @@ void World::CollectPossible() {
   if (publishes_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kPublish, .which = 0});
   }
+  if (ends_sessions_at_us_ <= kernel_.now_us()) {
+    possible_.push_back({.step = Step::kEndSessions, .which = 0});
+  }
   if (!scene_.drain_asked && drains_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kDrain, .which = 0});
   }
@@ -115,6 +118,8 @@ void World::Take(const Possible& possible) {
       return GiveWord(scene_.pairs[possible.which]);
     case Step::kPublish:
       return Publish();
+    case Step::kEndSessions:
+      return EndSessions();
     case Step::kDrain:
       return Drain();
   }
@@ -133,6 +138,7 @@ void World::Turn(std::size_t worker) {
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
   oracle_.CheckLag(lagged);
   NoteAccepted();
+  NoteEnded();
   SettleRaces();
   NoteVacant();
   oracle_.CheckRemoved();
@@ -447,8 +453,9 @@ bool World::LetTimePass() {
     }
   }
   if (!scene_.drain_asked) next = std::min(next, drains_at_us_);
-  next = std::min({next, publishes_at_us_, serves_owner_at_us_});
+  next = std::min({next, publishes_at_us_, ends_sessions_at_us_, serves_owner_at_us_});
   oracle_.CheckSilence(next);
+  NoteLoopsSleep();
   if (next == kNever) return false;
   ++scene_.stimuli;  // A retry, or a time-out.
   kernel_.AdvanceTo(next);

@@ -51,6 +51,7 @@ class World {
     kOwner,
     kWord,
     kPublish,
+    kEndSessions,
     kDrain
   };
   struct Possible {
@@ -86,6 +87,9 @@ class World {
   void NoteAccepted(Pair& pair) const;
   void Publish();
   void NoteVacant();
+  void EndSessions();
+  void NoteEnded();
+  void NoteLoopsSleep();
   void Drain();
   /// False when nothing will ever happen any more.
   bool LetTimePass();
@@ -110,6 +114,8 @@ class World {
   std::uint64_t publishes_at_us_ = kNever;
   std::uint64_t serves_owner_at_us_ = kNever;
   std::uint32_t publications_left_ = 0;
+  std::uint64_t ends_sessions_at_us_ = kNever;
+  std::uint32_t endings_left_ = 0;
   std::uint64_t gives_up_at_us_ = kNever;
   bool listeners_closed_ = false;
   bool drained_ = false;

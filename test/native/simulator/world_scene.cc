@@ -87,6 +87,12 @@ void World::SetUp() {
     publications_left_ = 1 + choices_.Below(6);
     publishes_at_us_ = kernel_.now_us() + choices_.Below(50'000);
   }
+  // No choice of its own, as above. Some have small turns, or backends of two addresses.
+  const bool ends = conditions.segment == (conditions.signals ? 65536 : 16384);
+  if ((ends || conditions.segment == 536) && conditions.pipe_slots == 16 && !conditions.races) {
+    endings_left_ = 1 + choices_.Below(6);
+    ends_sessions_at_us_ = kernel_.now_us() + choices_.Below(50'000);
+  }
 }
 
 void World::MakeWorkers(std::size_t count, Transfer transfer) {
