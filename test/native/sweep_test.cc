@@ -129,7 +129,7 @@ TEST("sweep: who is on its way to a backend sets out for another one, and blames
   while (!ClientWaits(other, 0)) turns.worker.RunTurn();
   const UniqueFd served = Accept(other);
   CHECK_EQUAL(row.in_use(), 0U);
-  CHECK(!row.IsTriedLast(sys::NowMs()));
+  CHECK(!row.IsTriedLast());
   CHECK_EQUAL(turns.crew.counters->Backend(0, 0).failed.value(), 0U);
   CHECK_EQUAL(turns.worker.sessions_alive(), 1U);
 }

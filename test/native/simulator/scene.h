@@ -38,6 +38,7 @@ struct Pair {
   bool has_set_out = false;  ///< For a backend, as was seen or told.
   bool lets_in = false;      ///< What the owner's word will be.
   bool denied = false;
+  bool is_sent_away = false;             ///< The owner's word was to end it.
   std::uint64_t word_at_us = kNever;     ///< When it comes.
   std::optional<SessionName> name;       ///< While the owner knows it.
   std::size_t loop = 0;                  ///< Where it was when the owner was told of it.

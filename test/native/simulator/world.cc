@@ -318,7 +318,7 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kNeedBackend: {
       Pair& pair = *PairNamed(name);
       // Its end is on the way.
-      if (pair.denied || pair.ended_by_owner || pair.left_alone) return;
+      if (pair.is_sent_away || pair.left_alone) return;
       const bool is_first = event.backend < 0 && event.reason == 0;
       if (is_first && (pair.watched_us != kNever || (pair.is_held && pair.is_silent))) {
         return Judge(pair);
@@ -395,6 +395,7 @@ void World::GiveWord(Pair& pair) {
   kernel_.Trace("the client with stream %td is %s", 2 * (&pair - scene_.pairs.data()),
                 pair.lets_in ? "let in" : "denied");
   pair.word_at_us = kNever;
+  pair.is_sent_away = !pair.lets_in;
   if (!pair.lets_in && pair.watched_us != kNever) {
     pair.ended_by_owner = true;
     // The loop meets the word in the turn in which the wait is over, at the latest.
