@@ -90,9 +90,9 @@ struct Crew {
        std::shared_ptr<Counters> shared_counters, const PipeLimits& pipe_limits, std::size_t loops,
        std::function<void()> doorbell, std::size_t most_events = EventQueue::kMostWaiting)
       : slab(sessions, loops),
+        clients(sessions),
         counters(std::move(shared_counters)),
         table(listeners, backends),
-        clients(sessions),
         own_connections(sessions),
         events(backends, listeners, std::move(doorbell), most_events),
         pipes(pipe_limits, loops) {}
@@ -114,11 +114,11 @@ struct Crew {
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
   void ReportIfDrained();
 
-  // Of those that are aligned to a cache line, the first comes first: no gap.
+  // First those that are aligned to a cache line: no gap.
   SessionSlab slab;
+  ClientTable clients;
   std::shared_ptr<Counters> counters;
   BackendTable table;
-  ClientTable clients;
   OwnConnections own_connections;
   EventQueue events;
   PipeBudget pipes;
