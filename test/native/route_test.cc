@@ -34,7 +34,6 @@ TEST("route: a backend that refuses is skipped, and its failures wait joined in 
     engine->SetBackend(1, {up.address});
     engine->SetCycle({0, 1});
     const SocketAddress address = engine.Listen();
-    const std::uint64_t start_ms = sys::NowMs();
     std::vector<UniqueFd> held;
     for (int index = 0; index < 20; ++index) {
       held.push_back(ConnectTo(address));
@@ -48,8 +47,8 @@ TEST("route: a backend that refuses is skipped, and its failures wait joined in 
     CHECK_EQUAL(failed.slot, -1);
     CHECK_EQUAL(failed.backend, 0);
     CHECK_EQUAL(failed.error, ECONNREFUSED);
-    const std::uint64_t seconds = (sys::NowMs() - start_ms) / 1000;
-    CHECK(failed.count >= 1 && static_cast<std::uint64_t>(failed.count) <= 1 + seconds);
+    // Ten, if each did.
+    CHECK(failed.count >= 1 && failed.count < 10);
     CHECK_EQUAL(failed.port, down.address.port());
     CHECK_EQUAL(engine.rings.load(), 1);
     CHECK_EQUAL(FailedSessions(engine, threads, 0), static_cast<std::uint64_t>(failed.count));
