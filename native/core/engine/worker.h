@@ -114,7 +114,7 @@ struct Crew {
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
   void ReportIfDrained();
 
-  // First those that are aligned to a cache line: no gap.
+  // First those that are aligned to a cache line, last those of a byte: no gap.
   SessionSlab slab;
   ClientTable clients;
   std::shared_ptr<Counters> counters;
@@ -123,13 +123,13 @@ struct Crew {
   EventQueue events;
   PipeBudget pipes;
   std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
+  std::atomic<std::size_t> open_listeners{0};    ///< Of all loops: a socket is one for each.
+  Shortage shortage;                             ///< While there is one, no client is taken.
+  std::atomic<std::size_t> silent_ends{0};       ///< See `RingGuard`.
   /// One word: of two, a loop may find the one changed and the other not.
   std::atomic<Attention> attention{Attention::kReport};
   std::atomic<bool> draining{false};
-  std::atomic<std::size_t> open_listeners{0};  ///< Of all loops: a socket is one for each.
-  Shortage shortage;                           ///< While there is one, no client is taken.
-  std::atomic<std::size_t> silent_ends{0};     ///< See `RingGuard`.
-  std::atomic<bool> slots_wanted{false};       ///< By some worker; see `Worker::TellOfSlots`.
+  std::atomic<bool> slots_wanted{false};  ///< By some worker; see `Worker::TellOfSlots`.
 };
 
 /// One loop, its thread, and the sessions that live on it.
