@@ -6,30 +6,24 @@ export type {
   ProxyOptions,
   ProxySettings,
 } from './config/options.js';
-export type {
-  AcceptChoice,
-  AddressesChoice,
-  EngineChoice,
-  PolicyName,
-  TransferChoice,
-} from './config/types.js';
+export type { ListenerAddress } from './entrance/listener.js';
 export {
   errorCatalogue,
   SplicewayError,
   type SplicewayErrorCode,
   type SplicewayErrorDetails,
-} from './errors.js';
+} from './errors/catalogue.js';
+export type {
+  AcceptChoice,
+  AddressesChoice,
+  EngineChoice,
+  TransferChoice,
+} from './model/choices.js';
+export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observe/stats.js';
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
-export type {
-  BackendErrorEvent,
-  NoBackendEvent,
-  PauseEvent,
-  ProxyEvents,
-  ResumeEvent,
-} from './proxy/events.js';
+export type { PolicyName } from './policy/policy.js';
 export { type JoinOptions, join } from './proxy/join.js';
-export type { ListenerAddress } from './proxy/listener.js';
 export {
   type CloseOptions,
   createProxy,
@@ -38,6 +32,13 @@ export {
   type RunningEngine,
 } from './proxy/proxy.js';
 export type {
+  BackendErrorEvent,
+  NoBackendEvent,
+  PauseEvent,
+  ProxyEvents,
+  ResumeEvent,
+} from './session/events.js';
+export type {
   ClientAddress,
   CloseReason,
   Session,
@@ -45,5 +46,4 @@ export type {
   SessionFigures,
   SessionState,
   SessionSummary,
-} from './proxy/session.js';
-export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './proxy/stats.js';
+} from './session/session.js';

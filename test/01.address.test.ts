@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatAddress, parseAddress } from '../src/config/address.js';
+import { parseAddress } from '../src/config/address.js';
+import { formatAddress } from '../src/model/address.js';
 
 describe('parseAddress', () => {
   it.each([

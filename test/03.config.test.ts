@@ -6,7 +6,7 @@ import { loadConfigFile } from '../src/config/file.js';
 import { findJsonError } from '../src/config/json.js';
 import type { ProxyOptions } from '../src/config/options.js';
 import { parseOptions, parseSettings } from '../src/config/schema.js';
-import type { SplicewayError } from '../src/errors.js';
+import type { SplicewayError } from '../src/errors/catalogue.js';
 
 const minimal = { listen: '127.0.0.1:5555', backends: ['127.0.0.1:3306'] };
 

@@ -212,37 +212,7 @@ describe('a policy written as a function', () => {
   });
 });
 
-const source = fileURLToPath(new URL('../src', import.meta.url));
-
-/** Folders of `src` that the files of one import from, but for itself. */
-function importsOf(folder: string): Set<string> {
-  const files = readdirSync(path.join(source, folder), { recursive: true, encoding: 'utf8' });
-  const imports = files
-    .filter((file) => file.endsWith('.ts'))
-    .flatMap((file) => {
-      const text = readFileSync(path.join(source, folder, file), 'utf8');
-      const from = path.dirname(path.join(source, folder, file));
-      return [...text.matchAll(/ from '(\.[^']+)'/g)].map(([, module = '']) =>
-        path.relative(source, path.resolve(from, module)),
-      );
-    });
-  const others = imports.filter((file) => file.includes('/')).map((file) => file.split('/')[0]);
-  return new Set(others.filter((name) => name !== folder) as string[]);
-}
-
 describe('docs/ARCHITECTURE.md says truly that', () => {
-  it.each([
-    ['policy', 'engine'],
-    ['config', 'engine'],
-    ['engine', 'policy'],
-  ])('%s knows nothing of %s', (folder, other) => {
-    expect(importsOf(folder)).not.toContain(other);
-  });
-
-  it('what all share uses nothing', () => {
-    expect([...importsOf('model')]).toEqual([]);
-  });
-
   it('folders of the core use those below them', () => {
     const core = fileURLToPath(new URL('../native/core', import.meta.url));
     const levels = [

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { faults } from '../scripts/simulate/faults.js';
 import { loadConfigFile } from '../src/config/file.js';
-import { errorCatalogue } from '../src/errors.js';
-import type { CloseReason } from '../src/proxy/session.js';
-import { sessionError } from '../src/proxy/session-errors.js';
+import { errorCatalogue } from '../src/errors/catalogue.js';
+import { sessionError } from '../src/errors/session-errors.js';
+import type { CloseReason } from '../src/session/session.js';
 import { runCommand } from './helpers/cli.js';
 
 function read(document: string): string {
@@ -92,7 +92,7 @@ describe('the documents', () => {
   });
 
   it('list every reason of a close, as its type has it, with the code of its error', () => {
-    const source = readFileSync(new URL('../src/engine/engine.ts', import.meta.url), 'utf8');
+    const source = readFileSync(new URL('../src/model/close-reason.ts', import.meta.url), 'utf8');
     const [, type = ''] = /export type CloseReason =\n(.*?);/s.exec(source) ?? [];
     const reasons = [...type.matchAll(/\/\*\* (.*) \*\/\n {2}\| '([\w-]+)'/g)].map(
       ([, why = '', reason = '']) => {

@@ -121,7 +121,7 @@ describe('the package', () => {
     const declarations = files.filter((file) => file.endsWith('.d.ts'));
     for (const file of declarations) expect(read(file), file).not.toContain('@internal');
     for (const member of ['attach', 'markOpen', 'markClosed']) {
-      expect(read('dist/proxy/session.d.ts')).not.toContain(`${member}(`);
+      expect(read('dist/session/session.d.ts')).not.toContain(`${member}(`);
     }
     expect(read('dist/proxy/proxy.d.ts')).not.toMatch(/^ +(static start|constructor)\(/m);
   });

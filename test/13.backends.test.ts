@@ -1,7 +1,7 @@
 /** Which backend a client gets, and what happens when one does not answer. */
 import { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { SplicewayError } from '../src/errors.js';
+import type { SplicewayError } from '../src/errors/catalogue.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { ipv6 } from './helpers/machine.js';

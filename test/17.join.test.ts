@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { TLSSocket } from 'node:tls';
 import { describe, expect, it, vi } from 'vitest';
-import { join } from '../src/index.js';
+import { join } from '../src/proxy/join.js';
 import { randomBytes, writeInPieces } from './helpers/bytes.js';
 import { within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';

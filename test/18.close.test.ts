@@ -1,7 +1,7 @@
 /** close(): with and without drain, twice, and what still works afterwards. */
 import { connect as netConnect } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { SessionSummary } from '../src/index.js';
+import type { SessionSummary } from '../src/session/session.js';
 import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { ways } from './helpers/engines.js';

@@ -1,10 +1,11 @@
 /** The order in which backends are tried, and when names are looked up. */
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
-import type { BackendConfig } from '../src/config/types.js';
-import { CycleRoute } from '../src/proxy/cycle-route.js';
-import { type Lookup, Pool, type PoolBackend } from '../src/proxy/pool.js';
-import { type Pick, PoolRoute } from '../src/proxy/route.js';
+import type { BackendConfig } from '../src/model/backend.js';
+import type { ClientPick } from '../src/policy/policy.js';
+import { type Lookup, Pool, type PoolBackend } from '../src/pool/pool.js';
+import { CycleRoute } from '../src/session/cycle-route.js';
+import { PoolRoute } from '../src/session/route.js';
 import { until } from './helpers/deadline.js';
 import { collectUncaught } from './helpers/uncaught.js';
 
@@ -15,7 +16,7 @@ const backend = (name: string): BackendConfig => ({
 });
 
 const inOrder =
-  (count: number): Pick =>
+  (count: number): ClientPick =>
   (tried) =>
     tried.size < count ? tried.size : undefined;
 

@@ -6,7 +6,7 @@ import {
   CounterWriter,
   createCounterWords,
   ROW_WORDS,
-} from '../src/stats/counters.js';
+} from '../src/engine/counters.js';
 
 describe('counters', () => {
   it('lie listeners first, then backends, one padded row each, a block a writer', () => {

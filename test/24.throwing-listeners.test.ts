@@ -1,6 +1,6 @@
 /** What users' listeners throw is heard of, and harms neither the session, the proxy nor the other sessions. */
 import { describe, expect, it } from 'vitest';
-import { join } from '../src/index.js';
+import { join } from '../src/proxy/join.js';
 import { until, within } from './helpers/deadline.js';
 import { engineOf, ways } from './helpers/engines.js';
 import { nextSummary, portOf, startProxy } from './helpers/proxies.js';

@@ -2,12 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 describe('warnings', () => {
-  let Warnings: typeof import('../src/proxy/warnings.js').Warnings;
+  let Warnings: typeof import('../src/observe/warnings.js').Warnings;
   beforeEach(async () => {
     vi.useFakeTimers();
     // The package keeps the timers that are there when it is loaded.
     vi.resetModules();
-    ({ Warnings } = await import('../src/proxy/warnings.js'));
+    ({ Warnings } = await import('../src/observe/warnings.js'));
   });
   afterEach(() => {
     vi.useRealTimers();

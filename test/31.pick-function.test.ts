@@ -2,7 +2,7 @@
 import { connect as netConnect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { PickBatch } from '../src/engine/native/pick-batch.js';
-import type { PickContext } from '../src/index.js';
+import type { PickContext } from '../src/policy/pick-function.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSummary, portOf, startProxy } from './helpers/proxies.js';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { ClientCounter, clientLimits } from '../src/proxy/client-limit.js';
+import { ClientCounter, clientLimits } from '../src/entrance/client-limit.js';
 import { until, within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSession, portOf, startProxy } from './helpers/proxies.js';

@@ -66,7 +66,7 @@ it('docs/api.md has whatever the package exports, each event and each member', (
     'state',
   ];
   for (const name of members) expect(page).toMatch(new RegExp(`^##### ${name}(\\(\\))?$`, 'm'));
-  const events = ['src/proxy/events.ts', 'src/proxy/session.ts'].flatMap((file) =>
+  const events = ['src/session/events.ts', 'src/session/session.ts'].flatMap((file) =>
     [...read(file).matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => name),
   );
   expect(events).toEqual(expect.arrayContaining(['noBackend', 'listenerPaused', 'open']));

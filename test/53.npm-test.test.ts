@@ -52,7 +52,7 @@ describe('the steps', () => {
       ['cpp', 'sanitize', 'threads', 'simulate', 'faults', 'unit', 'e2e'],
     ],
     ['native/addon/addon.cc', ['clang-tidy', 'installed', 'unit', 'addon', 'addon-threads', 'e2e']],
-    ['src/proxy/pool.ts', ['lint', 'types', 'api-docs', 'package', 'unit', 'e2e']],
+    ['src/pool/pool.ts', ['lint', 'types', 'imports', 'api-docs', 'package', 'unit', 'e2e']],
     ['test/native/relay_test.cc', ['cpp-format', 'cpp', 'sanitize', 'threads']],
     ['test/native/simulator/oracle.cc', ['cpp-format', 'simulate', 'faults']],
     ['test/e2e/02.redis.test.ts', ['lint', 'types', 'e2e']],

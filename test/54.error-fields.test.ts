@@ -1,8 +1,8 @@
 /** What an error says in its fields, so that no program has to read its words. */
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { SplicewayError } from '../src/errors.js';
-import type { BackendErrorEvent } from '../src/proxy/events.js';
+import { SplicewayError } from '../src/errors/catalogue.js';
+import type { BackendErrorEvent } from '../src/session/events.js';
 import { within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { nextSummary, portOf, startProxy } from './helpers/proxies.js';

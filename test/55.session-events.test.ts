@@ -1,7 +1,7 @@
 /** Events of one session come in different turns: who awaits between two of them misses none. */
 import { on, once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { Session } from '../src/index.js';
+import type { Session } from '../src/session/session.js';
 import { within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { join } from '../src/index.js';
+import { join } from '../src/proxy/join.js';
 import { until, within } from './helpers/deadline.js';
 import { engines, optionsOf, ways } from './helpers/engines.js';
 import { listeningSocket } from './helpers/inherited.js';

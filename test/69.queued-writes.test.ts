@@ -1,7 +1,9 @@
 /** Sockets with queued writes are sessions from the call on: with a place, a clock, and an end. */
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { join, type Session, type SplicewayError } from '../src/index.js';
+import type { SplicewayError } from '../src/errors/catalogue.js';
+import { join } from '../src/proxy/join.js';
+import type { Session } from '../src/session/session.js';
 import { until, within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
 import { startProxy } from './helpers/proxies.js';

@@ -1,7 +1,7 @@
 /** Names of backends: several addresses of one, and those that move while their old address still answers. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
-import { type Lookup, Pool } from '../src/proxy/pool.js';
+import { type Lookup, Pool } from '../src/pool/pool.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { askInTurn, portOf, startProxy } from './helpers/proxies.js';

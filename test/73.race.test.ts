@@ -1,7 +1,7 @@
 /** Names with addresses of both families of IP: a slow one has a rival, and the first that answers is used (RFC 8305). */
 import { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Lookup, PoolBackend } from '../src/proxy/pool.js';
+import { type Lookup, PoolBackend } from '../src/pool/pool.js';
 import { until } from './helpers/deadline.js';
 import {
   exhaustDescriptors,

@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import net, { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { SocketFile } from '../src/proxy/socket-file.js';
+import { SocketFile } from '../src/entrance/socket-file.js';
 import { within } from './helpers/deadline.js';
 import { connect } from './helpers/sockets.js';
 import { deadPath, tempPath } from './helpers/temp.js';

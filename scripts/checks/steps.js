@@ -6,6 +6,7 @@ import { clangTidy } from './clang-tidy.js';
 import { corpus, fuzzers } from './corpus.js';
 import { cppFormat } from './cpp-format.js';
 import { cppSanitize, cppTests, cppThreads } from './cpp-tests.js';
+import { imports } from './imports.js';
 import { installed } from './installed.js';
 import { packaged } from './packaged.js';
 import { knownFaults, simulation } from './simulation.js';
@@ -19,6 +20,7 @@ export const steps = [
   biome,
   cppFormat,
   types,
+  imports,
   apiDocs,
   packaged,
   cppTests,

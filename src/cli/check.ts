@@ -1,9 +1,11 @@
 /** `spliceway check`: is this file a configuration, and what does it say? */
-import { formatAddress } from '../config/address.js';
+
 import { connectBudgetOf } from '../config/connect-budget.js';
 import { formatDuration, formatMicroseconds } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
-import type { BackendConfig, ListenAddress } from '../config/types.js';
+import type { ListenAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
+import type { BackendConfig } from '../model/backend.js';
 
 /**
  * Prints `FILE: ok` and a summary.

@@ -3,7 +3,7 @@
  * clients that show how they take turns. It stays up, so that anyone can connect to it as well.
  */
 import type { ProxyConfig } from '../config/types.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { ask, EchoBackend, firstListener } from './demo-peers.js';
 import { configFromFlags, type ServeFlags } from './flags.js';

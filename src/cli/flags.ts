@@ -9,7 +9,7 @@ import {
   parseCommandSettings,
 } from '../config/schema.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../config/types.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import { type Command, Option } from '../vendor/commander.js';
 
 /** What commander makes of the flags; values are unchecked text but where it had a list of choices. */

@@ -1,5 +1,5 @@
 /** Figures that change while one looks: one line, rewritten on a terminal, rarely repeated in a file. */
-import type { ProxyStats } from '../proxy/stats.js';
+import type { ProxyStats } from '../observe/stats.js';
 import { print } from './output.js';
 
 /** In a file or a pipe, a new line no more often than this. */

@@ -1,7 +1,8 @@
 /** A listener may be in the way of another one of the same configuration, which no system error says. */
-import { formatAddress } from '../config/address.js';
-import type { ListenAddress } from '../config/types.js';
-import { SplicewayError } from '../errors.js';
+
+import { SplicewayError } from '../errors/catalogue.js';
+import type { ListenAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
 
 /**
  * Adds a hint to "address in use" where two listeners have one port in common, as 127.0.0.1:5555 and :5555

@@ -1,7 +1,7 @@
 /** What a running proxy tells, as log lines; what may come in crowds is limited to a line a second. */
-import { formatAddress } from '../config/address.js';
+import { formatAddress } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
-import type { Session } from '../proxy/session.js';
+import type { Session } from '../session/session.js';
 import type { Logger } from './log.js';
 import { RateLimit } from './rate-limit.js';
 

@@ -1,8 +1,10 @@
 /** The life of a proxy under the command: start, announce, stop on a signal. */
-import { formatAddress } from '../config/address.js';
+
 import { formatDuration } from '../config/duration.js';
-import type { BackendConfig, ProxyConfig } from '../config/types.js';
-import { asAddress } from '../proxy/listener.js';
+import type { ProxyConfig } from '../config/types.js';
+import { asAddress } from '../entrance/listener.js';
+import { formatAddress } from '../model/address.js';
+import type { BackendConfig } from '../model/backend.js';
 import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
 import { print } from './output.js';

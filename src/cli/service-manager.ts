@@ -1,9 +1,10 @@
 /** What a service manager, such as systemd, wants to hear of the command, and what it passed to it. */
 import { getSystemErrorName } from 'node:util';
-import { DESCRIPTOR_MIN, formatAddress } from '../config/address.js';
-import type { ListenAddress } from '../config/types.js';
+import { DESCRIPTOR_MIN } from '../config/address.js';
 import { loadAddon } from '../engine/native/addon.js';
-import { asAddress } from '../proxy/listener.js';
+import { asAddress } from '../entrance/listener.js';
+import type { ListenAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
 

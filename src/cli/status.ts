@@ -1,5 +1,5 @@
 /** How the command ends, and how it says why. */
-import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import { SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
 import { CommanderError } from '../vendor/commander.js';
 import { placeForReports } from '../version.js';
 

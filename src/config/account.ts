@@ -1,7 +1,7 @@
 /** Users and groups by the names that the system has for them. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import { show } from './values.js';
 
 export type AccountKind = 'user' | 'group';

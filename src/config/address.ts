@@ -6,8 +6,8 @@
  * are found to be the same one.
  */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
-import { SplicewayError } from '../errors.js';
-import type { Address, ListenAddress } from './types.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import type { Address, ListenAddress } from '../model/address.js';
 
 /**
  * What an address is for. A listener may have port 0 and no host, or be a socket that was inherited; a backend needs
@@ -54,14 +54,6 @@ export function parseAddress(text: string, use: AddressUse = 'listener'): Listen
     throw invalid(text, 'it is a URL', `leave out "${scheme}" and write ${addressForm(use)}`);
   }
   return text.startsWith('[') ? parseBracketed(text, use) : parseHostPort(text, use);
-}
-
-/** The normalised text of an address: what `parseAddress` accepts, and what logs and stats show. */
-export function formatAddress(address: ListenAddress): string {
-  if (address.kind === 'fd') return `fd:${address.fd}`;
-  if (address.kind === 'unix') return `unix:${address.path}`;
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `${host}:${address.port}`;
 }
 
 function parseUnix(text: string): Address {

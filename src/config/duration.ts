@@ -1,5 +1,5 @@
 /** Durations as people write them: `500ms`, `5s`, `1m`, `1h`, and `50us` where it matters; `0` is off. */
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 
 /** A whole number with `ms`, `s`, `m` or `h`; a plain number is milliseconds; 0 is off. */
 export type Duration = string | number;

@@ -1,7 +1,7 @@
 /** A configuration file: YAML or JSON by its extension, with the position of everything that is wrong. */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import {
   type Document,
   type ErrorCode,

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, and where; independent of whether a program, a file or flags gave it. */
-import { SplicewayError, type SplicewayErrorCode } from '../errors.js';
+import { SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
 import type { core } from '../vendor/zod.js';
 import { didYouMean } from './suggest.js';
 

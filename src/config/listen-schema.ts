@@ -1,10 +1,11 @@
 /** Where a proxy listens: addresses as text or, for who may connect to a Unix socket, as objects. */
+
+import type { ListenAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
 import * as z from '../vendor/zod.js';
 import { ACCOUNT_MAX, type AccountKind, accountNumber } from './account.js';
-import { formatAddress } from './address.js';
 import { listenerDescriptions } from './descriptions.js';
 import { SOCKET_MODE } from './pattern.js';
-import type { ListenAddress } from './types.js';
 import {
   hasPlainPath,
   isLoneOption,

@@ -1,16 +1,16 @@
 /** The configuration as users write it: the argument of `createProxy()`, and the keys of a file. */
-import type { FilterFunction } from '../policy/filter-function.js';
-import type { PickFunction } from '../policy/pick-function.js';
-import type { Duration } from './duration.js';
+
 import type {
   AcceptChoice,
   AddressesChoice,
   EngineChoice,
-  LogFormat,
-  LogLevel,
-  PolicyName,
   TransferChoice,
-} from './types.js';
+} from '../model/choices.js';
+import type { FilterFunction } from '../policy/filter-function.js';
+import type { PickFunction } from '../policy/pick-function.js';
+import type { PolicyName } from '../policy/policy.js';
+import type { Duration } from './duration.js';
+import type { LogFormat, LogLevel } from './types.js';
 
 /** A listener with its options spelled out; the text form of a Unix one is `unix:/path[,mode=0660][,user=U][,group=G]`. */
 export interface ListenerOptions {

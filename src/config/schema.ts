@@ -3,10 +3,12 @@
  * through it. It checks, normalises and fills in the defaults.
  */
 import { availableParallelism } from 'node:os';
+import { formatAddress } from '../model/address.js';
+import { isReachedBy } from '../model/own-addresses.js';
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
+import type { PolicyName } from '../policy/policy.js';
 import * as z from '../vendor/zod.js';
-import { formatAddress } from './address.js';
 import { backendDescriptions, descriptions } from './descriptions.js';
 import {
   formatDuration,
@@ -18,15 +20,8 @@ import {
 } from './duration.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
 import { listen, listenerShape } from './listen-schema.js';
-import { isReachedBy } from './own-addresses.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
-import {
-  type CommandSettings,
-  LOG_FORMATS,
-  LOG_LEVELS,
-  type PolicyName,
-  type ProxyConfig,
-} from './types.js';
+import { type CommandSettings, LOG_FORMATS, LOG_LEVELS, type ProxyConfig } from './types.js';
 import {
   backendAddress,
   durationBy,

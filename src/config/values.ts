@@ -1,5 +1,5 @@
 /** The kinds of values that a configuration has. What `meta()` holds is for the JSON Schema alone (json-schema.ts). */
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import * as z from '../vendor/zod.js';
 import { type AddressUse, addressForm, parseAddress } from './address.js';
 import { addressPattern, NO_PATH_LETTERS } from './pattern.js';

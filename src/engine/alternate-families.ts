@@ -1,4 +1,4 @@
-import type { ResolvedAddress } from './engine.js';
+import type { ResolvedAddress } from '../model/address.js';
 
 /**
  * The families of IP take turns, that of the first address first, while each keeps its own order: RFC 8305, section 4.

@@ -1,7 +1,7 @@
 /** Which sockets an engine can take. Both engines and the proxy ask here, so that they agree. */
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 
 /**
  * The file descriptor of an open socket, or -1. Node has no public way to ask (nodejs/node#8974), so this

@@ -1,6 +1,7 @@
 /** Which engine runs here, and why. */
-import type { EngineChoice } from '../config/types.js';
-import { SplicewayError } from '../errors.js';
+
+import { SplicewayError } from '../errors/catalogue.js';
+import type { EngineChoice } from '../model/choices.js';
 import type { AcceptingEngine, Engine, EngineOptions } from './engine.js';
 import { loadAddon } from './native/addon.js';
 import { type Descriptors, nativeDescriptors } from './native/descriptors.js';

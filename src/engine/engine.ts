@@ -4,16 +4,11 @@
  * tests.
  */
 import type { Socket } from 'node:net';
+import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
-import type { CounterReader } from '../stats/counters.js';
+import type { CloseReason } from '../model/close-reason.js';
+import type { CounterReader } from './counters.js';
 import type { SessionLimit } from './session-limit.js';
-
-/** A socket address that needs no further resolution: an IP literal with a port, or a path. */
-export type ResolvedAddress =
-  | { readonly kind: 'tcp'; readonly ip: string; readonly port: number; readonly family: 4 | 6 }
-  | { readonly kind: 'unix'; readonly path: string };
-
-export type { ClientAddress };
 
 /**
  * Where a client goes next: a backend by its row in the pool; `undefined` when none is left; `by cycle` when the engine
@@ -49,25 +44,6 @@ export interface SessionTimeouts {
   /** For the first byte, from either side, after the backend has answered. */
   readonly handshakeMs: number;
 }
-
-/** Why a session ended. */
-export type CloseReason =
-  /** Both sides ended their stream, and every byte was passed on. */
-  | 'finished'
-  /** One side reset its connection (the other was reset as well), or the client left early. */
-  | 'reset'
-  /** No byte had moved either way for `idleTimeout`. */
-  | 'idle-timeout'
-  /** No byte had moved for `halfCloseTimeout` since one side ended its stream. */
-  | 'half-close-timeout'
-  /** Neither side had sent a byte for `handshakeTimeout` since the backend answered. */
-  | 'handshake-timeout'
-  /** There was no backend left to try before any answered. */
-  | 'no-backend'
-  /** The `filter` of the options did not let the client in. */
-  | 'denied'
-  /** Cut short by `destroy()` of the session, or `close()` of the proxy. */
-  | 'destroyed';
 
 /** What an engine tells the proxy about one session, in this order, each at most once but what is said of addresses. */
 export interface SessionObserver {

@@ -1,4 +1,4 @@
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 
 /** How many sessions an engine holds at once, and what it says of that. */
 export class SessionLimit {

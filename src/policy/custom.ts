@@ -1,4 +1,4 @@
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import type { PickBackend, PickFunction } from './pick-function.js';
 import type { Client, Policy } from './policy.js';
 

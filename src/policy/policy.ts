@@ -1,11 +1,17 @@
 /** How a backend is picked for a session. A policy knows indexes and weights, and nothing of sockets. */
-import type { PolicyName } from '../config/types.js';
+
 import { CustomPolicy } from './custom.js';
 import type { PickBackend, PickContext, PickFunction } from './pick-function.js';
 import { RoundRobin } from './round-robin.js';
 
+/** The policies that are built in. `round-robin`: each backend in turn, as often as its weight says. */
+export type PolicyName = 'round-robin';
+
 /** For whom a backend is picked. */
 export type Client = Pick<PickContext, 'client' | 'listener'>;
+
+/** As `Policy.pick`, for one client. Who tries backends needs no more of a policy, and a named backend needs no policy at all. */
+export type ClientPick = (tried: ReadonlySet<number>) => number | undefined;
 
 export interface Policy {
   /**

@@ -1,18 +1,18 @@
 /** Two open sockets made one connection. */
 import type { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { checkOptions } from '../config/check-options.js';
 import type { Duration } from '../config/duration.js';
 import { parseSettings, THREADS_MAX } from '../config/schema.js';
-import type { EngineChoice } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { createEngine } from '../engine/choose.js';
 import type { Engine } from '../engine/engine.js';
-import { SplicewayError } from '../errors.js';
-import { checkHead } from './check-head.js';
-import { checkOptions } from './check-options.js';
-import { clientOf } from './observe.js';
-import { Session } from './session.js';
-import { sessionError } from './session-errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { clientOf } from '../errors/messages.js';
+import { sessionError } from '../errors/session-errors.js';
+import type { EngineChoice } from '../model/choices.js';
+import { checkHead } from '../session/check-head.js';
+import { Session } from '../session/session.js';
 
 /** Options of `join()`. Unknown keys are errors. */
 export interface JoinOptions {

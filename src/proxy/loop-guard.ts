@@ -1,14 +1,14 @@
 /** Keeps a proxy from connecting to itself: its first client would take every session. */
-import { formatAddress } from '../config/address.js';
-import { isReachedBy, type OwnAddresses } from '../config/own-addresses.js';
+
 import { backendIsProxyItself } from '../config/schema.js';
-import type { Address } from '../config/types.js';
-import type { ResolvedAddress } from '../engine/engine.js';
-import { SplicewayError } from '../errors.js';
-import { areSame } from './address-order.js';
-import { asAddress, type Listener } from './listener.js';
-import { leftOut } from './observe.js';
-import type { PoolBackend } from './pool.js';
+import { asAddress, type Listener } from '../entrance/listener.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { leftOut } from '../errors/messages.js';
+import type { Address, ResolvedAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
+import { isReachedBy, type OwnAddresses } from '../model/own-addresses.js';
+import { areSame } from '../pool/address-order.js';
+import type { PoolBackend } from '../pool/pool.js';
 
 export interface LoopGuardHost {
   /** What is left of the addresses of a backend; called when it is not what it was. */

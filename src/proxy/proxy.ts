@@ -1,30 +1,23 @@
 /** Listeners, a pool and an engine, put together. */
 
 import type { Socket } from 'node:net';
-import { formatAddress, parseAddress } from '../config/address.js';
+import { parseAddress } from '../config/address.js';
+import { checkOptions } from '../config/check-options.js';
 import { connectBudgetOf } from '../config/connect-budget.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
-import type { OwnAddresses } from '../config/own-addresses.js';
 import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE, parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
-import type { ClientAddress, Engine, ResolvedAddress } from '../engine/engine.js';
-import { SplicewayError } from '../errors.js';
-import { createPolicy, type Policy } from '../policy/policy.js';
-import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
-import { checkHead } from './check-head.js';
-import { checkOptions } from './check-options.js';
-import { clientLimits } from './client-limit.js';
-import { emitSafely } from './emit.js';
-import { type Entrance, nodeAcceptsFor, whoAccepts } from './entrance.js';
-import { FilteredRoute, type Gate } from './filtered-route.js';
-import { lacksHardLinks } from './listen-error.js';
-import type { Listener, ListenerAddress } from './listener.js';
-import { LoopGuard } from './loop-guard.js';
-import { NativeEntrance } from './native-entrance.js';
-import { NodeEntrance } from './node-entrance.js';
+import type { Engine } from '../engine/engine.js';
+import { clientLimits } from '../entrance/client-limit.js';
+import { type Entrance, nodeAcceptsFor, whoAccepts } from '../entrance/entrance.js';
+import type { Listener, ListenerAddress } from '../entrance/listener.js';
+import { NativeEntrance } from '../entrance/native-entrance.js';
+import { NodeEntrance } from '../entrance/node-entrance.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { lacksHardLinks } from '../errors/listen-error.js';
 import {
   attemptError,
   filterFailed,
@@ -34,14 +27,24 @@ import {
   resolveError,
   slowLookup,
   tooManyAsked,
-} from './observe.js';
-import { Pool, type PoolBackend, type PoolInternals } from './pool.js';
-import { type ClientRoute, type Pick, PoolRoute } from './route.js';
-import type { Session } from './session.js';
-import { SessionEmitter } from './session-emitter.js';
-import { Sessions } from './sessions.js';
-import { type ProxyStats, readStats } from './stats.js';
-import { Warnings } from './warnings.js';
+} from '../errors/messages.js';
+import type { ResolvedAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
+import type { ClientAddress } from '../model/client-address.js';
+import type { OwnAddresses } from '../model/own-addresses.js';
+import { type ProxyStats, readStats } from '../observe/stats.js';
+import { Warnings } from '../observe/warnings.js';
+import { type ClientPick, createPolicy, type Policy } from '../policy/policy.js';
+import { Pool, type PoolBackend, type PoolInternals } from '../pool/pool.js';
+import { checkHead } from '../session/check-head.js';
+import { emitSafely } from '../session/emit.js';
+import { FilteredRoute, type Gate } from '../session/filtered-route.js';
+import { type ClientRoute, PoolRoute } from '../session/route.js';
+import type { Session } from '../session/session.js';
+import { SessionEmitter } from '../session/session-emitter.js';
+import { Sessions } from '../session/sessions.js';
+import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
+import { LoopGuard } from './loop-guard.js';
 
 /** Options of `handoff()`. Unknown keys are errors. */
 export interface HandoffOptions {
@@ -349,18 +352,18 @@ export class Proxy extends SessionEmitter {
   }
 
   #policyRoute(client: ClientAddress, listener: string): ClientRoute {
-    const pick: Pick = (tried) => this.#policy.pick(tried, { client, listener });
+    const pick: ClientPick = (tried) => this.#policy.pick(tried, { client, listener });
     // A policy of the user's knows best.
     const isOurs = typeof this.#config.policy === 'string';
     return this.#route(isOurs ? this.#pool.failures.last(pick) : pick);
   }
 
-  #route(pick: Pick): ClientRoute {
+  #route(pick: ClientPick): ClientRoute {
     return new PoolRoute(this.#pool, pick, this.#config.connectTimeoutMs);
   }
 
   /** With a named backend only that one is tried. */
-  #pickNamed(backend: string): Pick {
+  #pickNamed(backend: string): ClientPick {
     const name = formatAddress(parseAddress(String(backend), 'backend'));
     const index = this.#pool.indexOf(name);
     if (index === -1) {

@@ -8,7 +8,7 @@ import {
   type ProxyInternals,
   type Proxy as RunningProxy,
 } from '../../src/proxy/proxy.js';
-import type { Session, SessionSummary } from '../../src/proxy/session.js';
+import type { Session, SessionSummary } from '../../src/session/session.js';
 import { within } from './deadline.js';
 import { optionsOf, type Way } from './engines.js';
 import { connect, readAll } from './sockets.js';

@@ -12,7 +12,7 @@
  * used before. What is asked of a session that has ended is not done.
  */
 export interface NativeEngineBinding {
-  /** Rows of `CounterRow`, one block a loop; see src/stats/counters.ts. Readable after `close()`. */
+  /** Rows of `CounterRow`, one block a loop; see src/engine/counters.ts. Readable after `close()`. */
   counters(): ArrayBuffer;
   /**
    * Bytes that a session has moved so far.

@@ -1,10 +1,11 @@
 /** The engine that moves bytes in the kernel: loops in C++, which also accept and pick if they are told to. */
 
 import { isIPv6, type Socket } from 'node:net';
-import { SplicewayError } from '../../errors.js';
-import { CounterReader, CounterWriter, ROW_WORDS } from '../../stats/counters.js';
+import { SplicewayError } from '../../errors/catalogue.js';
+import type { ResolvedAddress } from '../../model/address.js';
 import { setImmediate } from '../../timers.js';
 import { checkSocket, descriptorOf } from '../check-socket.js';
+import { CounterReader, CounterWriter, ROW_WORDS } from '../counters.js';
 import type {
   AcceptHost,
   AcceptingEngine,
@@ -14,7 +15,6 @@ import type {
   EngineOptions,
   EngineSession,
   JoinRequest,
-  ResolvedAddress,
   SessionTimeouts,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';

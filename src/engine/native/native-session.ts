@@ -1,16 +1,11 @@
 /** The JavaScript side of one session of the native engine: it asks for backends and hears of the end. */
 
 import { Socket } from 'node:net';
+import type { ResolvedAddress } from '../../model/address.js';
+import type { CloseReason } from '../../model/close-reason.js';
 import { askRoute } from '../ask-route.js';
 import { rememberReading } from '../check-socket.js';
-import type {
-  CloseReason,
-  EngineSession,
-  ResolvedAddress,
-  Route,
-  SessionObserver,
-  SessionPlan,
-} from '../engine.js';
+import type { EngineSession, Route, SessionObserver, SessionPlan } from '../engine.js';
 import { closeReasons, Ending, type NativeBinding, type NativeEngineBinding } from './binding.js';
 import type { Moved } from './event-ring.js';
 import type { PickBatch } from './pick-batch.js';

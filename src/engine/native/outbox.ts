@@ -2,9 +2,10 @@
 
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
+import type { CloseReason } from '../../model/close-reason.js';
 import { now } from '../../timers.js';
 import { checkUsable, markTaken, unwrittenBytes } from '../check-socket.js';
-import type { CloseReason, SessionTimeouts } from '../engine.js';
+import type { SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { takeOver } from '../take-over.js';

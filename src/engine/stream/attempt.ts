@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import type { ResolvedAddress } from '../../model/address.js';
 import { clearTimeout, setTimeout } from '../../timers.js';
-import type { ResolvedAddress } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { DirectReader, type Reader } from './reader.js';

@@ -1,9 +1,10 @@
 /** Connects to the first backend of a route that answers. */
 
 import type { Socket } from 'node:net';
+import type { ResolvedAddress } from '../../model/address.js';
 import { now } from '../../timers.js';
 import { askRoute } from '../ask-route.js';
-import type { NextHop, ResolvedAddress, Route, SessionTimeouts } from '../engine.js';
+import type { NextHop, Route, SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { Attempt } from './attempt.js';
 import type { Reader } from './reader.js';

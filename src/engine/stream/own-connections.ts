@@ -1,7 +1,7 @@
 /** Knows the engine's own connections when they come back, as `OwnConnections` of the native core does. */
 import { isIPv6, type Socket, SocketAddress } from 'node:net';
+import type { ResolvedAddress } from '../../model/address.js';
 import { now } from '../../timers.js';
-import type { ResolvedAddress } from '../engine.js';
 
 /** One connection of so many is noted at least, since noting takes a system call. */
 const INTERVAL = 32;

@@ -1,7 +1,8 @@
 /** Two open sockets joined to each other: both relays, and what happens when one of them ends. */
 
 import type { Socket } from 'node:net';
-import type { CloseReason, SessionTimeouts } from '../engine.js';
+import type { CloseReason } from '../../model/close-reason.js';
+import type { SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import type { Reader } from './reader.js';

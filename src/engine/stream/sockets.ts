@@ -1,8 +1,8 @@
 /** What both phases of a session, connecting and relaying, do to Node's sockets. */
 import { readSync } from 'node:fs';
 import { Socket, type SocketConstructorOpts } from 'node:net';
+import type { ResolvedAddress } from '../../model/address.js';
 import { descriptorOf, markTaken } from '../check-socket.js';
-import type { ResolvedAddress } from '../engine.js';
 import { takeOver } from '../take-over.js';
 
 /** Takes the socket from the code that had it, for relaying. */

@@ -1,16 +1,16 @@
 /** The engine that needs nothing but Node: the baseline, and the fallback where no addon loads. */
 import type { Socket } from 'node:net';
-import { SplicewayError } from '../../errors.js';
-import { CounterReader, CounterWriter, createCounterWords } from '../../stats/counters.js';
+import { SplicewayError } from '../../errors/catalogue.js';
+import type { ResolvedAddress } from '../../model/address.js';
 import { alternateFamilies } from '../alternate-families.js';
 import { checkSocket } from '../check-socket.js';
+import { CounterReader, CounterWriter, createCounterWords } from '../counters.js';
 import type {
   ConnectRequest,
   Engine,
   EngineOptions,
   EngineSession,
   JoinRequest,
-  ResolvedAddress,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
 import { OwnConnections } from './own-connections.js';

@@ -1,14 +1,10 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
 import type { Socket } from 'node:net';
-import type { CounterName, CounterWriter } from '../../stats/counters.js';
+import type { ResolvedAddress } from '../../model/address.js';
+import type { CloseReason } from '../../model/close-reason.js';
 import { markReturned, readingOf, rememberReading } from '../check-socket.js';
-import type {
-  CloseReason,
-  ConnectRequest,
-  EngineSession,
-  JoinRequest,
-  ResolvedAddress,
-} from '../engine.js';
+import type { CounterName, CounterWriter } from '../counters.js';
+import type { ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { Connector } from './connector.js';

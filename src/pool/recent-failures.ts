@@ -1,5 +1,5 @@
 /** Backends that have failed lately: tried after the others, as `Walk` and `BackendRow` of the native core do. */
-import type { Pick } from './route.js';
+import type { ClientPick } from '../policy/policy.js';
 
 /** One client finds out that a backend does not answer, and for so long no other has to. */
 const MOMENT_MS = 1000;
@@ -27,7 +27,7 @@ export class RecentFailures {
    * Picks as `pick` does, but those that have failed lately after all others. Once a moment such a backend is picked in
    * its turn, and finds out for all.
    */
-  last(pick: Pick): Pick {
+  last(pick: ClientPick): ClientPick {
     return (tried) => {
       const first = pick(tried);
       if (first === undefined || !this.#isTriedLast(first)) return this.#picked(first);

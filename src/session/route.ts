@@ -1,11 +1,12 @@
 /** The backends to try for one client. */
-import type { CloseReason, ResolvedAddress, Route } from '../engine/engine.js';
-import { throwLater } from './emit.js';
-import type { Pool, PoolBackend } from './pool.js';
-import { waitAtMost } from './wait.js';
 
-/** As `Policy.pick`, for one client. A route needs no more of a policy, and a named backend needs no policy at all. */
-export type Pick = (tried: ReadonlySet<number>) => number | undefined;
+import type { Route } from '../engine/engine.js';
+import type { ResolvedAddress } from '../model/address.js';
+import type { CloseReason } from '../model/close-reason.js';
+import type { ClientPick } from '../policy/policy.js';
+import type { Pool, PoolBackend } from '../pool/pool.js';
+import { waitAtMost } from '../pool/wait.js';
+import { throwLater } from './emit.js';
 
 /** The route of one session. */
 export interface ClientRoute extends Route {
@@ -30,7 +31,7 @@ interface Trial {
  */
 export class PoolRoute implements ClientRoute {
   readonly #pool: Pool;
-  readonly #pick: Pick;
+  readonly #pick: ClientPick;
   readonly #lookupLimitMs: number;
   readonly #tried = new Set<number>();
   readonly #trials: Trial[] = [];
@@ -42,7 +43,7 @@ export class PoolRoute implements ClientRoute {
   #hasEnded = false;
 
   /** @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit */
-  constructor(pool: Pool, pick: Pick, lookupLimitMs: number) {
+  constructor(pool: Pool, pick: ClientPick, lookupLimitMs: number) {
     this.#pool = pool;
     this.#pick = pick;
     this.#lookupLimitMs = lookupLimitMs;

@@ -1,8 +1,8 @@
 /** The backends behind the listeners, and what their names resolve to. */
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Address, BackendConfig } from '../config/types.js';
-import type { ResolvedAddress } from '../engine/engine.js';
+import type { Address, ResolvedAddress } from '../model/address.js';
+import type { BackendConfig } from '../model/backend.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { clearTimeout, now, setTimeout } from '../timers.js';
 import { AddressOrder } from './address-order.js';

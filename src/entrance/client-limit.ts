@@ -1,5 +1,4 @@
 /** How many sessions one client may have at once, and who has how many. */
-import type { ProxyConfig } from '../config/types.js';
 import type { ClientLimits } from '../engine/engine.js';
 
 /**
@@ -9,7 +8,7 @@ import type { ClientLimits } from '../engine/engine.js';
  * @param mostSessions of the engine; `Infinity` has no half
  */
 export function clientLimits(
-  { maxSessionsPerClient: asked }: Pick<ProxyConfig, 'maxSessionsPerClient'>,
+  { maxSessionsPerClient: asked }: { readonly maxSessionsPerClient?: number | undefined },
   mostSessions: number,
 ): ClientLimits {
   if (asked !== undefined) return { remote: asked, loopback: asked };

@@ -1,16 +1,17 @@
-import type { ListenAddress } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
 import type {
   AcceptHost,
   Attention,
-  ClientAddress,
   EngineSession,
-  ResolvedAddress,
   SessionPlan,
   SessionTimeouts,
 } from '../engine/engine.js';
-import { CycleRoute } from './cycle-route.js';
-import { emitSafely } from './emit.js';
+import { unreported, WENT_ON } from '../errors/messages.js';
+import type { ListenAddress, ResolvedAddress } from '../model/address.js';
+import type { ClientAddress } from '../model/client-address.js';
+import type { Pool } from '../pool/pool.js';
+import { CycleRoute } from '../session/cycle-route.js';
+import { emitSafely } from '../session/emit.js';
 import {
   cannotAccept,
   type Entrance,
@@ -20,8 +21,6 @@ import {
   warnOfRefused,
 } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
-import { unreported, WENT_ON } from './observe.js';
-import type { Pool } from './pool.js';
 
 export interface NativeEntranceHost extends EntranceHost {
   readonly pool: Pool;

@@ -1,7 +1,8 @@
 /** From what an engine tells about a session to what users see. */
 import type { Socket } from 'node:net';
-import type { ClientAddress, ResolvedAddress } from '../engine/engine.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import type { ResolvedAddress } from '../model/address.js';
+import type { ClientAddress } from '../model/client-address.js';
 
 /**
  * Read it before the engine takes the socket: afterwards nobody knows. A client that came over IPv4 to a listener on

@@ -2,8 +2,10 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { type InspectOptions, inspect } from 'node:util';
-import type { ClientAddress, CloseReason, EngineSession } from '../engine/engine.js';
-import type { SplicewayError } from '../errors.js';
+import type { EngineSession } from '../engine/engine.js';
+import type { SplicewayError } from '../errors/catalogue.js';
+import type { ClientAddress } from '../model/client-address.js';
+import type { CloseReason } from '../model/close-reason.js';
 import { now, setImmediate } from '../timers.js';
 import { emitSafely } from './emit.js';
 

@@ -3,8 +3,8 @@ import { type BigIntStats, statSync } from 'node:fs';
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { now } from '../timers.js';
+import type { Address, ListenAddress } from './address.js';
 import { formatAddress } from './address.js';
-import type { Address, ListenAddress } from './types.js';
 
 /** IP addresses of this machine's interfaces, in their one spelling. */
 export type OwnAddresses = () => ReadonlySet<string>;

@@ -1,7 +1,7 @@
 /** What is left to try for a client for whom the engine picks by itself, once it has tried every backend. */
-import type { Pool, PoolBackend } from './pool.js';
+import type { Pool, PoolBackend } from '../pool/pool.js';
+import { waitAtMost } from '../pool/wait.js';
 import type { ClientRoute } from './route.js';
-import { waitAtMost } from './wait.js';
 
 /** For how long clients have been on their way who fail now. */
 export interface CycleRouteOptions {

@@ -1,15 +1,17 @@
 /** Where clients come in: listeners, and who accepts on them. */
 import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
-import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { Attention, ClientAddress, ClientLimits, ResolvedAddress } from '../engine/engine.js';
-import type { ProxyEvents } from './events.js';
+import type { Attention, ClientLimits } from '../engine/engine.js';
+import { cameBack, refusedClients } from '../errors/messages.js';
+import type { ResolvedAddress } from '../model/address.js';
+import type { AcceptChoice } from '../model/choices.js';
+import type { ClientAddress } from '../model/client-address.js';
+import type { Warnings } from '../observe/warnings.js';
+import type { ProxyEvents } from '../session/events.js';
+import type { ClientRoute } from '../session/route.js';
+import type { Sessions } from '../session/sessions.js';
 import type { Listener, ListenerAddress } from './listener.js';
-import { cameBack, refusedClients } from './observe.js';
-import type { ClientRoute } from './route.js';
-import type { Sessions } from './sessions.js';
-import type { Warnings } from './warnings.js';
 
 export interface Entrance {
   /** Listeners that are open, as the user wrote them but with their real ports. */
@@ -51,7 +53,7 @@ export interface EntranceHost {
 
 /** Who is to accept: the loops, where they can, unless something else was asked for. */
 export function whoAccepts(
-  { accept }: Pick<ProxyConfig, 'accept'>,
+  { accept }: { readonly accept: AcceptChoice },
   { native }: Pick<ChosenEngine, 'native'>,
 ): 'native' | 'node' {
   if (native === undefined || accept === 'node') return 'node';

@@ -1,6 +1,7 @@
 /** Options of methods: as strict as those of `createProxy()`. */
-import { didYouMean } from '../config/suggest.js';
-import { SplicewayError } from '../errors.js';
+
+import { SplicewayError } from '../errors/catalogue.js';
+import { didYouMean } from './suggest.js';
 
 /**
  * Throws for what is not an object of options, or has one that is not known.

@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
-import type { ListenAddress } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { ClientAddress, Engine } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { resetSocket } from '../engine/reset-socket.js';
+import { clientOf, droppedClients } from '../errors/messages.js';
+import type { ListenAddress } from '../model/address.js';
+import type { ClientAddress } from '../model/client-address.js';
+import { emitSafely } from '../session/emit.js';
 import { Admission } from './admission.js';
 import { ClientCounter } from './client-limit.js';
-import { emitSafely } from './emit.js';
 import {
   cannotAccept,
   type Entrance,
@@ -15,7 +17,6 @@ import {
   warnOfRefused,
 } from './entrance.js';
 import { Listener, type ListenerAddress } from './listener.js';
-import { clientOf, droppedClients } from './observe.js';
 
 /** Node accepts, and each client passes through JavaScript once. */
 export class NodeEntrance implements Entrance {

@@ -1,7 +1,8 @@
 /** The figures of a proxy at one moment. */
+
+import type { CounterRow } from '../engine/counters.js';
 import type { Engine } from '../engine/engine.js';
-import type { CounterRow } from '../stats/counters.js';
-import type { PoolBackend } from './pool.js';
+import type { PoolBackend } from '../pool/pool.js';
 
 /** Figures of one listener, one backend, or the handoffs. */
 export interface RowStats {

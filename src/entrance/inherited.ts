@@ -2,7 +2,7 @@
 
 import { loadAddon } from '../engine/native/addon.js';
 import { type InheritedKind, inheritedKinds } from '../engine/native/binding.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 
 const pass =
   'have the service manager pass it (the first is 3), and start spliceway itself, not through npm or npx, which pass nothing on';

@@ -2,9 +2,9 @@
 
 import type { Socket } from 'node:net';
 import type { SessionLimit } from '../engine/session-limit.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { throwLater } from '../session/emit.js';
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../timers.js';
-import { throwLater } from './emit.js';
 import type { Listener } from './listener.js';
 
 /** How long listeners stay paused when no session ends meanwhile: the shortage may be someone else's. */

@@ -1,9 +1,10 @@
-import type { CloseReason, NextHop } from '../engine/engine.js';
+import type { NextHop } from '../engine/engine.js';
 import { PatientTimer } from '../engine/patient-timer.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { sessionError } from '../errors/session-errors.js';
+import type { CloseReason } from '../model/close-reason.js';
 import type { FilterContext, FilterFunction } from '../policy/filter-function.js';
 import type { ClientRoute } from './route.js';
-import { sessionError } from './session-errors.js';
 
 type Client = Omit<FilterContext, 'signal'>;
 

@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import type { SocketAccess } from '../config/types.js';
+import type { SocketAccess } from '../model/address.js';
 
 /** To connect to a socket is to write to its file. */
 const MAY_CONNECT = 0o222;

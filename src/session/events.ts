@@ -1,5 +1,5 @@
 /** What a proxy tells its listeners. */
-import type { SplicewayError } from '../errors.js';
+import type { SplicewayError } from '../errors/catalogue.js';
 import type { Session } from './session.js';
 
 /** What comes with `backendError`: a backend that could not be reached. */

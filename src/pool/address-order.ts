@@ -1,6 +1,6 @@
 /** Which address of a backend is tried first: what was found, and what experience says of it. */
 import { alternateFamilies } from '../engine/alternate-families.js';
-import type { ResolvedAddress } from '../engine/engine.js';
+import type { ResolvedAddress } from '../model/address.js';
 
 /**
  * Those that were demoted come after all others, in the order in which they were. The families take turns within each of

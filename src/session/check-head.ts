@@ -1,7 +1,7 @@
 /** Bytes that a program has read from a socket, and gives back with it. */
 import type { Socket } from 'node:net';
 import { readingOf } from '../engine/check-socket.js';
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 
 /**
  * Checks that `head` is all that the program has read from the socket, so that no byte is lost and none comes twice. What

@@ -1,5 +1,5 @@
 /** What to do when a listener cannot be opened. */
-import { SplicewayError } from '../errors.js';
+import { SplicewayError } from '../errors/catalogue.js';
 
 /**
  * Turns the system's error into one that says what to do.

@@ -2,23 +2,23 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type {
-  ClientAddress,
-  CloseReason,
   ConnectRequest,
   Engine,
   EngineSession,
-  ResolvedAddress,
   SessionObserver,
   SessionPlan,
   SessionTimeouts,
 } from '../engine/engine.js';
+import { clientOf } from '../errors/messages.js';
+import { sessionError } from '../errors/session-errors.js';
+import type { ResolvedAddress } from '../model/address.js';
+import type { ClientAddress } from '../model/client-address.js';
+import type { CloseReason } from '../model/close-reason.js';
+import type { Pool } from '../pool/pool.js';
 import { emitSafely } from './emit.js';
 import type { ProxyEvents } from './events.js';
-import { clientOf } from './observe.js';
-import type { Pool } from './pool.js';
 import type { ClientRoute } from './route.js';
 import { Session } from './session.js';
-import { sessionError } from './session-errors.js';
 
 export interface SessionsHost {
   readonly emitter: EventEmitter<ProxyEvents>;

@@ -1,6 +1,11 @@
 /** The words for the end of a session. */
-import type { CloseReason } from '../engine/engine.js';
-import { SplicewayError, type SplicewayErrorCode, type SplicewayErrorDetails } from '../errors.js';
+
+import {
+  SplicewayError,
+  type SplicewayErrorCode,
+  type SplicewayErrorDetails,
+} from '../errors/catalogue.js';
+import type { CloseReason } from '../model/close-reason.js';
 
 const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorCode, string]>> = {
   reset: [

@@ -4,11 +4,11 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type ListenOptions, Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { formatAddress } from '../config/address.js';
-import type { Address, ListenAddress } from '../config/types.js';
 import type { Descriptors } from '../engine/native/descriptors.js';
+import { listenError } from '../errors/listen-error.js';
+import type { Address, ListenAddress } from '../model/address.js';
+import { formatAddress } from '../model/address.js';
 import { inspectInherited } from './inherited.js';
-import { listenError } from './listen-error.js';
 import { SocketFile } from './socket-file.js';
 
 /** Linux cuts it to net.core.somaxconn, which is 4096 by default. */

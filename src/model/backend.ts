@@ -1,0 +1,15 @@
+import type { Address } from './address.js';
+import type { AddressesChoice } from './choices.js';
+
+/** A backend as it is configured. */
+export interface BackendConfig {
+  /** As the user wrote it, normalised: the name that logs, stats and `handoff()` use. */
+  readonly name: string;
+  readonly address: Address;
+  /** 1 to 1000; shares of new sessions. */
+  readonly weight: number;
+  /** Sessions at once; without it, any number. */
+  readonly maxSessions?: number | undefined;
+  /** Without it, `first`. */
+  readonly addresses?: AddressesChoice | undefined;
+}

@@ -1,0 +1,18 @@
+/** Why a session ended. */
+export type CloseReason =
+  /** Both sides ended their stream, and every byte was passed on. */
+  | 'finished'
+  /** One side reset its connection (the other was reset as well), or the client left early. */
+  | 'reset'
+  /** No byte had moved either way for `idleTimeout`. */
+  | 'idle-timeout'
+  /** No byte had moved for `halfCloseTimeout` since one side ended its stream. */
+  | 'half-close-timeout'
+  /** Neither side had sent a byte for `handshakeTimeout` since the backend answered. */
+  | 'handshake-timeout'
+  /** There was no backend left to try before any answered. */
+  | 'no-backend'
+  /** The `filter` of the options did not let the client in. */
+  | 'denied'
+  /** Cut short by `destroy()` of the session, or `close()` of the proxy. */
+  | 'destroyed';
