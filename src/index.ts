@@ -22,7 +22,7 @@ export type {
 export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observe/stats.js';
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
-export type { PolicyName } from './policy/policy.js';
+export type { PolicyName } from './policy/registry.js';
 export { type JoinOptions, join } from './proxy/join.js';
 export {
   type CloseOptions,

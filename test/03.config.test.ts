@@ -23,7 +23,7 @@ function errorOf(call: () => unknown): SplicewayError {
 describe('parseOptions', () => {
   it('fills in every default', () => {
     const options: ProxyOptions = minimal;
-    expect(parseOptions(options)).toEqual({
+    expect(parseOptions(options)).toMatchObject({
       listen: [{ kind: 'tcp', host: '127.0.0.1', port: 5555 }],
       backends: [
         {

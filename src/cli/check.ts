@@ -1,11 +1,35 @@
 /** `spliceway check`: is this file a configuration, and what does it say? */
 
 import { connectBudgetOf } from '../config/connect-budget.js';
-import { formatDuration, formatMicroseconds } from '../config/duration.js';
+import { formatDuration } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
+import type { CommandConfig } from '../config/schema.js';
+import type { SettingKey } from '../config/settings.js';
+import { settingKeys, settingOf, valueIn } from '../config/shapes.js';
 import type { ListenAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
+
+/** The lines of the summary: which settings each has, and what they are called there. */
+const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>> = {
+  policy: { policy: '' },
+  engine: { engine: '', threads: 'threads', accept: 'accept' },
+  transfer: { transfer: '', busyPoll: 'busy poll' },
+  limits: { maxSessions: 'sessions', maxSessionsPerClient: 'per client' },
+  search: { connectBudget: 'budget', connectAttempts: 'attempts', abortOnClose: 'abort on close' },
+  timeouts: {
+    connectTimeout: 'connect',
+    idleTimeout: 'idle',
+    halfCloseTimeout: 'half-close',
+    handshakeTimeout: 'handshake',
+    drainTimeout: 'drain',
+  },
+  names: { resolveEvery: 'looked up' },
+  keepalive: { keepAlive: '' },
+  log: { logLevel: '', logFormat: '' },
+};
+/** Those that have no place in another line, under their own names. */
+const others = settingKeys.filter((key) => !Object.values(LINES).some((line) => key in line));
 
 /**
  * Prints `FILE: ok` and a summary.
@@ -14,39 +38,48 @@ import type { BackendConfig } from '../model/backend.js';
  */
 export function check(file: string): void {
   const config = loadConfigFile(file);
-  // The stream engine does not know what the descriptors allow.
-  const isLimited = config.engine !== 'stream' || config.maxSessions !== undefined;
-  const {
-    maxSessions = isLimited ? 'as descriptors allow' : 'any number',
-    maxSessionsPerClient = isLimited ? 'half of them' : 'any number',
-  } = config;
-  const search = [
-    `budget ${formatDuration(connectBudgetOf(config))}`,
-    `attempts ${config.connectAttempts}`,
-    ...(config.abortOnClose ? ['abort on close'] : []),
-  ];
-  const timeouts = [
-    `connect ${formatDuration(config.connectTimeoutMs)}`,
-    `idle ${formatDuration(config.idleTimeoutMs)}`,
-    `half-close ${formatDuration(config.halfCloseTimeoutMs)}`,
-    `handshake ${formatDuration(config.handshakeTimeoutMs)}`,
-    `drain ${formatDuration(config.drainTimeoutMs)}`,
-  ];
+  const summary = { ...LINES, others: Object.fromEntries(others.map((key) => [key, key])) };
   const lines = [
     `${nameOfFile(file)}: ok`,
-    `  listen    ${config.listen.map(describeListener).join(', ')}`,
-    ...config.backends.map((backend) => `  backend   ${describe(backend)}`),
-    `  policy    ${config.policy}`,
-    `  engine    ${config.engine}, threads ${config.threads}, accept ${config.accept}`,
-    `  transfer  ${config.transfer}, busy poll ${formatMicroseconds(config.busyPollUs)}`,
-    `  limits    sessions ${maxSessions}, per client ${maxSessionsPerClient}`,
-    `  search    ${search.join(', ')}`,
-    `  timeouts  ${timeouts.join(', ')}`,
-    `  names     looked up ${whenLookedUp(config.resolveEveryMs)}`,
-    `  keepalive ${formatDuration(config.keepAliveMs)}`,
-    `  log       ${config.logLevel}, ${config.logFormat ?? 'pretty on a terminal, else json'}`,
+    line('listen', config.listen.map(describeListener)),
+    ...config.backends.map((backend) => line('backend', [describe(backend)])),
+    ...Object.entries(summary).flatMap(([name, labels]) => {
+      const parts = Object.entries(labels).flatMap(([key, label]) =>
+        describeSetting(config, key as SettingKey, label),
+      );
+      return parts.length === 0 ? [] : [line(name, parts)];
+    }),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+const line = (name: string, parts: readonly string[]) => `  ${name.padEnd(9)} ${parts.join(', ')}`;
+
+/** As `idle 1h`; nothing for what is off, or is not there. */
+function describeSetting(config: CommandConfig, key: SettingKey, label: string): string[] {
+  const { kind } = settingOf(key);
+  const value = specialWords(config)[key] ?? valueIn(config, key);
+  if (value === undefined || value === false) return [];
+  const text = typeof value === 'string' ? value : value === true ? '' : kind.format(value);
+  return [[label, text].filter((part) => part !== '').join(' ')];
+}
+
+/** Values that need more than themselves to be understood. */
+function specialWords(config: CommandConfig): {
+  readonly [Key in SettingKey]?: string | undefined;
+} {
+  // The stream engine does not know what the descriptors allow.
+  const isLimited = config.engine !== 'stream' || config.maxSessions !== undefined;
+  const every = formatDuration(config.resolveEveryMs);
+  return {
+    maxSessions: String(config.maxSessions ?? (isLimited ? 'as descriptors allow' : 'any number')),
+    maxSessionsPerClient: String(
+      config.maxSessionsPerClient ?? (isLimited ? 'half of them' : 'any number'),
+    ),
+    connectBudget: formatDuration(connectBudgetOf(config)),
+    resolveEvery: config.resolveEveryMs === 0 ? 'when connecting fails' : `every ${every}`,
+    logFormat: config.logFormat ?? 'pretty on a terminal, else json',
+  };
 }
 
 function describeListener(listener: ListenAddress): string {
@@ -57,10 +90,6 @@ function describeListener(listener: ListenAddress): string {
     ...(group === undefined ? [] : [`group ${group}`]),
   ];
   return formatAddress(listener) + (access.length === 0 ? '' : ` (${access.join(', ')})`);
-}
-
-function whenLookedUp(everyMs: number): string {
-  return everyMs === 0 ? 'when connecting fails' : `every ${formatDuration(everyMs)}`;
 }
 
 function describe({ name, weight, maxSessions, addresses }: BackendConfig): string {

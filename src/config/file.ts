@@ -15,7 +15,8 @@ import {
 } from '../vendor/yaml.js';
 import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
 import { findJsonError } from './json.js';
-import { type CommandConfig, durationKeys, validateCommand } from './schema.js';
+import { type CommandConfig, validateCommand } from './schema.js';
+import { durationKeys } from './shapes.js';
 
 /**
  * How often aliases may repeat what an anchor holds before the file is refused: a few lines of
@@ -43,8 +44,8 @@ interface Source {
 }
 
 /**
- * Reads and validates a configuration file. Its keys are those of `FileOptions`; since files are for
- * the command, at least one listener is required.
+ * Reads and validates a configuration file. Its keys are those of `ProxyOptions` and the command's own; since
+ * files are for the command, at least one listener is required.
  *
  * @param file `.yaml`, `.yml` or `.json`; JSON is read strictly. `-` is standard input, to its end
  * @throws SplicewayError `ERR_SPLICEWAY_CONFIG_FILE`; the message has one line for each error,

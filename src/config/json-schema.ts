@@ -1,8 +1,11 @@
 /** The configuration file as a JSON Schema, for editors: made from the schema that checks it. */
 import * as z from '../vendor/zod.js';
 import { addressForm } from './address.js';
+import { WEIGHT_MAX } from './backend-schema.js';
 import { backendPattern, listenerPattern } from './pattern.js';
-import { fileSchema, SESSIONS_MAX, WEIGHT_MAX } from './schema.js';
+import { fileSchema } from './schema.js';
+import { SESSIONS_MAX } from './settings.js';
+import { settingKeys, settingOf } from './shapes.js';
 
 /** Any JSON Schema, with keywords of its own or of an editor's. */
 export type JsonSchema = z.core.JSONSchema.BaseSchema;
@@ -20,8 +23,10 @@ export function configFileSchema(): JsonSchema {
       Object.assign(jsonSchema, z.globalRegistry.get(zodSchema));
     },
   });
+  const { listen, backends, ...others } = schema.properties as Record<string, JsonSchema>;
   // What is a function no file can have.
-  const { listen, backends, filter, ...settings } = schema.properties as Record<string, JsonSchema>;
+  const noFile = settingKeys.filter((key) => settingOf(key).kind.isFunction);
+  for (const key of noFile) delete others[key];
   return {
     ...($schema && { $schema }),
     title: 'Configuration of Spliceway',
@@ -30,7 +35,7 @@ export function configFileSchema(): JsonSchema {
       $schema: { type: 'string', description: 'In a JSON file: this schema, for editors.' },
       listen: listenersOf(listen),
       backends: backendsOf(backends),
-      ...settings,
+      ...others,
     },
     // A file is for the command, which has to listen somewhere.
     required: ['listen', 'backends'],

@@ -8,9 +8,8 @@ import type {
 } from '../model/choices.js';
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
-import type { PolicyName } from '../policy/policy.js';
+import type { PolicyName } from '../policy/registry.js';
 import type { Duration } from './duration.js';
-import type { LogFormat, LogLevel } from './types.js';
 
 /** A listener with its options spelled out; the text form of a Unix one is `unix:/path[,mode=0660][,user=U][,group=G]`. */
 export interface ListenerOptions {
@@ -149,11 +148,4 @@ export interface ProxyOptions extends ProxySettings {
   listen?: string | ListenerOptions | readonly (string | ListenerOptions)[] | undefined;
   /** The servers behind the listeners, at least one, no address twice. */
   backends: string | BackendOptions | readonly (string | BackendOptions)[];
-}
-
-/** The keys of a file: those of a proxy, and the command's own. */
-export interface FileOptions extends ProxyOptions {
-  drainTimeout?: Duration | undefined;
-  logLevel?: LogLevel | undefined;
-  logFormat?: LogFormat | undefined;
 }

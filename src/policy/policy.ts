@@ -2,10 +2,7 @@
 
 import { CustomPolicy } from './custom.js';
 import type { PickBackend, PickContext, PickFunction } from './pick-function.js';
-import { RoundRobin } from './round-robin.js';
-
-/** The policies that are built in. `round-robin`: each backend in turn, as often as its weight says. */
-export type PolicyName = 'round-robin';
+import { type PolicyName, policies } from './registry.js';
 
 /** For whom a backend is picked. */
 export type Client = Pick<PickContext, 'client' | 'listener'>;
@@ -39,8 +36,5 @@ export function createPolicy(
   backends: readonly PickBackend[],
 ): Policy {
   if (typeof choice === 'function') return new CustomPolicy(choice, backends);
-  switch (choice) {
-    case 'round-robin':
-      return new RoundRobin(backends.map(({ weight }) => weight));
-  }
+  return policies[choice].make(backends.map(({ weight }) => weight));
 }

@@ -1,6 +1,6 @@
 /** Keeps a proxy from connecting to itself: its first client would take every session. */
 
-import { backendIsProxyItself } from '../config/schema.js';
+import { backendIsProxyItself } from '../config/cross-checks.js';
 import { asAddress, type Listener } from '../entrance/listener.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { leftOut } from '../errors/messages.js';

@@ -4,9 +4,10 @@ import type { Socket } from 'node:net';
 import { parseAddress } from '../config/address.js';
 import { checkOptions } from '../config/check-options.js';
 import { connectBudgetOf } from '../config/connect-budget.js';
+import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE } from '../config/cross-checks.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
-import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE, parseOptions } from '../config/schema.js';
+import { parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
@@ -419,7 +420,7 @@ export async function createProxy(options: ProxyOptions): Promise<Proxy> {
   return createProxyFromConfig(parseOptions(options));
 }
 
-/** As `createProxy()`, for a configuration that was validated before. */
+/** @internal As `createProxy()`, for a configuration that was validated before. */
 export async function createProxyFromConfig(
   config: ProxyConfig,
   internals: ProxyInternals = {},

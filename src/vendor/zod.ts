@@ -1,6 +1,6 @@
 /** What the schema of the configuration takes of zod: each by its name, so that the package carries no more of it. */
 
-export type { core, output, RefinementCtx, ZodError, ZodObject } from 'zod';
+export type { core, output, RefinementCtx, ZodError, ZodObject, ZodOptional, ZodType } from 'zod';
 export {
   array,
   boolean,

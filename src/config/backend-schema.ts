@@ -1,0 +1,82 @@
+/** What a proxy connects to: backends as text or as objects. */
+import { formatAddress } from '../model/address.js';
+import * as z from '../vendor/zod.js';
+import { backendDescriptions } from './descriptions.js';
+import { SESSIONS_MAX } from './settings.js';
+import {
+  backendAddress,
+  hasPlainPath,
+  isLoneOption,
+  listed,
+  loneOption,
+  noneTwice,
+  notAnOption,
+  oneOf,
+  show,
+  wholeNumber,
+} from './values.js';
+
+export const WEIGHT_MAX = 1000;
+
+const BACKEND_FORM = 'ADDRESS,weight=N,max-sessions=N,addresses=all';
+
+/** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]` taken apart into the object form, so that one schema checks both. */
+function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
+  if (typeof input !== 'string') return input;
+  const [addressText = '', ...options] = input.split(',');
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  if (isLoneOption(addressText)) return refuse(loneOption(input, BACKEND_FORM));
+  if (!hasPlainPath(addressText)) return refuse(notAnOption(addressText, BACKEND_FORM));
+  const backend = new Map<string, unknown>([['address', addressText]]);
+  for (const option of options) {
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
+    const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    if (key === '') return refuse(notAnOption(option, BACKEND_FORM));
+    if (backend.has(key)) return refuse(`${name} is given twice`);
+    backend.set(key, /^-?\d+$/.test(value) ? Number(value) : value);
+  }
+  return Object.fromEntries(backend);
+}
+
+export const backendShape = {
+  address: backendAddress.describe(backendDescriptions.address),
+  weight: wholeNumber(1, WEIGHT_MAX)
+    .meta({ description: backendDescriptions.weight, default: 1 })
+    .optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).describe(backendDescriptions.maxSessions).optional(),
+  addresses: oneOf('a use of addresses', ['first', 'all'])
+    .meta({ description: backendDescriptions.addresses, default: 'first' })
+    .optional(),
+};
+
+const backend = z.preprocess(
+  splitBackend,
+  z
+    .strictObject(backendShape, {
+      error: ({ input }) =>
+        `${show(input)} is not a backend; write "host:port" or { address, weight, maxSessions, addresses }`,
+    })
+    .transform(({ address, weight = 1, maxSessions, addresses }) => ({
+      name: formatAddress(address),
+      address,
+      weight,
+      ...(maxSessions === undefined ? {} : { maxSessions }),
+      ...(addresses === undefined ? {} : { addresses }),
+    })),
+);
+
+export const backends = z.preprocess(
+  listed,
+  z
+    .array(backend, {
+      error: ({ input }) =>
+        input === undefined
+          ? 'missing; give at least one backend address'
+          : `${show(input)} is not a backend or a list of backends`,
+    })
+    .min(1, { error: 'the pool is empty; give at least one backend address' })
+    .superRefine(noneTwice('backend', (item) => item.name)),
+);

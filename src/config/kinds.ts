@@ -1,0 +1,146 @@
+/** The kinds of values that settings have: each is checked, shown and explained in one way. */
+import type { FilterFunction } from '../policy/filter-function.js';
+import type { PickFunction } from '../policy/pick-function.js';
+import { type PolicyName, policyNames } from '../policy/registry.js';
+import * as z from '../vendor/zod.js';
+import {
+  formatDuration,
+  formatMicroseconds,
+  LONGEST_MS,
+  parseDuration,
+  parseMicroseconds,
+  parseSeconds,
+} from './duration.js';
+import { durationPattern, microsecondsPattern } from './pattern.js';
+import type { Kind } from './setting.js';
+import { durationBy, oneOf, show, wholeNumber, yesOrNo } from './values.js';
+
+const asItIs = (text: string): unknown => text;
+const numberOrText = (text: string): unknown => (/^-?\d+$/.test(text) ? Number(text) : text);
+
+/** @param zero what the value 0 does */
+export function duration(zero = '0 switches it off'): Kind<number, 'Ms'> {
+  return {
+    schema: durationBy(parseDuration, durationPattern(LONGEST_MS)),
+    unit: 'Ms',
+    placeholder: 'duration',
+    form: `500ms, 5s, 1m or 1h; ${zero}.`,
+    accepts: `a duration; ${zero.replace(/^0/, '`0`')}`,
+    fromFlag: asItIs,
+    format: (value) => formatDuration(value as number),
+  };
+}
+
+/** What the kernel counts in whole seconds. */
+export function seconds(longest: string): Kind<number, 'Ms'> {
+  const longestMs = parseDuration(longest);
+  return {
+    schema: durationBy((input) => parseSeconds(input, longestMs), durationPattern(longestMs)),
+    unit: 'Ms',
+    placeholder: 'duration',
+    form: `Whole seconds, 1s to ${longest}. 1s, 1m or 1h; 0 switches it off.`,
+    accepts: `a duration of whole seconds, \`1s\` to \`${longest}\`; \`0\` switches it off`,
+    fromFlag: asItIs,
+    format: (value) => formatDuration(value as number),
+  };
+}
+
+/** What is measured in microseconds. */
+export function microseconds(longest: string): Kind<number, 'Us'> {
+  const longestMs = parseDuration(longest);
+  return {
+    schema: durationBy(
+      (input) => parseMicroseconds(input, longestMs),
+      microsecondsPattern(longestMs),
+    ),
+    unit: 'Us',
+    placeholder: 'duration',
+    form: `50us, 500ms, 5s, 1m or 1h; 0 switches it off. At most ${longest}.`,
+    accepts: `a duration, also \`50us\`, at most \`${longest}\`; \`0\` switches it off`,
+    fromFlag: asItIs,
+    format: (value) => formatMicroseconds(value as number),
+  };
+}
+
+export function whole(lowest: number, highest: number): Kind<number, ''> {
+  return {
+    schema: wholeNumber(lowest, highest),
+    unit: '',
+    placeholder: 'number',
+    accepts: `${lowest} to ${highest}`,
+    fromFlag: numberOrText,
+    format: String,
+  };
+}
+
+/**
+ * One of several names.
+ *
+ * @param what for messages, as in `"x" is not an engine`
+ */
+export function choice<const Name extends string>(
+  what: string,
+  names: readonly Name[],
+  placeholder = 'name',
+): Kind<Name, ''> {
+  return {
+    schema: oneOf(what, names),
+    unit: '',
+    placeholder,
+    names,
+    accepts: inWords(names.map((name) => `\`${name}\``)),
+    fromFlag: asItIs,
+    format: String,
+  };
+}
+
+/** Its flag takes no value: it is there to say the opposite of the default. */
+export function yesNo(): Kind<boolean, ''> {
+  return {
+    schema: yesOrNo,
+    unit: '',
+    accepts: '`true` or `false`',
+    fromFlag: asItIs,
+    format: (value) => (value === true ? 'yes' : 'no'),
+  };
+}
+
+/** The name of one that is built in, or a function, which is taken as it is: only a call can tell whether it picks. */
+export function policyOrFunction(): Kind<PolicyName | PickFunction, ''> {
+  const named = choice('a policy', policyNames);
+  const schema = z
+    .unknown()
+    .transform((input, context): PolicyName | PickFunction => {
+      if (typeof input === 'function') return input as PickFunction;
+      const name = named.schema.safeParse(input);
+      if (name.success) return name.data;
+      for (const { message } of name.error.issues) context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
+    .meta({ type: 'string', enum: policyNames });
+  return { ...named, schema, accepts: `${named.accepts}; in a program also a function` };
+}
+
+/** Taken as it is; a file has none. */
+export function filterFunction(): Kind<FilterFunction, ''> {
+  const schema = z.unknown().transform((input, context): FilterFunction => {
+    if (typeof input === 'function') return input as FilterFunction;
+    const message = `${show(input)} is not a function; only a program has a filter, ({ client, listener, signal }) => true, false or a promise`;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+  return {
+    schema,
+    unit: '',
+    accepts: 'in a program only: a function',
+    isFunction: true,
+    fromFlag: asItIs,
+    format: () => 'a function',
+  };
+}
+
+/** `a, b or c`. */
+export function inWords(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
+}

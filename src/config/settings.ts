@@ -1,0 +1,220 @@
+/**
+ * The one table of settings. The schema of the configuration, its defaults, the flags and their help, the JSON Schema
+ * and the reference in docs/configuration.md are made from it; docs/CONTRIBUTING.md says how to add one.
+ */
+import { availableParallelism } from 'node:os';
+import { policies } from '../policy/registry.js';
+import {
+  choice,
+  duration,
+  filterFunction,
+  microseconds,
+  policyOrFunction,
+  seconds,
+  whole,
+  yesNo,
+} from './kinds.js';
+import type { Place, Setting } from './setting.js';
+
+/** Threads that an engine may have. */
+export const THREADS_MAX = 256;
+/** More than this need more than one process; `kMostSessions` in native/core/engine/engine.cc. */
+export const SESSIONS_MAX = 1 << 20;
+/** One client is no reason for more; `kMostAttempts` in native/core/select/walk.h. */
+const ATTEMPTS_MAX = 100;
+/** A loop that has been idle for longer gains nothing by staying awake. */
+const BUSY_POLL_MAX = '1s';
+/** The last whole hour that TCP_KEEPIDLE takes (MAX_TCP_KEEPIDLE in the kernel, 32767 s). */
+const KEEP_ALIVE_MAX = '9h';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** Every setting, in the order in which help and documents list them. */
+export const settings = {
+  policy: {
+    place: 'pool',
+    kind: policyOrFunction(),
+    default: 'round-robin',
+    description: `How the backend of a session is picked. ${Object.entries(policies)
+      .map(([name, { description }]) => `${name}: ${description}.`)
+      .join(' ')}`,
+    see: 'library.md#a-policy-of-your-own',
+    flag: { group: 'How:', help: 'how a backend is picked' },
+  },
+  filter: {
+    place: 'listener',
+    kind: filterFunction(),
+    unset: 'everybody comes in',
+    description: 'Lets clients in or denies them.',
+    see: 'library.md#denying-clients',
+  },
+  engine: {
+    place: 'process',
+    kind: choice('an engine', ['auto', 'native', 'stream']),
+    default: 'auto',
+    description:
+      'What moves the bytes. native: splice in the kernel, Linux only. stream: Node streams, ' +
+      'anywhere. auto: native where it runs, else stream with a warning.',
+    flag: { group: 'How:', help: 'what moves the bytes' },
+  },
+  accept: {
+    place: 'process',
+    kind: choice('a way to accept', ['auto', 'native', 'node']),
+    default: 'auto',
+    description:
+      'Who accepts connections. native: the loops of the native engine. node: a net.Server, which ' +
+      'hands each one over. auto: native with the native engine.',
+    see: '#who-accepts',
+    flag: { group: 'How:', help: 'who accepts connections' },
+  },
+  threads: {
+    place: 'process',
+    kind: whole(1, THREADS_MAX),
+    default: () => Math.min(availableParallelism(), THREADS_MAX),
+    unset: 'one for each CPU',
+    description: 'Loops of the native engine, each a thread.',
+    flag: { group: 'How:', help: 'threads of the native engine' },
+  },
+  transfer: {
+    place: 'process',
+    kind: choice('a way to move bytes', ['auto', 'splice', 'copy']),
+    default: 'auto',
+    description:
+      'How the native engine moves bytes. auto: copies small messages, splices bulk. splice: always in the kernel. ' +
+      'copy: always through memory.',
+    flag: { group: 'How:', help: 'how it moves bytes' },
+  },
+  busyPoll: {
+    place: 'process',
+    kind: microseconds(BUSY_POLL_MAX),
+    default: '0',
+    description:
+      'How long an idle loop of the native engine polls before it sleeps: lower latency for a busy core.',
+    see: '#latency-for-a-busy-core',
+    flag: { group: 'How:', help: 'how long its idle threads poll before they sleep, as in 50us' },
+  },
+  maxSessions: {
+    place: 'process',
+    kind: whole(1, SESSIONS_MAX),
+    unset: 'what the file descriptors allow',
+    description:
+      'Sessions at once, over all listeners. At that number clients wait in the queue of the kernel.',
+    see: '#limits',
+    flag: { group: 'Limits:', help: 'at once; others wait in the kernel' },
+  },
+  maxSessionsPerClient: {
+    place: 'process',
+    kind: whole(1, SESSIONS_MAX),
+    unset: 'half of all, but any number from loopback',
+    description:
+      "Sessions at once from one client's address; one more is reset. IPv6 counts by the /64.",
+    see: '#limits',
+    flag: { group: 'Limits:', help: 'at once from one address' },
+  },
+  connectTimeout: {
+    place: 'pool',
+    kind: duration(),
+    default: '5s',
+    description: 'How long one address of a backend may take to answer.',
+    flag: { group: 'Limits:', help: 'for one address of a backend' },
+  },
+  connectBudget: {
+    place: 'pool',
+    kind: duration(),
+    unset: 'three times the connect timeout',
+    description: 'How long a client may wait for a backend, over all that are tried.',
+    see: '#backends-that-fail',
+    flag: { group: 'Limits:', help: 'for a client to find a backend' },
+  },
+  connectAttempts: {
+    place: 'pool',
+    kind: whole(1, ATTEMPTS_MAX),
+    default: 32,
+    description: 'Attempts to connect that one client may cost, over all backends and addresses.',
+    see: '#backends-that-fail',
+    flag: { group: 'Limits:', help: 'to connect, for one client' },
+  },
+  abortOnClose: {
+    place: 'pool',
+    kind: yesNo(),
+    default: true,
+    description:
+      'Whether the search for a backend ends after a second for a client that has ended its stream and sent nothing.',
+    see: '#backends-that-fail',
+    flag: {
+      group: 'Limits:',
+      help: 'seek a backend for more than a second for a client that has ended its stream and sent nothing',
+    },
+  },
+  idleTimeout: {
+    place: 'listener',
+    kind: duration(),
+    default: '1h',
+    description: 'How long a session may live with no byte moving either way.',
+    flag: { group: 'Limits:', help: 'for a session with no byte moving' },
+  },
+  halfCloseTimeout: {
+    place: 'listener',
+    kind: duration(),
+    default: '5m',
+    description:
+      'How long a session may live, with no byte moving, after one side ended its stream.',
+    flag: { group: 'Limits:', help: 'the same, after one side ended' },
+  },
+  handshakeTimeout: {
+    place: 'listener',
+    kind: duration(),
+    default: '1m',
+    description:
+      'How long a session may live, once its backend has answered, before either side sends its first byte.',
+    flag: { group: 'Limits:', help: 'the same, before the first byte' },
+  },
+  resolveEvery: {
+    place: 'process',
+    kind: duration('0: only when connecting fails'),
+    default: '30s',
+    description: 'How often names of backends are looked up again.',
+    see: '#names-of-backends',
+    flag: { group: 'Limits:', help: 'for names of backends to be looked up again' },
+  },
+  keepAlive: {
+    place: 'process',
+    kind: seconds(KEEP_ALIVE_MAX),
+    default: '1m',
+    description:
+      'How long a client or a backend may be silent before TCP asks whether it is still there.',
+    see: '#peers-that-vanish',
+    flag: { group: 'Limits:', help: 'how long a peer may be silent before TCP asks it' },
+  },
+  drainTimeout: {
+    place: 'command',
+    kind: duration('0 ends them at once'),
+    default: '30s',
+    description: 'How long live sessions may go on after the first stop signal.',
+    flag: { group: 'Limits:', help: 'for live sessions to finish when stopped' },
+  },
+  logLevel: {
+    place: 'command',
+    kind: choice('a log level', LOG_LEVELS, 'level'),
+    default: 'info',
+    description: 'The least important line to log, on standard error.',
+    flag: {
+      group: 'Logs, on standard error:',
+      help: 'least important line to log',
+      listsNames: true,
+    },
+  },
+  logFormat: {
+    place: 'command',
+    kind: choice('a log format', ['pretty', 'json'], 'format'),
+    unset: 'pretty when a terminal reads it, else json',
+    description: 'How a line of the log is written.',
+    flag: { group: 'Logs, on standard error:', listsNames: true },
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingKey = keyof typeof settings;
+/** The settings of some places. */
+export type KeyOf<From extends Place> = {
+  [Key in SettingKey]: (typeof settings)[Key]['place'] extends From ? Key : never;
+}[SettingKey];
