@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -205,6 +206,12 @@ class Kernel {
   /// When a loop that found nothing wants to be woken.
   [[nodiscard]] std::uint64_t sleeps_until_us(int epoll) const {
     return files_[At_(epoll)].sleeps_until_us;
+  }
+  /// A loop whose turn began before the process stood still has reckoned its sleep from then: it
+  /// asks again.
+  void AskAgain(int epoll) {
+    std::uint64_t& until_us = files_[At_(epoll)].sleeps_until_us;
+    until_us = std::min(until_us, now_us_);
   }
   /// Clients that no loop has accepted yet.
   [[nodiscard]] std::size_t clients_waiting() const;

@@ -135,6 +135,7 @@ void World::Turn(std::size_t worker) {
   const bool lagged = scene_.crew->events.lags();
   kernel_.BeginTurn();
   scene_.crew->workers[worker]->RunTurn();
+  if (kernel_.stopped_us() != stopped_us) kernel_.AskAgain(scene_.epolls[worker]);
   scene_.longest_turn_us = std::max(scene_.longest_turn_us, kernel_.now_us() - began_us);
   oracle_.CheckLag(lagged);
   NoteAccepted();
