@@ -13,6 +13,12 @@ void RoomQueue::Add(RoomWaiter& waiter) {
 }
 
 void RoomQueue::OnTimer() {
+  is_serving_ = true;
+  Serve();
+  is_serving_ = false;
+}
+
+void RoomQueue::Serve() {
   for (int served = 0; !is_empty(); ++served) {
     if (served == kMostAtOnce) return loop_.Arm(*this, loop_.now_ms());
     spliceway::ListLink* const first = waiting_.next();
@@ -23,6 +29,16 @@ void RoomQueue::OnTimer() {
     }
     pause_ms_ = kShortestPauseMs;
   }
+}
+
+/// Of a backend that moves each second there would be more and more. Those without a waiter go
+/// whenever there are twice as many as were left the last time.
+void RoomQueues::Add(const SocketAddress& address, RoomWaiter& waiter) {
+  if (queues_.size() >= looks_at_) {
+    std::erase_if(queues_, [](const auto& queue) { return queue.second.is_idle(); });
+    looks_at_ = std::max(kFew, 2 * queues_.size());
+  }
+  queues_.try_emplace(std::string(address.bytes()), loop_).first->second.Add(waiter);
 }
 
 }  // namespace spliceway

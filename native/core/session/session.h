@@ -274,7 +274,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// How long a backend is sought for a client that has ended its stream without a word.
   static constexpr std::uint64_t kListensForMs = 1000;
 
-  /// In the queue for room at a backend.
+  /// In the queue for room at an address.
   class Place final : public RoomWaiter {
    public:
     explicit Place(Session& session) : session_(session) {}
@@ -315,6 +315,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   sys::Result SetOut(Endpoint& endpoint, const SocketAddress& to);
   void TryConnect();
   void Postpone(Postponed why);
+  void BeginTimeOfAddress();
+  [[nodiscard]] bool has_place() const { return search_ && search_->place; }
   [[nodiscard]] std::uint64_t ConnectDeadline(std::uint64_t since_ms) const;
   [[nodiscard]] bool MayTry() const;
   [[nodiscard]] std::uint64_t SearchBegan() const;

@@ -91,14 +91,15 @@ void Session::TryConnect() {
     return context_->loop.Arm(*this, now + ms);
   }
   // Whoever waits there already came first.
-  const bool is_new = postponed_ == Postponed::kNo || postponed_ == Postponed::kForClient;
-  if (is_new && context_->rooms.HasWaiter(backend_row_)) {
+  if (!has_place() && context_->rooms.HasWaiter(address())) {
+    BeginTimeOfAddress();
     Postpone(Postponed::kForRoom);
     return ArmConnectTimer();
   }
   backend_ = Endpoint{};
   const sys::Result connected = SetOut(backend_, address());
   if (LacksPort(connected)) return LeaveForWantOfPort();
+  if (backend_.socket.valid()) BeginTimeOfAddress();
   if (connected.status == Status::kExhausted && now < AttemptDeadline()) {
     // Not this backend's fault, and no other backend would help: wait until descriptors come back.
     const bool for_descriptor = !backend_.socket.valid();
@@ -109,24 +110,33 @@ void Session::TryConnect() {
   }
   const bool had_to_wait = postponed_ != Postponed::kNo && postponed_ != Postponed::kForClient;
   if (had_to_wait) search().races_not_before_ms = now + kAttemptDelayMs;
-  // The time of this address begins only now; that of the search has been running.
-  if (postponed_ == Postponed::kForDescriptor && timeouts_->search.budget_ms > 0) since_ms_ = now;
   Postpone(Postponed::kNo);
   if (connected.status == Status::kOk) return FinishConnect(backend_);
   if (connected.status != Status::kAgain) return FailAttempt(connected.error);
   ArmConnectTimer();
 }
 
+/// The time of an address begins only when there is a descriptor for it, where that of the search,
+/// which has been running, bounds the wait.
+void Session::BeginTimeOfAddress() {
+  if (postponed_ != Postponed::kForDescriptor || timeouts_->search.budget_ms == 0) return;
+  static_cast<void>(search());  // It is as old as this attempt.
+  since_ms_ = context_->loop.now_ms();
+}
+
 /// Those that wait for a descriptor are counted, so that no new client takes it. Those that wait
-/// for room at a backend are in a queue.
+/// for room are in the queue of their address, where they keep their place while they lack a
+/// descriptor.
 void Session::Postpone(Postponed why) {
   if (why == postponed_) return;
-  if (postponed_ == Postponed::kForRoom) search_->place.reset();
   if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_sub(1);
   postponed_ = why;
-  if (postponed_ == Postponed::kForDescriptor) context_->shortage.sessions.fetch_add(1);
-  if (postponed_ == Postponed::kForRoom) {
-    context_->rooms.Add(backend_row_, search().place.emplace(*this));
+  if (why == Postponed::kForDescriptor) {
+    context_->shortage.sessions.fetch_add(1);
+  } else if (why != Postponed::kForRoom) {
+    if (search_) search_->place.reset();
+  } else if (!has_place()) {
+    context_->rooms.Add(address(), search().place.emplace(*this));
   }
 }
 
@@ -291,9 +301,10 @@ std::uint64_t Session::RaceBegins() const {
 
 /// A rival's time is over later than that of the attempt that it is beside.
 void Session::ArmConnectTimer() {
-  std::uint64_t next = kNever;  // Its queue wakes whoever waits for room.
+  std::uint64_t next = kNever;  // Its queue wakes whoever has a place there.
   if (postponed_ == Postponed::kNo) next = RaceBegins();
-  if (postponed_ == Postponed::kForDescriptor) next = context_->loop.now_ms() + kExhaustedRetryMs;
+  if (postponed_ == Postponed::kForDescriptor && !has_place())
+    next = context_->loop.now_ms() + kExhaustedRetryMs;
   const std::uint64_t deadline = std::min({AttemptDeadline(), LeaveDeadline(), next});
   if (deadline == kNever) {
     Timer::Disarm();
@@ -308,7 +319,7 @@ void Session::OnConnectTimer() {
   if (postponed_ != Postponed::kNo) {
     if (now >= LeaveDeadline() && HasLeft()) return Leave();
     // Before its turn only when its time is over.
-    if (postponed_ == Postponed::kForRoom && now < AttemptDeadline()) return ArmConnectTimer();
+    if (has_place() && now < AttemptDeadline()) return ArmConnectTimer();
     return TryConnect();
   }
   const auto is_silent = [&](Endpoint& endpoint) {

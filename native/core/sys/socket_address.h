@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace spliceway {
@@ -37,6 +38,10 @@ struct SocketAddress {
   [[nodiscard]] std::uint16_t port() const;
   /// Nothing for an address that is not IP's.
   [[nodiscard]] std::optional<IpPort> ip_port() const;
+  /// As connect(2) takes it: of equal addresses the same, while this object lives.
+  [[nodiscard]] std::string_view bytes() const {
+    return {reinterpret_cast<const char*>(&storage), length};
+  }
   /// An IP address of this machine alone: 127.0.0.0/8, also mapped into IPv6, and ::1.
   [[nodiscard]] bool is_loopback() const;
 
