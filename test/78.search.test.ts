@@ -30,6 +30,36 @@ describe.each(ways)('the search for a backend, with %s', (way) => {
     expect(proxy.stats().sessions).toMatchObject({ failed: 1, open: 0 });
   });
 
+  it('is over without a failure of the backend that it had no time for', async () => {
+    const silent = await Promise.all([startBlackhole(), startBlackhole()]);
+    const proxy = await startProxy(way, {
+      backends: silent,
+      connectTimeout: '1s',
+      connectBudget: '1100ms',
+    });
+    let failures = 0;
+    proxy.on('backendError', () => {
+      failures += 1;
+    });
+    const summary = nextSummary(proxy);
+    await connect(portOf(proxy));
+    expect(await within('the end', summary)).toMatchObject({ reason: 'no-backend' });
+    expect(proxy.stats().backends).toMatchObject([{ failed: 1 }, { failed: 0 }]);
+    expect(failures).toBe(1);
+  });
+
+  it('is over with a failure of the backend that it had all its time for', async () => {
+    const proxy = await startProxy(way, {
+      backends: await startBlackhole(),
+      connectTimeout: '1h',
+      connectBudget: '100ms',
+    });
+    const summary = nextSummary(proxy);
+    await connect(portOf(proxy));
+    expect(await within('the end', summary)).toMatchObject({ reason: 'no-backend' });
+    expect(proxy.stats().backends).toMatchObject([{ failed: 1 }]);
+  });
+
   it('is over when connectAttempts are used up', async () => {
     const down = await Promise.all(Array.from({ length: 5 }, () => refusedAddress()));
     const proxy = await startProxy(way, { backends: down, connectAttempts: 3 });

@@ -114,6 +114,8 @@ void Harness::OnAttemptFailed(Session& /*session*/, const SocketAddress& /*addre
 
 void Harness::OnOutrun(Session& /*session*/, const SocketAddress& /*address*/) { ++outrun; }
 
+void Harness::OnSearchOver(Session& /*session*/) { ++searches_over; }
+
 void Harness::OnOpened(Session& /*session*/) { ++opened; }
 
 void Harness::OnClosed(Session& /*session*/, CloseReason why, int code) {

@@ -61,6 +61,7 @@ class Harness final : public SessionOwner, private Timer {
   int closed = 0;
   std::vector<int> failed_attempts;
   int outrun = 0;
+  int searches_over = 0;
   CloseReason reason{};
   int error = 0;
   /// What the listener counted while the last session told that it had closed.
@@ -70,6 +71,7 @@ class Harness final : public SessionOwner, private Timer {
   const SteadyClock steady_clock_;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int why) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;
+  void OnSearchOver(Session& session) override;
   void OnOpened(Session& session) override;
   void OnClosed(Session& session, CloseReason why, int code) override;
   void OnTimer() override;

@@ -1,7 +1,12 @@
 // What the search of one client for a backend may take, and when it ends because the client has.
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -81,6 +86,37 @@ TEST("search: it is over in time also while the owner looks for another backend"
   CHECK_EQUAL(engine.events.back().reason, 1);
 }
 
+TEST("search: a backend that it had only the rest of its time for has not failed") {
+  const Silent silent;
+  Crew crew(16, 2, 1, std::make_shared<Counters>(1, 1, 2, 16), PipeLimits::ForThisMachine(1), 1,
+            [] {});
+  Worker& worker = AddWorker(crew);
+  for (std::uint16_t row = 0; row < 2; ++row) {
+    crew.table.SetAddresses(row, {silent.listener.address}, AddressOrder::kAsGiven);
+  }
+  crew.table.SetCycle({0, 1});
+  crew.Publish();
+  Listener listener = ListenTcp();
+  crew.Listen(std::move(listener.fd),
+              {.timeouts = {.connect_ms = 200, .search = {.budget_ms = 300}}});
+  const UniqueFd client = ConnectTo(listener.address);
+  std::array<SessionEvent, 16> events;
+  std::size_t count = 0;
+  const auto is_over = [&] {
+    return std::any_of(events.begin(), events.begin() + count,
+                       [](const SessionEvent& event) { return event.kind == Kind::kNeedBackend; });
+  };
+  while (!is_over()) {
+    worker.RunTurn();
+    count += crew.events.Take(std::span(events).subspan(count));
+  }
+  CHECK_EQUAL(crew.counters->Backend(0, 0).failed.value(), 1U);
+  CHECK_EQUAL(crew.counters->Backend(0, 1).failed.value(), 0U);
+  CHECK(crew.table.Row(0).IsTriedLast());
+  CHECK(!crew.table.Row(1).IsTriedLast());
+  CHECK_EQUAL(crew.table.Row(1).in_use(), 0U);
+}
+
 TEST("search: want of a descriptor does not begin its wait again for each address") {
   Harness harness(With({.connect_ms = 60, .search = {.budget_ms = 240}}));
   const Listener listener = ListenTcp();
@@ -89,8 +125,9 @@ TEST("search: want of a descriptor does not begin its wait again for each addres
   const std::uint64_t start = sys::NowMs();
   Session& session = harness.Start(std::move(client.near));
   Connect(session, {listener.address, listener.address, listener.address});
-  harness.RunUntil([&] { return harness.failed_attempts.size() == 1; }, "the end of its time");
+  harness.RunUntil([&] { return harness.searches_over == 1; }, "the end of its time");
   CHECK(sys::NowMs() - start >= 240);
+  CHECK(harness.failed_attempts.empty());
   CHECK(session.search_is_over());
   CHECK(!session.TryNextAddress());
 }

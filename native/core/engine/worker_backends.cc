@@ -96,7 +96,10 @@ void Worker::TryBackends(Session& session) {
   trying_ = nullptr;
 }
 
-void Worker::OnSearchOver(Session& session) { AskOwner(session); }
+void Worker::OnSearchOver(Session& session) {
+  GiveUpPlace(session);
+  AskOwner(session);
+}
 
 void Worker::OnTurn(Session& session) { TryBackends(session); }
 

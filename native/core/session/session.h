@@ -53,7 +53,8 @@ class SessionOwner {
   /// unless it has set out since.
   /// `is_late`: the loop comes much later than that, and may have stood still.
   virtual void OnWordOverdue(Session& /*session*/, bool /*is_late*/) {}
-  /// The time of its search is over while it was to `AwaitAnswer`.
+  /// The time of its search is over: while it was to `AwaitAnswer`, or before an address of the
+  /// backend has had its own, which has not failed. The session waits as after the last failure.
   virtual void OnSearchOver(Session& /*session*/) {}
   /// An address of the backend was silent for so long that another one was tried beside it, which
   /// has answered. `OnOpened` follows.
@@ -335,6 +336,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void FinishConnect(Endpoint& endpoint);
   void FailConnect(const Endpoint& endpoint, int error);
   void LeaveForWantOfPort();
+  [[nodiscard]] bool IsCutShort() const;
+  void CutShort();
+  void StopAttempts();
   void FailAttempt(int error);
   void FailRival(Rival& other, int error);
   void TakeRival(Rival& other);

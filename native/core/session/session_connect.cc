@@ -108,6 +108,7 @@ void Session::TryConnect() {
     Postpone(for_descriptor ? Postponed::kForDescriptor : Postponed::kForRoom);
     return ArmConnectTimer();
   }
+  if (connected.status == Status::kExhausted && IsCutShort()) return CutShort();
   const bool had_to_wait = postponed_ != Postponed::kNo && postponed_ != Postponed::kForClient;
   if (had_to_wait) search().races_not_before_ms = now + kAttemptDelayMs;
   Postpone(Postponed::kNo);
@@ -201,6 +202,28 @@ void Session::FailAttempt(int error) {
 }
 
 void Session::TurnBack() {
+  StopAttempts();
+  Yield();
+}
+
+/// The time of the search is over before that of the attempt, which is no failure of the backend's:
+/// nobody knows what the rest of the time would have brought. One that had all the time that the
+/// client has for its search has failed.
+bool Session::IsCutShort() const {
+  const std::uint64_t budget = BudgetDeadline();
+  if (budget == kNever || context_->loop.now_ms() < budget) return false;
+  return postponed_ == Postponed::kForDescriptor ||
+         (since_ms_ > SearchBegan() && budget < ConnectDeadline(since_ms_));
+}
+
+void Session::CutShort() {
+  StopAttempts();
+  state_ = State::kIdle;
+  context_->owner.OnSearchOver(*this);
+}
+
+/// None is under way any more, and none of this backend's follows.
+void Session::StopAttempts() {
   static_cast<void>(search());  // It goes on, and is as old as this attempt.
   if (Rival* const other = rival()) Drop(other->endpoint);
   search_->rival.reset();
@@ -208,7 +231,6 @@ void Session::TurnBack() {
   Drop(backend_);
   Postpone(Postponed::kNo);
   addresses_.reset();
-  Yield();
 }
 
 /// While the session goes on. Whatever a child's copy of the socket reported would be taken for its
@@ -334,7 +356,9 @@ void Session::OnConnectTimer() {
   if (now >= AttemptDeadline()) {
     if (!is_silent(backend_)) return;
     Rival* const other = rival();
-    if (other == nullptr || is_silent(other->endpoint)) FailAttempt(ETIMEDOUT);
+    if (other != nullptr && !is_silent(other->endpoint)) return;
+    if (IsCutShort()) return CutShort();
+    FailAttempt(ETIMEDOUT);
   } else if (now >= RaceBegins()) {
     if (is_silent(backend_)) StartRival();
   } else {

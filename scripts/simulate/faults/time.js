@@ -162,6 +162,11 @@ export const timeFaults = [
     ],
   },
   {
+    name: 'backend blamed for the end of a search',
+    why: 'A backend that had the last milliseconds of a client counts as one that does not answer.',
+    edits: [edit('session/session_connect.cc', '    if (IsCutShort()) return CutShort();\n', '')],
+  },
+  {
     name: 'room that nobody looks for again',
     why: 'Where the queue of a Unix backend was full once, whoever waits there waits for ever.',
     edits: [

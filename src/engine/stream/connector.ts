@@ -58,6 +58,7 @@ export class Connector {
   readonly #route: Route;
   readonly #options: ConnectorOptions;
   readonly #budget = new PatientTimer();
+  #first: Attempt | undefined;
   readonly #leaving = new PatientTimer();
   readonly #events: ConnectorEvents;
   /** Of the backend at hand: those that were not tried yet. */
@@ -154,6 +155,7 @@ export class Connector {
       onSlow: () => this.#advance(backend),
     });
     this.#attempts = [...this.#attempts, attempt];
+    this.#first ??= attempt;
   }
 
   #failed(backend: number, attempt: Attempt, code: string): void {
@@ -187,16 +189,18 @@ export class Connector {
     this.#events.onExhausted();
   }
 
-  /** The budget is used up: whoever is still silent has failed. */
+  /**
+   * The budget is used up. The first attempt had all of it, and has failed where it is still silent. Of one that began
+   * later nobody knows what the rest of its time would have brought.
+   */
   #useUp(): void {
     const backend = this.#backend;
-    const attempts = this.#attempts;
+    const failed = this.#attempts.find((attempt) => attempt === this.#first);
+    const isWhole = this.#left.length === 0 && this.#attempts.length === 1;
     this.abort();
-    if (backend !== undefined && attempts.length > 0) {
-      for (const { address } of attempts) {
-        this.#events.onAttemptFailed(backend, address, 'ETIMEDOUT');
-      }
-      if (this.#left.length === 0) this.#events.onBackendFailed(backend);
+    if (backend !== undefined && failed !== undefined) {
+      this.#events.onAttemptFailed(backend, failed.address, 'ETIMEDOUT');
+      if (isWhole) this.#events.onBackendFailed(backend);
     }
     this.#events.onExhausted();
   }

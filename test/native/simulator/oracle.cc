@@ -263,6 +263,13 @@ void Oracle::CheckRemoved() {
 }
 
 void Oracle::CheckTimedOut(const Pair& pair, std::int32_t port) {
+  // One that had only the rest of a search's time has not failed.
+  const std::uint32_t budget_ms = scene_.timeouts.search.budget_ms;
+  const std::uint32_t connect_ms = scene_.timeouts.connect_ms;
+  const std::uint32_t most = connect_ms > 0 ? std::max(budget_ms / connect_ms, 1U) : 1U;
+  if (budget_ms > 0 && pair.silent_rows.size() > most) {
+    kernel_.Fail("a backend is blamed that had only the rest of a search's time");
+  }
   if (!pair.backend || Near(*pair.backend).port != port) return;
   if (Near(*pair.backend).left.open) kernel_.Fail("an attempt timed out that had been accepted");
 }

@@ -47,6 +47,7 @@ struct Pair {
   bool picked_by_loop = false;           ///< And each attempt is reported.
   std::uint32_t attempts_failed = 0;     ///< That were reported for it.
   std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
+  std::set<std::uint16_t> silent_rows;   ///< Of attempts that were reported to have timed out.
   // Since the owner picked last.
   std::set<std::int32_t> lately_failed_ports;
   std::set<std::int32_t> outrun_ports;

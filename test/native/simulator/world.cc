@@ -313,7 +313,10 @@ void World::HandleEvent(const SessionEvent& event) {
         pair.has_set_out = true;
         oracle_.CheckSetOut(pair);
         oracle_.CheckAttemptsOf(pair);
-        if (event.error == ETIMEDOUT) oracle_.CheckTimedOut(pair, port);
+        if (event.error == ETIMEDOUT) {
+          pair.silent_rows.insert(static_cast<std::uint16_t>(event.backend));
+          oracle_.CheckTimedOut(pair, port);
+        }
       }
       return;
     case SessionEvent::Kind::kNeedBackend: {
