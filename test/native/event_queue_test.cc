@@ -258,5 +258,27 @@ TEST("event: an IPv4 address is mapped into IPv6, an IPv6 one is kept, a Unix pa
   CHECK((none.ip == std::array<std::uint8_t, 16>{}));
 }
 
+TEST("events: a reader that is always a little behind lags until it has read what waited") {
+  EventQueue queue(1, 1, [] {});
+  const SessionEvent late{.kind = SessionEvent::Kind::kLate, .listener = 0};
+  const SessionEvent other{.kind = SessionEvent::Kind::kOpened, .slot = 1};
+  std::array<SessionEvent, 3> into;
+  queue.Push(other);
+  queue.Push(other);
+  queue.PushLate(late);
+  CHECK_EQUAL(queue.Take(std::span(into).first(2)), 2U);
+  CHECK(queue.lags());
+  // More comes before each look.
+  queue.Push(other);
+  CHECK_EQUAL(queue.Take(std::span(into).first(1)), 1U);
+  queue.Push(other);
+  CHECK_EQUAL(queue.Take(std::span(into).first(1)), 1U);
+  CHECK(!queue.lags());
+  queue.PushLate(late);
+  CHECK(queue.lags());
+  CHECK_EQUAL(queue.Take(into), 2U);
+  CHECK(!queue.lags());
+}
+
 }  // namespace
 }  // namespace spliceway::testing

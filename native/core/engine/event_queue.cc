@@ -78,6 +78,7 @@ void EventQueue::PushListener(const SessionEvent& event) {
 bool EventQueue::Refill() {
   reading_.clear();
   read_ = 0;
+  if (std::exchange(ends_lag_, false)) lags_.store(false, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   reading_.swap(waiting_);
   length_.store(0, std::memory_order_relaxed);
@@ -94,7 +95,7 @@ bool EventQueue::Refill() {
     reading_.push_back(listener.latest);
   }
   announced_ = !reading_.empty();
-  if (!announced_) lags_.store(false, std::memory_order_relaxed);
+  ends_lag_ = lags_.load(std::memory_order_relaxed);
   return announced_;
 }
 

@@ -128,7 +128,8 @@ class EventQueue {
     PushJoined(event, unreported_at_[static_cast<std::size_t>(event.listener)]);
   }
   /// The same for a session that has gone on, since the reader did not say in time what was to
-  /// become of it. The reader lags from here on, until it has read all there is.
+  /// become of it. The reader lags from here on, until it has read what waits by then: one that is
+  /// always a little behind lags no longer than that.
   void PushLate(const SessionEvent& event) {
     lags_.store(true, std::memory_order_relaxed);
     PushJoined(event, late_at_[static_cast<std::size_t>(event.listener)]);
@@ -188,7 +189,8 @@ class EventQueue {
   bool announced_ = false;
   // The reader's:
   std::vector<SessionEvent> reading_;
-  std::size_t read_ = 0;  // of `reading_`
+  std::size_t read_ = 0;   // of `reading_`
+  bool ends_lag_ = false;  // that it has read this: the lag began before
 };
 
 }  // namespace spliceway

@@ -202,7 +202,7 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/event_queue.cc',
-        '  if (!announced_) lags_.store(false, std::memory_order_relaxed);\n',
+        'if (std::exchange(ends_lag_, false)) lags_.store(false, std::memory_order_relaxed);',
         '',
       ),
     ],
