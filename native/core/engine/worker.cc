@@ -263,7 +263,7 @@ void Worker::Handle(ConnectCommand& command) {
     return;
   }
   session->route.by_cycle = false;
-  Approach(*session, command.backend, true);
+  Approach(*session, command.backend, true, true);
   TryBackends(*session);
 }
 

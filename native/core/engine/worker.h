@@ -223,7 +223,13 @@ class Worker final : private EventHandler,
   [[nodiscard]] SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) const;
   void Begin(StartCommand& command);
   void PickFirst(Session& session);
-  bool Approach(Session& session, std::uint16_t backend, bool counts);
+  /// What has become of it.
+  enum class Approached : std::uint8_t {
+    kYes,
+    kPassedOver,  ///< No local port is left for it, or it is nowhere, full, or to get no sessions.
+    kTriedLast,   ///< It has failed lately.
+  };
+  Approached Approach(Session& session, std::uint16_t backend, bool counts, bool takes_failed);
   void GiveUpPlace(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);

@@ -1,5 +1,6 @@
 // How a loop finds backends for its clients.
 
+#include <optional>
 #include <utility>
 
 #include "engine/worker.h"
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t kFailuresAtOnce = 4;
 /// Of an attempt that fails at once, as bytes that are moved: some 10 us.
 constexpr std::size_t kCostOfFailure = 16 * 1024;
+/// Of a place of the cycle that is passed over: 20 ns.
+constexpr std::size_t kCostOfLook = 64;
 
 }  // namespace
 
@@ -34,18 +37,21 @@ void Worker::PickFirst(Session& session) {
   session.route.by_cycle = true;
   session.route.position = pool.cycle->Next(*pool.turn);
   const std::uint16_t row = pool.cycle->RowAt(session.route.position);
-  const bool is_tried_last = crew_.table.Row(row).IsTriedLast();
-  if (!is_tried_last && !Approach(session, row, true)) session.walk().NoteFirstMet(row);
+  // Who has failed lately is met again, as the last.
+  if (!crew_.table.Row(row).IsTriedLast() &&
+      Approach(session, row, true, false) == Approached::kPassedOver) {
+    session.walk().NoteFirstMet(row);
+  }
   TryBackends(session);
 }
 
-/// Sets out for a backend. False where it is passed over: no local port is left for it, or it is
-/// nowhere, or full, or is to get no sessions. Who meets it again does not count it again.
-bool Worker::Approach(Session& session, std::uint16_t backend, bool counts) {
+/// Sets out for a backend, if it can. Who meets it again does not count it again.
+Worker::Approached Worker::Approach(Session& session, std::uint16_t backend, bool counts,
+                                    bool takes_failed) {
   BackendRow& row = crew_.table.Row(backend);
   const auto pass_over = [&](PassedOver why) {
     session.PassOver(backend, counts ? why : PassedOver::kUncounted);
-    return false;
+    return Approached::kPassedOver;
   };
   if (row.lacks_port()) {
     session.walk().NoteNoPort();
@@ -61,9 +67,14 @@ bool Worker::Approach(Session& session, std::uint16_t backend, bool counts) {
     row.Leave();
     return pass_over(PassedOver::kNowhere);
   }
+  // Asked last: who finds out for all must not turn back here.
+  if (!takes_failed && !row.MayTryInTurn()) {
+    row.Leave();
+    return Approached::kTriedLast;
+  }
   session.route.has_place = true;
   session.Approach(std::move(addresses), backend);
-  return true;
+  return Approached::kYes;
 }
 
 /// The session will not be at its backend any more.
@@ -122,7 +133,7 @@ void Worker::LeaveBackend(Session& session) {
     if (is_done) row.NoteNoPort();
   } else {
     if (session.route.by_cycle) session.walk().NoteTried(session.backend());
-    if (is_done) row.NoteFailed();
+    if (is_done) row.NoteFailed(session.generation());
   }
   GiveUpPlace(session);
 }
@@ -137,10 +148,16 @@ bool Worker::PickNext(Session& session) {
   if (!session.route.by_cycle || !pool.cycle) return false;
   Walk& walk = session.walk();
   const std::uint16_t from = session.route.position;
-  while (const auto row = walk.Next(pool, from, crew_.table)) {
-    if (Approach(session, *row, walk.is_first_round())) return true;
-  }
-  return false;
+  std::optional<std::uint16_t> row;
+  Approached approached = Approached::kPassedOver;
+  do {
+    row = walk.Next(pool, from, crew_.table);
+    loop_->Spend(walk.TakeLooks() * kCostOfLook);
+    if (!row) return false;
+    approached = Approach(session, *row, walk.is_first_round(), walk.takes_failed());
+    if (approached == Approached::kTriedLast) walk.NoteTriedLast();
+  } while (approached != Approached::kYes);
+  return true;
 }
 
 /// Where no port was left for some of the backends, and none of the others has served it. False

@@ -32,7 +32,7 @@ Acceptor::Acceptor(std::shared_ptr<ListeningSocket> socket, EventLoop& loop, Acc
   socket_->Pause(owner_, shortage_);
 }
 
-void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose); }
+void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose, kMostAtClose); }
 
 void Acceptor::Close() {
   if (socket_ == nullptr) return;
@@ -78,10 +78,14 @@ Acceptor::Taken Acceptor::TakeClient() {
   return Taken::kShortage;
 }
 
-/// Takes clients until `most` are taken or the answer is another.
-Acceptor::Taken Acceptor::TakeClients(int most) {
+/// Takes clients until `most` are taken, or `when_crowded` and the turn is so, or the answer is
+/// another.
+Acceptor::Taken Acceptor::TakeClients(int most, int when_crowded) {
   Taken last = Taken::kClient;
-  for (int count = 0; count < most && last == Taken::kClient; ++count) last = TakeClient();
+  for (int count = 0; last == Taken::kClient; ++count) {
+    if (count >= (loop_.is_crowded() ? when_crowded : most)) break;
+    last = TakeClient();
+  }
   return last;
 }
 
@@ -92,8 +96,8 @@ void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   const bool in_a_row = loop_.turn() == last_turn_ + 1;
   accepts_ = in_a_row ? std::min(accepts_ * 2, kMostAccepts) : 1;
   last_turn_ = loop_.turn();
-  const int most = loop_.is_crowded() ? std::min(accepts_, kCrowdedAccepts) : accepts_;
-  const bool is_short = TakeClients(most) == Taken::kShortage;
+  const bool is_short =
+      TakeClients(accepts_, std::min(accepts_, kCrowdedAccepts)) == Taken::kShortage;
   // The last slot may be in the hands of another listener's acceptor, who is about to find that
   // nobody waits: only those who are told so twice in a row pause.
   const bool found_all_taken = std::exchange(found_all_taken_, is_short && shortage_ == 0);
@@ -113,7 +117,8 @@ void Acceptor::TryAgainLater() { loop_.Arm(*this, loop_.now_ms() + kRetryMs); }
 /// Ends a pause only with as many clients in hand as a turn may take, or when none waits any more,
 /// so that a shortage that goes on is not reported again and again.
 void Acceptor::TryToResume() {
-  if (TakeClients(kMostAccepts) == Taken::kShortage || !StartWatching()) return TryAgainLater();
+  if (TakeClients(kMostAccepts, kCrowdedAccepts) == Taken::kShortage || !StartWatching())
+    return TryAgainLater();
   Timer::Disarm();
   socket_->Resume(owner_);
 }

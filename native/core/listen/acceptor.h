@@ -59,7 +59,7 @@ class Acceptor final : private EventHandler, private Timer {
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
   Taken TakeClient();
-  Taken TakeClients(int most);
+  Taken TakeClients(int most, int when_crowded);
   [[nodiscard]] bool StartWatching();
   void GoBehindOthers();
   void Pause();

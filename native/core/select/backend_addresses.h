@@ -31,6 +31,11 @@ class BackendAddresses {
   /// Lists: one at least, to be used in turn.
   [[nodiscard]] std::size_t size() const { return orders_.size(); }
   [[nodiscard]] const Addresses& operator[](std::size_t order) const { return orders_[order]; }
+  /// Whether these are the same ones, in whatever order.
+  [[nodiscard]] bool AreThoseOf(const Addresses& others) const {
+    const Addresses& own = orders_.front();
+    return std::is_permutation(own.begin(), own.end(), others.begin(), others.end());
+  }
 
  private:
   /// More would be more memory than a backend is worth.

@@ -63,21 +63,36 @@ class alignas(64) BackendRow {
 
   // The times are of the machine's clock: those of two loops differ by what each has stood still.
 
-  /// All its addresses have just failed a client.
-  void NoteFailed() { failed_ms_.store(sys::NowMs(), std::memory_order_relaxed); }
-  /// It has answered, or is to be found elsewhere.
-  void ForgetFailure() {
-    if (failed_ms_.load(std::memory_order_relaxed) == kNever) return;
-    failed_ms_.store(kNever, std::memory_order_relaxed);
+  /// It is to be found at other addresses than in tables of earlier generations.
+  void NoteMoved(std::uint64_t generation) {
+    moved_.store(generation);
+    ForgetFailure();
   }
-  /// It has failed lately: to be tried after all others. Once a moment one who asks is told that it
-  /// has not, and finds out for all.
-  [[nodiscard]] bool IsTriedLast() {
+  /// All its addresses have just failed a client, as they were in tables of this generation: of
+  /// where it has moved since that says nothing.
+  void NoteFailed(std::uint64_t generation) {
+    if (generation < moved_.load()) return;
+    failed_ms_.store(sys::NowMs());
+    // Looked at again, as in `Enter`: it may have moved meanwhile, and been forgotten before.
+    if (generation < moved_.load()) ForgetFailure();
+  }
+  /// It has answered.
+  void ForgetFailure() {
+    if (failed_ms_.load() == kNever) return;
+    failed_ms_.store(kNever);
+  }
+  /// It has failed lately: to be tried after all others.
+  [[nodiscard]] bool IsTriedLast() const {
+    const std::uint64_t failed_ms = failed_ms_.load(std::memory_order_relaxed);
+    return failed_ms != kNever && sys::NowMs() < failed_ms + kMomentMs;
+  }
+  /// For one who could set out for it in its turn. Once a moment one who asks may, though it has
+  /// failed before, and finds out for all.
+  [[nodiscard]] bool MayTryInTurn() {
     std::uint64_t failed_ms = failed_ms_.load(std::memory_order_relaxed);
-    if (failed_ms == kNever) return false;
+    if (failed_ms == kNever) return true;
     const std::uint64_t now_ms = sys::NowMs();
-    if (now_ms < failed_ms + kMomentMs) return true;
-    return !failed_ms_.compare_exchange_strong(failed_ms, now_ms, std::memory_order_relaxed);
+    return now_ms >= failed_ms + kMomentMs && failed_ms_.compare_exchange_strong(failed_ms, now_ms);
   }
   /// One client finds out that a backend does not answer, and for so long no other has to.
   static constexpr std::uint64_t kMomentMs = 1000;
@@ -105,6 +120,7 @@ class alignas(64) BackendRow {
   std::atomic<BackendState> state_{BackendState::kUp};
   std::atomic<std::uint64_t> no_port_ms_{kNever};
   std::atomic<std::uint64_t> failed_ms_{kNever};
+  std::atomic<std::uint64_t> moved_{0};  // generation of tables
 };
 
 }  // namespace spliceway

@@ -24,12 +24,13 @@ class BackendTable {
   [[nodiscard]] const BackendRow& Row(std::uint16_t row) const { return shared_[row]; }
 
   void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order) {
+    const bool moves = !published_->AddressesOf(row).AreThoseOf(addresses);
     auto chunk = std::make_shared<Tables::Chunk>(*published_->chunks_[row / Tables::kChunk]);
     (*chunk)[row % Tables::kChunk] =
         std::make_shared<const BackendAddresses>(std::move(addresses), order);
     Next().chunks_[row / Tables::kChunk] = std::move(chunk);
     Publish();
-    Row(row).ForgetFailure();
+    if (moves) Row(row).NoteMoved(published_->generation());
   }
   /// `rows`: as in `Cycle`.
   void SetCycle(std::vector<std::uint16_t> rows) {

@@ -42,6 +42,10 @@ class HeldAddresses {
     if (kept_ != nullptr) std::exchange(kept_, nullptr)->Drop();
   }
   explicit operator bool() const { return addresses_ != nullptr; }
+  /// Of the tables that they are in; 0 for none.
+  [[nodiscard]] std::uint64_t generation() const {
+    return kept_ == nullptr ? 0 : kept_->tables->generation();
+  }
   const Addresses& operator*() const { return *addresses_; }
   const Addresses* operator->() const { return addresses_; }
 

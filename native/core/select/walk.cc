@@ -6,7 +6,7 @@
 namespace spliceway {
 
 std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t position,
-                                        BackendTable& table) {
+                                        const BackendTable& table) {
   const Cycle& cycle = *pool.cycle;
   if (generation_ != pool.generation) {
     if (generation_ != 0) BeginAgain();
@@ -15,6 +15,7 @@ std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t 
   for (;;) {
     // Its own place is the last: in a cycle that is new, that is another row's.
     while (steps_ < cycle.size()) {
+      ++looks_;
       const std::uint16_t at = cycle.After(position, ++steps_);
       if (cycle.IsAmong(at, steps_ - 1)) continue;
       const std::uint16_t row = cycle.RowAt(at);

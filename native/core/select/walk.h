@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "select/backend_table.h"
 #include "select/tables.h"
@@ -23,17 +24,23 @@ class Walk {
   ///
   /// @param position of the first pick, in the pool's cycle or in one that was published before
   [[nodiscard]] std::optional<std::uint16_t> Next(const Tables::Pool& pool, std::uint16_t position,
-                                                  BackendTable& table);
+                                                  const BackendTable& table);
   /// The first pick is full or nowhere, and was counted as such.
   void NoteFirstMet(std::uint16_t row) { met_ = row; }
   /// No more than `kMostAttempts` times.
   void NoteTried(std::uint16_t row) { tried_[count_++] = row; }
+  /// Somebody else is about to find out whether a row answers that has failed before.
+  void NoteTriedLast() { passed_over_ = true; }
   /// No local port was left for a row, which has not failed.
   void NoteNoPort() { lacks_port_ = true; }
   /// Some are to be asked again, for no port was left for them.
   [[nodiscard]] bool lacks_port() const { return lacks_port_; }
   /// Whether this is the first time that it meets a row.
   [[nodiscard]] bool is_first_round() const { return !takes_failed_ && !began_again_; }
+  /// It goes round once more, and takes those that have failed lately as well.
+  [[nodiscard]] bool takes_failed() const { return takes_failed_; }
+  /// How many places it has looked at since this was asked.
+  [[nodiscard]] std::uint32_t TakeLooks() { return std::exchange(looks_, 0); }
   /// Goes round anew, past those that were tried.
   void BeginAgain() {
     began_again_ = true;
@@ -46,6 +53,7 @@ class Walk {
 
   std::uint64_t generation_ = 0;  // of the cycle
   std::uint32_t steps_ = 0;
+  std::uint32_t looks_ = 0;
   std::int32_t met_ = -1;  // row
   bool takes_failed_ = false;
   bool passed_over_ = false;

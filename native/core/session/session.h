@@ -242,6 +242,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool has_more_addresses() const {
     return addresses_ && next_address_ < addresses_->size();
   }
+  /// The generation of the tables in which these are.
+  [[nodiscard]] std::uint64_t generation() const { return addresses_.generation(); }
   /// No local port was left for that backend, or for one of its addresses.
   [[nodiscard]] bool lacks_port() const { return search_ && search_->lacks_port; }
 

@@ -42,6 +42,9 @@ struct SocketAddress {
   [[nodiscard]] std::string_view bytes() const {
     return {reinterpret_cast<const char*>(&storage), length};
   }
+  bool operator==(const SocketAddress& other) const {
+    return bytes() == other.bytes() && zone == other.zone;
+  }
   /// An IP address of this machine alone: 127.0.0.0/8, also mapped into IPv6, and ::1.
   [[nodiscard]] bool is_loopback() const;
 
