@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine_harness.h"
@@ -110,6 +112,42 @@ TEST("a turn: clients who wait at many listeners are taken in portions") {
   // A budget of events, at 16 KiB a client; then four of each.
   CHECK(most.load() <= 64 + 16 + 4 * kListeners);
   engine.Stop();
+}
+
+TEST("a turn: of many commands it takes some, and the rest in the next ones, in their order") {
+  constexpr std::size_t kMostInATurn = 160;
+  const Listener backend = ListenTcp(2 * kSenders);
+  Crew crew(2 * kSenders, 1, 1, std::make_shared<Counters>(1, 1, 1, 2 * kSenders),
+            PipeLimits::ForThisMachine(1), 1, [] {});
+  Worker& worker = AddWorker(crew);
+  crew.attention.store(Attention::kHold);
+  crew.table.SetAddresses(0, {backend.address}, AddressOrder::kAsGiven);
+  crew.Publish();
+  Listener listener = ListenTcp(2 * kSenders);
+  crew.Listen(std::move(listener.fd), {.timeouts = {}});
+  std::vector<UniqueFd> clients;
+  for (std::size_t index = 0; index < kSenders; ++index) {
+    clients.push_back(ConnectTo(listener.address));
+    WriteSome(clients.back().get(), std::string(1, static_cast<char>(index)));
+  }
+  while (worker.sessions_alive() < kSenders) worker.RunTurn();
+  std::vector<SessionEvent> events(4 * kSenders);
+  events.resize(crew.events.Take(events));
+  for (const SessionEvent& event : events) {
+    if (event.kind != SessionEvent::Kind::kNeedBackend) continue;
+    worker.Post(ConnectCommand{.session = NameOf(event), .backend = 0});
+  }
+  const BackendRow& row = crew.table.Row(0);
+  for (std::size_t before = 0; before < kSenders; before = row.in_use()) {
+    worker.RunTurn();
+    CHECK(row.in_use() - before <= kMostInATurn);
+  }
+  for (std::size_t index = 0; index < kSenders; ++index) {
+    const UniqueFd served = AwaitClient(backend);
+    std::string got;
+    while (ReadSome(served.get(), got) != 1) worker.RunTurn();
+    CHECK_EQUAL(got, std::string(1, static_cast<char>(index)));
+  }
 }
 
 }  // namespace

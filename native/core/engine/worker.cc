@@ -18,6 +18,8 @@ constexpr std::size_t kScratchBytes = 64 * 1024;
 constexpr std::size_t kTurnBytes = 1024 * 1024;
 
 constexpr std::uint64_t kTrimPipesEveryMs = 1000;
+/// Of a command, in bytes that could be moved meanwhile: most have a session set out for a backend.
+constexpr std::size_t kCostOfCommand = 16 * 1024;
 
 }  // namespace
 
@@ -146,15 +148,20 @@ void Worker::Join() {
 }
 
 void Worker::ResetWhatIsPosted() {
-  mailbox_.Take(commands_);
-  for (const Command& command : commands_) {
+  const auto reset = [](const Command& command) {
     if (const auto* start = std::get_if<StartCommand>(&command)) {
       sys::SetResetOnClose(start->start.client.get());
     } else if (const auto* join = std::get_if<JoinCommand>(&command)) {
       sys::SetResetOnClose(join->backend.get());
     }
-  }
+  };
+  std::for_each(commands_.begin() + static_cast<std::ptrdiff_t>(next_command_), commands_.end(),
+                reset);
   commands_.clear();
+  mailbox_.Take(commands_);
+  std::for_each(commands_.begin(), commands_.end(), reset);
+  commands_.clear();
+  next_command_ = 0;
 }
 
 void Worker::RunTurns() {
@@ -224,24 +231,39 @@ std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, const Listen
                                            context_.keep_alive_s, loops);
 }
 
-void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
-  loop_->RefreshNow();
-  const std::uint64_t before = tables_.latest().generation();
-  mailbox_.Take(commands_);
-  for (Command& command : commands_) {
+void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) { HandleCommands(0); }
+
+/// What was posted, in its order, until the turn is crowded and `most` has been spent on it. The
+/// rest waits for the loop's turn among the entries.
+///
+/// @param most bytes that could be moved meanwhile
+void Worker::HandleCommands(std::size_t most) {
+  const std::size_t limit = loop_->spent() + most;
+  for (;;) {
+    if (next_command_ == commands_.size()) {
+      if (!commands_.empty()) AcknowledgeTables();
+      commands_.clear();
+      next_command_ = 0;
+      tables_before_ = tables_.latest().generation();
+      mailbox_.Take(commands_);
+      if (commands_.empty()) return;
+      loop_->RefreshNow();
+    }
+    if (loop_->is_crowded() && loop_->spent() >= limit) return loop_->Enqueue(*this);
+    Command& command = commands_[next_command_++];
+    // One that begins a session says by itself what that has cost.
+    if (!std::holds_alternative<StartCommand>(command)) loop_->Spend(kCostOfCommand);
     std::visit([this](auto& particular) { Handle(particular); }, command);
   }
-  commands_.clear();
-  AcknowledgeTables(before);
 }
 
 /// When all is done that was asked before they were published: a command that names a row of
 /// earlier ones may be behind the one that they were taken by, which had been posted for others.
 /// Then it was among these commands, or is in the mailbox and among the next.
-void Worker::AcknowledgeTables(std::uint64_t before) {
+void Worker::AcknowledgeTables() {
   const std::uint64_t latest = tables_.latest().generation();
   if (latest == taken_generation()) return;
-  taken_generation_.store(mailbox_.is_empty() ? latest : before, std::memory_order_release);
+  taken_generation_.store(mailbox_.is_empty() ? latest : tables_before_, std::memory_order_release);
 }
 
 void Worker::Handle(StartCommand& command) { Begin(command); }

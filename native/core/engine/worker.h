@@ -198,7 +198,8 @@ class Worker final : private EventHandler,
   Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> loop, UniqueFd wake_up);
 
   void RunTurns();
-  void AcknowledgeTables(std::uint64_t before);
+  void HandleCommands(std::size_t most);
+  void AcknowledgeTables();
   void ResetSessions();
   std::size_t SweepNext();
   void FinishTurn();
@@ -290,7 +291,9 @@ class Worker final : private EventHandler,
   // Sessions that ended in this turn. Their slots are given back when nothing of this turn can
   // touch them any more.
   std::vector<Closed> closed_;
-  std::vector<Command> commands_;
+  std::vector<Command> commands_;    // of one look into the mailbox, and some may be handled
+  std::size_t next_command_ = 0;     // of these
+  std::uint64_t tables_before_ = 0;  // generation, before the first of these
   SessionSweep sweep_;
   // Whose backends are being tried, so that failures at once do not pile up calls.
   const Session* trying_ = nullptr;

@@ -23,6 +23,7 @@ void Worker::Handle(EndSessionsCommand& command) {
 
 void Worker::OnReady() {
   const std::size_t most = loop_->allowance() / kPartOfTurn;
+  HandleCommands(most);
   std::size_t spent = 0;
   while (!sweep_.is_over() && spent < most) spent += SweepNext();
   loop_->Spend(spent);

@@ -93,6 +93,7 @@ class EventLoop {
 
   /// A handler, a timer or an entry has moved so many bytes, or done what takes as long.
   void Spend(std::size_t bytes) { spent_ += bytes; }
+  [[nodiscard]] std::size_t spent() const { return spent_; }
   /// The events of this turn have cost what they may: what can wait waits.
   [[nodiscard]] bool is_crowded() const { return spent_ >= budget_.events; }
   /// What one that has an event, or whose time is over, may move now, one way. The rest is for an
