@@ -120,6 +120,33 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'session forgotten after failures at once',
+    why: 'Whoever meets a few backends that fail at once lets others have their turn, and never gets its own.',
+    edits: [edit('engine/worker_backends.cc', '      session.Yield();\n', '')],
+  },
+  {
+    name: 'walk that goes on in another cycle',
+    why: 'A client is sent away that has not met every backend, since the cycle was published anew meanwhile.',
+    edits: [
+      edit(
+        'select/walk.cc',
+        'if (generation_ != 0) BeginAgain();',
+        'if (generation_ != 0) began_again_ = true;',
+      ),
+    ],
+  },
+  {
+    name: 'commands of a crowded turn forgotten',
+    why: 'What the program asks of many sessions at once is done to some, and to the others when it asks again.',
+    edits: [
+      edit(
+        'engine/worker.cc',
+        'loop_->spent() >= limit) return loop_->Enqueue(*this);',
+        'loop_->spent() >= limit) return;',
+      ),
+    ],
+  },
+  {
     name: 'next backend not tried',
     why: 'A client fails with the first backend that is down, beside others that are up.',
     edits: [

@@ -147,6 +147,10 @@ void World::MakePairs() {
 }
 
 void World::MakeBackends() {
+  // No choice of its own, as above. Then many searches go on while the cycle becomes another.
+  const Conditions& conditions = kernel_.conditions;
+  const bool many_are_down =
+      conditions.segment == 1448 && conditions.pipe_slots > 16 && conditions.signals;
   // Two for each client, some of them down.
   const std::size_t count = 2 * scene_.pairs.size();
   std::vector<std::uint16_t> cycle;
@@ -154,7 +158,8 @@ void World::MakeBackends() {
     const auto port = static_cast<std::uint16_t>(kFirstBackendPort + index);
     Backend& backend = kernel_.backends[port];
     backend = Backend::kAccepts;
-    if (choices_.OneIn(6)) {
+    const std::uint32_t drawn = choices_.Below(6);
+    if (many_are_down ? drawn > 1 : drawn == 1) {
       constexpr std::array<Backend, 3> kDown = {Backend::kRefuses, Backend::kUnreachable,
                                                 Backend::kSilent};
       backend = kDown[choices_.Below(scene_.timeouts.connect_ms > 0 ? 3 : 2)];
