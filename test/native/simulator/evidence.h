@@ -28,6 +28,10 @@ std::uint64_t LastMoved(const Pair& pair);
 
 bool ResetCame(const Pair& pair);
 
+/// How long clients may wait in front of a listener that has paused, or for a backend that no local
+/// port was left for: the core asks again each 100 ms, and some.
+inline constexpr std::uint64_t kLongestPauseUs = 110'000;
+
 /// How long an address may be silent before another one is tried beside it.
 inline constexpr std::uint64_t kAttemptDelayUs = 250'000;
 
