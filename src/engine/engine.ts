@@ -96,8 +96,8 @@ export type SessionPlan = Pick<ConnectRequest, 'route' | 'observer'>;
 
 /**
  * What becomes of clients that an engine accepts and picks backends for. With `none` the host is told only of those whom
- * every backend has failed. With `watch` it is told of each, who waits for its route's word for a quarter of a second at
- * most: while the host does not keep up, clients go on without. With `hold` each waits for that word, however long.
+ * every backend has failed. With `watch` it is told of each, who waits for its route's word for a quarter of a second, or
+ * twice that where its loop comes late: while the host does not keep up, clients go on without. With `hold` each waits for that word, however long.
  */
 export type Attention = 'none' | 'watch' | 'hold';
 

@@ -42,8 +42,8 @@ export interface ProxyEvents {
   /**
    * A client was taken, and no backend has heard of it: none does where a listener destroys the session. Where the engine
    * accepts by itself, it makes sessions known only while somebody listens here, those that it has to ask about excepted. It
-   * then waits for the listeners for a quarter of a second at most: while the event loop stands still, clients go on
-   * without, and `unheard` counts them. `filter` is the sure way to deny.
+   * then waits for the listeners for a quarter of a second, or twice that where it comes late itself: while the event loop
+   * stands still, clients go on without, and `unheard` counts them. `filter` is the sure way to deny.
    */
   session: [session: Session];
   /** One address of a backend could not be reached, or its name not be resolved. The next one is tried. */

@@ -82,9 +82,9 @@ class Engine {
 
   /// Accepts on a listening socket, on all loops.
   void Listen(UniqueFd fd, const ListenerOptions& options);
-  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs at most, in
-  /// which they take the clients who wait already. kDrained comes when the last session has ended,
-  /// those of these clients included, and its slot is free.
+  /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs or, behind
+  /// many commands, some, in which they take the clients who wait already. kDrained comes when the
+  /// last session has ended, those of these clients included, and its slot is free.
   void Drain();
   /// For clients accepted from now on; kReport at first. One that is held is reported by kAccepted
   /// and kNeedBackend; so is one that is watched, where it waits. `Connect` with `kNoRow` has the

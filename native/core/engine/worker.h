@@ -74,8 +74,9 @@ using Command =
 enum class Attention : std::uint8_t {
   kNone = 0,    ///< Nobody is told of them, but of those whose backends have all failed.
   kReport = 1,  ///< They are reported, as far as the owner follows.
-  /// They are reported, and wait for the owner's word for `Session::kWordMs` at most. Once one has
-  /// waited in vain, those who come wait no more, until the owner has taken all that waits for it.
+  /// They are reported, and wait for the owner's word for `Session::kWordMs`, or twice that where
+  /// their loop comes late. Once one has waited in vain, those who come wait no more, until the
+  /// owner has taken what waited for it by then.
   kWatch = 2,
   /// They are reported, and wait for the owner's word: no backend hears of them before.
   kHold = 3,
