@@ -1,12 +1,15 @@
 /** The layout of the counters, which the native loops share. */
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   Counter,
   CounterReader,
+  type CounterRow,
   CounterWriter,
   createCounterWords,
   ROW_WORDS,
 } from '../src/engine/counters.js';
+import type { RowStats } from '../src/observe/stats.js';
 
 describe('counters', () => {
   it('lie listeners first, then backends, one padded row each, a block a writer', () => {
@@ -23,7 +26,6 @@ describe('counters', () => {
       open: 0,
       failed: 0,
       rejected: 0,
-      unheard: 0,
       bytesUpstream: 0,
       bytesDownstream: 0,
     };
@@ -62,5 +64,20 @@ describe('counters', () => {
     new CounterWriter(first, 1).addToListener(0, 'open', 3);
     new CounterWriter(second, 1).addToListener(0, 'open', -1);
     expect(new CounterReader(words, 1, 1).listener(0).open).toBe(2);
+  });
+
+  it('are those of the native loops, in their order', () => {
+    const header = new URL('../native/core/stats/counters.h', import.meta.url);
+    const [, row = ''] =
+      /^struct alignas\(64\) CounterRow \{\n(.*?)^\};/ms.exec(readFileSync(header, 'utf8')) ?? [];
+    const names = [...row.matchAll(/^ {2}Counter (\w+);/gm)].map(([, name = '']) =>
+      name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
+    );
+    expect(Object.fromEntries(names.map((name, position) => [name, position]))).toEqual(Counter);
+    expect(names.length).toBeLessThanOrEqual(ROW_WORDS);
+  });
+
+  it('are the figures of a row that a program reads, but for the one of the whole proxy', () => {
+    expectTypeOf<keyof RowStats>().toEqualTypeOf<keyof CounterRow>();
   });
 });

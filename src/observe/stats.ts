@@ -1,6 +1,5 @@
 /** The figures of a proxy at one moment. */
 
-import type { CounterRow } from '../engine/counters.js';
 import type { Engine } from '../engine/engine.js';
 import type { PoolBackend } from '../pool/pool.js';
 
@@ -74,12 +73,9 @@ export function readStats(
   backends: readonly PoolBackend[],
 ): ProxyStats {
   const { counters } = engine;
-  const listenerRows = listeners.map((address, row) => ({
-    address,
-    ...figures(counters.listener(row)),
-  }));
-  const handoff = figures(counters.listener(listeners.length));
-  const total = [...listenerRows, handoff].reduce<RowStats>(add, none);
+  const handoff = counters.listener(listeners.length);
+  const rows = listeners.map((_, row) => counters.listener(row));
+  const total = rows.reduce<RowStats>(add, handoff);
   return {
     engine: engine.name,
     sessions: {
@@ -88,39 +84,20 @@ export function readStats(
       failed: total.failed,
       rejected: total.rejected,
     },
-    unheard: listeners.reduce((sum, _, row) => sum + counters.listener(row).unheard, 0),
+    unheard: counters.unheard(),
     bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
-    listeners: listenerRows,
+    listeners: rows.map((row, index) => ({ address: listeners[index] as string, ...row })),
     handoff,
     backends: backends.map(({ row, name, weight }) => ({
       address: name,
       weight,
-      ...figures(counters.backend(row)),
+      ...counters.backend(row),
     })),
   };
 }
 
-const none: RowStats = {
-  open: 0,
-  opened: 0,
-  failed: 0,
-  rejected: 0,
-  bytesUpstream: 0,
-  bytesDownstream: 0,
-};
-
-function figures(row: CounterRow): RowStats {
-  const { open, opened, failed, rejected, bytesUpstream, bytesDownstream } = row;
-  return { open, opened, failed, rejected, bytesUpstream, bytesDownstream };
-}
-
 function add(sum: RowStats, row: RowStats): RowStats {
-  return {
-    open: sum.open + row.open,
-    opened: sum.opened + row.opened,
-    failed: sum.failed + row.failed,
-    rejected: sum.rejected + row.rejected,
-    bytesUpstream: sum.bytesUpstream + row.bytesUpstream,
-    bytesDownstream: sum.bytesDownstream + row.bytesDownstream,
-  };
+  const names = Object.keys(row) as (keyof RowStats)[];
+  const entries = names.map((name) => [name, sum[name] + row[name]]);
+  return Object.fromEntries(entries) as unknown as RowStats;
 }

@@ -26,8 +26,8 @@ class Counter {
 };
 static_assert(sizeof(Counter) == 8 && std::atomic<std::uint64_t>::is_always_lock_free);
 
-/// What one loop counts for one listener or one backend. src/stats/counters.ts reads the same
-/// layout.
+/// What one loop counts for one listener or one backend. src/engine/counters.ts reads the
+/// same layout.
 struct alignas(64) CounterRow {
   Counter opened;  ///< Sessions that began here.
   Counter open;    ///< Sessions alive.
