@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { randomFrom } from '../scripts/lib/random.js';
 import type { PickContext, PickFunction } from '../src/policy/pick-function.js';
 import { type Client, createPolicy, type Policy } from '../src/policy/policy.js';
+import { policies, policyNames } from '../src/policy/registry.js';
 import { SmoothOrder } from '../src/policy/smooth-order.js';
 
 const none: ReadonlySet<number> = new Set();
@@ -28,6 +29,32 @@ function shares(sequence: string): Record<string, number> {
   for (const letter of sequence) counts[letter] = (counts[letter] ?? 0) + 1;
   return counts;
 }
+
+describe.each(policyNames)('whatever is built in: %s', (name) => {
+  const weights = [3, 1, 2];
+  const indexes = [...weights.keys()];
+
+  it('picks one that was not tried, and none when all were', () => {
+    const policy = policies[name].make(weights);
+    for (const first of indexes) {
+      for (const second of indexes) {
+        const tried = new Set([first, second]);
+        const left = indexes.filter((index) => !tried.has(index));
+        for (let round = 0; round < 10; round++) expect(left).toContain(policy.pick(tried, client));
+      }
+    }
+    expect(policy.pick(new Set(indexes), client)).toBeUndefined();
+  });
+
+  it('publishes a cycle of its backends, or none', () => {
+    for (const index of policies[name].make(weights).cycle() ?? [])
+      expect(indexes).toContain(index);
+  });
+
+  it('says in a few words what it does', () => {
+    expect(policies[name].description).toMatch(/^[a-z].*[^.]$/);
+  });
+});
 
 describe('round-robin', () => {
   it('takes turns, in the order of the pool', () => {
