@@ -111,7 +111,7 @@ describe.each(ways)('stats with %s', (way) => {
       bytesUpstream: 0,
       bytesDownstream: 0,
     };
-    expect(proxy.stats()).toEqual({
+    expect(proxy.stats()).toMatchObject({
       engine: engineOf(way),
       sessions: { open: 0, opened: 4, failed: 0, rejected: 0 },
       // None, where the machine is fast enough.

@@ -21,14 +21,8 @@ describe('counters', () => {
     words[2 * ROW_WORDS + Counter.bytesUpstream] = 100n;
     words[second + 4 * ROW_WORDS + Counter.failed] = 3n;
     const reader = new CounterReader(words, 2, 3);
-    const none = {
-      opened: 0,
-      open: 0,
-      failed: 0,
-      rejected: 0,
-      bytesUpstream: 0,
-      bytesDownstream: 0,
-    };
+    const { unheard: _, ...figures } = Counter;
+    const none = Object.fromEntries(Object.keys(figures).map((name) => [name, 0]));
     expect(reader.listener(0)).toEqual(none);
     expect(reader.listener(1)).toEqual({ ...none, opened: 12 });
     expect(reader.backend(0)).toEqual({ ...none, bytesUpstream: 100 });
