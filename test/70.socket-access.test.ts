@@ -108,7 +108,7 @@ const PAUSING = `
   import { connect } from 'node:net';
   const { packageUrl, path } = JSON.parse(process.argv.at(-1));
   const [{ Listener }, { nativeDescriptors }, { loadAddon }] = await Promise.all(
-    ['proxy/listener.js', 'engine/native/descriptors.js', 'engine/native/addon.js'].map(
+    ['entrance/listener.js', 'engine/native/descriptors.js', 'engine/native/addon.js'].map(
       (file) => import(new URL(file, packageUrl)),
     ),
   );
