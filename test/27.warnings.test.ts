@@ -11,6 +11,8 @@ describe('warnings', () => {
   });
   afterEach(() => {
     vi.useRealTimers();
+    // Files that share this process would be given the faked ones.
+    vi.resetModules();
   });
 
   const warnings = () => {
