@@ -5,7 +5,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { inRoot } from '../lib/root.js';
 
 /** @import { Finding } from './fuzz.js' */
@@ -106,12 +105,10 @@ function mutate(text, corpus, any) {
  * @returns {Promise<Finding>}
  */
 export async function fuzzConfig(any, goesOn) {
-  /** @param {...string} parts */
-  const load = (...parts) => import(pathToFileURL(inRoot('dist', ...parts)).href);
-  const { loadConfigFile } = await load('config', 'file.js');
-  const { parseAddress } = await load('config', 'address.js');
-  const { parseDuration } = await load('config', 'duration.js');
-  const { SplicewayError } = await load('errors.js');
+  const { loadConfigFile } = await import(inRoot('dist', 'config', 'file.js'));
+  const { parseAddress } = await import(inRoot('dist', 'config', 'address.js'));
+  const { parseDuration } = await import(inRoot('dist', 'config', 'duration.js'));
+  const { SplicewayError } = await import(inRoot('dist', 'index.js'));
 
   const kept = inRoot('test', 'fuzz', 'config');
   const corpus = readdirSync(kept).map((file) => readFileSync(path.join(kept, file), 'utf8'));
