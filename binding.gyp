@@ -5,6 +5,7 @@
       "sources": [
         "native/addon/addon.cc",
         "native/addon/engine_wrap.cc",
+        "native/core/engine/crew.cc",
         "native/core/engine/engine.cc",
         "native/core/engine/event_queue.cc",
         "native/core/engine/session_slab.cc",

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   Attention,
+  BackendState,
   closeReasons,
   Ending,
   EventKind,
@@ -50,12 +51,16 @@ describe('both languages have the same numbers', () => {
   });
 
   it('of attention, of which TypeScript asks for less than there is', () => {
-    expect(enumOf('engine/worker.h', 'Attention')).toMatchObject(Attention);
+    expect(enumOf('engine/crew.h', 'Attention')).toMatchObject(Attention);
   });
 
   it('of who picks', () => {
-    const { byCycle, byOwner } = enumOf('listen/listening_socket.h', 'Picks');
+    const { byCycle, byOwner } = enumOf('select/listener_options.h', 'Picks');
     expect({ cycle: byCycle, ask: byOwner }).toEqual(Picks);
+  });
+
+  it('of the states of a backend', () => {
+    expect(enumOf('select/backend_row.h', 'BackendState')).toEqual(BackendState);
   });
 
   it('of what a descriptor is', () => {

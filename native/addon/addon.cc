@@ -70,8 +70,7 @@ Napi::Value PipeBudget(const Napi::CallbackInfo& info) {
   Napi::Object budget = Napi::Object::New(info.Env());
   budget.Set("bytes", static_cast<double>(limits.total_bytes));
   budget.Set("pipes", static_cast<double>(limits.pipes));
-  budget.Set("maxSessions",
-             static_cast<double>(Engine::MaxSessions({.threads = 1, .listeners = 1})));
+  budget.Set("maxSessions", static_cast<double>(Engine::MaxSessions({.threads = 1})));
   return budget;
 }
 

@@ -27,7 +27,9 @@ PendingBytes Bytes(const Napi::Value& value) {
   return PendingBytes(std::as_bytes(std::span(array.Data(), array.ByteLength())));
 }
 
-/// A row of the counters; −1 is none.
+static_assert(kNoPool == kNoRow);
+
+/// A row of the counters, or the number of a pool; −1 is none.
 std::uint16_t Row(const Napi::Value& value) {
   return value.As<Napi::Number>().Int32Value() < 0 ? kNoRow
                                                    : static_cast<std::uint16_t>(Unsigned(value));
@@ -92,27 +94,42 @@ Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std:
 }  // namespace
 
 void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
-  exports.Set("Engine", DefineClass(env, "Engine",
-                                    {InstanceMethod<&EngineWrap::Counters>("counters"),
-                                     InstanceMethod<&EngineWrap::Moved>("moved"),
-                                     InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
-                                     InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
-                                     InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
-                                     InstanceMethod<&EngineWrap::SetCycle>("setCycle"),
-                                     InstanceMethod<&EngineWrap::Listen>("listen"),
-                                     InstanceMethod<&EngineWrap::Drain>("drain"),
-                                     InstanceMethod<&EngineWrap::Attend>("attend"),
-                                     InstanceMethod<&EngineWrap::CameBack>("cameBack"),
-                                     InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
-                                     InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
-                                     InstanceMethod<&EngineWrap::Start>("start"),
-                                     InstanceMethod<&EngineWrap::Join>("join"),
-                                     InstanceMethod<&EngineWrap::Connect>("connect"),
-                                     InstanceMethod<&EngineWrap::End>("end"),
-                                     InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
-                                     InstanceMethod<&EngineWrap::Ref>("ref"),
-                                     InstanceMethod<&EngineWrap::Unref>("unref"),
-                                     InstanceMethod<&EngineWrap::Close>("close")}));
+  exports.Set(
+      "Engine",
+      DefineClass(env, "Engine",
+                  {InstanceMethod<&EngineWrap::Counters>("counters"),
+                   InstanceMethod<&EngineWrap::Moved>("moved"),
+                   InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
+                   InstanceMethod<&EngineWrap::Hold>("hold"),
+                   InstanceMethod<&EngineWrap::Publish>("publish"),
+                   InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+                   InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
+                   InstanceMethod<&EngineWrap::SetBackendState>("setBackendState"),
+                   InstanceMethod<&EngineWrap::RemoveBackend>("removeBackend"),
+                   InstanceMethod<&EngineWrap::IsBackendVacant>("isBackendVacant"),
+                   InstanceMethod<&EngineWrap::ResetBackendCounters>("resetBackendCounters"),
+                   InstanceMethod<&EngineWrap::SetPool>("setPool"),
+                   InstanceMethod<&EngineWrap::SetListener>("setListener"),
+                   InstanceMethod<&EngineWrap::Listen>("listen"),
+                   InstanceMethod<&EngineWrap::CloseListener>("closeListener"),
+                   InstanceMethod<&EngineWrap::IsListenerVacant>("isListenerVacant"),
+                   InstanceMethod<&EngineWrap::ResetListenerCounters>("resetListenerCounters"),
+                   InstanceMethod<&EngineWrap::PauseListener>("pauseListener"),
+                   InstanceMethod<&EngineWrap::ResumeListener>("resumeListener"),
+                   InstanceMethod<&EngineWrap::Drain>("drain"),
+                   InstanceMethod<&EngineWrap::Attend>("attend"),
+                   InstanceMethod<&EngineWrap::CameBack>("cameBack"),
+                   InstanceMethod<&EngineWrap::TakeSlot>("takeSlot"),
+                   InstanceMethod<&EngineWrap::ReleaseSlot>("releaseSlot"),
+                   InstanceMethod<&EngineWrap::Start>("start"),
+                   InstanceMethod<&EngineWrap::Join>("join"),
+                   InstanceMethod<&EngineWrap::Connect>("connect"),
+                   InstanceMethod<&EngineWrap::End>("end"),
+                   InstanceMethod<&EngineWrap::EndSessions>("endSessions"),
+                   InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
+                   InstanceMethod<&EngineWrap::Ref>("ref"),
+                   InstanceMethod<&EngineWrap::Unref>("unref"),
+                   InstanceMethod<&EngineWrap::Close>("close")}));
 }
 
 EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -180,6 +197,10 @@ Napi::Value EngineWrap::MaxSessions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(counters_->sessions().size()));
 }
 
+void EngineWrap::Hold(const Napi::CallbackInfo& /*info*/) { engine_->Hold(); }
+
+void EngineWrap::Publish(const Napi::CallbackInfo& /*info*/) { engine_->Publish(); }
+
 // setBackend(row, addresses, inTurn)
 void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   const auto list = info[1].As<Napi::Array>();
@@ -197,19 +218,72 @@ void EngineWrap::LimitBackend(const Napi::CallbackInfo& info) {
   engine_->LimitBackend(Row(info[0]), Unsigned(info[1]));
 }
 
-// setCycle(rows)
-void EngineWrap::SetCycle(const Napi::CallbackInfo& info) {
-  const auto rows = info[0].As<Napi::Uint16Array>();
-  assert(rows.ElementLength() > 0);
-  engine_->SetCycle({rows.Data(), rows.Data() + rows.ElementLength()});
+// setBackendState(row, state)
+void EngineWrap::SetBackendState(const Napi::CallbackInfo& info) {
+  engine_->SetBackendState(Row(info[0]), static_cast<BackendState>(Unsigned(info[1])));
 }
 
-// listen(listener, fd, picks, timeouts, clientLimits). Owns `fd` from here on.
+// removeBackend(row): the generation
+Napi::Value EngineWrap::RemoveBackend(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(engine_->RemoveBackend(Row(info[0]))));
+}
+
+// isBackendVacant(row, removed)
+Napi::Value EngineWrap::IsBackendVacant(const Napi::CallbackInfo& info) {
+  const auto removed = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
+  return Napi::Boolean::New(info.Env(), engine_->IsVacant(Row(info[0]), removed));
+}
+
+// resetBackendCounters(row)
+void EngineWrap::ResetBackendCounters(const Napi::CallbackInfo& info) {
+  engine_->ResetBackend(Row(info[0]));
+}
+
+// setPool(pool, cycle), undefined for one that is gone
+void EngineWrap::SetPool(const Napi::CallbackInfo& info) {
+  const std::uint16_t pool = Row(info[0]);
+  if (info[1].IsUndefined()) return engine_->RemovePool(pool);
+  const auto rows = info[1].As<Napi::Uint16Array>();
+  assert(rows.ElementLength() > 0);
+  engine_->SetPool(pool, {rows.Data(), rows.Data() + rows.ElementLength()});
+}
+
+// setListener(listener, pool, picks, timeouts, clientLimits)
+void EngineWrap::SetListener(const Napi::CallbackInfo& info) {
+  engine_->SetListener(Row(info[0]), {.pool = Row(info[1]),
+                                      .picks = static_cast<Picks>(Unsigned(info[2])),
+                                      .timeouts = Timeouts(info[3]),
+                                      .clients = Limits(info[4])});
+}
+
+// listen(listener, fd). Owns `fd` from here on.
 void EngineWrap::Listen(const Napi::CallbackInfo& info) {
-  engine_->Listen(UniqueFd(Signed(info[1])), {.listener = Row(info[0]),
-                                              .picks = static_cast<Picks>(Unsigned(info[2])),
-                                              .timeouts = Timeouts(info[3]),
-                                              .clients = Limits(info[4])});
+  engine_->Listen(Row(info[0]), UniqueFd(Signed(info[1])));
+}
+
+// closeListener(listener)
+void EngineWrap::CloseListener(const Napi::CallbackInfo& info) {
+  engine_->CloseListener(Row(info[0]));
+}
+
+// isListenerVacant(listener)
+Napi::Value EngineWrap::IsListenerVacant(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), engine_->IsListenerVacant(Row(info[0])));
+}
+
+// resetListenerCounters(listener)
+void EngineWrap::ResetListenerCounters(const Napi::CallbackInfo& info) {
+  engine_->ResetListener(Row(info[0]));
+}
+
+// pauseListener(listener)
+void EngineWrap::PauseListener(const Napi::CallbackInfo& info) {
+  engine_->PauseListener(Row(info[0]));
+}
+
+// resumeListener(listener)
+void EngineWrap::ResumeListener(const Napi::CallbackInfo& info) {
+  engine_->ResumeListener(Row(info[0]));
 }
 
 void EngineWrap::Drain(const Napi::CallbackInfo& /*info*/) { engine_->Drain(); }
@@ -273,6 +347,13 @@ void EngineWrap::Connect(const Napi::CallbackInfo& info) {
     engine_->Connect({.session = Name(pairs[index]),
                       .backend = row < 0 ? kNoRow : static_cast<std::uint16_t>(row)});
   }
+}
+
+// endSessions(backend, listener, ending)
+void EngineWrap::EndSessions(const Napi::CallbackInfo& info) {
+  engine_->EndSessions({.backend = Row(info[0]),
+                        .listener = Row(info[1]),
+                        .ending = static_cast<Ending>(Unsigned(info[2]))});
 }
 
 // end(session, ending)

@@ -16,6 +16,13 @@ namespace {
 
 using Rows = std::vector<std::uint16_t>;
 
+/// Publishes a cycle for the clients of the first listener.
+void Publish(BackendTable& table, const Rows& cycle) {
+  table.SetListener(0, {.pool = 0});
+  table.SetPool(0, cycle);
+  table.Publish();
+}
+
 std::uint16_t Pick(const BackendTable& table) {
   const Tables::Pool& pool = table.published()->PoolOf(0);
   return pool.cycle->RowAt(pool.cycle->Next(*pool.turn));
@@ -38,10 +45,10 @@ Rows Each(std::size_t count) {
 /// `backends` is picked.
 std::vector<std::size_t> Served(const std::vector<Rows>& cycles, std::size_t backends,
                                 std::size_t picks) {
-  BackendTable table(1, backends);
+  BackendTable table(backends);
   std::vector<std::size_t> served(backends);
   for (std::size_t pick = 0; pick < picks; ++pick) {
-    table.SetCycle(cycles[pick % cycles.size()]);
+    Publish(table, cycles[pick % cycles.size()]);
     ++served[Pick(table)];
   }
   return served;
@@ -49,15 +56,15 @@ std::vector<std::size_t> Served(const std::vector<Rows>& cycles, std::size_t bac
 
 TEST("cycle: every place is met once a round, in order, whatever its length") {
   for (const std::size_t length : {1U, 2U, 3U, 7U, 1000U, 9973U, 65'535U, 65'536U}) {
-    BackendTable table(1, length);
-    table.SetCycle(Each(length));
+    BackendTable table(length);
+    Publish(table, Each(length));
     for (int round = 0; round < 3; ++round) CHECK(Picks(table, length) == Each(length));
   }
 }
 
 TEST("cycle: the count of all picks may run over") {
-  BackendTable table(1, 3);
-  table.SetCycle({0, 1, 2});
+  BackendTable table(3);
+  Publish(table, {0, 1, 2});
   table.published()->PoolOf(0).turn->GoOn(std::uint64_t{0} - Turn::kRound);
   CHECK(Picks(table, 7) == Rows({0, 1, 2, 0, 1, 2, 0}));
 }

@@ -21,8 +21,7 @@ using Kind = SessionEvent::Kind;
 TEST("drain: with no session it is over at once, with and without listeners") {
   for (const std::size_t listeners : {0U, 1U, 5U}) {
     EngineHarness engine({.threads = 3, .listeners = 5, .backends = 1});
-    for (std::uint16_t row = 0; row < listeners; ++row)
-      engine.Listen({.listener = row, .timeouts = {}});
+    for (std::uint16_t row = 0; row < listeners; ++row) engine.Listen({}, row);
     engine->Drain();
     engine.WaitFor(Kind::kDrained, 1);
     CHECK_EQUAL(engine.FreeSlots(), engine->max_sessions());
@@ -37,7 +36,7 @@ TEST("drain: new clients are refused, live ones finish, and it is over once, aft
     EngineHarness engine(3);
     engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {backend.address});
-    engine->SetCycle({0});
+    engine->SetPool(0, {0});
     const SocketAddress address = engine.Listen();
     std::vector<UniqueFd> clients;
     std::vector<UniqueFd> served;
@@ -100,7 +99,7 @@ TEST("drain: clients who wait in the very turn in which the listener closes are 
     go.acquire();
   };
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   const SocketAddress address = engine.Listen();
   UniqueFd client = ConnectTo(address);
   UniqueFd served = AwaitClient(backend);
@@ -160,9 +159,7 @@ TEST("drain: a loop that is told twice in one turn to close its listeners counts
   Crew crew(16, 1, 2, std::make_shared<Counters>(1, 2, 1, 16), PipeLimits::ForThisMachine(1), 1,
             [] {});
   Worker& worker = AddWorker(crew);
-  const auto listen = [&](std::uint16_t row) {
-    crew.Listen(ListenTcp().fd, {.listener = row, .timeouts = {}});
-  };
+  const auto listen = [&](std::uint16_t row) { ListenOn(crew, ListenTcp().fd, {}, row); };
   listen(0);
   worker.Post(CloseListenersCommand{});
   listen(1);

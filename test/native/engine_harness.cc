@@ -27,16 +27,36 @@ EngineHarness::EngineHarness(const Engine::Options& options) {
   if (engine_ == nullptr) std::abort();
 }
 
-SocketAddress EngineHarness::Listen(const ListenerOptions& options) {
-  Listener listener = ListenTcp(1024);
-  engine_->Listen(std::move(listener.fd), options);
-  return listener.address;
+namespace {
+
+ListenerOptions WithPool(ListenerOptions options) {
+  if (options.pool == kNoPool) options.pool = 0;
+  return options;
+}
+
+}  // namespace
+
+SocketAddress EngineHarness::Listen(const ListenerOptions& options, std::uint16_t listener) {
+  Listener socket = ListenTcp(1024);
+  ListenOn(std::move(socket.fd), options, listener);
+  return socket.address;
+}
+
+void EngineHarness::ListenOn(UniqueFd fd, const ListenerOptions& options, std::uint16_t listener) {
+  engine_->SetListener(listener, WithPool(options));
+  engine_->Listen(listener, std::move(fd));
+}
+
+void ListenOn(Crew& crew, UniqueFd fd, const ListenerOptions& options, std::uint16_t listener) {
+  crew.table.SetListener(listener, WithPool(options));
+  crew.Publish();
+  crew.Listen(std::move(fd), listener);
 }
 
 SocketAddress EngineHarness::ListenFor(const Listener& backend) {
   engine_->Attend(Attention::kNone);
   engine_->SetBackend(0, {backend.address});
-  engine_->SetCycle({0});
+  engine_->SetPool(0, {0});
   return Listen();
 }
 

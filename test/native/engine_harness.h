@@ -30,8 +30,11 @@ class EngineHarness {
   Engine* operator->() { return engine_.get(); }
   void Stop() { engine_.reset(); }
 
-  /// Opens a listening socket for the engine and returns its address.
-  SocketAddress Listen(const ListenerOptions& options = {});
+  /// Opens a listening socket for the engine and returns its address. Its pool is 0 where none is
+  /// named.
+  SocketAddress Listen(const ListenerOptions& options = {}, std::uint16_t listener = 0);
+  /// The same on a socket that is there.
+  void ListenOn(UniqueFd fd, const ListenerOptions& options = {}, std::uint16_t listener = 0);
 
   /// The same, for clients who all go to `backend`, the engine's first, and are not reported.
   SocketAddress ListenFor(const Listener& backend);
@@ -63,6 +66,10 @@ class EngineHarness {
   std::counting_semaphore<> bell_{0};
   std::unique_ptr<Engine> engine_;
 };
+
+/// The same for loops that have no engine.
+void ListenOn(Crew& crew, UniqueFd fd, const ListenerOptions& options = {},
+              std::uint16_t listener = 0);
 
 /// A loop whose turns the test runs itself, so that it decides what happens in which.
 Worker& AddWorker(Crew& crew);

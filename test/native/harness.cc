@@ -135,8 +135,9 @@ Joined::Joined(Harness& harness, const PairOptions& client_options,
 }
 
 void Connect(Session& session, Addresses addresses) {
-  BackendTable table(1, 1);
+  BackendTable table(1);
   table.SetAddresses(0, std::move(addresses), AddressOrder::kAsGiven);
+  table.Publish();
   session.Approach(HeldTables(table.published()).Lend(0, table.Row(0)), 0);
   session.TryNextAddress();
 }

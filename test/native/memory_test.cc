@@ -24,7 +24,7 @@ struct Service {
   explicit Service(bool observed) : engine(1) {
     engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {backend.address});
-    engine->SetCycle({0});
+    engine->SetPool(0, {0});
     // With limits, which are as dear as anything else or cheaper.
     engine->LimitBackend(0, 1000);
     address = engine.Listen({.timeouts = {.connect_ms = 5000, .idle_ms = 60'000},

@@ -78,17 +78,16 @@ UniqueFd ListenOn(const char* ip) {
 
 /// Takes one client.
 struct OneClient final : AcceptorOwner {
-  std::optional<std::uint32_t> TakeSlot(const ListenerOptions& /*options*/,
-                                        int& /*error*/) override {
+  std::optional<std::uint32_t> TakeSlot(std::uint16_t /*listener*/, int& /*error*/) override {
     return 0U;
   }
   void GiveSlotBack(std::uint32_t /*slot*/) override {}
   void OnAccepted(std::uint32_t /*slot*/, UniqueFd accepted, const SocketAddress& /*address*/,
-                  const ListenerOptions& /*options*/, bool /*is_tcp*/) override {
+                  std::uint16_t /*listener*/, bool /*is_tcp*/) override {
     client = std::move(accepted);
   }
-  void OnPaused(const ListenerOptions& /*options*/, int /*error*/) override {}
-  void OnResumed(const ListenerOptions& /*options*/) override {}
+  void OnPaused(std::uint16_t /*listener*/, int /*error*/) override {}
+  void OnResumed(std::uint16_t /*listener*/) override {}
 
   UniqueFd client;
 };
@@ -100,9 +99,9 @@ std::string CongestionControlOfAccepted(const char* ip, bool paces_unless_told) 
   int error = 0;
   const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
   OneClient owner;
-  Acceptor acceptor(std::make_shared<ListeningSocket>(std::move(listening), ListenerOptions{},
-                                                      paces_unless_told, 0, 1),
-                    *loop, owner);
+  Acceptor acceptor(
+      std::make_shared<ListeningSocket>(std::move(listening), 0, paces_unless_told, 0, 1), *loop,
+      owner);
   const UniqueFd client = ConnectTo(*SocketAddress::FromIp("127.0.0.1", port));
   while (!owner.client.valid()) loop->RunOnce();
   return CongestionControlOf(owner.client.get());
@@ -121,7 +120,7 @@ TEST("pacing: a loop that takes a listener opens no descriptor of its own to ask
   UniqueFd shared = sys::Duplicate(listening.get()).fd;
   EngineHarness engine(1);
   const DescriptorLimitScope none_to_spare(3);
-  engine->Listen(std::move(shared), {});
+  engine.ListenOn(std::move(shared), {});
   engine->Drain();  // The listener was taken when it is closed.
   CHECK_EQUAL(CongestionControlOf(listening.get()), unpaced);
 }

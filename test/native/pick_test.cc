@@ -28,11 +28,11 @@ struct Picking {
       cycle.push_back(static_cast<std::uint16_t>(cycle.size()));
       crew.table.SetAddresses(cycle.back(), {backend}, AddressOrder::kAsGiven);
     }
-    crew.table.SetCycle(std::move(cycle));
+    crew.table.SetPool(0, std::move(cycle));
     crew.Publish();
     Listener listener = ListenTcp();
     address = listener.address;
-    crew.Listen(std::move(listener.fd), {.timeouts = {.connect_ms = connect_ms}});
+    ListenOn(crew, std::move(listener.fd), {.timeouts = {.connect_ms = connect_ms}});
     worker.RunTurn();
   }
 
@@ -65,16 +65,19 @@ struct Silent {
 TEST("pick: what failed at the addresses before says nothing of a backend that has moved") {
   const SocketAddress one = *SocketAddress::FromIp("192.0.2.1", 80);
   const SocketAddress other = *SocketAddress::FromIp("192.0.2.1", 81);
-  BackendTable table(1, 1);
+  BackendTable table(1);
   BackendRow& row = table.Row(0);
   table.SetAddresses(0, {one, other}, AddressOrder::kAsGiven);
+  table.Publish();
   const std::uint64_t before = table.published()->generation();
   row.NoteFailed(before);
   CHECK(row.IsTriedLast());
   // In another order it is where it was.
   table.SetAddresses(0, {other, one}, AddressOrder::kInTurn);
+  table.Publish();
   CHECK(row.IsTriedLast());
   table.SetAddresses(0, {other}, AddressOrder::kAsGiven);
+  table.Publish();
   CHECK(!row.IsTriedLast());
   row.NoteFailed(before);
   CHECK(!row.IsTriedLast());

@@ -48,7 +48,7 @@ struct Balancer {
       rows.push_back(static_cast<std::uint16_t>(rows.size()));
       engine->SetBackend(rows.back(), {backend->address});
     }
-    engine->SetCycle(rows);
+    engine->SetPool(0, rows);
     address = engine.Listen({.timeouts = {.connect_ms = connect_ms}});
   }
   ~Balancer() { engine.Stop(); }  // Before the hooks go.

@@ -25,7 +25,7 @@ void ExpectRingToEnd(void (*leave)(UniqueFd& client)) {
   const SocketAddress address = first.Listen();
   first->Attend(Attention::kNone);
   first->SetBackend(0, {second.ListenFor({.fd = UniqueFd(), .address = address})});
-  first->SetCycle({0});
+  first->SetPool(0, {0});
   const auto open = [](EngineHarness& engine) {
     return engine->counters()->Listener(0, 0).open.value();
   };
@@ -83,7 +83,7 @@ TEST("clients that ended their stream in silence and are answered, or gone, are 
   const SocketAddress address = engine.Listen({.timeouts = {.handshake_ms = 2000}});
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   // Each time as many as are no crowd, unless those before are still counted.
   for (const bool is_answered : {true, false, true}) {
     std::vector<Waiting> all;

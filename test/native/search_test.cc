@@ -44,7 +44,7 @@ TEST("search: its time is over once, however many backends are silent") {
     engine->SetBackend(row, {silent.listener.address});
     rows.push_back(row);
   }
-  engine->SetCycle(rows);
+  engine->SetPool(0, rows);
   const UniqueFd client =
       ConnectTo(engine.Listen({.timeouts = {.connect_ms = 60, .search = {.budget_ms = 200}}}));
   engine.WaitFor(Kind::kNeedBackend, 1);
@@ -65,7 +65,7 @@ TEST("search: its attempts are used up once, whatever the backends and their add
   engine->Attend(Attention::kNone);
   const Refusing down;
   for (std::uint16_t row = 0; row < 4; ++row) engine->SetBackend(row, {down.address, down.address});
-  engine->SetCycle({0, 1, 2, 3});
+  engine->SetPool(0, {0, 1, 2, 3});
   const UniqueFd client = ConnectTo(engine.Listen({.timeouts = {.search = {.attempts = 3}}}));
   engine.WaitFor(Kind::kNeedBackend, 1);
   CHECK_EQUAL(engine.First(Kind::kNeedBackend).reason, 1);
@@ -79,10 +79,10 @@ TEST("search: it is over in time also while the owner looks for another backend"
   engine->Attend(Attention::kNone);
   const Refusing down;
   engine->SetBackend(0, {down.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   const UniqueFd client = ConnectTo(engine.Listen({.timeouts = {.search = {.budget_ms = 100}}}));
   engine.WaitFor(Kind::kNeedBackend, 2);
-  CHECK_EQUAL(engine.First(Kind::kNeedBackend).reason, 0);
+  CHECK_EQUAL(engine.First(Kind::kNeedBackend).reason, 2);
   CHECK_EQUAL(engine.events.back().reason, 1);
 }
 
@@ -94,11 +94,11 @@ TEST("search: a backend that it had only the rest of its time for has not failed
   for (std::uint16_t row = 0; row < 2; ++row) {
     crew.table.SetAddresses(row, {silent.listener.address}, AddressOrder::kAsGiven);
   }
-  crew.table.SetCycle({0, 1});
+  crew.table.SetPool(0, {0, 1});
   crew.Publish();
   Listener listener = ListenTcp();
-  crew.Listen(std::move(listener.fd),
-              {.timeouts = {.connect_ms = 200, .search = {.budget_ms = 300}}});
+  ListenOn(crew, std::move(listener.fd),
+           {.timeouts = {.connect_ms = 200, .search = {.budget_ms = 300}}});
   const UniqueFd client = ConnectTo(listener.address);
   std::array<SessionEvent, 16> events;
   std::size_t count = 0;

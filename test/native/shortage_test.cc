@@ -37,7 +37,7 @@ struct Small {
     CHECK_EQUAL((*engine)->max_sessions(), kFewSessions);
     (*engine)->Attend(Attention::kNone);
     (*engine)->SetBackend(0, {backend.address});
-    (*engine)->SetCycle({0});
+    (*engine)->SetPool(0, {0});
     address = engine->Listen();
   }
   Listener backend = ListenTcp();
@@ -118,7 +118,7 @@ TEST("shortage: one slot that is free is given to a client, with all others held
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   std::vector<std::uint32_t> held;
   while (const std::optional<SessionName> name = engine->TakeSlot()) held.push_back(name->slot);
   const UniqueFd client = ConnectTo(engine.Listen());
@@ -130,17 +130,16 @@ TEST("shortage: one slot that is free is given to a client, with all others held
 TEST("shortage: a slot that another listener gives back at once is waited for without a pause") {
   /// One slot, which is in other hands the first time.
   struct Owner final : AcceptorOwner {
-    std::optional<std::uint32_t> TakeSlot(const ListenerOptions& /*options*/,
-                                          int& /*error*/) override {
+    std::optional<std::uint32_t> TakeSlot(std::uint16_t /*listener*/, int& /*error*/) override {
       return asked++ == 0 ? std::nullopt : std::optional(0U);
     }
     void GiveSlotBack(std::uint32_t /*slot*/) override {}
     void OnAccepted(std::uint32_t /*slot*/, UniqueFd client, const SocketAddress& /*address*/,
-                    const ListenerOptions& /*options*/, bool /*is_tcp*/) override {
+                    std::uint16_t /*listener*/, bool /*is_tcp*/) override {
       accepted = std::move(client);
     }
-    void OnPaused(const ListenerOptions& /*options*/, int /*error*/) override { ++pauses; }
-    void OnResumed(const ListenerOptions& /*options*/) override {}
+    void OnPaused(std::uint16_t /*listener*/, int /*error*/) override { ++pauses; }
+    void OnResumed(std::uint16_t /*listener*/) override {}
 
     int asked = 0;
     int pauses = 0;
@@ -150,9 +149,8 @@ TEST("shortage: a slot that another listener gives back at once is waited for wi
   const std::unique_ptr<EventLoop> loop = EventLoop::Create(0, error);
   Owner owner;
   Listener listener = ListenTcp();
-  Acceptor acceptor(
-      std::make_shared<ListeningSocket>(std::move(listener.fd), ListenerOptions{}, false, 0, 1),
-      *loop, owner);
+  Acceptor acceptor(std::make_shared<ListeningSocket>(std::move(listener.fd), 0, false, 0, 1),
+                    *loop, owner);
   const UniqueFd client = ConnectTo(listener.address);
   while (owner.asked < 2) loop->RunOnce();
   CHECK(owner.accepted.valid());
@@ -172,10 +170,10 @@ TEST("shortage: without a descriptor for a client accepting pauses, says why, an
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   Listener socket = ListenTcp();
   listener = socket.fd.get();
-  engine->Listen(std::move(socket.fd), {});
+  engine.ListenOn(std::move(socket.fd), {});
   std::vector<UniqueFd> clients;
   for (int index = 0; index < 5; ++index) clients.push_back(ConnectTo(socket.address));
   engine.WaitFor(Kind::kPaused, 1);
@@ -217,13 +215,15 @@ TEST("shortage: while a session waits for a descriptor for its backend, no clien
   small.engine->Stop();
 }
 
-TEST("shortage: the sessions leave descriptors for loops, listeners, all pipes and the program") {
+TEST("shortage: the sessions leave descriptors for loops, a listener, all pipes and the program") {
   constexpr std::size_t kLimit = 1024;
   const DescriptorLimitScope limit(kLimit);
   for (const std::size_t threads : {1U, 7U, 64U}) {
     const std::size_t pipes = PipeLimits::ForThisMachine(threads).pipes;
-    const std::size_t sessions = Engine::MaxSessions({.threads = threads, .listeners = 10});
-    CHECK(2 * sessions + 2 * threads + 10 + 2 * pipes <= kLimit - 64);
+    const std::size_t sessions = Engine::MaxSessions({
+        .threads = threads,
+    });
+    CHECK(2 * sessions + 2 * threads + 1 + 2 * pipes <= kLimit - 64);
     CHECK(sessions > kLimit / 4);
   }
 }
@@ -263,7 +263,7 @@ struct Loops {
     for (std::size_t loop = 0; loop < count; ++loop) AddWorker(crew);
     Listener listener = ListenTcp();
     address = listener.address;
-    crew.Listen(std::move(listener.fd), {.timeouts = {}});
+    ListenOn(crew, std::move(listener.fd), {.timeouts = {}});
     for (const std::unique_ptr<Worker>& worker : crew.workers) worker->RunTurn();
     int error = 0;
     while (const std::optional<std::uint32_t> slot = crew.TakeSlot(error)) held.push_back(*slot);
@@ -326,10 +326,10 @@ TEST(
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   Listener socket = ListenTcp();
   listener = socket.fd.get();
-  engine->Listen(std::move(socket.fd), {});
+  engine.ListenOn(std::move(socket.fd), {});
   engine.WaitFor(Kind::kPaused, 1);
   const UniqueFd client = ConnectTo(socket.address);
   CHECK(AwaitClient(backend).valid());

@@ -44,7 +44,7 @@ TEST("sweep: the sessions of one backend end, and those of others go on") {
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address});
   engine->SetBackend(1, {second.address});
-  engine->SetCycle({0, 1});
+  engine->SetPool(0, {0, 1});
   const SocketAddress address = engine.Listen();
   std::vector<Served> ending;
   std::vector<Served> others;
@@ -69,9 +69,9 @@ TEST("sweep: the sessions of one listener end, wherever they are, and are counte
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 2, .backends = 1});
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
-  const SocketAddress goes = engine.Listen({.listener = 0, .timeouts = {}});
-  const Served other = Serve(engine.Listen({.listener = 1, .timeouts = {}}), backend);
+  engine->SetPool(0, {0});
+  const SocketAddress goes = engine.Listen({}, 0);
+  const Served other = Serve(engine.Listen({}, 1), backend);
   const Served served = Serve(goes, backend);
   engine->Attend(Attention::kHold);
   const UniqueFd held = ConnectTo(goes);
@@ -97,13 +97,13 @@ struct Turns {
     crew.attention.store(Attention::kNone);
     Listener listener = ListenTcp(static_cast<int>(sessions));
     address = listener.address;
-    crew.Listen(std::move(listener.fd), {.timeouts = {}});
+    ListenOn(crew, std::move(listener.fd), {.timeouts = {}});
   }
 
   void Publish(const SocketAddress& first, const SocketAddress& second) {
     crew.table.SetAddresses(0, {first}, AddressOrder::kAsGiven);
     crew.table.SetAddresses(1, {second}, AddressOrder::kAsGiven);
-    crew.table.SetCycle({0, 1});
+    crew.table.SetPool(0, {0, 1});
     crew.Publish();
   }
 

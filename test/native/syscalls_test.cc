@@ -69,7 +69,7 @@ class Measured {
         engine_({.threads = 1, .listeners = 1, .backends = 1, .keep_alive_s = keep_alive_s}) {
     engine_->Attend(Attention::kNone);
     engine_->SetBackend(0, {backend_.address});
-    engine_->SetCycle({0});
+    engine_->SetPool(0, {0});
     address_ = engine_.Listen(options);
     // The orders that were posted before are carried out when a client is served.
     Session(1, true);
@@ -127,14 +127,14 @@ TEST("system calls: 16 a session for clients that were there before their listen
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   Listener listener = ListenTcp();
   constexpr std::uint64_t kClients = 10;
   std::vector<UniqueFd> clients;
   for (std::uint64_t index = 0; index < kClients; ++index)
     clients.push_back(ConnectTo(listener.address));
   CallCounts before = CallsSoFar();
-  engine->Listen(std::move(listener.fd), {});
+  engine.ListenOn(std::move(listener.fd), {});
   std::vector<UniqueFd> served;
   for (std::uint64_t index = 0; index < kClients; ++index) served.push_back(AwaitClient(backend));
   for (const UniqueFd& client : clients) WriteSome(client.get(), "a question");
@@ -173,7 +173,7 @@ TEST(
     clients.push_back(ConnectTo(listener.address));
   const CallCounts before = CallsSoFar();
   // Refused, all but one: no backend adds to the count.
-  engine->Listen(std::move(listener.fd), {.timeouts = {}, .clients = {.loopback = 1}});
+  engine.ListenOn(std::move(listener.fd), {.timeouts = {}, .clients = {.loopback = 1}});
   engine.WaitFor(SessionEvent::Kind::kNeedBackend, 1);
   AwaitThat(
       [&] {
@@ -260,7 +260,7 @@ TEST("system calls: 3 for a client that is refused") {
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   const SocketAddress address =
       engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 1}});
   const UniqueFd holds = ConnectTo(address);

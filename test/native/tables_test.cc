@@ -26,10 +26,11 @@ SocketAddress At(std::uint16_t port) { return *SocketAddress::FromIp("192.0.2.1"
 
 void Publish(BackendTable& table, std::uint16_t row, std::uint16_t port) {
   table.SetAddresses(row, {At(port)}, AddressOrder::kAsGiven);
+  table.Publish();
 }
 
 TEST("tables: what was lent stays as it was, and what nobody has any more goes") {
-  BackendTable table(1, 2);
+  BackendTable table(2);
   Publish(table, 1, 80);
   HeldTables held(table.published());
   HeldAddresses first = held.Lend(1, table.Row(1));
@@ -55,7 +56,7 @@ TEST("tables: what was lent stays as it was, and what nobody has any more goes")
 }
 
 TEST("tables: a loop that lends counts nothing that another one sees") {
-  BackendTable table(1, 1);
+  BackendTable table(1);
   Publish(table, 0, 80);
   HeldTables held(table.published());
   const long holders = table.published().use_count();
@@ -67,7 +68,7 @@ TEST("tables: a loop that lends counts nothing that another one sees") {
 
 TEST("tables: a change of one backend among 10,000 copies none of the others") {
   constexpr std::uint16_t kRows = 10'000;
-  BackendTable table(1, kRows);
+  BackendTable table(kRows);
   for (std::uint16_t row = 0; row < kRows; ++row) Publish(table, row, row);
   const std::shared_ptr<const Tables> before = table.published();
   Publish(table, 5000, 1);
@@ -112,7 +113,7 @@ TEST("tables: a row is vacant when every loop knows and the last session has lef
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address});
   engine->SetBackend(1, {second.address});
-  engine->SetCycle({0});
+  engine->SetPool(0, {0});
   const SocketAddress address = engine.Listen();
   UniqueFd client = ConnectTo(address);
   UniqueFd backend = AwaitClient(first);
@@ -130,7 +131,7 @@ TEST("tables: a row is vacant when every loop knows and the last session has lef
   };
   UniqueFd late = ConnectTo(address);
   stands.acquire();
-  engine->SetCycle({1});
+  engine->SetPool(0, {1});
   const std::uint64_t removed = engine->RemoveBackend(0);
   CHECK_EQUAL(removed, engine->generation());
   CHECK(engine->taken_generation() < removed);
@@ -194,7 +195,7 @@ TEST("tables: other ones are published again and again while clients come, who a
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {up.address});
   engine->SetBackend(1, {up.address});
-  engine->SetCycle({0, 1});
+  engine->SetPool(0, {0, 1});
   const SocketAddress address = engine.Listen();
   std::atomic<int> served{0};
   std::atomic<bool> is_over{false};
@@ -207,12 +208,12 @@ TEST("tables: other ones are published again and again while clients come, who a
     is_over = true;
   });
   while (!is_over) {
-    engine->SetCycle({1});
+    engine->SetPool(0, {1});
     // Nobody goes there.
     engine->SetBackend(0, {});
     CHECK(engine->taken_generation() <= engine->generation());
     engine->SetBackend(0, {up.address}, AddressOrder::kInTurn);
-    engine->SetCycle({0, 1, 0});
+    engine->SetPool(0, {0, 1, 0});
   }
   clients.join();
   CHECK_EQUAL(served.load(), kClients);

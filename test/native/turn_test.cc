@@ -103,10 +103,9 @@ TEST("a turn: clients who wait at many listeners are taken in portions") {
   engine->Attend(Attention::kNone);
   for (std::size_t listener = 0; listener < kListeners; ++listener) {
     // One session, and the others are refused: nothing but accepting.
-    engine->Listen(std::move(listeners[listener].fd),
-                   {.listener = static_cast<std::uint16_t>(listener),
-                    .timeouts = {},
-                    .clients = {.remote = 0, .loopback = 1}});
+    engine.ListenOn(std::move(listeners[listener].fd),
+                    {.timeouts = {}, .clients = {.remote = 0, .loopback = 1}},
+                    static_cast<std::uint16_t>(listener));
   }
   AwaitThat([&] { return accepted >= kListeners * kClients; }, "all clients");
   // A budget of events, at 16 KiB a client; then four of each.
@@ -124,7 +123,7 @@ TEST("a turn: of many commands it takes some, and the rest in the next ones, in 
   crew.table.SetAddresses(0, {backend.address}, AddressOrder::kAsGiven);
   crew.Publish();
   Listener listener = ListenTcp(2 * kSenders);
-  crew.Listen(std::move(listener.fd), {.timeouts = {}});
+  ListenOn(crew, std::move(listener.fd), {.timeouts = {}});
   std::vector<UniqueFd> clients;
   for (std::size_t index = 0; index < kSenders; ++index) {
     clients.push_back(ConnectTo(listener.address));

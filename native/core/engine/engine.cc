@@ -11,6 +11,9 @@ namespace {
 
 /// Descriptors left for the program around the engine: Node's own, log files, name look-ups.
 constexpr std::size_t kReservedDescriptors = 64;
+/// Of listeners. A proxy with many of them has so many sessions less than it could begin: it
+/// pauses, as where another program has taken descriptors.
+constexpr std::size_t kListenerDescriptors = 1;
 /// Of each loop: epoll's, and that of its mailbox.
 constexpr std::size_t kLoopDescriptors = 2;
 
@@ -20,7 +23,7 @@ std::size_t Engine::MaxSessions(const Options& options) {
   const std::size_t limit = sys::DescriptorLimit();
   const std::size_t pipes = PipeLimits::ForThisMachine(options.threads).pipes;
   const std::size_t taken =
-      kReservedDescriptors + options.listeners + options.threads * kLoopDescriptors + 2 * pipes;
+      kReservedDescriptors + kListenerDescriptors + options.threads * kLoopDescriptors + 2 * pipes;
   const std::size_t possible =
       std::clamp<std::size_t>(limit > taken ? (limit - taken) / 2 : 0, 16, kMostSessions);
   return options.max_sessions == 0 ? possible : std::min(possible, options.max_sessions);
@@ -63,21 +66,50 @@ void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder ord
   constexpr std::size_t kMostAddresses = std::numeric_limits<std::uint8_t>::max();
   addresses.resize(std::min(addresses.size(), kMostAddresses));
   crew_.table.SetAddresses(row, std::move(addresses), order);
-  crew_.Publish();
+  PublishUnlessHeld();
 }
 
-void Engine::SetCycle(std::vector<std::uint16_t> rows) {
-  crew_.table.SetCycle(std::move(rows));
-  crew_.Publish();
+void Engine::SetPool(std::uint16_t pool, std::vector<std::uint16_t> rows) {
+  crew_.table.SetPool(pool, std::move(rows));
+  PublishUnlessHeld();
+}
+
+void Engine::RemovePool(std::uint16_t pool) {
+  crew_.table.RemovePool(pool);
+  PublishUnlessHeld();
 }
 
 std::uint64_t Engine::RemoveBackend(std::uint16_t row) {
   SetBackend(row, {});
-  return generation();
+  return crew_.table.generation();
 }
 
-void Engine::Listen(UniqueFd fd, const ListenerOptions& options) {
-  crew_.Listen(std::move(fd), options);
+void Engine::ResetBackend(std::uint16_t row) {
+  crew_.table.Row(row).Reset();
+  for (std::size_t writer = 0; writer < crew_.counters->writers(); ++writer) {
+    Reset(crew_.counters->Backend(writer, row));
+  }
+}
+
+void Engine::SetListener(std::uint16_t listener, const ListenerOptions& options) {
+  crew_.table.SetListener(listener, options);
+  PublishUnlessHeld();
+}
+
+void Engine::ResetListener(std::uint16_t listener) {
+  crew_.events.ForgetListener(listener);
+  for (std::size_t writer = 0; writer < crew_.counters->writers(); ++writer) {
+    Reset(crew_.counters->Listener(writer, listener));
+  }
+}
+
+void Engine::Publish() {
+  holds_ = false;
+  crew_.Publish();
+}
+
+void Engine::PublishUnlessHeld() {
+  if (!holds_) crew_.Publish();
 }
 
 void Engine::Drain() {
@@ -126,10 +158,6 @@ void Engine::Join(JoinCommand command) {
 
 void Engine::End(const EndCommand& command) {
   if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
-}
-
-void Engine::EndSessions(const EndSessionsCommand& command) {
-  for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->Post(command);
 }
 
 std::optional<SessionEvent::Moved> Engine::MovedBy(const SessionName& name) const {

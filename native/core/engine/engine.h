@@ -23,7 +23,8 @@ class Engine {
  public:
   struct Options {
     std::size_t threads = 1;
-    std::size_t listeners = 0;  ///< Rows of the counters.
+    /// Rows of the counters at most: those that are never used cost nothing.
+    std::size_t listeners = 0;
     std::size_t backends = 0;
     Transfer transfer = Transfer::kAuto;
     /// How long a loop that has nothing to do polls before it sleeps; 0 sleeps at once.
@@ -51,37 +52,69 @@ class Engine {
 
   /// What is published holds for a loop from its next turn on, and for whatever is told to a
   /// session afterwards. A loop picks by what was published at one moment, never by a part of it.
+  ///
+  /// From here on changes are collected, to be published together: those of backends' addresses, of
+  /// pools and of listeners' options.
+  void Hold() { holds_ = true; }
+  void Publish();
 
   /// Publishes the addresses of a backend, of which the first 255 are tried. In turn, 64 of them at
   /// most come first.
   void SetBackend(std::uint16_t row, Addresses addresses,
                   AddressOrder order = AddressOrder::kAsGiven);
   /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
-  /// passed over.
+  /// passed over. Where it has more already, they go on.
   void LimitBackend(std::uint16_t row, std::uint32_t most) { crew_.table.Row(row).Limit(most); }
   /// Whether new sessions set out for a backend; they do at first. One that may not have any is
-  /// passed over.
+  /// passed over. Who waits there, for room or for a descriptor, goes elsewhere when it would try
+  /// again.
   void SetBackendState(std::uint16_t row, BackendState state) {
     crew_.table.Row(row).SetState(state);
   }
-  /// Publishes the policy: first picks walk `rows` round and round. Not empty. They go on at the
-  /// part of the round where they are in the cycle before.
-  void SetCycle(std::vector<std::uint16_t> rows);
-  /// Takes a backend's addresses away, when no cycle that is published has it any more. Its
-  /// sessions go on. Returns the generation for `IsVacant`.
+  /// Publishes a pool: first picks walk `rows` round and round. Not empty. They go on at the part
+  /// of the round where they are in the cycle that the pool had before.
+  void SetPool(std::uint16_t pool, std::vector<std::uint16_t> rows);
+  /// The pool is gone. For clients of a listener that names it the owner is asked.
+  void RemovePool(std::uint16_t pool);
+  /// Takes a backend's addresses away, when no pool that is published, or held, has it any more.
+  /// Its sessions go on. Returns the generation for `IsVacant`.
   std::uint64_t RemoveBackend(std::uint16_t row);
   /// Whether the row may be another backend's, when its own was removed in generation `removed`:
-  /// every loop knows, and the last session has left. Events that name it may still be to be taken.
-  [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed) const {
+  /// every loop knows, the last session has left, and no sweep is under way that would end those of
+  /// the next one. Events that name it may still be to be taken: all those that there are must be,
+  /// before the row is another's.
+  [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed) {
     return crew_.IsVacant(row, removed);
   }
+  /// For the next backend in a row that is vacant: its counters, limit and state are as at first.
+  void ResetBackend(std::uint16_t row);
   /// Counts up with each change that is published.
   [[nodiscard]] std::uint64_t generation() const { return crew_.table.published()->generation(); }
   /// The generation that every loop picks by, or a later one.
   [[nodiscard]] std::uint64_t taken_generation() const { return crew_.TakenGeneration(); }
 
-  /// Accepts on a listening socket, on all loops.
-  void Listen(UniqueFd fd, const ListenerOptions& options);
+  /// Publishes what holds for the clients that a listener takes from now on. It may change while
+  /// the listener accepts.
+  void SetListener(std::uint16_t listener, const ListenerOptions& options);
+  /// Accepts on a listening socket, on all loops. The options of the listener, its row of the
+  /// counters, must have been published.
+  void Listen(std::uint16_t listener, UniqueFd fd) { crew_.Listen(std::move(fd), listener); }
+  /// Accepts no more on a listener. Those in the kernel's queue are taken first, also of one that
+  /// pauses. Returns at once.
+  void CloseListener(std::uint16_t listener) { crew_.CloseListener(listener); }
+  /// Whether the row may be another listener's: it was closed, on every loop, every client that it
+  /// took has begun and ended, and no sweep is under way that would end those of the next one. To
+  /// be asked until it is, for each time may be what the next one needs. Events as for `IsVacant`.
+  [[nodiscard]] bool IsListenerVacant(std::uint16_t listener) {
+    return crew_.IsListenerVacant(listener);
+  }
+  /// For the next listener in a row that is vacant: its counters are as at first.
+  void ResetListener(std::uint16_t listener);
+  /// Clients of a listener wait in the kernel's queue, from each loop's next turn on, until
+  /// `ResumeListener`. A pause for want of slots or descriptors is another matter: neither ends the
+  /// other, and no event tells of this one.
+  void PauseListener(std::uint16_t listener) { crew_.PauseListener(listener, true); }
+  void ResumeListener(std::uint16_t listener) { crew_.PauseListener(listener, false); }
   /// Closes all listeners, before it returns: it waits for the loops, a turn of theirs or, behind
   /// many commands, some, in which they take the clients who wait already. kDrained comes when the
   /// last session has ended, those of these clients included, and its slot is free.
@@ -109,7 +142,7 @@ class Engine {
   /// Ends all that each loop has of those sessions when it is told, and perhaps some that begin
   /// while it looks for them, some in each turn. To empty a backend, change its state before: then
   /// nobody comes. `IsVacant`, or the counters, tell when the last one has left.
-  void EndSessions(const EndSessionsCommand& command);
+  void EndSessions(const EndSessionsCommand& command) { crew_.EndSessions(command); }
 
   /// As `OwnConnections::CameBack`, for a client that the owner accepted.
   std::optional<IpPort> CameBack(int client, const SocketAddress& peer) {
@@ -130,8 +163,11 @@ class Engine {
 
   /// Null for a session that has ended, or not begun.
   [[nodiscard]] Worker* WorkerOf(const SessionName& name) const;
+  /// A change was made in the tables.
+  void PublishUnlessHeld();
 
   Crew crew_;
+  bool holds_ = false;
 };
 
 }  // namespace spliceway

@@ -38,7 +38,9 @@ void EventQueue::PushFailure(const SessionEvent& event) {
   bool rings = false;
   {
     const std::lock_guard lock(mutex_);
-    std::size_t* link = &failure_at_[static_cast<std::size_t>(event.backend)];
+    Place& first = backends_[static_cast<std::size_t>(event.backend)].failure;
+    if (first.round != round_) first = {.round = round_, .at = kNowhere};
+    std::size_t* link = &first.at;
     for (std::size_t kinds = 1; *link != kNowhere; ++kinds) {
       WaitingFailure& failure = failures_[*link];
       SessionEvent& earlier = waiting_[failure.at];
@@ -53,12 +55,12 @@ void EventQueue::PushFailure(const SessionEvent& event) {
   if (rings) doorbell_();
 }
 
-void EventQueue::PushJoined(const SessionEvent& event, std::size_t& at) {
+void EventQueue::PushJoined(const SessionEvent& event, Place& place) {
   bool rings = false;
   {
     const std::lock_guard lock(mutex_);
-    if (at != kNowhere) return Join(waiting_[at], event);
-    at = waiting_.size();
+    if (place.round == round_) return Join(waiting_[place.at], event);
+    place = {.round = round_, .at = waiting_.size()};
     waiting_.push_back(event);
     rings = Announce();
   }
@@ -69,10 +71,21 @@ void EventQueue::PushListener(const SessionEvent& event) {
   bool rings = false;
   {
     const std::lock_guard lock(mutex_);
-    listeners_[static_cast<std::size_t>(event.listener)].latest = event;
+    Place& place = listeners_[static_cast<std::size_t>(event.listener)].pause;
+    if (place.round == round_) {
+      paused_[place.at] = event;
+    } else {
+      place = {.round = round_, .at = paused_.size()};
+      paused_.push_back(event);
+    }
     rings = Announce();
   }
   if (rings) doorbell_();
+}
+
+void EventQueue::ForgetListener(std::size_t listener) {
+  const std::lock_guard lock(mutex_);
+  listeners_[listener].was_told_paused = false;
 }
 
 bool EventQueue::Refill() {
@@ -83,17 +96,13 @@ bool EventQueue::Refill() {
   reading_.swap(waiting_);
   length_.store(0, std::memory_order_relaxed);
   failures_.clear();
-  std::fill(failure_at_.begin(), failure_at_.end(), kNowhere);
-  std::fill(outrun_at_.begin(), outrun_at_.end(), kNowhere);
-  std::fill(no_port_at_.begin(), no_port_at_.end(), kNowhere);
-  std::fill(refusal_at_.begin(), refusal_at_.end(), kNowhere);
-  std::fill(came_back_at_.begin(), came_back_at_.end(), kNowhere);
-  std::fill(unreported_at_.begin(), unreported_at_.end(), kNowhere);
-  std::fill(late_at_.begin(), late_at_.end(), kNowhere);
-  for (ListenerState& listener : listeners_) {
-    if (std::exchange(listener.told, listener.latest.kind) == listener.latest.kind) continue;
-    reading_.push_back(listener.latest);
+  for (const SessionEvent& event : paused_) {
+    bool& was_told = listeners_[static_cast<std::size_t>(event.listener)].was_told_paused;
+    const bool is_paused = event.kind == SessionEvent::Kind::kPaused;
+    if (std::exchange(was_told, is_paused) != is_paused) reading_.push_back(event);
   }
+  paused_.clear();
+  ++round_;
   announced_ = !reading_.empty();
   ends_lag_ = lags_.load(std::memory_order_relaxed);
   return announced_;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "stats/counters.h"
 #include "sys/socket_address.h"
 
 namespace spliceway {
@@ -38,9 +39,10 @@ struct SessionEvent {
   Kind kind;
   std::int32_t slot = -1;
   std::uint32_t generation = 0;  ///< Of the slot's session.
-  std::int32_t backend = -1;
-  /// CloseReason, for kClosed. For kNeedBackend 1 where none is tried; for kAccepted 1 where the
-  /// loop awaits the owner's word.
+  std::int32_t backend = -1;     ///< Of a session that was counted there when it was told.
+  /// CloseReason, for kClosed. For kNeedBackend 1 where none is tried any more, and 2 where some
+  /// were; for kAccepted 1 where the loop awaits the owner's word, and 2 where it has looked for a
+  /// backend in vain.
   std::int32_t reason = 0;
   std::int32_t error = 0;  ///< errno's number, or 0.
   std::int32_t listener = -1;
@@ -76,7 +78,8 @@ static_assert(sizeof(SessionEvent) == 13 * sizeof(std::int32_t));
 /// address that failed. What sessions do that are not reported is joined into a few events a
 /// backend, and what clients meet who are refused into one a listener; and of a listener only what
 /// the reader does not know yet is told. A reader that is always a little behind costs no more than
-/// one that is not: its side is used again as soon as it has read that.
+/// one that is not: its side is used again as soon as it has read that. Rows that nobody uses cost
+/// nothing.
 class EventQueue {
  public:
   /// Events of failures that wait for each backend at most: a few of its addresses, and the ways
@@ -88,16 +91,7 @@ class EventQueue {
   /// `doorbell` is called on the loops' threads, outside the lock.
   EventQueue(std::size_t backends, std::size_t listeners, std::function<void()> doorbell,
              std::size_t most = kMostWaiting)
-      : doorbell_(std::move(doorbell)),
-        most_(most),
-        failure_at_(backends, kNowhere),
-        outrun_at_(backends, kNowhere),
-        no_port_at_(backends, kNowhere),
-        refusal_at_(listeners, kNowhere),
-        came_back_at_(listeners, kNowhere),
-        unreported_at_(listeners, kNowhere),
-        late_at_(listeners, kNowhere),
-        listeners_(listeners) {}
+      : doorbell_(std::move(doorbell)), most_(most), backends_(backends), listeners_(listeners) {}
 
   /// Any thread.
   void Push(const SessionEvent& event);
@@ -109,30 +103,30 @@ class EventQueue {
   /// The same for an address that was outrun: joined with an earlier one of the same backend. The
   /// newest is enough: of another one the next batch tells, as its clients meet it again.
   void PushOutrun(const SessionEvent& event) {
-    PushJoined(event, outrun_at_[static_cast<std::size_t>(event.backend)]);
+    PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].outrun);
   }
   /// The same for a backend that this machine had no local port for.
   void PushNoPort(const SessionEvent& event) {
-    PushJoined(event, no_port_at_[static_cast<std::size_t>(event.backend)]);
+    PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].no_port);
   }
   /// The same for a client that was refused: joined with an earlier one of the same listener.
   void PushRefusal(const SessionEvent& event) {
-    PushJoined(event, refusal_at_[static_cast<std::size_t>(event.listener)]);
+    PushJoined(event, listeners_[static_cast<std::size_t>(event.listener)].refusal);
   }
   /// The same for a client that was a connection of the engine's own.
   void PushCameBack(const SessionEvent& event) {
-    PushJoined(event, came_back_at_[static_cast<std::size_t>(event.listener)]);
+    PushJoined(event, listeners_[static_cast<std::size_t>(event.listener)].came_back);
   }
   /// The same for a session that is not reported because the reader does not follow.
   void PushUnreported(const SessionEvent& event) {
-    PushJoined(event, unreported_at_[static_cast<std::size_t>(event.listener)]);
+    PushJoined(event, listeners_[static_cast<std::size_t>(event.listener)].unreported);
   }
   /// The same for a session that has gone on, since the reader did not say in time what was to
   /// become of it. The reader lags from here on, until it has read what waits by then: one that is
   /// always a little behind lags no longer than that.
   void PushLate(const SessionEvent& event) {
     lags_.store(true, std::memory_order_relaxed);
-    PushJoined(event, late_at_[static_cast<std::size_t>(event.listener)]);
+    PushJoined(event, listeners_[static_cast<std::size_t>(event.listener)].late);
   }
   /// Any thread: whoever waits for the reader's word now would wait in vain.
   [[nodiscard]] bool lags() const { return lags_.load(std::memory_order_relaxed); }
@@ -141,6 +135,8 @@ class EventQueue {
   /// A listener paused or resumed: its state, not a history. The reader is told when it differs
   /// from what was told last, so that pauses and resumptions come in turns.
   void PushListener(const SessionEvent& event);
+  /// The reader's thread. The next listener in this row has not paused.
+  void ForgetListener(std::size_t listener);
 
   /// The reader's thread. Moves the oldest events into `into` and returns how many. Call until it
   /// returns fewer than fit.
@@ -149,9 +145,24 @@ class EventQueue {
  private:
   static constexpr std::size_t kNowhere = SIZE_MAX;
 
-  struct ListenerState {
-    SessionEvent latest{.kind = SessionEvent::Kind::kResumed};
-    SessionEvent::Kind told = SessionEvent::Kind::kResumed;
+  /// Where in a list something of a row waits, in this round of reading alone: so nobody has to
+  /// look through all rows for what was read.
+  struct Place {
+    std::uint64_t round = 0;
+    std::size_t at = 0;
+  };
+  struct BackendPlaces {
+    Place failure;  ///< Its first one, in `failures_`.
+    Place outrun;   ///< Its outrun addresses, in `waiting_`, and so on.
+    Place no_port;
+  };
+  struct ListenerPlaces {
+    Place refusal;
+    Place came_back;
+    Place unreported;
+    Place late;
+    Place pause;  ///< In `paused_`.
+    bool was_told_paused;
   };
 
   /// One of a backend's failures that wait.
@@ -160,8 +171,8 @@ class EventQueue {
     std::size_t next;  // in `failures_`
   };
 
-  /// `at`: where in `waiting_` the one is that it may be joined with, guarded by the lock.
-  void PushJoined(const SessionEvent& event, std::size_t& at);
+  /// `place`: of the one that it may be joined with, guarded by the lock.
+  void PushJoined(const SessionEvent& event, Place& place);
   /// Gets the reader what waits; false where nothing does, and then the doorbell will ring.
   bool Refill();
   /// For whoever pushes, with the lock: whether the doorbell is to be rung after it.
@@ -178,14 +189,10 @@ class EventQueue {
   // With the lock:
   std::vector<SessionEvent> waiting_;
   std::vector<WaitingFailure> failures_;
-  std::vector<std::size_t> failure_at_;  // by backend: where in `failures_` its first one is
-  std::vector<std::size_t> outrun_at_;   // by backend: where in `waiting_` its outrun addresses are
-  std::vector<std::size_t> no_port_at_;  // the same for want of a local port
-  std::vector<std::size_t> refusal_at_;  // by listener: the same for its refused clients
-  std::vector<std::size_t> came_back_at_;   // the same for the engine's own connections
-  std::vector<std::size_t> unreported_at_;  // the same for sessions that are not reported
-  std::vector<std::size_t> late_at_;        // the same for those that have gone on
-  std::vector<ListenerState> listeners_;
+  std::vector<SessionEvent> paused_;  // of listeners: the latest of each that has changed
+  CounterBlock<BackendPlaces> backends_;
+  CounterBlock<ListenerPlaces> listeners_;
+  std::uint64_t round_ = 1;  // counts how often all that waited was taken to be read
   bool announced_ = false;
   // The reader's:
   std::vector<SessionEvent> reading_;

@@ -10,12 +10,16 @@ bool EndSessionsCommand::Means(const Session& session) const {
 
 void SessionSweep::Join(const EndSessionsCommand& asked, std::size_t slots) {
   slots_ = static_cast<std::uint32_t>(slots);
-  if (slots > 0) rounds_.push_back({.asked = asked, .from = slot_});
+  if (slots == 0) {
+    ++over_;
+    return;
+  }
+  rounds_.push_back({.asked = asked, .from = slot_});
 }
 
 void SessionSweep::GoOn() {
   slot_ = (slot_ + 1) % slots_;
-  std::erase_if(rounds_, [this](const Round& round) { return round.from == slot_; });
+  over_ += std::erase_if(rounds_, [this](const Round& round) { return round.from == slot_; });
 }
 
 }  // namespace spliceway

@@ -28,6 +28,8 @@ class SessionSweep {
   /// `slots`: the numbers below it were ever taken; no fewer than the last time.
   void Join(const EndSessionsCommand& asked, std::size_t slots);
   [[nodiscard]] bool is_over() const { return rounds_.empty(); }
+  /// How many who asked are done with: the first are so first.
+  [[nodiscard]] std::uint64_t over() const { return over_; }
   /// How many are asked for at once.
   [[nodiscard]] std::size_t rounds() const { return rounds_.size(); }
   /// The slot to look at.
@@ -50,6 +52,7 @@ class SessionSweep {
   };
 
   std::vector<Round> rounds_;
+  std::uint64_t over_ = 0;
   std::uint32_t slots_ = 0;
   std::uint32_t slot_ = 0;
 };

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "sys/sys.h"
@@ -22,61 +24,6 @@ constexpr std::uint64_t kTrimPipesEveryMs = 1000;
 constexpr std::size_t kCostOfCommand = 16 * 1024;
 
 }  // namespace
-
-// ── What the loops share ──
-
-std::optional<std::uint32_t> Crew::TakeSlot(int& error, std::size_t loop) {
-  const std::optional<std::uint32_t> slot = slab.Take(error, loop);
-  if (!slot) return slot;
-  SessionCounters& session = counters->Session(*slot);
-  session.bytes_upstream.Reset();
-  session.bytes_downstream.Reset();
-  return slot;
-}
-
-void Crew::GiveSlot(std::uint32_t slot, std::size_t loop) {
-  slab.Give(slot, loop);
-  if (draining.load()) ReportIfDrained();
-  if (!slots_wanted.load() || !slab.has_room() || !slots_wanted.exchange(false)) return;
-  for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
-}
-
-void Crew::Listen(UniqueFd fd, const ListenerOptions& options) {
-  const std::shared_ptr<ListeningSocket> socket =
-      workers.front()->MakeListening(std::move(fd), options, workers.size());
-  open_listeners.fetch_add(workers.size());
-  // Whose loops are the first to be woken differs from listener to listener.
-  for (std::size_t step = 0; step < workers.size(); ++step) {
-    workers[(options.listener + step) % workers.size()]->Post(ListenCommand{.socket = socket});
-  }
-}
-
-void Crew::Publish() {
-  for (const std::unique_ptr<Worker>& worker : workers) worker->Publish(table.published());
-}
-
-std::uint64_t Crew::TakenGeneration() const {
-  std::uint64_t taken = table.published()->generation();
-  for (const std::unique_ptr<Worker>& worker : workers) {
-    taken = std::min(taken, worker->taken_generation());
-  }
-  return taken;
-}
-
-bool Crew::IsVacant(std::uint16_t row, std::uint64_t removed) const {
-  if (TakenGeneration() < removed || table.Row(row).in_use() > 0) return false;
-  // A session that has left its place has its last count to write yet.
-  return std::all_of(workers.begin(), workers.end(), [&](const std::unique_ptr<Worker>& worker) {
-    return counters->Backend(worker->index(), row).open.value() == 0;
-  });
-}
-
-void Crew::ReportIfDrained() {
-  if (open_listeners.load() > 0 || slab.in_use() > 0 || !slab.is_empty()) return;
-  if (draining.exchange(false)) {
-    events.Push({.kind = SessionEvent::Kind::kDrained});
-  }
-}
 
 // ── The thread ──
 
@@ -225,9 +172,9 @@ void Worker::Publish(std::shared_ptr<const Tables> tables) {
   if (tables == nullptr) Post(PublishCommand{});
 }
 
-std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, const ListenerOptions& options,
+std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, std::uint16_t listener,
                                                        std::size_t loops) const {
-  return std::make_shared<ListeningSocket>(std::move(fd), options, context_.paces_unless_told,
+  return std::make_shared<ListeningSocket>(std::move(fd), listener, context_.paces_unless_told,
                                            context_.keep_alive_s, loops);
 }
 
@@ -307,15 +254,32 @@ void Worker::Handle(ListenCommand& command) {
   acceptors_.push_back(std::make_unique<Acceptor>(std::move(command.socket), *loop_, owner));
 }
 
-void Worker::Handle(CloseListenersCommand& /*command*/) {
-  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
-    acceptor->TakeWhoWaits();
-    acceptor->Close();
-    closed_acceptors_.push_back(std::move(acceptor));
+void Worker::Handle(CloseListenersCommand& command) {
+  const auto is_meant = [&](const std::unique_ptr<Acceptor>& acceptor) {
+    return command.listener == kNoRow || acceptor->listener() == command.listener;
+  };
+  const auto meant =
+      std::stable_partition(acceptors_.begin(), acceptors_.end(), std::not_fn(is_meant));
+  const auto count = static_cast<std::size_t>(acceptors_.end() - meant);
+  for (auto acceptor = meant; acceptor != acceptors_.end(); ++acceptor) {
+    (*acceptor)->TakeWhoWaits();
+    (*acceptor)->Close();
   }
-  crew_.open_listeners.fetch_sub(acceptors_.size());
-  acceptors_.clear();
+  std::move(meant, acceptors_.end(), std::back_inserter(closed_acceptors_));
+  acceptors_.erase(meant, acceptors_.end());
+  crew_.open_listeners.fetch_sub(count);
   crew_.open_listeners.notify_all();
+}
+
+void Worker::Handle(PauseListenerCommand& command) {
+  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+    if (acceptor->listener() != command.listener) continue;
+    command.pauses ? acceptor->Pause() : acceptor->Resume();
+  }
+}
+
+void Worker::Handle(BarrierCommand& command) {
+  passed_barrier_.store(command.number, std::memory_order_release);
 }
 
 void Worker::Handle(SlotsFreeCommand& /*command*/) {

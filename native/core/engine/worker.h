@@ -9,129 +9,20 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <variant>
 #include <vector>
 
+#include "engine/commands.h"
+#include "engine/crew.h"
 #include "engine/event_queue.h"
 #include "engine/ring_guard.h"
-#include "engine/session_slab.h"
 #include "engine/session_sweep.h"
 #include "listen/acceptor.h"
-#include "listen/own_connections.h"
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
-#include "select/backend_table.h"
 #include "select/held_tables.h"
 #include "session/session.h"
 
 namespace spliceway {
-
-/// A client connection becomes a session. It is counted on its loop already.
-struct StartCommand {
-  SessionStart start;
-  /// The loop goes on at once to pick a backend; else it waits for a command.
-  std::optional<Picks> picks = std::nullopt;
-  SocketAddress address = {};  ///< The client's, where it is to be reported.
-};
-
-/// A session that waits for a backend tries the addresses of this one.
-struct ConnectCommand {
-  SessionName session;
-  std::uint16_t backend;  ///< Row of the counters; `kNoRow`: its loop picks, by the cycle.
-};
-
-/// A session that waits for a backend gets a socket that is connected already.
-struct JoinCommand {
-  SessionName session;
-  UniqueFd backend;
-  PendingBytes backend_prefix;
-};
-
-struct EndCommand {
-  SessionName session;
-  Ending ending;
-};
-
-/// The loop accepts on a listening socket, perhaps beside others.
-struct ListenCommand {
-  std::shared_ptr<ListeningSocket> socket;
-};
-
-struct CloseListenersCommand {};
-
-/// Slots are free again, of which a listener of the loop had found none.
-struct SlotsFreeCommand {};
-
-/// Other tables are there to pick by; see `Worker::Publish`.
-struct PublishCommand {};
-
-using Command =
-    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, EndSessionsCommand,
-                 ListenCommand, CloseListenersCommand, SlotsFreeCommand, PublishCommand>;
-
-/// What becomes of the clients that the loops accept and pick for. The numbers are those of
-/// src/engine/native/binding.ts.
-enum class Attention : std::uint8_t {
-  kNone = 0,    ///< Nobody is told of them, but of those whose backends have all failed.
-  kReport = 1,  ///< They are reported, as far as the owner follows.
-  /// They are reported, and wait for the owner's word for `Session::kWordMs`, or twice that where
-  /// their loop comes late. Once one has waited in vain, those who come wait no more, until the
-  /// owner has taken what waited for it by then.
-  kWatch = 2,
-  /// They are reported, and wait for the owner's word: no backend hears of them before.
-  kHold = 3,
-};
-
-class Worker;
-
-/// What all loops of an engine share. Every member may be used from any thread, each in the way
-/// that its own type says.
-struct Crew {
-  Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
-       std::shared_ptr<Counters> shared_counters, const PipeLimits& pipe_limits, std::size_t loops,
-       std::function<void()> doorbell, std::size_t most_events = EventQueue::kMostWaiting)
-      : slab(sessions, loops),
-        clients(sessions),
-        counters(std::move(shared_counters)),
-        table(listeners, backends),
-        own_connections(sessions),
-        events(backends, listeners, std::move(doorbell), most_events),
-        pipes(pipe_limits, loops) {}
-
-  /// As `SessionSlab::Take`, with its counters at zero. `loop` is whose stock to use.
-  std::optional<std::uint32_t> TakeSlot(int& error, std::size_t loop = SessionSlab::kNoStock);
-  /// Gives a slot back, and tells those who wait for one, or for the last one.
-  void GiveSlot(std::uint32_t slot, std::size_t loop = SessionSlab::kNoStock);
-  /// Has all loops accept on a listening socket. The owner's thread.
-  void Listen(UniqueFd fd, const ListenerOptions& options);
-  /// Has all loops pick by what `table` has published last. The owner's thread.
-  void Publish();
-  /// The generation of tables that every loop has taken, or a later one. No loop picks, from then
-  /// on, what was gone by then.
-  [[nodiscard]] std::uint64_t TakenGeneration() const;
-  /// Whether a backend's row may be another's, when it was taken out of the tables of generation
-  /// `removed`, and of the cycle: all loops know that, and the last session has left.
-  [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed) const;
-  /// Reports, once, that no listener is open and no session left, where someone asked for it.
-  void ReportIfDrained();
-
-  // First those that are aligned to a cache line, last those of a byte: no gap.
-  SessionSlab slab;
-  ClientTable clients;
-  std::shared_ptr<Counters> counters;
-  BackendTable table;
-  OwnConnections own_connections;
-  EventQueue events;
-  PipeBudget pipes;
-  std::vector<std::unique_ptr<Worker>> workers;  ///< Complete before anything is posted to one.
-  std::atomic<std::size_t> open_listeners{0};    ///< Of all loops: a socket is one for each.
-  Shortage shortage;                             ///< While there is one, no client is taken.
-  std::atomic<std::size_t> silent_ends{0};       ///< See `RingGuard`.
-  /// One word: of two, a loop may find the one changed and the other not.
-  std::atomic<Attention> attention{Attention::kReport};
-  std::atomic<bool> draining{false};
-  std::atomic<bool> slots_wanted{false};  ///< By some worker; see `Worker::TellOfSlots`.
-};
 
 /// One loop, its thread, and the sessions that live on it.
 class Worker final : private EventHandler,
@@ -176,9 +67,17 @@ class Worker final : private EventHandler,
   [[nodiscard]] std::uint64_t taken_generation() const {
     return taken_generation_.load(std::memory_order_acquire);
   }
+  /// Any thread. The number of the last barrier that it has met.
+  [[nodiscard]] std::uint64_t passed_barrier() const {
+    return passed_barrier_.load(std::memory_order_acquire);
+  }
+  /// Any thread. How many sweeps are over, of those that were asked of it; the first are the first
+  /// to be.
+  [[nodiscard]] std::uint64_t sweeps_over() const {
+    return sweeps_over_.load(std::memory_order_acquire);
+  }
   /// Any thread. A socket that so many loops are to accept on, as this one would have it.
-  [[nodiscard]] std::shared_ptr<ListeningSocket> MakeListening(UniqueFd fd,
-                                                               const ListenerOptions& options,
+  [[nodiscard]] std::shared_ptr<ListeningSocket> MakeListening(UniqueFd fd, std::uint16_t listener,
                                                                std::size_t loops) const;
   /// Any thread. Slots are free again: wakes the listeners that found none since the last call.
   void TellOfSlots();
@@ -203,6 +102,7 @@ class Worker final : private EventHandler,
   void AcknowledgeTables();
   void ResetSessions();
   std::size_t SweepNext();
+  void NoteSweepsOver();
   void FinishTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
@@ -215,6 +115,8 @@ class Worker final : private EventHandler,
   void Handle(EndSessionsCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
+  void Handle(PauseListenerCommand& command);
+  void Handle(BarrierCommand& command);
   void Handle(SlotsFreeCommand& command);
   void Handle(PublishCommand& command);
 
@@ -241,6 +143,7 @@ class Worker final : private EventHandler,
   void AttemptIsOver(Session& session);
   void AskOwner(Session& session);
 
+  [[nodiscard]] bool TurnsBack(Session& session) override;
   void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
   void OnNoPort(Session& session, const SocketAddress& address) override;
@@ -258,15 +161,14 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool HasCrowd() const override { return ring_guard_.HasCrowd(); }
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
-  std::optional<std::uint32_t> TakeSlot(const ListenerOptions& options, int& error) override;
+  std::optional<std::uint32_t> TakeSlot(std::uint16_t listener, int& error) override;
   // Nobody is told: it was free a moment ago.
   void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot, index_); }
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
-                  const ListenerOptions& options, bool is_tcp) override;
-  void OnPaused(const ListenerOptions& options, int error) override;
-  void OnResumed(const ListenerOptions& options) override;
-  void Refuse(std::uint32_t slot, const UniqueFd& client, const ListenerOptions& options,
-              bool is_tcp);
+                  std::uint16_t listener, bool is_tcp) override;
+  void OnPaused(std::uint16_t listener, int error) override;
+  void OnResumed(std::uint16_t listener) override;
+  void Refuse(std::uint32_t slot, const UniqueFd& client, std::uint16_t listener, bool is_tcp);
   /// Whether the owner is asked of each of its clients.
   [[nodiscard]] bool Holds(const ListenerOptions& options) const {
     return options.picks == Picks::kByOwner ||
@@ -284,6 +186,8 @@ class Worker final : private EventHandler,
   std::mutex next_tables_mutex_;
   std::shared_ptr<const Tables> next_tables_;
   std::atomic<std::uint64_t> taken_generation_{0};
+  std::atomic<std::uint64_t> passed_barrier_{0};
+  std::atomic<std::uint64_t> sweeps_over_{0};
   PipePool pipes_;
   std::vector<std::byte> scratch_;
   SessionContext context_;

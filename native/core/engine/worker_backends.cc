@@ -112,6 +112,17 @@ void Worker::OnSearchOver(Session& session) {
   AskOwner(session);
 }
 
+/// It has waited for something at its backend, which may have been taken out of service, or
+/// removed.
+bool Worker::TurnsBack(Session& session) {
+  const std::uint16_t row = session.backend();
+  const bool is_up = crew_.table.Row(row).state() == BackendState::kUp;
+  if (is_up && !tables_.latest().AddressesOf(row)[0].empty()) return false;
+  session.TurnBack();
+  GiveUpPlace(session);
+  return true;
+}
+
 void Worker::OnTurn(Session& session) { TryBackends(session); }
 
 /// Starts the next attempt; false when nothing is left to try.
@@ -183,15 +194,18 @@ void Worker::AskOwner(Session& session) {
   }
   if (!session.route.reported) {
     session.route.reported = true;
-    SessionEvent accepted = EventOf(SessionEvent::Kind::kAccepted, session);
+    SessionEvent accepted = EventOf(SessionEvent::Kind::kAccepted, session.slot());
     accepted.listener = session.listener();
+    accepted.reason = 2;
     accepted.SetAddress(session.client_address());
     crew_.events.Push(accepted);
   }
-  SessionEvent need = EventOf(SessionEvent::Kind::kNeedBackend, session);
-  need.reason = session.search_is_over() ? 1 : 0;
+  // It names no backend: the session has left the one that failed last, whose row may be another's.
+  SessionEvent need = EventOf(SessionEvent::Kind::kNeedBackend, session.slot());
+  const bool is_over = session.search_is_over();
+  need.reason = is_over ? 1 : session.backend() != kNoRow ? 2 : 0;
   crew_.events.Push(need);
-  if (need.reason == 0) session.AwaitAnswer();
+  if (!is_over) session.AwaitAnswer();
 }
 
 void Worker::OnSetOut(int socket, const SocketAddress& to) {

@@ -15,10 +15,11 @@ constexpr std::size_t kCostOfBeginning = 16 * 1024;
 
 }  // namespace
 
-std::optional<std::uint32_t> Worker::TakeSlot(const ListenerOptions& options, int& error) {
+std::optional<std::uint32_t> Worker::TakeSlot(std::uint16_t listener, int& error) {
   // Its clients cannot do without the owner, and those who leave would fill the queue. At a drain
   // it is the last moment at which those who wait in the kernel can be taken, and they are few.
-  if (crew_.events.is_full() && Holds(options) && !crew_.draining.load()) {
+  if (crew_.events.is_full() && Holds(tables_.latest().OptionsOf(listener)) &&
+      !crew_.draining.load()) {
     error = EBUSY;
     return std::nullopt;
   }
@@ -40,16 +41,17 @@ void Worker::TellOfSlots() {
 }
 
 void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
-                        const ListenerOptions& options, bool is_tcp) {
-  SessionEvent refusal{.kind = SessionEvent::Kind::kRefused, .listener = options.listener};
+                        std::uint16_t listener, bool is_tcp) {
+  const ListenerOptions& options = tables_.latest().OptionsOf(listener);
+  SessionEvent refusal{.kind = SessionEvent::Kind::kRefused, .listener = listener};
   if (const std::optional<IpPort> to = crew_.own_connections.CameBack(client.get(), address)) {
-    Refuse(slot, client, options, is_tcp);
+    Refuse(slot, client, listener, is_tcp);
     refusal.kind = SessionEvent::Kind::kCameBack;
     refusal.SetAddress(to);
     return crew_.events.PushCameBack(refusal);
   }
   if (!crew_.clients.Enter(slot, address, options.clients)) {
-    Refuse(slot, client, options, is_tcp);
+    Refuse(slot, client, listener, is_tcp);
     refusal.SetAddress(address);
     return crew_.events.PushRefusal(refusal);
   }
@@ -59,15 +61,15 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
   const bool reported = held || (attention != Attention::kNone && follows);
   const bool watched = attention == Attention::kWatch && !held;
   const bool awaits_word = held || (watched && reported && !crew_.events.lags());
-  if (!reported && attention != Attention::kNone) NoteUnreported(options.listener);
+  if (!reported && attention != Attention::kNone) NoteUnreported(listener);
   if (watched && !awaits_word) {
-    crew_.counters->Listener(index_, options.listener).unheard.Add(1);
+    crew_.counters->Listener(index_, listener).unheard.Add(1);
   }
   StartCommand command{.start = {.slot = slot,
                                  .client = std::move(client),
                                  .client_prefix = {},
                                  .timeouts = options.timeouts,
-                                 .listener = options.listener,
+                                 .listener = listener,
                                  .accepted_tcp = is_tcp,
                                  .route = {.by_cycle = !awaits_word,
                                            .reported = reported,
@@ -87,11 +89,11 @@ void Worker::NoteUnreported(std::uint16_t listener) {
 }
 
 /// With a reset, which leaves nothing behind in the kernel, however many there are.
-void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, const ListenerOptions& options,
+void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, std::uint16_t listener,
                     bool is_tcp) {
   if (is_tcp) sys::SetResetOnClose(client.get());
   GiveSlotBack(slot);
-  crew_.counters->Listener(index_, options.listener).rejected.Add(1);
+  crew_.counters->Listener(index_, listener).rejected.Add(1);
 }
 
 /// The least loaded of this loop and two others, picked at random: "the power of two choices"
@@ -113,13 +115,13 @@ Worker& Worker::LessLoaded() {
   return *least;
 }
 
-void Worker::OnPaused(const ListenerOptions& options, int error) {
+void Worker::OnPaused(std::uint16_t listener, int error) {
   crew_.events.PushListener(
-      {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = options.listener});
+      {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = listener});
 }
 
-void Worker::OnResumed(const ListenerOptions& options) {
-  crew_.events.PushListener({.kind = SessionEvent::Kind::kResumed, .listener = options.listener});
+void Worker::OnResumed(std::uint16_t listener) {
+  crew_.events.PushListener({.kind = SessionEvent::Kind::kResumed, .listener = listener});
 }
 
 void Worker::Begin(StartCommand& command) {

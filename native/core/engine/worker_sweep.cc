@@ -18,8 +18,12 @@ constexpr std::size_t kCostOfEnding = 64 * 1024;
 
 void Worker::Handle(EndSessionsCommand& command) {
   sweep_.Join(command, crew_.slab.high_water());
+  NoteSweepsOver();
   if (!sweep_.is_over()) loop_->Enqueue(*this);
 }
+
+/// After whatever was done in them.
+void Worker::NoteSweepsOver() { sweeps_over_.store(sweep_.over(), std::memory_order_release); }
 
 void Worker::OnReady() {
   const std::size_t most = loop_->allowance() / kPartOfTurn;
@@ -27,6 +31,7 @@ void Worker::OnReady() {
   std::size_t spent = 0;
   while (!sweep_.is_over() && spent < most) spent += SweepNext();
   loop_->Spend(spent);
+  NoteSweepsOver();
   if (!sweep_.is_over()) loop_->Enqueue(*this);
 }
 

@@ -19,7 +19,7 @@ constexpr std::size_t kCostOfClient = 16 * 1024;
 /// Clients taken before the close at most: as many as the kernel lets wait by default
 /// (`net.core.somaxconn`). It is one turn, some 50 ms where all of them are there.
 constexpr int kMostAtClose = 4096;
-/// How long accepting stays paused. Only slots are reported when they are free again; descriptors
+/// How long a shortage is believed. Only slots are reported when they are free again; descriptors
 /// and memory may have been taken by another program.
 constexpr std::uint64_t kRetryMs = 100;
 
@@ -27,9 +27,7 @@ constexpr std::uint64_t kRetryMs = 100;
 
 Acceptor::Acceptor(std::shared_ptr<ListeningSocket> socket, EventLoop& loop, AcceptorOwner& owner)
     : socket_(std::move(socket)), loop_(loop), owner_(owner) {
-  if (StartWatching()) return;
-  TryAgainLater();
-  socket_->Pause(owner_, shortage_);
+  WatchOrBeShort();
 }
 
 void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose, kMostAtClose); }
@@ -37,15 +35,19 @@ void Acceptor::TakeWhoWaits() { TakeClients(kMostAtClose, kMostAtClose); }
 void Acceptor::Close() {
   if (socket_ == nullptr) return;
   Timer::Disarm();
-  if (!paused_) loop_.Unwatch(socket_->fd());
+  if (is_watching()) loop_.Unwatch(socket_->fd());
   ForgetEvents();
   socket_.reset();
 }
 
 bool Acceptor::StartWatching() {
-  paused_ = !loop_.WatchListener(socket_->fd(), *this, 0);
-  if (paused_) shortage_ = ENOMEM;
-  return !paused_;
+  if (loop_.WatchListener(socket_->fd(), *this, 0)) return true;
+  shortage_ = ENOMEM;
+  return false;
+}
+
+void Acceptor::WatchOrBeShort() {
+  if (!StartWatching()) BeShort();
 }
 
 /// Of those who wait for an event of the socket, the kernel wakes the first one whose loop sleeps.
@@ -54,13 +56,11 @@ bool Acceptor::StartWatching() {
 void Acceptor::GoBehindOthers() {
   taken_ = 0;
   loop_.Unwatch(socket_->fd());
-  if (StartWatching()) return;
-  TryAgainLater();
-  socket_->Pause(owner_, shortage_);
+  WatchOrBeShort();
 }
 
 Acceptor::Taken Acceptor::TakeClient() {
-  const std::optional<std::uint32_t> slot = owner_.TakeSlot(socket_->options(), shortage_);
+  const std::optional<std::uint32_t> slot = owner_.TakeSlot(socket_->listener(), shortage_);
   if (!slot) return Taken::kShortage;
   const bool may_be_early = socket_->may_be_early();
   SocketAddress address;
@@ -69,7 +69,7 @@ Acceptor::Taken Acceptor::TakeClient() {
     socket_->Prepare(client.fd.get(), address, may_be_early);
     ++taken_;
     loop_.Spend(kCostOfClient);
-    owner_.OnAccepted(*slot, std::move(client.fd), address, socket_->options(), socket_->is_tcp());
+    owner_.OnAccepted(*slot, std::move(client.fd), address, socket_->listener(), socket_->is_tcp());
     return Taken::kClient;
   }
   owner_.GiveSlotBack(*slot);
@@ -90,7 +90,7 @@ Acceptor::Taken Acceptor::TakeClients(int most, int when_crowded) {
 }
 
 void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
-  if (paused_) return;  // The event was fetched before the pause.
+  if (!is_watching()) return;  // The event was fetched before the pause.
   // One, and more only while somebody waits turn after turn: whoever comes alone does not cost a
   // call that finds nobody.
   const bool in_a_row = loop_.turn() == last_turn_ + 1;
@@ -101,13 +101,15 @@ void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
   // The last slot may be in the hands of another listener's acceptor, who is about to find that
   // nobody waits: only those who are told so twice in a row pause.
   const bool found_all_taken = std::exchange(found_all_taken_, is_short && shortage_ == 0);
-  if (is_short && (shortage_ != 0 || found_all_taken)) return Pause();
+  if (is_short && (shortage_ != 0 || found_all_taken)) {
+    loop_.Unwatch(socket_->fd());
+    return BeShort();
+  }
   if (socket_->was_enough(taken_)) GoBehindOthers();
 }
 
-void Acceptor::Pause() {
-  loop_.Unwatch(socket_->fd());
-  paused_ = true;
+void Acceptor::BeShort() {
+  is_short_ = true;
   TryAgainLater();
   socket_->Pause(owner_, shortage_);
 }
@@ -116,17 +118,31 @@ void Acceptor::TryAgainLater() { loop_.Arm(*this, loop_.now_ms() + kRetryMs); }
 
 /// Ends a pause only with as many clients in hand as a turn may take, or when none waits any more,
 /// so that a shortage that goes on is not reported again and again.
-void Acceptor::TryToResume() {
+void Acceptor::TryToEndShortage() {
   if (TakeClients(kMostAccepts, kCrowdedAccepts) == Taken::kShortage || !StartWatching())
     return TryAgainLater();
+  is_short_ = false;
   Timer::Disarm();
   socket_->Resume(owner_);
 }
 
 void Acceptor::OnSlotsFree() {
-  if (paused_ && shortage_ == 0) TryToResume();
+  if (is_short_ && !is_told_to_pause_ && shortage_ == 0) TryToEndShortage();
 }
 
-void Acceptor::OnTimer() { TryToResume(); }
+void Acceptor::OnTimer() { TryToEndShortage(); }
+
+void Acceptor::Pause() {
+  if (is_watching()) loop_.Unwatch(socket_->fd());
+  Timer::Disarm();
+  is_told_to_pause_ = true;
+}
+
+/// What it was short of may be there since.
+void Acceptor::Resume() {
+  if (!std::exchange(is_told_to_pause_, false)) return;
+  if (is_short_) return TryToEndShortage();
+  WatchOrBeShort();
+}
 
 }  // namespace spliceway

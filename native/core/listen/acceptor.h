@@ -13,16 +13,16 @@ namespace spliceway {
 /// Who gets the clients. Called on the loop's thread.
 class AcceptorOwner {
  public:
-  /// A slot for the next client; or nothing, and in `error` errno's number, 0 when all are taken,
-  /// or EBUSY when the owner has more to answer than it can.
-  virtual std::optional<std::uint32_t> TakeSlot(const ListenerOptions& options, int& error) = 0;
+  /// A slot for the next client of a listener; or nothing, and in `error` errno's number, 0 when
+  /// all are taken, or EBUSY when the owner has more to answer than it can.
+  virtual std::optional<std::uint32_t> TakeSlot(std::uint16_t listener, int& error) = 0;
   virtual void GiveSlotBack(std::uint32_t slot) = 0;
   /// A client, and its address.
   virtual void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
-                          const ListenerOptions& options, bool is_tcp) = 0;
+                          std::uint16_t listener, bool is_tcp) = 0;
   /// Accepting stopped; `error` is errno's number, 0 when all slots are taken.
-  virtual void OnPaused(const ListenerOptions& options, int error) = 0;
-  virtual void OnResumed(const ListenerOptions& options) = 0;
+  virtual void OnPaused(std::uint16_t listener, int error) = 0;
+  virtual void OnResumed(std::uint16_t listener) = 0;
 
  protected:
   ~AcceptorOwner() = default;
@@ -31,11 +31,12 @@ class AcceptorOwner {
 /// Accepts clients of one listening socket on one loop, perhaps beside acceptors of others.
 /// Level-triggered, so that it may leave some for the next turn. When slots, descriptors or memory
 /// run out it stops, and the kernel's queue holds the clients back; it tries again after a while,
-/// or when told that slots are free.
+/// or when told that slots are free. It may also be told to pause, and then neither ends the other:
+/// it accepts when both are over.
 ///
 /// *Invariant:* the kernel wakes one of the loops for a client. An acceptor that was woken is there
 /// for everybody who waits, until it has been told that nobody does: it watches the socket, or has
-/// a timer that ends its pause.
+/// a timer that ends its pause, or awaits `Resume`.
 class Acceptor final : private EventHandler, private Timer {
  public:
   /// Accepts from now on. `owner` and `loop` must outlive it.
@@ -52,6 +53,10 @@ class Acceptor final : private EventHandler, private Timer {
   void Close();
   /// Slots are free again: ends a pause for want of one.
   void OnSlotsFree();
+  /// Takes nobody until `Resume`. Its owner is not told of this pause.
+  void Pause();
+  void Resume();
+  [[nodiscard]] std::uint16_t listener() const { return socket_->listener(); }
 
  private:
   enum class Taken : std::uint8_t { kClient, kNobodyWaits, kShortage };
@@ -60,10 +65,12 @@ class Acceptor final : private EventHandler, private Timer {
   void OnTimer() override;
   Taken TakeClient();
   Taken TakeClients(int most, int when_crowded);
+  [[nodiscard]] bool is_watching() const { return !is_short_ && !is_told_to_pause_; }
   [[nodiscard]] bool StartWatching();
   void GoBehindOthers();
-  void Pause();
-  void TryToResume();
+  void WatchOrBeShort();
+  void BeShort();
+  void TryToEndShortage();
   void TryAgainLater();
 
   std::shared_ptr<ListeningSocket> socket_;
@@ -73,7 +80,8 @@ class Acceptor final : private EventHandler, private Timer {
   int accepts_ = 1;              // at most, in one turn
   int taken_ = 0;                // since it let the other acceptors go first
   int shortage_ = 0;             // the last one: errno's number, 0 when all slots were taken
-  bool paused_ = true;
+  bool is_short_ = false;        // of what it takes to accept
+  bool is_told_to_pause_ = false;
   bool found_all_taken_ = false;  // all slots, the last time
 };
 

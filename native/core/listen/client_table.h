@@ -5,16 +5,11 @@
 #include <cstdint>
 #include <mutex>
 
+#include "select/listener_options.h"
 #include "stats/counters.h"
 #include "sys/socket_address.h"
 
 namespace spliceway {
-
-/// Sessions that one client may have at once; 0 is any number. Unix clients have no limit.
-struct ClientLimits {
-  std::uint32_t remote = 0;
-  std::uint32_t loopback = 0;  ///< For 127.0.0.0/8 and ::1.
-};
 
 /// Counts the sessions of each client, over all listeners and loops of an engine.
 ///

@@ -7,11 +7,10 @@
 
 namespace spliceway {
 
-ListeningSocket::ListeningSocket(UniqueFd fd, const ListenerOptions& options,
-                                 bool paces_unless_told, std::uint16_t keep_alive_s,
-                                 std::size_t acceptors, int in_a_row)
+ListeningSocket::ListeningSocket(UniqueFd fd, std::uint16_t listener, bool paces_unless_told,
+                                 std::uint16_t keep_alive_s, std::size_t acceptors, int in_a_row)
     : fd_(std::move(fd)),
-      options_(options),
+      listener_(listener),
       keep_alive_s_(keep_alive_s),
       in_a_row_(in_a_row),
       is_shared_(acceptors > 1),
@@ -40,12 +39,12 @@ void ListeningSocket::Prepare(int client, const SocketAddress& address, bool may
 
 void ListeningSocket::Pause(AcceptorOwner& owner, int error) {
   const std::lock_guard lock(mutex_);
-  if (paused_++ == 0) owner.OnPaused(options_, error);
+  if (paused_++ == 0) owner.OnPaused(listener_, error);
 }
 
 void ListeningSocket::Resume(AcceptorOwner& owner) {
   const std::lock_guard lock(mutex_);
-  if (--paused_ == 0) owner.OnResumed(options_);
+  if (--paused_ == 0) owner.OnResumed(listener_);
 }
 
 }  // namespace spliceway

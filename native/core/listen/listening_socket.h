@@ -5,29 +5,12 @@
 #include <cstdint>
 #include <mutex>
 
-#include "listen/client_table.h"
-#include "relay/session_timeouts.h"
 #include "sys/socket_address.h"
 #include "sys/unique_fd.h"
 
 namespace spliceway {
 
 class AcceptorOwner;
-
-/// Who picks the backends for the clients of a listener. The numbers are those of
-/// src/engine/native/binding.ts.
-enum class Picks : std::uint8_t {
-  kByCycle = 0,  ///< The loop, by the published cycle.
-  kByOwner = 1,  ///< The engine's owner, who is asked for each client.
-};
-
-/// What all sessions of one listener have in common.
-struct ListenerOptions {
-  std::uint16_t listener = 0;  ///< Row of the counters.
-  Picks picks = Picks::kByCycle;
-  SessionTimeouts timeouts;
-  ClientLimits clients = {};
-};
 
 /// A listening socket, which the acceptors of several loops share: one queue, from which each takes
 /// clients. It is closed when the last of them lets go of it. Any thread.
@@ -36,13 +19,13 @@ class ListeningSocket {
   /// Clients that one of several acceptors takes before it lets the others go first.
   static constexpr int kInARow = 16;
 
-  /// `fd` must listen. `paces_unless_told` and `keep_alive_s` are those of the sessions' context.
-  /// `acceptors`: how many will take clients.
-  ListeningSocket(UniqueFd fd, const ListenerOptions& options, bool paces_unless_told,
+  /// `fd` must listen. `listener` is its row of the counters. `paces_unless_told` and
+  /// `keep_alive_s` are those of the sessions' context. `acceptors`: how many will take clients.
+  ListeningSocket(UniqueFd fd, std::uint16_t listener, bool paces_unless_told,
                   std::uint16_t keep_alive_s, std::size_t acceptors, int in_a_row = kInARow);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] const ListenerOptions& options() const { return options_; }
+  [[nodiscard]] std::uint16_t listener() const { return listener_; }
   [[nodiscard]] bool is_tcp() const { return is_tcp_; }
   /// Whether an acceptor that has taken so many clients is to let the others go first.
   [[nodiscard]] bool was_enough(int taken) const { return is_shared_ && taken >= in_a_row_; }
@@ -62,7 +45,7 @@ class ListeningSocket {
   void SetOptions(int socket) const;
 
   UniqueFd fd_;
-  ListenerOptions options_;
+  std::uint16_t listener_;
   std::uint16_t keep_alive_s_;
   int in_a_row_;
   bool is_shared_;

@@ -2,29 +2,31 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 
 #include "sys/sys.h"
 
 namespace spliceway {
 
-/// Whether new sessions may set out for a backend. Those that it has go on in any case.
+/// Whether new sessions may set out for a backend. Those that it has go on in any case. The numbers
+/// are those of src/engine/native/binding.ts.
 enum class BackendState : std::uint8_t {
-  kUp,
-  kDrain,  ///< None may: an operator wants it empty.
-  kDown,   ///< None may: it does not answer.
+  kUp = 0,
+  kDrain = 1,  ///< None may: an operator wants it empty.
+  kDown = 2,   ///< None may: it does not answer.
 };
 
 /// What all loops share of a backend, and write: how many sessions it has, and whether it takes
 /// more. Any thread. A pick reads the state, so a change of it publishes nothing. Aligned, so that
-/// loops that go to different backends do not share a cache line.
+/// loops that go to different backends do not share a cache line. All zeros at first, as in a
+/// `CounterBlock`.
 class alignas(64) BackendRow {
  public:
   /// Where it is not up, nobody enters any more once `in_use` is found to be 0 afterwards.
   void SetState(BackendState state) { state_.store(state); }
   [[nodiscard]] BackendState state() const { return state_.load(std::memory_order_relaxed); }
 
-  /// 0 is any number. For sessions that set out for the backend afterwards.
+  /// 0 is any number. For sessions that set out for the backend afterwards: where it has more than
+  /// that already, nobody does before it has fewer.
   void Limit(std::uint32_t most) { most_.store(most, std::memory_order_relaxed); }
 
   enum class Entry : std::uint8_t {
@@ -43,8 +45,9 @@ class alignas(64) BackendRow {
     Leave();
     return Entry::kNotUp;
   }
-  /// A session that was counted has failed there, or has ended.
-  void Leave() { in_use_.fetch_sub(1, std::memory_order_relaxed); }
+  /// A session that was counted has failed there, or has ended. What it wrote before is known to
+  /// whoever finds nobody here.
+  void Leave() { in_use_.fetch_sub(1, std::memory_order_release); }
   /// For a backend whose addresses come first in turn: whose turn it is.
   [[nodiscard]] std::uint32_t NextTurn() { return turn_.fetch_add(1, std::memory_order_relaxed); }
   /// Sessions that are connected to it, or on their way.
@@ -60,6 +63,15 @@ class alignas(64) BackendRow {
   /// For how long that is believed. Ports come back one at a time, as connections end or leave
   /// TIME-WAIT, and the kernel looks through all of them to find none.
   static constexpr std::uint64_t kNoPortMs = 100;
+
+  /// As it was at first, for its next backend. Nobody may be here, nor set out for it.
+  void Reset() {
+    most_.store(0);
+    turn_.store(0);
+    state_.store(BackendState::kUp);
+    no_port_ms_.store(kNever);
+    failed_ms_.store(kNever);
+  }
 
   // The times are of the machine's clock: those of two loops differ by what each has stood still.
 
@@ -98,7 +110,7 @@ class alignas(64) BackendRow {
   static constexpr std::uint64_t kMomentMs = 1000;
 
  private:
-  static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t kNever = 0;  // by a clock that has been running for long
 
   bool Add() {
     const std::uint32_t most = most_.load(std::memory_order_relaxed);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -36,12 +37,19 @@ class Cycle {
       : rows_(std::move(rows)),
         back_(rows_.size()),
         step_((Turn::kRound + rows_.size() - 1) / rows_.size()) {
-    std::vector<std::size_t> last(*std::max_element(rows_.begin(), rows_.end()) + std::size_t{1});
-    // Twice round, so that each has met the one before it.
-    for (std::size_t place = 0; place < 2 * rows_.size(); ++place) {
-      std::size_t& before = last[rows_[place % rows_.size()]];
-      back_[place % rows_.size()] = static_cast<std::uint32_t>(place - before);
-      before = place;
+    // Where each was met last. Of the numbers between theirs nothing is touched, and they may be
+    // many: a pool has some of all backends.
+    const auto [least, most] = std::minmax_element(rows_.begin(), rows_.end());
+    const std::uint16_t first = *least;
+    const auto last =
+        std::make_unique_for_overwrite<std::uint32_t[]>(*most - first + std::size_t{1});
+    const auto size = static_cast<std::uint32_t>(rows_.size());
+    for (std::uint32_t place = 0; place < size; ++place) last[rows_[place] - first] = place;
+    // Once more round, on which each meets the one before it.
+    for (std::uint32_t place = 0; place < size; ++place) {
+      std::uint32_t& before = last[rows_[place] - first];
+      back_[place] = size + place - before;
+      before = size + place;
     }
   }
 

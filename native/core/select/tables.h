@@ -1,14 +1,13 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
-#include <vector>
 
 #include "select/backend_addresses.h"
 #include "select/cycle.h"
+#include "select/listener_options.h"
+#include "select/rows.h"
 
 namespace spliceway {
 
@@ -21,46 +20,40 @@ namespace spliceway {
 class Tables {
  public:
   struct Pool {
-    std::shared_ptr<const Cycle> cycle;  ///< Null before one is published.
-    std::uint64_t generation = 0;        ///< Of the tables with which it was.
+    std::shared_ptr<const Cycle> cycle;  ///< Null where there is no such pool.
+    std::uint64_t serial = 0;            ///< Of this cycle: no other one of any pool has it.
     std::shared_ptr<Turn> turn;          ///< Of this cycle, and of those before and after it.
   };
 
-  Tables(std::size_t listeners, std::size_t rows)
-      : pool_of_listener_(listeners, 0),
-        pools_{{.cycle = nullptr, .generation = 0, .turn = std::make_shared<Turn>()}},
-        chunks_((rows + kChunk - 1) / kChunk, Nowhere()) {}
-
   /// Counts up with each that is published; 0 is empty.
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
-  /// The pool of a listener; the first one for clients that came to none.
+  /// Without a pool where nobody has said so.
+  [[nodiscard]] const ListenerOptions& OptionsOf(std::size_t listener) const {
+    return listeners_[listener];
+  }
+  /// The pool of a listener; one without a cycle for clients that came to none.
   [[nodiscard]] const Pool& PoolOf(std::size_t listener) const {
-    return pools_[listener < pool_of_listener_.size() ? pool_of_listener_[listener] : 0];
+    return pools_[listeners_[listener].pool];
   }
   /// Where a backend is: without an address where nobody has said so.
   [[nodiscard]] const BackendAddresses& AddressesOf(std::uint16_t row) const {
-    return *(*chunks_[row / kChunk])[row % kChunk];
+    const std::shared_ptr<const BackendAddresses>& addresses = backends_[row];
+    return addresses == nullptr ? Nowhere() : *addresses;
   }
 
  private:
   /// What it takes to change it, before it is published.
   friend class BackendTable;
 
-  /// Rows come in chunks, of which the next tables share those that have not changed: so a change
-  /// of one among 10,000 copies some two hundred pointers.
-  static constexpr std::size_t kChunk = 128;
-  using Chunk = std::array<std::shared_ptr<const BackendAddresses>, kChunk>;
-
-  static std::shared_ptr<const Chunk> Nowhere() {
-    auto chunk = std::make_shared<Chunk>();
-    chunk->fill(std::make_shared<const BackendAddresses>(Addresses{}, AddressOrder::kAsGiven));
-    return chunk;
+  static const BackendAddresses& Nowhere() {
+    static const BackendAddresses kNowhere({}, AddressOrder::kAsGiven);
+    return kNowhere;
   }
 
   std::uint64_t generation_ = 0;
-  std::vector<std::uint16_t> pool_of_listener_;
-  std::vector<Pool> pools_;
-  std::vector<std::shared_ptr<const Chunk>> chunks_;
+  Rows<ListenerOptions, 16> listeners_;
+  Rows<Pool, 32> pools_;
+  Rows<std::shared_ptr<const BackendAddresses>, 128> backends_;
 };
 
 }  // namespace spliceway

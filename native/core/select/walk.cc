@@ -8,9 +8,9 @@ namespace spliceway {
 std::optional<std::uint16_t> Walk::Next(const Tables::Pool& pool, std::uint16_t position,
                                         const BackendTable& table) {
   const Cycle& cycle = *pool.cycle;
-  if (generation_ != pool.generation) {
-    if (generation_ != 0) BeginAgain();
-    generation_ = pool.generation;
+  if (serial_ != pool.serial) {
+    if (serial_ != 0) BeginAgain();
+    serial_ = pool.serial;
   }
   for (;;) {
     // Its own place is the last: in a cycle that is new, that is another row's.

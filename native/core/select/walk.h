@@ -22,7 +22,8 @@ class Walk {
  public:
   /// The next row to try; none when all have had their turn. A row may be full.
   ///
-  /// @param position of the first pick, in the pool's cycle or in one that was published before
+  /// @param position of the first pick, in the pool's cycle, in one that it had before, or in
+  /// another pool's: it begins again there
   [[nodiscard]] std::optional<std::uint16_t> Next(const Tables::Pool& pool, std::uint16_t position,
                                                   const BackendTable& table);
   /// The first pick is full or nowhere, and was counted as such.
@@ -51,7 +52,7 @@ class Walk {
  private:
   [[nodiscard]] bool HasTried(std::uint16_t row) const;
 
-  std::uint64_t generation_ = 0;  // of the cycle
+  std::uint64_t serial_ = 0;  // of the cycle
   std::uint32_t steps_ = 0;
   std::uint32_t looks_ = 0;
   std::int32_t met_ = -1;  // row

@@ -11,8 +11,8 @@
 #include "loop/event_loop.h"
 #include "relay/endpoint.h"
 #include "relay/relay.h"
-#include "relay/session_timeouts.h"
 #include "select/held_tables.h"
+#include "select/session_timeouts.h"
 #include "select/walk.h"
 #include "session/room_queue.h"
 #include "stats/counters.h"
@@ -38,6 +38,9 @@ class SessionOwner {
  public:
   /// A backend's socket is on its way to `to`, or connected.
   virtual void OnSetOut(int /*socket*/, const SocketAddress& /*to*/) {}
+  /// The session has waited for what it takes to try an address of its backend. False where it goes
+  /// on; true where it was to `TurnBack`, since the backend is to get no sessions any more.
+  [[nodiscard]] virtual bool TurnsBack(Session& /*session*/) { return false; }
   /// An address of the backend refused, timed out or could not be reached; `error` is errno's
   /// number. Where the session `waits_for_backend`, it waits for another `TryNextAddress`,
   /// `Approach` or `Join`, or for `End`; else another attempt is under way.
@@ -112,9 +115,6 @@ struct SessionContext {
   std::map<SessionTimeouts, std::size_t> timeouts;
   RoomQueues rooms;
 };
-
-/// A row of the counters that stands for none.
-inline constexpr std::uint16_t kNoRow = 0xFFFF;
 
 /// How a session comes to its backend: its owner's notes.
 struct Route {

@@ -84,6 +84,7 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
 }
 
 void Session::TryConnect() {
+  if (postponed_ != Postponed::kNo && context_->owner.TurnsBack(*this)) return;
   const std::uint64_t now = context_->loop.now_ms();
   if (const std::uint64_t ms = route.is_remote ? 0 : context_->owner.HesitationMs();
       ms > 0 && postponed_ == Postponed::kNo) {

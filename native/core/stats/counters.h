@@ -10,13 +10,19 @@
 
 namespace spliceway {
 
+/// A row of the counters that stands for none.
+inline constexpr std::uint16_t kNoRow = 0xFFFF;
+
 /// One number that one thread writes and any thread reads. A plain addition, no locked instruction.
 class Counter {
  public:
   void Add(std::uint64_t amount) {
     value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
-  void Subtract(std::uint64_t amount) { Add(~amount + 1); }
+  /// Whoever reads what is left reads what was written before, too.
+  void Subtract(std::uint64_t amount) {
+    value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_release);
+  }
   void Reset() { value_.store(0, std::memory_order_release); }
   /// What is read after it is no older.
   [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_acquire); }
@@ -42,6 +48,14 @@ struct alignas(64) CounterRow {
 };
 static_assert(sizeof(CounterRow) == 64);
 
+/// For the row's next owner, when nobody counts in it any more.
+inline void Reset(CounterRow& row) {
+  for (Counter& counter :
+       std::span(reinterpret_cast<Counter*>(&row), sizeof(CounterRow) / sizeof(Counter))) {
+    counter.Reset();
+  }
+}
+
 /// What one session has moved so far.
 struct SessionCounters {
   Counter bytes_upstream;
@@ -60,6 +74,7 @@ class CounterBlock {
     first_ = reinterpret_cast<T*>((address + alignof(T) - 1) / alignof(T) * alignof(T));
   }
 
+  [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] T& operator[](std::size_t index) { return first_[index]; }
   [[nodiscard]] const T& operator[](std::size_t index) const { return first_[index]; }
   [[nodiscard]] std::span<T> all() { return {first_, count_}; }
@@ -80,11 +95,13 @@ class Counters {
   /// `writers`: loops and, last, their engine's owner, each with its own rows. `sessions`: slots
   /// for live sessions.
   Counters(std::size_t writers, std::size_t listeners, std::size_t backends, std::size_t sessions)
-      : listeners_(listeners),
+      : writers_(writers),
+        listeners_(listeners),
         rows_(listeners + backends),
         table_(writers * rows_),
         sessions_(sessions) {}
 
+  [[nodiscard]] std::size_t writers() const { return writers_; }
   CounterRow& Listener(std::size_t writer, std::size_t listener) {
     return table_[writer * rows_ + listener];
   }
@@ -97,6 +114,7 @@ class Counters {
   std::span<SessionCounters> sessions() { return sessions_.all(); }
 
  private:
+  std::size_t writers_;
   std::size_t listeners_;
   std::size_t rows_;
   CounterBlock<CounterRow> table_;

@@ -22,7 +22,7 @@ export const clientFaults = [
     edits: [
       edit(
         'listen/acceptor.cc',
-        'void Acceptor::OnTimer() { TryToResume(); }',
+        'void Acceptor::OnTimer() { TryToEndShortage(); }',
         'void Acceptor::OnTimer() {}',
       ),
     ],
@@ -97,7 +97,7 @@ export const clientFaults = [
     why: 'Clients wait in front of slots that have been free for long.',
     edits: [
       edit(
-        'engine/worker.cc',
+        'engine/crew.cc',
         'for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();\n',
         '',
       ),
@@ -114,8 +114,8 @@ export const clientFaults = [
     edits: [
       edit(
         'listen/acceptor.cc',
-        'loop_.Unwatch(socket_->fd());\n  if (StartWatching()) return;',
-        'loop_.Unwatch(socket_->fd());\n  return;',
+        'loop_.Unwatch(socket_->fd());\n  WatchOrBeShort();',
+        'loop_.Unwatch(socket_->fd());',
       ),
     ],
   },
@@ -130,8 +130,8 @@ export const clientFaults = [
     edits: [
       edit(
         'select/walk.cc',
-        'if (generation_ != 0) BeginAgain();',
-        'if (generation_ != 0) began_again_ = true;',
+        'if (serial_ != 0) BeginAgain();',
+        'if (serial_ != 0) began_again_ = true;',
       ),
     ],
   },
@@ -281,7 +281,7 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_clients.cc',
-        'if (!reported && attention != Attention::kNone) NoteUnreported(options.listener);\n',
+        'if (!reported && attention != Attention::kNone) NoteUnreported(listener);\n',
         '',
       ),
     ],
@@ -302,7 +302,7 @@ export const clientFaults = [
     why: 'The program exits, and takes with it the sessions that it was to wait for.',
     edits: [
       edit(
-        'engine/worker.cc',
+        'engine/crew.cc',
         'if (open_listeners.load() > 0 || slab.in_use() > 0 || !slab.is_empty()) return;',
         'if (open_listeners.load() > 0) return;',
       ),

@@ -27,8 +27,8 @@ export const endingFaults = [
     edits: [
       edit(
         'engine/worker_sweep.cc',
-        'loop_->Spend(spent);\n  if (!sweep_.is_over()) loop_->Enqueue(*this);',
-        'loop_->Spend(spent);',
+        'NoteSweepsOver();\n  if (!sweep_.is_over()) loop_->Enqueue(*this);\n}\n\n/// Looks',
+        'NoteSweepsOver();\n}\n\n/// Looks',
       ),
     ],
   },

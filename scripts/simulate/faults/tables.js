@@ -41,12 +41,12 @@ export const tableFaults = [
     name: 'row vacant with a session on its way',
     why: 'A session of the backend that was removed is counted for the next one in its row.',
     edits: [
-      edit('engine/worker.cc', ' || table.Row(row).in_use() > 0) return false;', ') return false;'),
+      edit('engine/crew.cc', ' || table.Row(row).in_use() > 0) return false;', ') return false;'),
     ],
   },
   {
     name: 'row vacant before the loops know',
     why: 'A backend gets clients that were meant for the one that had its row before.',
-    edits: [edit('engine/worker.cc', 'TakenGeneration() < removed ||', 'removed == 0 ||')],
+    edits: [edit('engine/crew.cc', 'TakenGeneration() < removed ||', 'removed == 0 ||')],
   },
 ];

@@ -23,7 +23,15 @@ export interface NativeEngineBinding {
   maxSessions(): number;
 
   /**
-   * Publishes the addresses of one backend, in the order to try them; may be empty. Sessions that begin afterwards
+   * From here on changes of tables are collected, and published together by `publish()`: no loop picks by a part of them.
+   * They are those of `setBackend`, `removeBackend`, `setPool` and `setListener`. Each of them is published at once
+   * otherwise. All else takes effect at once in any case.
+   */
+  hold(): void;
+  publish(): void;
+
+  /**
+   * Publishes the addresses of one backend, in the order to try them; may be empty. Sessions that set out for it afterwards
    * see them.
    * @param addresses `ip` with its port, or the path of a Unix socket with port -1
    * @param inTurn whether each session begins with the next one
@@ -33,30 +41,81 @@ export interface NativeEngineBinding {
     addresses: readonly (readonly [ipOrPath: string, port: number])[],
     inTurn: boolean,
   ): void;
-  /** How many sessions a backend may have at once; before the first one. A backend that is full is passed over. */
+  /**
+   * How many sessions a backend may have at once; 0 is any number. A backend that is full is passed over. It may change at
+   * any time: sessions beyond it go on, and nobody comes before there are fewer.
+   */
   limitBackend(row: number, maxSessions: number): void;
   /**
-   * Publishes the policy for first picks, as a cycle of backend rows that all loops walk together. A session whose
-   * backend fails goes on with the other rows of the cycle, each once.
+   * Whether new sessions set out for a backend; its own go on. Clients that wait there, for room or a descriptor, go elsewhere.
+   * @param state `BackendState`, by number
    */
-  setCycle(rows: Uint16Array): void;
+  setBackendState(row: number, state: number): void;
+  /**
+   * Takes a backend out; its sessions go on. No pool may have its row any more, as published, or as held with it.
+   * @returns what `isBackendVacant` is to be asked with
+   */
+  removeBackend(row: number): number;
+  /**
+   * Whether the row may be another backend's: every loop knows that it was removed, its last session has left, and no loop
+   * looks for sessions to end there. Events that name it may still have to be taken: take all that there are before the
+   * row is another's.
+   * @param removed what `removeBackend` returned
+   */
+  isBackendVacant(row: number, removed: number): boolean;
+  /** Makes a vacant row as new for its next owner: counters of all writers, limit, state, failures. */
+  resetBackendCounters(row: number): void;
 
   /**
-   * Accepts on a listening socket, from now on. Owns `fd`, whose queue may be shared with other descriptors.
+   * Publishes first picks of a pool, as a cycle of backend rows that all loops walk together, round and round. A new cycle
+   * goes on in the round where the one before was. A session whose backend fails goes on with the other rows of the cycle,
+   * each once.
+   * @param cycle not empty; `undefined`: the pool is gone, and JavaScript is asked (`needBackend`) for its clients
+   */
+  setPool(pool: number, cycle: Uint16Array | undefined): void;
+
+  /**
+   * Publishes what holds for clients that a listener takes from now on. It may change while it accepts. Clients that are
+   * still looked for go on in the pool that is named last.
    * @param listener row of the counters
-   * @param picks `Picks.cycle`: the loops pick by the cycle, and ask JavaScript (`needBackend`) only while it attends,
-   *   or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
+   * @param pool that loops pick from, which need not be there; `NONE` for none
+   * @param picks `Picks.cycle`: the loops pick by the cycle of the pool, and ask JavaScript (`needBackend`) only while it
+   *   attends, or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
    * @param timeouts of its sessions, in milliseconds: connect; budget, attempts and 1 for `abortOnClose` of a search;
    *   idle, half-close and handshake
    * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
-  listen(
+  setListener(
     listener: number,
-    fd: number,
+    pool: number,
     picks: number,
     timeouts: Uint32Array,
     clientLimits: Uint32Array,
   ): void;
+  /**
+   * Accepts on a listening socket, from now on, on all loops. Owns `fd`, whose queue may be shared with other descriptors. What
+   * `setListener` said of the listener must have been published.
+   */
+  listen(listener: number, fd: number): void;
+  /**
+   * Accepts no more on a listener, paused or not; its sessions go on. Those who wait in the kernel's queue are taken first.
+   * Returns at once.
+   */
+  closeListener(listener: number): void;
+  /**
+   * Whether the row may be another listener's: every loop has closed it, and every client that it took has begun and ended.
+   * To be asked again until it is. As with `isBackendVacant`, all events are to be taken then.
+   */
+  isListenerVacant(listener: number): boolean;
+  /** Makes the counters of a vacant row zero, those of all writers, for its next owner. */
+  resetListenerCounters(listener: number): void;
+  /**
+   * Clients of a listener wait in the kernel's queue until `resumeListener`. A pause for want of something is another
+   * matter: neither ends the other. No event tells of this one.
+   */
+  pauseListener(listener: number): void;
+  resumeListener(listener: number): void;
+
   /**
    * Closes every listener: clients that come later are refused. Pushes `drained` once, when no listener is open and
    * no slot is taken any more, which may be at once.
@@ -102,6 +161,13 @@ export interface NativeEngineBinding {
    */
   connect(picks: Float64Array): void;
   end(session: number, ending: number): void;
+  /**
+   * Ends all sessions of a backend, of a listener, or of the one at the other: a few in each turn of a loop, and perhaps some
+   * that begin meanwhile. Of a backend open ones are ended; one that is on its way sets out for another.
+   * @param backend `NONE`: whatever; and so is `listener`
+   * @param ending `Ending`, by number
+   */
+  endSessions(backend: number, listener: number, ending: number): void;
 
   /** Fills `into` with events of `EVENT_WORDS` numbers and returns how many; call until fewer than fit come. */
   takeEvents(into: Int32Array): number;
@@ -114,6 +180,7 @@ export interface NativeEngineBinding {
 
 export interface NativeEngineOptions {
   readonly threads: number;
+  /** Rows of listeners and of backends at most. Those that are never used cost nothing. */
   readonly listeners: number;
   readonly backends: number;
   /** `Transfer`, by number. */
@@ -205,15 +272,14 @@ export const EventKind = {
   /** The end of a session, whose slot may be another's by now: session, reason, errno, bytes. */
   closed: 2,
   /**
-   * A loop took a client: session, listener, the client's address; in `backend` the row that failed last, or `NONE` where
-   * none was tried; in `reason` 1 where the loop waits for a word about it, and asks with `needBackend`.
+   * A loop took a client: session, listener, the client's address; in `reason` 1 where the loop waits for a word about it, and
+   * asks with `needBackend`, and 2 where it has looked for a backend in vain.
    */
   accepted: 3,
   /**
-   * The session waits for a pick: session, and in `backend` the row that failed last, or `NONE` for a client that is
-   * new. Where the loops pick, it is asked of a client that is new while JavaScript attends, and when every backend of
-   * the cycle has failed; a session that was not reported is reported by `accepted` first. In `reason` 1 where its
-   * search is over: no other is tried.
+   * The session waits for a pick: session. Where the loops pick, it is asked of a client that is new while JavaScript attends,
+   * and when every backend of the cycle has failed, or there is no pool; a session that was not reported is reported by
+   * `accepted` first. In `reason` 1 where its search is over: no other is tried; 2 where some were tried.
    */
   needBackend: 4,
   /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken; EBUSY: JavaScript has too much to answer). */
@@ -242,11 +308,14 @@ export const EventKind = {
   late: 13,
 } as const;
 
-/** What becomes of clients that the loops pick for. `Attention` in native/core/engine/worker.h. */
+/** What becomes of clients that the loops pick for. `Attention` in native/core/engine/crew.h. */
 export const Attention = { none: 0, watch: 2, hold: 3 } as const;
 
-/** Who picks backends for a listener. `Picks` in native/core/listen/listening_socket.h. */
+/** Who picks backends for a listener. `Picks` in native/core/select/listener_options.h. */
 export const Picks = { cycle: 0, ask: 1 } as const;
+
+/** Whether new sessions set out for a backend: not where it drains, or is down. `BackendState` in native/core/select/backend_row.h. */
+export const BackendState = { up: 0, drain: 1, down: 2 } as const;
 
 /** What a descriptor is that was inherited, by number. `Inherited` in native/core/sys/sys.h. */
 export const inheritedKinds = [

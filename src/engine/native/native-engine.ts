@@ -38,6 +38,9 @@ import { Waitable } from './waitable.js';
 /** As many as other work of the program is to wait for: full, they are a thousand events. */
 const BATCHES_PER_TURN = 4;
 
+/** The one that there is. */
+const POOL = 0;
+
 /** A client that has no IP address came to a unix listener. */
 const NOWHERE = { address: '', port: 0 };
 
@@ -148,12 +151,13 @@ export class NativeEngine implements AcceptingEngine {
     }
     this.#checkOpen();
     this.#acceptHost = host;
-    if (cycle !== undefined) this.#binding.setCycle(cycle);
+    if (cycle !== undefined) this.#binding.setPool(POOL, cycle);
     const picks = cycle === undefined ? Picks.ask : Picks.cycle;
     const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
     this.#binding.attend(Attention[this.#attention]);
     for (const { row, descriptor } of listeners) {
-      this.#binding.listen(row, descriptor, picks, timeoutWords(timeouts), limits);
+      this.#binding.setListener(row, POOL, picks, timeoutWords(timeouts), limits);
+      this.#binding.listen(row, descriptor);
     }
     if (listeners.length > 0) this.#hold();
   }

@@ -24,7 +24,9 @@ void Fill(BackendTable& table) {
   for (const std::uint16_t row : cycle) {
     table.SetAddresses(row, {*SocketAddress::FromIp("192.0.2.1", row)}, AddressOrder::kAsGiven);
   }
-  table.SetCycle(cycle);
+  table.SetPool(0, cycle);
+  table.SetListener(0, {.pool = 0});
+  table.Publish();
 }
 
 /// As a loop does it for one client after the other, but for counting it at its backend.
@@ -41,7 +43,7 @@ void PickAll(BackendTable& table) {
 
 TEST("picks") {
   for (const std::size_t rows : {std::size_t{2}, std::size_t{10'000}}) {
-    BackendTable table(1, rows);
+    BackendTable table(rows);
     Fill(table);
     const double alone = SecondsOf([&] { PickAll(table); });
     Report("a pick of " + std::to_string(rows) + " backends", alone / kPicks * 1e9, "ns");
@@ -59,7 +61,7 @@ TEST("picks") {
 TEST("a pool that is full") {
   for (const std::size_t rows : {std::size_t{1000}, std::size_t{10'000}}) {
     constexpr std::size_t kClients = 1000;
-    BackendTable table(1, rows);
+    BackendTable table(rows);
     Fill(table);
     for (std::uint16_t row = 0; row < rows; ++row) {
       table.Row(row).Limit(1);
@@ -87,12 +89,13 @@ TEST("a pool that is full") {
 
 TEST("changes") {
   constexpr std::size_t kChanges = 1000;
-  BackendTable table(1, 10'000);
+  BackendTable table(10'000);
   Fill(table);
   const double seconds = SecondsOf([&] {
     for (std::size_t change = 0; change < kChanges; ++change) {
       table.SetAddresses(static_cast<std::uint16_t>(change),
                          {*SocketAddress::FromIp("192.0.2.2", 80)}, AddressOrder::kAsGiven);
+      table.Publish();
     }
   });
   Report("a change of one of 10,000 backends", seconds / kChanges * 1e6, "us");

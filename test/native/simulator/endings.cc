@@ -48,7 +48,7 @@ void World::EndSessions() {
   }
   scene_.ended.push_back(std::move(ended));
   NoteEnded();
-  for (const auto& worker : scene_.crew->workers) worker->Post(scene_.ended.back().asked);
+  scene_.crew->EndSessions(scene_.ended.back().asked);
   // Often while the loops are at it; and some when a second address is tried.
   const std::uint64_t next_us =
       kernel_.now_us() + (choices_.OneIn(2) ? 0 : choices_.Below(400'000));

@@ -45,7 +45,7 @@ void World::HandleEvent(const SessionEvent& event) {
       pair.loop = scene_.crew->slab.LoopOf(name).value_or(0);
       pair.rows_left = scene_.rows;
       // Those that nobody was to be told of have set out already.
-      pair.picked_by_loop = scene_.picks == Picks::kByCycle && event.backend < 0;
+      pair.picked_by_loop = scene_.picks == Picks::kByCycle && event.reason != 2;
       return;
     }
     case SessionEvent::Kind::kAttemptFailed:
@@ -73,11 +73,11 @@ void World::HandleEvent(const SessionEvent& event) {
       Pair& pair = *PairNamed(name);
       // Its end is on the way.
       if (pair.is_sent_away || pair.left_alone) return;
-      const bool is_first = event.backend < 0 && event.reason == 0;
+      const bool is_first = event.reason == 0;
       if (is_first && (pair.watched_us != kNever || (pair.is_held && pair.is_silent))) {
         return Judge(pair);
       }
-      if (event.reason != 0) {
+      if (event.reason == 1) {
         oracle_.CheckGivenUp(pair);
         pair.rows_left.clear();
       } else {

@@ -69,12 +69,12 @@ void World::SetUp() {
   // No choice of its own, as above.
   const bool all_accept = conditions.segment == 536 && conditions.pipe_slots == 16;
   const std::size_t acceptors = all_accept ? scene_.crew->workers.size() : 1;
-  const auto socket = std::make_shared<ListeningSocket>(UniqueFd(listener),
-                                                        ListenerOptions{.listener = 0,
-                                                                        .picks = scene_.picks,
-                                                                        .timeouts = scene_.timeouts,
-                                                                        .clients = scene_.clients},
-                                                        false, scene_.keep_alive_s, acceptors, 1);
+  scene_.crew->table.SetListener(
+      0,
+      {.pool = 0, .picks = scene_.picks, .timeouts = scene_.timeouts, .clients = scene_.clients});
+  scene_.crew->Publish();
+  const auto socket = std::make_shared<ListeningSocket>(UniqueFd(listener), 0, false,
+                                                        scene_.keep_alive_s, acceptors, 1);
   for (std::size_t worker = 0; worker < acceptors; ++worker) {
     scene_.crew->open_listeners.fetch_add(1);
     scene_.crew->workers[worker]->Post(ListenCommand{.socket = socket});
@@ -181,8 +181,7 @@ void World::MakeBackends() {
     cycle.push_back(port);
     scene_.rows.push_back(port);
   }
-  scene_.crew->table.SetCycle(std::move(cycle));
-  scene_.crew->Publish();
+  scene_.crew->table.SetPool(0, std::move(cycle));
 }
 
 /// Every backend anew, at the same addresses, but perhaps for one that goes; and the cycle begins
@@ -206,13 +205,12 @@ void World::Publish() {
   std::rotate(cycle.begin(),
               cycle.begin() + choices_.Below(static_cast<std::uint32_t>(cycle.size())),
               cycle.end());
-  table.SetCycle(std::move(cycle));
+  table.SetPool(0, std::move(cycle));
   if (goes) {
     table.SetAddresses(*goes, {}, AddressOrder::kAsGiven);
-    scene_.removed[*goes] = {.generation = table.published()->generation(), .is_vacant = false};
+    scene_.removed[*goes] = {.generation = table.generation(), .is_vacant = false};
   }
-  kernel_.Trace("tables %zu are published%s",
-                static_cast<std::size_t>(table.published()->generation()),
+  kernel_.Trace("tables %zu are published%s", static_cast<std::size_t>(table.generation()),
                 goes ? ", without a backend" : "");
   scene_.crew->Publish();
   NoteVacant();
