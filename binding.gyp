@@ -27,6 +27,7 @@
         "native/core/session/room_queue.cc",
         "native/core/session/session.cc",
         "native/core/session/session_connect.cc",
+        "native/core/select/backend_table.cc",
         "native/core/select/held_tables.cc",
         "native/core/select/walk.cc",
         "native/core/sys/machine_linux.cc",

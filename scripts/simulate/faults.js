@@ -4,6 +4,7 @@
  * has to be thought about again, and the test says so.
  */
 import { byteFaults } from './faults/bytes.js';
+import { changeFaults } from './faults/changes.js';
 import { clientFaults } from './faults/clients.js';
 import { endingFaults } from './faults/endings.js';
 import { tableFaults } from './faults/tables.js';
@@ -25,4 +26,5 @@ export const faults = [
   ...clientFaults,
   ...endingFaults,
   ...tableFaults,
+  ...changeFaults,
 ];

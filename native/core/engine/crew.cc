@@ -46,10 +46,10 @@ void Crew::ReportIfDrained() {
 
 // ── Listeners ──
 
-void Crew::Listen(UniqueFd fd, std::uint16_t listener) {
+void Crew::Listen(UniqueFd fd, std::uint16_t listener, int in_a_row) {
   closing_.erase(listener);
   const std::shared_ptr<ListeningSocket> socket =
-      workers.front()->MakeListening(std::move(fd), listener, workers.size());
+      workers.front()->MakeListening(std::move(fd), listener, workers.size(), in_a_row);
   open_listeners.fetch_add(workers.size());
   // Whose loops are the first to be woken differs from listener to listener.
   for (std::size_t step = 0; step < workers.size(); ++step) {
@@ -122,6 +122,22 @@ bool Crew::IsVacant(std::uint16_t row, std::uint64_t removed) {
   }
   sweeps_.NoteOver(SweepsOver());
   return !sweeps_.NameBackend(row);
+}
+
+// ── Rows ──
+
+void Crew::ResetBackend(std::uint16_t row) {
+  table.Row(row).Reset();
+  for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
+    Reset(counters->Backend(writer, row));
+  }
+}
+
+void Crew::ResetListener(std::uint16_t listener) {
+  events.ForgetListener(listener);
+  for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
+    Reset(counters->Listener(writer, listener));
+  }
 }
 
 // ── Sweeps ──

@@ -14,6 +14,7 @@
 #include "engine/session_slab.h"
 #include "engine/session_sweep.h"
 #include "listen/client_table.h"
+#include "listen/listening_socket.h"
 #include "listen/own_connections.h"
 #include "relay/pipe_budget.h"
 #include "select/backend_table.h"
@@ -55,7 +56,7 @@ struct Crew {
   void GiveSlot(std::uint32_t slot, std::size_t loop = SessionSlab::kNoStock);
   /// Has all loops accept on a listening socket, whose row has options in the tables that were
   /// published before. The owner's thread.
-  void Listen(UniqueFd fd, std::uint16_t listener);
+  void Listen(UniqueFd fd, std::uint16_t listener, int in_a_row = ListeningSocket::kInARow);
   /// Has all loops accept no more on a listener, when they have taken those who wait already. The
   /// owner's thread.
   void CloseListener(std::uint16_t listener);
@@ -65,6 +66,10 @@ struct Crew {
   /// client that it took has begun and ended. To be asked again and again, where it is not. The
   /// owner's thread.
   [[nodiscard]] bool IsListenerVacant(std::uint16_t listener);
+  /// Asks all loops to tell when they have done all that was posted to them by now. The owner's
+  /// thread.
+  std::uint64_t PostBarrier();
+  [[nodiscard]] bool HavePassed(std::uint64_t barrier) const;
   /// Publishes what has changed in `table`, if anything has, and has all loops pick by it. The
   /// owner's thread.
   void Publish();
@@ -75,6 +80,10 @@ struct Crew {
   /// `removed`, and of all cycles: all loops know that, the last session has left, and nobody looks
   /// any more for sessions to end there. The owner's thread.
   [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed);
+  /// Makes a vacant row as new, for its next owner: counters, and what is shared of a backend. The
+  /// owner's thread.
+  void ResetBackend(std::uint16_t row);
+  void ResetListener(std::uint16_t listener);
   /// See `Engine::EndSessions`. The owner's thread.
   void EndSessions(const EndSessionsCommand& asked);
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
@@ -105,9 +114,6 @@ struct Crew {
     bool is_closed = false;
   };
 
-  /// Asks all loops to tell when they have done all that was posted to them by now.
-  std::uint64_t PostBarrier();
-  [[nodiscard]] bool HavePassed(std::uint64_t barrier) const;
   [[nodiscard]] std::uint64_t SweepsOver() const;
 
   // The owner's:

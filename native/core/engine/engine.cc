@@ -84,23 +84,9 @@ std::uint64_t Engine::RemoveBackend(std::uint16_t row) {
   return crew_.table.generation();
 }
 
-void Engine::ResetBackend(std::uint16_t row) {
-  crew_.table.Row(row).Reset();
-  for (std::size_t writer = 0; writer < crew_.counters->writers(); ++writer) {
-    Reset(crew_.counters->Backend(writer, row));
-  }
-}
-
 void Engine::SetListener(std::uint16_t listener, const ListenerOptions& options) {
   crew_.table.SetListener(listener, options);
   PublishUnlessHeld();
-}
-
-void Engine::ResetListener(std::uint16_t listener) {
-  crew_.events.ForgetListener(listener);
-  for (std::size_t writer = 0; writer < crew_.counters->writers(); ++writer) {
-    Reset(crew_.counters->Listener(writer, listener));
-  }
 }
 
 void Engine::Publish() {

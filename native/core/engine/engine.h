@@ -87,7 +87,7 @@ class Engine {
     return crew_.IsVacant(row, removed);
   }
   /// For the next backend in a row that is vacant: its counters, limit and state are as at first.
-  void ResetBackend(std::uint16_t row);
+  void ResetBackend(std::uint16_t row) { crew_.ResetBackend(row); }
   /// Counts up with each change that is published.
   [[nodiscard]] std::uint64_t generation() const { return crew_.table.published()->generation(); }
   /// The generation that every loop picks by, or a later one.
@@ -109,7 +109,7 @@ class Engine {
     return crew_.IsListenerVacant(listener);
   }
   /// For the next listener in a row that is vacant: its counters are as at first.
-  void ResetListener(std::uint16_t listener);
+  void ResetListener(std::uint16_t listener) { crew_.ResetListener(listener); }
   /// Clients of a listener wait in the kernel's queue, from each loop's next turn on, until
   /// `ResumeListener`. A pause for want of slots or descriptors is another matter: neither ends the
   /// other, and no event tells of this one.

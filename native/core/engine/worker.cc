@@ -173,9 +173,9 @@ void Worker::Publish(std::shared_ptr<const Tables> tables) {
 }
 
 std::shared_ptr<ListeningSocket> Worker::MakeListening(UniqueFd fd, std::uint16_t listener,
-                                                       std::size_t loops) const {
+                                                       std::size_t loops, int in_a_row) const {
   return std::make_shared<ListeningSocket>(std::move(fd), listener, context_.paces_unless_told,
-                                           context_.keep_alive_s, loops);
+                                           context_.keep_alive_s, loops, in_a_row);
 }
 
 void Worker::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) { HandleCommands(0); }

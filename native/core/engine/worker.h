@@ -78,7 +78,8 @@ class Worker final : private EventHandler,
   }
   /// Any thread. A socket that so many loops are to accept on, as this one would have it.
   [[nodiscard]] std::shared_ptr<ListeningSocket> MakeListening(UniqueFd fd, std::uint16_t listener,
-                                                               std::size_t loops) const;
+                                                               std::size_t loops,
+                                                               int in_a_row) const;
   /// Any thread. Slots are free again: wakes the listeners that found none since the last call.
   void TellOfSlots();
   [[nodiscard]] std::size_t index() const { return index_; }

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "select/backend_row.h"
@@ -26,50 +25,24 @@ class BackendTable {
   [[nodiscard]] BackendRow& Row(std::uint16_t row) { return shared_[row]; }
   [[nodiscard]] const BackendRow& Row(std::uint16_t row) const { return shared_[row]; }
 
-  void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order) {
-    Tables& next = Next();
-    const bool moves = !next.AddressesOf(row).AreThoseOf(addresses);
-    next.backends_.Set(row, std::make_shared<const BackendAddresses>(std::move(addresses), order));
-    if (moves) Row(row).NoteMoved(next.generation_);
-  }
+  void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order);
   /// First picks of a pool walk `rows`, as in `Cycle`. They go on at the part of the round where
   /// they are in its cycle before.
-  void SetPool(std::uint16_t number, std::vector<std::uint16_t> rows) {
-    Tables::Pool pool = latest().pools_[number];
-    if (pool.cycle && pool.cycle->rows() == rows) return;
-    if (pool.cycle) pool.cycle->GiveWay(*pool.turn);
-    if (!pool.turn) pool.turn = std::make_shared<Turn>();
-    pool.cycle = std::make_shared<const Cycle>(std::move(rows));
-    pool.serial = ++cycles_;
-    Next().pools_.Set(number, std::move(pool));
-  }
+  void SetPool(std::uint16_t number, std::vector<std::uint16_t> rows);
   /// The pool is gone.
-  void RemovePool(std::uint16_t number) {
-    if (latest().pools_[number].cycle) Next().pools_.Set(number, {});
-  }
-  void SetListener(std::uint16_t listener, const ListenerOptions& options) {
-    Next().listeners_.Set(listener, options);
-  }
+  void RemovePool(std::uint16_t number);
+  void SetListener(std::uint16_t listener, const ListenerOptions& options);
 
   /// Publishes what has changed; false where nothing has.
-  bool Publish() {
-    if (!next_) return false;
-    published_ = std::move(next_);
-    return true;
-  }
+  bool Publish();
   /// The latest.
   [[nodiscard]] const std::shared_ptr<const Tables>& published() const { return published_; }
   /// Of what waits to be published, or else of the latest.
   [[nodiscard]] std::uint64_t generation() const { return latest().generation_; }
 
  private:
-  Tables& Next() {
-    if (!next_) {
-      next_ = std::make_shared<Tables>(*published_);
-      ++next_->generation_;
-    }
-    return *next_;
-  }
+  /// What is published next, for a change of it.
+  Tables& Next();
   [[nodiscard]] const Tables& latest() const { return next_ ? *next_ : *published_; }
 
   std::shared_ptr<Tables> next_;

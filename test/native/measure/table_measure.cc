@@ -29,6 +29,15 @@ void Fill(BackendTable& table) {
   table.Publish();
 }
 
+/// Other pools, of two backends each, which have a listener each.
+void AddPools(BackendTable& table, std::uint16_t count) {
+  for (std::uint16_t pool = 1; pool < count; ++pool) {
+    table.SetPool(pool, {0, 1});
+    table.SetListener(pool, {.pool = pool});
+  }
+  table.Publish();
+}
+
 /// As a loop does it for one client after the other, but for counting it at its backend.
 void PickAll(BackendTable& table) {
   HeldTables held(table.published());
@@ -43,17 +52,21 @@ void PickAll(BackendTable& table) {
 
 TEST("picks") {
   for (const std::size_t rows : {std::size_t{2}, std::size_t{10'000}}) {
-    BackendTable table(rows);
-    Fill(table);
-    const double alone = SecondsOf([&] { PickAll(table); });
-    Report("a pick of " + std::to_string(rows) + " backends", alone / kPicks * 1e9, "ns");
-    const double beside = SecondsOf([&] {
-      std::thread other([&] { PickAll(table); });
-      PickAll(table);
-      other.join();
-    });
-    Report("a pick of " + std::to_string(rows) + " backends, beside another loop",
-           beside / kPicks * 1e9, "ns");
+    for (const std::uint16_t pools : {std::uint16_t{1}, std::uint16_t{1000}}) {
+      BackendTable table(rows);
+      Fill(table);
+      AddPools(table, pools);
+      const std::string what = "a pick of " + std::to_string(rows) + " backends" +
+                               (pools > 1 ? ", in one of " + std::to_string(pools) + " pools" : "");
+      const double alone = SecondsOf([&] { PickAll(table); });
+      Report(what, alone / kPicks * 1e9, "ns");
+      const double beside = SecondsOf([&] {
+        std::thread other([&] { PickAll(table); });
+        PickAll(table);
+        other.join();
+      });
+      Report(what + ", beside another loop", beside / kPicks * 1e9, "ns");
+    }
   }
 }
 
@@ -89,16 +102,26 @@ TEST("a pool that is full") {
 
 TEST("changes") {
   constexpr std::size_t kChanges = 1000;
+  constexpr std::uint16_t kPools = 1000;
   BackendTable table(10'000);
   Fill(table);
-  const double seconds = SecondsOf([&] {
+  const double of_backends = SecondsOf([&] {
     for (std::size_t change = 0; change < kChanges; ++change) {
       table.SetAddresses(static_cast<std::uint16_t>(change),
                          {*SocketAddress::FromIp("192.0.2.2", 80)}, AddressOrder::kAsGiven);
       table.Publish();
     }
   });
-  Report("a change of one of 10,000 backends", seconds / kChanges * 1e6, "us");
+  Report("a change of one of 10,000 backends", of_backends / kChanges * 1e6, "us");
+  AddPools(table, kPools);
+  std::uint16_t row = 0;
+  const double of_pools = SecondsOf([&] {
+    for (std::uint16_t pool = 1; pool < kPools; ++pool) {
+      table.SetPool(pool, {0, ++row});
+      table.Publish();
+    }
+  });
+  Report("a change of one of 1,000 pools", of_pools / (kPools - 1) * 1e6, "us");
 }
 
 }  // namespace

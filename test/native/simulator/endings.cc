@@ -15,14 +15,18 @@ bool IsClients(const Socket& socket) { return socket.port >= kFirstClient; }
 
 /// Whose sessions have this socket, or may have had: it is at the backend that is meant, or there
 /// is none.
-bool IsMeant(const EndSessionsCommand& asked, const Socket& socket) {
+bool IsMeant(const Scene& scene, const EndSessionsCommand& asked, const Socket& socket) {
+  if (asked.backend == kNoRow) {
+    return IsClients(socket) &&
+           scene.pairs[socket.port - std::size_t{kFirstClient}].service == asked.listener;
+  }
+  // Where both are said there is one listener, which is the first.
   if (asked.listener != kNoRow && asked.listener != 0) return false;
-  if (asked.backend == kNoRow) return IsClients(socket);
   return socket.connect_us != 0 && RowOf(socket.port) == asked.backend;
 }
 
-bool IsMeant(const Ended& ended, const Socket& socket) {
-  return ended.Covers(socket) && IsMeant(ended.asked, socket);
+bool IsMeant(const Scene& scene, const Ended& ended, const Socket& socket) {
+  return ended.Covers(socket) && IsMeant(scene, ended.asked, socket);
 }
 
 }  // namespace
@@ -36,19 +40,20 @@ void World::EndSessions() {
     ended.asked.backend =
         scene_.rows[choices_.Below(static_cast<std::uint32_t>(scene_.rows.size()))];
   }
-  if (!of_backend || choices_.OneIn(3)) {
+  if (!of_backend || (!scene_.has_changes && choices_.OneIn(3))) {
     ended.asked.listener = choices_.OneIn(3) ? std::uint16_t{1} : std::uint16_t{0};
   }
   kernel_.Trace("sessions are to end: backend %d, listener %d", ended.asked.backend,
                 ended.asked.listener);
   for (const auto& socket : kernel_.sockets()) {
-    if (socket->is_core && socket->fd >= 0 && IsMeant(ended.asked, *socket)) {
+    if (socket->is_core && socket->fd >= 0 && IsMeant(scene_, ended.asked, *socket)) {
       ended.meant.push_back(socket.get());
     }
   }
   scene_.ended.push_back(std::move(ended));
   NoteEnded();
   scene_.crew->EndSessions(scene_.ended.back().asked);
+  if (scene_.has_changes) return;
   // Often while the loops are at it; and some when a second address is tried.
   const std::uint64_t next_us =
       kernel_.now_us() + (choices_.OneIn(2) ? 0 : choices_.Below(400'000));
@@ -60,7 +65,8 @@ void World::NoteEnded() {
   for (const Ended& ended : scene_.ended) {
     if (ended.over_us != kNever) continue;
     for (const auto& socket : kernel_.sockets()) {
-      if (!IsMeant(ended, *socket) || (!IsClients(*socket) && socket->peer == nullptr)) continue;
+      if (!IsMeant(scene_, ended, *socket) || (!IsClients(*socket) && socket->peer == nullptr))
+        continue;
       const auto client =
           std::find_if(kernel_.sockets().begin(), kernel_.sockets().end(), [&](const auto& other) {
             return other->is_core && IsClients(*other) && other->handler == socket->handler;
@@ -89,7 +95,7 @@ void Oracle::CheckThatTheyHaveEnded() {
 
 bool Oracle::WasTurnedBack(const Socket& socket) const {
   return std::any_of(scene_.ended.begin(), scene_.ended.end(),
-                     [&](const Ended& ended) { return IsMeant(ended, socket); });
+                     [&](const Ended& ended) { return IsMeant(scene_, ended, socket); });
 }
 
 bool Oracle::IsTurnedBackFrom(std::uint16_t row) const {

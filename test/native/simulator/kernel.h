@@ -46,6 +46,7 @@ struct Socket {
     kDead,  ///< Reset, or refused.
   };
 
+  std::size_t number = 0;  ///< Of all sockets, in the order in which they were made.
   Socket* peer = nullptr;
   std::uint16_t port = 0;  ///< That the connection was made to: names a listener or a backend.
   bool is_tcp = true;
@@ -81,6 +82,7 @@ struct Socket {
   std::uint64_t handler = 0;  ///< In the core, and which life of it; 0 before it was watched.
   bool lacked_port = false;   ///< Its connect found no local port.
   bool was_noted = false;     ///< By who runs the schedule, as one that was accepted.
+  bool was_judged = false;    ///< As one that set out for a backend.
   /// What was there as the turn began in which its owner closed it.
   struct {
     std::uint64_t unread = 0;  ///< Bytes that had arrived; those read since are none of them.
@@ -213,6 +215,8 @@ class Kernel {
     std::uint64_t& until_us = files_[At_(epoll)].sleeps_until_us;
     until_us = std::min(until_us, now_us_);
   }
+  /// Somebody accepts on a port, or may yet.
+  [[nodiscard]] bool Listens(std::uint16_t port) const;
   /// Clients that no loop has accepted yet.
   [[nodiscard]] std::size_t clients_waiting() const;
   [[nodiscard]] const std::vector<std::unique_ptr<Socket>>& sockets() const { return sockets_; }

@@ -20,6 +20,7 @@ using sys::Status;
 Socket& Kernel::NewSocket(std::uint16_t port, bool is_tcp) {
   sockets_.push_back(std::make_unique<Socket>());
   Socket& socket = *sockets_.back();
+  socket.number = sockets_.size() - 1;
   socket.port = port;
   socket.is_tcp = is_tcp;
   for (std::size_t* limit : {&socket.in_limit, &socket.out_limit}) {
@@ -122,6 +123,12 @@ Socket* Kernel::ConnectTo(std::uint16_t port, std::uint16_t client_port) {
     return far;
   }
   return nullptr;
+}
+
+bool Kernel::Listens(std::uint16_t port) const {
+  return std::any_of(files_.begin(), files_.end(), [port](const File& file) {
+    return file.kind == File::Kind::kListener && file.port == port;
+  });
 }
 
 bool Kernel::LackedPort(std::uint16_t port) const {

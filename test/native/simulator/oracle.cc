@@ -134,6 +134,9 @@ bool Oracle::GaveUpListener(const Pair& pair) const {
 /// A client whose listener had no slot for it is taken as soon as there is one.
 void Oracle::CheckThatNobodyWaits(std::uint64_t for_us) {
   if (for_us == 0 || kernel_.clients_waiting() == 0) return;
+  const bool pauses = std::any_of(scene_.services.begin(), scene_.services.end(),
+                                  [](const Service& service) { return service.is_paused; });
+  if (pauses) return;
   // For want of a descriptor, listeners ask by themselves.
   if (scene_.few_descriptors || kernel_.shortage_was_met()) return;
   // So they do when the owner does not follow, and it may do so since.
@@ -246,7 +249,8 @@ void Oracle::CheckLonely(const Pair& pair) {
   if (!pair.client->saw_end() && !pair.client->saw_reset()) return;
   const Socket& near = Near(*pair.client);
   const bool was_refused = near.was_accepted && !near.was_watched;  // `CheckLimits` asks why.
-  const bool came_too_late = !near.was_accepted && !pair.by_owner && scene_.drain_asked;
+  const bool came_too_late = !near.was_accepted && !pair.by_owner &&
+                             (scene_.drain_asked || scene_.services[pair.service].was_closed);
   if (!pair.left_alone && !MayLackItsOwner(pair) && !was_refused && !came_too_late &&
       !TimedOutInQueue(pair) && !near.reset_came() && !WasDisturbed(pair) &&
       !GaveUpListener(pair)) {

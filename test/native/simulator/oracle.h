@@ -41,6 +41,16 @@ class Oracle {
   void CheckClosed(const Pair& pair, const SessionEvent::Moved& moved);
   /// The owner hears that the drain is over.
   void CheckDrained();
+  /// A session has set out in the turn that was last; null where nobody knows whose it was.
+  void CheckPicked(const Socket& socket, const Pair* pair);
+  /// A client was accepted in that turn.
+  void CheckAccepted(const Pair& pair);
+  /// A loop has had a turn.
+  void CheckClosedListeners();
+  /// The row of a listener is said to be vacant.
+  void CheckVacant(const Service& service);
+  /// All is over, and the loops have had their turns.
+  void CheckThatRowsAreVacant();
   /// All is over.
   void CheckResults();
 
@@ -68,6 +78,15 @@ class Oracle {
   void CheckAttempts();
   void CheckLimits();
   void CheckReports();
+  struct ListenerTotals {
+    std::uint64_t begun = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t denied = 0;
+    std::uint64_t alone = 0;
+    std::uint64_t upstream = 0;
+    std::uint64_t downstream = 0;
+  };
+  [[nodiscard]] ListenerTotals TotalsOf(const Service& service) const;
   void CheckCounters();
   void CheckCosts();
   /// `is_lost`: one side was, of which the kernel of a Unix socket tells by an error alone.

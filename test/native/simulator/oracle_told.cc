@@ -13,7 +13,11 @@ void Oracle::CheckRequest(const Pair& pair) {
   // Whoever stood still may have waited for a local port until its time was over.
   const bool may_lack_port = kernel_.conditions.hesitates && kernel_.stopped_us() > 0;
   if (!pair.picked_by_loop || may_lack_port) return;
-  for (const std::uint16_t row : scene_.rows) {
+  const Changes& changes = scene_.changes;
+  if (changes.moved_pools) return;
+  const std::vector<std::uint16_t>& of_pool = changes.pools[pair.service];
+  for (const std::uint16_t row : scene_.has_changes ? of_pool : scene_.rows) {
+    if (changes.touched.contains(row)) continue;
     const bool has_two = scene_.pairs_of_addresses.contains(row);
     const bool all_failed = pair.failed_ports.contains(row) &&
                             (!has_two || pair.failed_ports.contains(row + kSecondAddress));

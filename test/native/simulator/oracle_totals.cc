@@ -78,6 +78,26 @@ void Oracle::CheckReports() {
   if (silent > scene_.unreported) kernel_.Fail("a session was neither reported nor counted");
 }
 
+/// Of those who were its clients since its row is its own.
+Oracle::ListenerTotals Oracle::TotalsOf(const Service& service) const {
+  ListenerTotals totals;
+  for (const Pair& pair : scene_.pairs) {
+    if (!pair.client || &scene_.services[pair.service] != &service) continue;
+    const Socket& near = Near(*pair.client);
+    if (near.number < service.first_socket) continue;
+    if (near.was_watched) ++totals.begun;
+    if (near.was_accepted && !near.was_watched) ++totals.refused;
+    if (pair.denied && pair.reason == CloseReason::kEnded) ++totals.denied;
+    if (pair.left_alone && pair.reason == CloseReason::kEnded) ++totals.alone;
+    totals.downstream += near.written;
+    for (const auto& socket : kernel_.sockets()) {
+      const bool is_its = socket->is_core && socket->handler == near.handler && near.handler != 0;
+      if (is_its && socket.get() != &near) totals.upstream += socket->written;
+    }
+  }
+  return totals;
+}
+
 void Oracle::CheckCounters() {
   const auto sum = [&](auto&& row_of, Counter CounterRow::* counter) {
     std::uint64_t total = 0;
@@ -91,44 +111,36 @@ void Oracle::CheckCounters() {
     kernel_.Fail("counters: " + std::to_string(counted) + " " + what + " instead of " +
                  std::to_string(expected));
   };
-  std::uint64_t begun = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t denied = 0;
-  std::uint64_t alone = 0;
-  std::uint64_t upstream = 0;
-  std::uint64_t downstream = 0;
   std::map<std::uint16_t, std::uint64_t> upstream_of;
   std::map<std::uint16_t, std::uint64_t> downstream_of;
+  const auto is_of_row = [&](const Socket& socket) {
+    return socket.number >= scene_.changes.FirstSocketOf(RowOf(socket.port));
+  };
   for (const auto& socket : kernel_.sockets()) {
-    if (!socket->is_core) continue;
-    upstream += socket->written;
-    upstream_of[RowOf(socket->port)] += socket->written;
+    if (socket->is_core && is_of_row(*socket)) upstream_of[RowOf(socket->port)] += socket->written;
   }
   for (const Pair& pair : scene_.pairs) {
-    if (!pair.client) continue;
-    const Socket& near = Near(*pair.client);
-    if (near.was_watched) ++begun;
-    if (near.was_accepted && !near.was_watched) ++refused;
-    if (pair.denied && pair.reason == CloseReason::kEnded) ++denied;
-    if (pair.left_alone && pair.reason == CloseReason::kEnded) ++alone;
-    downstream += near.written;
-    upstream -= near.written;
-    if (pair.backend) downstream_of[RowOf(Near(*pair.backend).port)] += near.written;
+    if (!pair.client || !pair.backend || !is_of_row(Near(*pair.backend))) continue;
+    downstream_of[RowOf(Near(*pair.backend).port)] += Near(*pair.client).written;
   }
-  const auto listener = [&](std::size_t worker) -> CounterRow& {
-    return scene_.crew->counters->Listener(worker, 0);
-  };
-  check("sessions opened", sum(listener, &CounterRow::opened), begun);
-  check("sessions open", sum(listener, &CounterRow::open), 0);
-  // Else it is not known who of them was ended by what.
-  if (!EndedListeners()) {
-    check("clients refused or denied", sum(listener, &CounterRow::rejected), refused + denied);
+  for (std::size_t row = 0; row < scene_.services.size(); ++row) {
+    const ListenerTotals totals = TotalsOf(scene_.services[row]);
+    const auto listener = [&](std::size_t worker) -> CounterRow& {
+      return scene_.crew->counters->Listener(worker, row);
+    };
+    check("sessions opened", sum(listener, &CounterRow::opened), totals.begun);
+    check("sessions open", sum(listener, &CounterRow::open), 0);
+    // Else it is not known who of them was ended by what.
+    if (!EndedListeners()) {
+      check("clients refused or denied", sum(listener, &CounterRow::rejected),
+            totals.refused + totals.denied);
+    }
+    if (scene_.unreported == 0 && !EndedListeners()) {
+      check("sessions without a backend", sum(listener, &CounterRow::failed), totals.alone);
+    }
+    check("bytes upstream", sum(listener, &CounterRow::bytes_upstream), totals.upstream);
+    check("bytes downstream", sum(listener, &CounterRow::bytes_downstream), totals.downstream);
   }
-  if (scene_.unreported == 0 && !EndedListeners()) {
-    check("sessions without a backend", sum(listener, &CounterRow::failed), alone);
-  }
-  check("bytes upstream", sum(listener, &CounterRow::bytes_upstream), upstream);
-  check("bytes downstream", sum(listener, &CounterRow::bytes_downstream), downstream);
   for (const std::uint16_t row : scene_.rows) {
     const auto backend = [&](std::size_t worker) -> CounterRow& {
       return scene_.crew->counters->Backend(worker, row);

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "changes.h"
 #include "engine/worker.h"
 #include "peer.h"
 
@@ -24,6 +25,7 @@ struct Pair {
   std::uint64_t starts_at_us = 0;
   bool started = false;
   std::uint64_t generation = 0;  ///< Of the tables that all loops had when it came.
+  std::size_t service = 0;       ///< Whose client it is.
   bool by_owner = false;         ///< Handed over by the program instead of accepted by a loop.
   bool joins = false;            ///< To a socket that is connected already.
   std::uint64_t sought_since_us = kNever;  ///< The first attempt that was seen.
@@ -44,6 +46,7 @@ struct Pair {
   std::size_t loop = 0;                  ///< Where it was when the owner was told of it.
   std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
   std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
+  std::set<std::uint16_t> owner_rows;    ///< That the owner has picked.
   bool picked_by_loop = false;           ///< And each attempt is reported.
   std::uint32_t attempts_failed = 0;     ///< That were reported for it.
   std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
@@ -57,12 +60,14 @@ struct Pair {
 struct Ended {
   EndSessionsCommand asked;
   std::uint64_t began_us = 0;
-  std::uint64_t over_us = kNever;    ///< When all loops slept for the first time since.
-  std::vector<const Socket*> meant;  ///< That they had of those sessions when it was asked.
+  std::uint64_t over_us = kNever;      ///< When all loops slept for the first time since.
+  std::vector<const Socket*> meant;    ///< That they had of those sessions when it was asked.
+  std::size_t last_socket = SIZE_MAX;  ///< From here on they are those of the row's next owner.
 
   /// Whether it may have closed this socket of the core, or may yet.
   [[nodiscard]] bool Covers(const Socket& socket) const {
-    return socket.is_core && (socket.fd >= 0 || socket.closed_us >= began_us) &&
+    return socket.is_core && socket.number < last_socket &&
+           (socket.fd >= 0 || socket.closed_us >= began_us) &&
            (!socket.closed || socket.closed_us <= over_us) && socket.made_us <= over_us;
   }
 };
@@ -79,7 +84,10 @@ struct Scene {
   bool watches = false;       ///< The owner watches clients, and does not always keep up.
   bool owner_stands = false;  ///< It will take events later, and answers nobody before.
   bool few_descriptors = false;
-  bool few_events = false;  ///< So few that the owner does not follow.
+  bool few_events = false;   ///< So few that the owner does not follow.
+  bool has_changes = false;  ///< Two listeners, of a pool each, and nothing stays as it is.
+  std::vector<Service> services;
+  Changes changes;
   std::vector<Pair> pairs;
   std::vector<std::uint16_t> rows;  ///< Of the backends, which are their ports.
   /// Rows that were taken out of the tables: in which generation, and whether they are vacant.

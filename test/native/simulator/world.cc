@@ -87,6 +87,9 @@ void World::CollectPossible() {
   if (publishes_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kPublish, .which = 0});
   }
+  if (changes_at_us_ <= kernel_.now_us()) {
+    possible_.push_back({.step = Step::kChange, .which = 0});
+  }
   if (ends_sessions_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kEndSessions, .which = 0});
   }
@@ -116,6 +119,8 @@ void World::Take(const Possible& possible) {
       return GiveWord(scene_.pairs[possible.which]);
     case Step::kPublish:
       return Publish();
+    case Step::kChange:
+      return Change();
     case Step::kEndSessions:
       return EndSessions();
     case Step::kDrain:
@@ -131,6 +136,8 @@ void World::Turn(std::size_t worker) {
   const std::uint64_t began_us = kernel_.now_us();
   const std::uint64_t stopped_us = kernel_.stopped_us();
   const bool lagged = scene_.crew->events.lags();
+  NotePauses();
+  generation_before_turn_ = scene_.crew->TakenGeneration();
   kernel_.BeginTurn();
   scene_.crew->workers[worker]->RunTurn();
   if (kernel_.stopped_us() != stopped_us) kernel_.AskAgain(scene_.epolls[worker]);
@@ -138,9 +145,11 @@ void World::Turn(std::size_t worker) {
   oracle_.CheckLag(lagged);
   NoteAccepted();
   NoteEnded();
+  if (scene_.has_changes) NotePicked();
   SettleRaces();
   NoteVacant();
   oracle_.CheckRemoved();
+  oracle_.CheckClosedListeners();
   Vigil& vigil = vigils_[worker];
   const bool found_nothing = !was_ready && kernel_.bytes_moved() == bytes;
   // A loop that waits for nothing must have something to do, unless time has passed it by.
@@ -162,6 +171,16 @@ void World::NoteVacant() {
   for (auto& [row, removed] : scene_.removed) {
     removed.is_vacant = removed.is_vacant || scene_.crew->IsVacant(row, removed.generation);
   }
+  NoteVacantListeners();
+}
+
+/// Who has set out in the last turn.
+void World::NotePicked() {
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core || socket->connect_us == 0 || socket->was_judged) continue;
+    socket->was_judged = true;
+    oracle_.CheckPicked(*socket, PairOf(*socket));
+  }
 }
 
 /// Of what a turn did: whom it accepted, and on whose behalf it has set out.
@@ -170,7 +189,9 @@ void World::NoteAccepted() {
     if (!socket->is_core || socket->fd < 0) continue;
     if (socket->was_accepted && !socket->was_noted) {
       socket->was_noted = true;
-      NoteAccepted(scene_.pairs[socket->port - std::size_t{kFirstClientPort}]);
+      Pair& pair = scene_.pairs[socket->port - std::size_t{kFirstClientPort}];
+      oracle_.CheckAccepted(pair);
+      NoteAccepted(pair);
     }
     if (socket->connect_us == 0) continue;
     if (Pair* pair = PairOf(*socket)) {
@@ -182,6 +203,7 @@ void World::NoteAccepted() {
 }
 
 void World::NoteAccepted(Pair& pair) const {
+  if (scene_.has_changes) pair.generation = generation_before_turn_;
   const Attention attention = scene_.crew->attention.load();
   const bool is_asked = scene_.picks == Picks::kByOwner;
   pair.is_held = attention == Attention::kHold;
@@ -214,19 +236,21 @@ void World::Tell(Socket& socket) {
 
 void World::StartClient(Pair& pair) {
   pair.started = true;
+  if (scene_.has_changes) pair.service = choices_.Below(2);
+  const Service& service = scene_.services[pair.service];
   pair.generation = scene_.crew->TakenGeneration();
   const auto index = static_cast<std::size_t>(&pair - scene_.pairs.data());
   const auto port = static_cast<std::uint16_t>(kFirstClientPort + index);
   const auto stream = static_cast<std::uint32_t>(2 * index);
   if (!pair.by_owner) {
-    Socket* socket = kernel_.ConnectTo(kListenerPort, port);
+    Socket* socket = kernel_.ConnectTo(service.port, port);
     if (socket == nullptr) return;  // Nobody listens any more.
     pair.client = std::make_unique<Peer>(kernel_, choices_, *socket, stream, pair.client_habits);
     return;
   }
   int error = 0;
   const std::optional<std::uint32_t> slot = scene_.crew->TakeSlot(error);
-  if (!slot || scene_.drain_asked) {
+  if (!slot || scene_.drain_asked || !service.is_open) {
     if (slot) scene_.crew->GiveSlot(*slot);
     return;
   }
@@ -244,7 +268,7 @@ void World::StartClient(Pair& pair) {
                  .client = UniqueFd(fd),
                  .client_prefix = PendingBytes(std::as_bytes(std::span(prefix))),
                  .timeouts = scene_.timeouts,
-                 .listener = 0,
+                 .listener = RowOfService(service),
                  .route = {.reported = true}}});
   if (!pair.joins) {
     pair.rows_left = scene_.rows;
@@ -281,7 +305,8 @@ bool World::LetTimePass() {
     }
   }
   if (!scene_.drain_asked) next = std::min(next, drains_at_us_);
-  next = std::min({next, publishes_at_us_, ends_sessions_at_us_, serves_owner_at_us_});
+  next =
+      std::min({next, publishes_at_us_, changes_at_us_, ends_sessions_at_us_, serves_owner_at_us_});
   oracle_.CheckSilence(next);
   NoteLoopsSleep();
   if (next == kNever) return false;
@@ -365,7 +390,10 @@ void World::Finish() {
   if (crew.TakenGeneration() != crew.table.published()->generation()) {
     kernel_.Fail("a loop has not taken the tables that were published last");
   }
-  const std::size_t listeners = scene_.drain_asked ? 1 : 0;
+  CheckThatRowsAreVacant();
+  const std::size_t listeners = static_cast<std::size_t>(std::count_if(
+      scene_.services.begin(), scene_.services.end(),
+      [&](const Service& service) { return scene_.drain_asked || !service.is_open; }));
   if (kernel_.open_descriptors() != base_descriptors_ - listeners) {
     kernel_.Fail(
         "descriptors are left, or closed too early: " + std::to_string(kernel_.open_descriptors()) +

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,6 @@ class World {
   Outcome Run();
 
  private:
-  static constexpr std::uint16_t kListenerPort = 1;
   static constexpr std::uint16_t kFirstClientPort = 40;
 
   enum class Step : std::uint8_t {
@@ -51,6 +51,7 @@ class World {
     kOwner,
     kWord,
     kPublish,
+    kChange,
     kEndSessions,
     kDrain
   };
@@ -87,6 +88,27 @@ class World {
   void NoteAccepted(Pair& pair) const;
   void Publish();
   void NoteVacant();
+  void SetUpChanges();
+  [[nodiscard]] std::uint16_t RowOfService(const Service& service) const;
+  void SetListener(const Service& service);
+  void Open(Service& service);
+  void SetPool(std::uint16_t pool);
+  void Change();
+  std::uint16_t AnyRow();
+  Service& AnyService();
+  void ChangeState();
+  void ChangeLimit();
+  void RemoveBackend();
+  void AddBackend();
+  void ChangePoolOfListener();
+  void RemovePool();
+  void PauseOrResume(Service& service);
+  void CloseOrOpen(Service& service);
+  void PublishChanges();
+  void NoteVacantListeners();
+  void NotePauses();
+  void NotePicked();
+  void CheckThatRowsAreVacant();
   void EndSessions();
   void NoteEnded();
   void NoteLoopsSleep();
@@ -114,6 +136,10 @@ class World {
   std::uint64_t publishes_at_us_ = kNever;
   std::uint64_t serves_owner_at_us_ = kNever;
   std::uint32_t publications_left_ = 0;
+  std::uint64_t changes_at_us_ = kNever;
+  std::uint32_t changes_left_ = 0;
+  std::uint64_t generation_before_turn_ = 0;      // that all loops had taken
+  std::map<std::uint16_t, Addresses> addresses_;  // of backends that were removed
   std::uint64_t ends_sessions_at_us_ = kNever;
   std::uint32_t endings_left_ = 0;
   std::uint64_t gives_up_at_us_ = kNever;

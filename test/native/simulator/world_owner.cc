@@ -125,6 +125,11 @@ void World::Post(const Pair& pair, Command command) {
 /// One that nobody else has, so that it is known who is joined to whom.
 void World::GiveBackend(Pair& pair) {
   pair.is_silent = false;
+  if (scene_.has_changes) {
+    std::erase_if(pair.rows_left, [&](std::uint16_t row) {
+      return scene_.removed.contains(row) || scene_.changes.waiting.contains(row);
+    });
+  }
   if (pair.rows_left.empty()) {
     pair.left_alone = true;
     return Post(pair, EndCommand{.session = *pair.name, .ending = Ending::kNoBackend});
@@ -133,6 +138,7 @@ void World::GiveBackend(Pair& pair) {
   pair.outrun_ports.clear();
   const std::uint16_t row = pair.rows_left.front();
   pair.rows_left.erase(pair.rows_left.begin());
+  pair.owner_rows.insert(row);
   Post(pair, ConnectCommand{.session = *pair.name, .backend = row});
 }
 
@@ -170,6 +176,7 @@ void World::GiveWord(Pair& pair) {
 void World::Drain() {
   kernel_.Trace("drain");
   scene_.drain_asked = true;
+  for (Service& service : scene_.services) service.is_paused = false;
   scene_.crew->draining.store(true);
   for (const auto& worker : scene_.crew->workers) worker->Post(CloseListenersCommand{});
   for (Pair& pair : scene_.pairs) {

@@ -11,6 +11,7 @@
 namespace spliceway::simulator {
 namespace {
 
+constexpr std::uint16_t kListenerPort = 1;
 constexpr std::uint16_t kFirstBackendPort = 2;
 constexpr std::size_t kMostPairs = 4;
 constexpr std::uint32_t kSlots = 16;
@@ -65,9 +66,12 @@ void World::SetUp() {
   scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
   if (choices_.OneIn(8)) scene_.clients.remote = 1 + choices_.Below(2);
   scene_.clients.loopback = scene_.clients.remote;
-  const int listener = kernel_.Listen(kListenerPort, !choices_.OneIn(6));
+  scene_.services = {{.port = kListenerPort, .is_tcp = !choices_.OneIn(6)}};
+  const int listener = kernel_.Listen(kListenerPort, scene_.services[0].is_tcp);
   // No choice of its own, as above.
-  const bool all_accept = conditions.segment == 536 && conditions.pipe_slots == 16;
+  scene_.has_changes = conditions.segment == 1448 && conditions.pipe_slots == 16;
+  const bool all_accept =
+      scene_.has_changes || (conditions.segment == 536 && conditions.pipe_slots == 16);
   const std::size_t acceptors = all_accept ? scene_.crew->workers.size() : 1;
   scene_.crew->table.SetListener(
       0,
@@ -79,6 +83,7 @@ void World::SetUp() {
     scene_.crew->open_listeners.fetch_add(1);
     scene_.crew->workers[worker]->Post(ListenCommand{.socket = socket});
   }
+  if (scene_.has_changes) SetUpChanges();
   base_descriptors_ = kernel_.open_descriptors();
   if (scene_.few_descriptors) conditions.descriptors = base_descriptors_ + 2 + choices_.Below(8);
   if (choices_.OneIn(6)) drains_at_us_ = kernel_.now_us() + choices_.Below(100'000);
@@ -106,11 +111,14 @@ void World::MakeWorkers(std::size_t count, Transfer transfer) {
     busy_poll_us[index] = choices_.OneIn(16) ? 20U : 0U;
   }
   scene_.crew = std::make_unique<Crew>(
-      slots, kFirstClientPort, 1, std::make_shared<Counters>(count, 1, kFirstClientPort, slots),
+      slots, kFirstClientPort, 2, std::make_shared<Counters>(count, 2, kFirstClientPort, slots),
       pipes, count, [this] { rung_ = true; }, scene_.few_events ? 2 : EventQueue::kMostWaiting);
   TurnBudget turn;
   // No choice of its own: the seeds that are kept are drawn as they were.
-  if (kernel_.conditions.segment == 16384 && !kernel_.conditions.signals) {
+  const Conditions& conditions = kernel_.conditions;
+  if ((conditions.segment == 16384 ||
+       (conditions.segment == 1448 && conditions.pipe_slots == 16)) &&
+      !conditions.signals) {
     turn = {.turn = 16 * 1024, .events = 4 * 1024, .crowded = 2 * 1024};
   }
   for (std::size_t index = 0; index < count; ++index) {
