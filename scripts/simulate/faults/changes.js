@@ -56,11 +56,6 @@ export const changeFaults = [
     edits: [edit('engine/crew.cc', 'Reset(counters->Backend(writer, row));', '')],
   },
   {
-    name: 'state and limit of a backend kept for the next',
-    why: 'A backend that was just added gets nobody, since the one before it was drained.',
-    edits: [edit('engine/crew.cc', '  table.Row(row).Reset();\n', '')],
-  },
-  {
     name: 'pause forgotten on one loop',
     why: 'A listener that was paused goes on to take every second client.',
     edits: [
@@ -103,6 +98,11 @@ export const changeFaults = [
         '',
       ),
     ],
+  },
+  {
+    name: "listener's row vacant while its sweep runs",
+    why: 'Clients of a listener that has just opened are cut off, as those of the one before it were to be.',
+    edits: [edit('engine/crew.cc', 'return !sweeps_.NameListener(listener);', 'return true;')],
   },
   {
     name: 'counters of a listener kept for the next',

@@ -50,6 +50,7 @@ void World::EndSessions() {
       ended.meant.push_back(socket.get());
     }
   }
+  if (scene_.has_changes) ended.barrier = scene_.crew->PostBarrier();
   scene_.ended.push_back(std::move(ended));
   NoteEnded();
   scene_.crew->EndSessions(scene_.ended.back().asked);

@@ -47,6 +47,8 @@ class Oracle {
   void CheckAccepted(const Pair& pair);
   /// A loop has had a turn.
   void CheckClosedListeners();
+  /// The row of a backend is said to be vacant.
+  void CheckVacant(std::uint16_t row);
   /// The row of a listener is said to be vacant.
   void CheckVacant(const Service& service);
   /// All is over, and the loops have had their turns.
@@ -64,6 +66,8 @@ class Oracle {
   [[nodiscard]] bool WasTurnedBack(const Socket& socket) const;
   [[nodiscard]] bool IsTurnedBackFrom(std::uint16_t row) const;
   [[nodiscard]] bool EndedListeners() const;
+  /// The owner has asked for sessions to end, and some loop does not know.
+  [[nodiscard]] bool IsToldLater(const Ended& ended) const;
   void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);

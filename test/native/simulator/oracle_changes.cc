@@ -51,7 +51,25 @@ void Oracle::CheckClosedListeners() {
   }
 }
 
+bool Oracle::IsToldLater(const Ended& ended) const {
+  return ended.last_socket == SIZE_MAX && !scene_.crew->HavePassed(ended.barrier);
+}
+
+void Oracle::CheckVacant(std::uint16_t row) {
+  for (const Ended& ended : scene_.ended) {
+    if (ended.asked.backend == row && IsToldLater(ended)) {
+      kernel_.Fail("a backend's row is vacant, and a loop is yet to end sessions there");
+    }
+  }
+}
+
 void Oracle::CheckVacant(const Service& service) {
+  const auto row = static_cast<std::size_t>(&service - scene_.services.data());
+  for (const Ended& ended : scene_.ended) {
+    if (ended.asked.listener == row && IsToldLater(ended)) {
+      kernel_.Fail("a listener's row is vacant, and a loop is yet to end its sessions");
+    }
+  }
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0 || socket->port < kFirstClient) continue;
     const Pair& pair = scene_.pairs[socket->port - std::size_t{kFirstClient}];

@@ -62,6 +62,7 @@ struct Ended {
   std::uint64_t began_us = 0;
   std::uint64_t over_us = kNever;      ///< When all loops slept for the first time since.
   std::vector<const Socket*> meant;    ///< That they had of those sessions when it was asked.
+  std::uint64_t barrier = 0;           ///< In front of it: no loop was told before it passed this.
   std::size_t last_socket = SIZE_MAX;  ///< From here on they are those of the row's next owner.
 
   /// Whether it may have closed this socket of the core, or may yet.

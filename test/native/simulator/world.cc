@@ -169,18 +169,11 @@ void World::Turn(std::size_t worker) {
 /// As the owner would ask, who has backends for these rows.
 void World::NoteVacant() {
   for (auto& [row, removed] : scene_.removed) {
-    removed.is_vacant = removed.is_vacant || scene_.crew->IsVacant(row, removed.generation);
+    if (removed.is_vacant) continue;
+    removed.is_vacant = scene_.crew->IsVacant(row, removed.generation);
+    if (removed.is_vacant) oracle_.CheckVacant(row);
   }
   NoteVacantListeners();
-}
-
-/// Who has set out in the last turn.
-void World::NotePicked() {
-  for (const auto& socket : kernel_.sockets()) {
-    if (!socket->is_core || socket->connect_us == 0 || socket->was_judged) continue;
-    socket->was_judged = true;
-    oracle_.CheckPicked(*socket, PairOf(*socket));
-  }
 }
 
 /// Of what a turn did: whom it accepted, and on whose behalf it has set out.

@@ -250,6 +250,15 @@ void World::NoteVacantListeners() {
   }
 }
 
+/// Who has set out in the last turn.
+void World::NotePicked() {
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core || socket->connect_us == 0 || socket->was_judged) continue;
+    socket->was_judged = true;
+    oracle_.CheckPicked(*socket, PairOf(*socket));
+  }
+}
+
 void World::NotePauses() {
   for (Service& service : scene_.services) {
     service.pause_is_heard = service.is_paused && scene_.crew->HavePassed(service.barrier);
