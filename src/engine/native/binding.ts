@@ -52,7 +52,8 @@ export interface NativeEngineBinding {
    */
   setBackendState(row: number, state: number): void;
   /**
-   * Takes a backend out; its sessions go on. No pool may have its row any more, as published, or as held with it.
+   * Takes a backend out; its sessions go on. No pool may have its row any more, as published, or as held with it, and
+   * `connect` is to name it no more.
    * @returns what `isBackendVacant` is to be asked with
    */
   removeBackend(row: number): number;
