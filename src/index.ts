@@ -3,8 +3,16 @@ export type { Duration } from './config/duration.js';
 export type {
   BackendOptions,
   ListenerOptions,
+  ListenerSettings,
+  LongOptions,
+  NamedListenerOptions,
+  OnRemoveAfter,
+  PoolOptions,
+  PoolSettings,
+  ProcessSettings,
   ProxyOptions,
   ProxySettings,
+  ShortOptions,
 } from './config/options.js';
 export type { ListenerAddress } from './entrance/listener.js';
 export {

@@ -7,6 +7,7 @@ import { findJsonError } from '../src/config/json.js';
 import type { ProxyOptions } from '../src/config/options.js';
 import { parseOptions, parseSettings } from '../src/config/schema.js';
 import type { SplicewayError } from '../src/errors/catalogue.js';
+import { oneService } from './helpers/config.js';
 
 const minimal = { listen: '127.0.0.1:5555', backends: ['127.0.0.1:3306'] };
 
@@ -23,7 +24,7 @@ function errorOf(call: () => unknown): SplicewayError {
 describe('parseOptions', () => {
   it('fills in every default', () => {
     const options: ProxyOptions = minimal;
-    expect(parseOptions(options)).toMatchObject({
+    expect(oneService(parseOptions(options))).toMatchObject({
       listen: [{ kind: 'tcp', host: '127.0.0.1', port: 5555 }],
       backends: [
         {
@@ -76,7 +77,7 @@ describe('parseOptions', () => {
       resolveEvery: '1m',
       keepAlive: '1500ms',
     };
-    const config = parseOptions(options);
+    const config = oneService(parseOptions(options));
     expect(config).toMatchObject({
       engine: 'stream',
       accept: 'node',
@@ -112,9 +113,11 @@ describe('parseOptions', () => {
 
   it('takes a policy that is a function, and native accept wherever the engine may be native', () => {
     const pick = () => 0;
-    expect(parseOptions({ ...minimal, policy: pick }).policy).toBe(pick);
+    expect(oneService(parseOptions({ ...minimal, policy: pick })).policy).toBe(pick);
     for (const engine of ['auto', 'native', undefined]) {
-      expect(parseOptions({ ...minimal, engine, accept: 'native' }).accept).toBe('native');
+      expect(oneService(parseOptions({ ...minimal, engine, accept: 'native' })).accept).toBe(
+        'native',
+      );
     }
   });
 
@@ -124,18 +127,20 @@ describe('parseOptions', () => {
   });
 
   it('takes no listener at all, for handoff()', () => {
-    expect(parseOptions({ backends: ['a:1'] }).listen).toEqual([]);
-    expect(parseOptions({ listen: [], backends: ['a:1'] }).listen).toEqual([]);
+    expect(oneService(parseOptions({ backends: ['a:1'] })).listen).toEqual([]);
+    expect(oneService(parseOptions({ listen: [], backends: ['a:1'] })).listen).toEqual([]);
   });
 
   it('takes port 0 twice: those are two ports', () => {
-    expect(parseOptions({ ...minimal, listen: [':0', ':0'] }).listen).toHaveLength(2);
+    expect(oneService(parseOptions({ ...minimal, listen: [':0', ':0'] })).listen).toHaveLength(2);
   });
 
   it('takes one backend without a list, as text or as an object', () => {
     const object = { address: 'a:1', weight: 2 };
     for (const backends of ['a:1,weight=2', object, [object]]) {
-      expect(parseOptions({ backends }).backends).toMatchObject([{ name: 'a:1', weight: 2 }]);
+      expect(oneService(parseOptions({ backends })).backends).toMatchObject([
+        { name: 'a:1', weight: 2 },
+      ]);
     }
   });
 
@@ -264,6 +269,7 @@ describe('loadConfigFile', () => {
     writeFileSync(path, text);
     return loadConfigFile(path);
   }
+  const loadOne = (name: string, text: string) => oneService(load(name, text));
 
   function reasonFor(name: string, text: string): string {
     try {
@@ -276,7 +282,7 @@ describe('loadConfigFile', () => {
   }
 
   it('reads YAML', () => {
-    const config = load(
+    const config = loadOne(
       'good.yaml',
       [
         '# two databases',
@@ -301,19 +307,19 @@ describe('loadConfigFile', () => {
 
   it('reads JSON, with a byte order mark and tabs too', () => {
     const text = `\uFEFF{\n\t"listen": [":0"],\n\t"backends": ["a:1"]\n}\n`;
-    expect(load('good.json', text).backends).toHaveLength(1);
+    expect(loadOne('good.json', text).backends).toHaveLength(1);
   });
 
   it('lets a JSON file name its schema, as editors want it', () => {
     const text = '{"$schema": "config.schema.json", "listen": ":0", "backends": ["a:1"]}';
-    expect(load('good.json', text).backends).toHaveLength(1);
+    expect(loadOne('good.json', text).backends).toHaveLength(1);
     expect(() => load('bad.json', text.replace('"config.schema.json"', '1'))).toThrow('$schema');
     expect(() => load('bad.yaml', text)).toThrow('$schema');
   });
 
   it('reads aliases', () => {
     const text = 'listen: :0\nbackends: [{address: a:1, weight: &w 2}, {address: b:1, weight: *w}]';
-    expect(load('alias.yml', text).backends.map(({ weight }) => weight)).toEqual([2, 2]);
+    expect(loadOne('alias.yml', text).backends.map(({ weight }) => weight)).toEqual([2, 2]);
   });
 
   it.each<[string, string, string, string]>([
@@ -390,7 +396,7 @@ describe('loadConfigFile', () => {
       'a.yaml',
       'listen: :0\nbackends: [a:1,weight=2]',
       'a.yaml:2:16: backends[1]: "weight=2" is an option without its address; write both as one text, ' +
-        'ADDRESS,weight=N,max-sessions=N,addresses=all, which needs quotes inside brackets of YAML',
+        'ADDRESS,name=NAME,weight=N,max-sessions=N,addresses=all, which needs quotes inside brackets of YAML',
     ],
     ['YAML in JSON', 'a.json', 'listen: :0', 'a.json:1:1: this is not JSON'],
     ['a duplicate key', 'a.json', '{"listen":":0","listen":":1"}', 'a.json:1:16: this key is giv'],

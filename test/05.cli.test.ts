@@ -1,7 +1,7 @@
 /** The command: what it says of itself, how it is used wrongly, and what it checks. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { configFileSchema, type JsonSchema } from '../src/config/json-schema.js';
+import { defaultText, settingKeys, settingOf } from '../src/config/shapes.js';
 import { RunningCommand, runCommand } from './helpers/cli.js';
 import { tempFiles } from './helpers/temp.js';
 
@@ -30,10 +30,9 @@ describe('spliceway, asked about itself', () => {
       const [, flag, value] = /^ --([a-z-]+) <.*\(default: ([^\s,)]+)(?:, off)?\)/.exec(text) ?? [];
       return flag === undefined ? [] : [[flag, value]];
     });
-    const properties = configFileSchema().properties as Record<string, JsonSchema>;
-    const declared = Object.entries(properties).flatMap(([key, schema]) =>
-      schema.default === undefined ? [] : [[flagOf(key), schema.default]],
-    );
+    const declared = settingKeys
+      .filter((key) => settingOf(key).flag !== undefined && defaultText(key) !== undefined)
+      .map((key) => [flagOf(key), defaultText(key)]);
     const isTrue = ([, byDefault]: unknown[]) => byDefault === 'true';
     expect(printed).toEqual(declared.filter((one) => !isTrue(one)));
     for (const [flag] of declared.filter(isTrue)) expect(words).toContain(` --no-${flag} `);
@@ -150,6 +149,7 @@ describe('spliceway check', () => {
         '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, drain 30s',
         '  names     looked up every 30s',
         '  keepalive 1m',
+        '  removed   keep',
         '  log       info, pretty on a terminal, else json',
         '',
       ].join('\n'),

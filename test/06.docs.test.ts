@@ -9,6 +9,7 @@ import { errorCatalogue } from '../src/errors/catalogue.js';
 import { sessionError } from '../src/errors/session-errors.js';
 import type { CloseReason } from '../src/session/session.js';
 import { runCommand } from './helpers/cli.js';
+import { oneService } from './helpers/config.js';
 
 function read(document: string): string {
   return readFileSync(new URL(`../docs/${document}`, import.meta.url), 'utf8');
@@ -48,7 +49,7 @@ describe('the documents', () => {
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const file = path.join(folder, 'balance.yaml');
     writeFileSync(file, example);
-    const { backends, connectTimeoutMs } = loadConfigFile(file);
+    const { backends, connectTimeoutMs } = oneService(loadConfigFile(file));
     expect(backends.map(({ weight }) => weight)).toEqual([1, 2]);
     expect(connectTimeoutMs).toBe(2000);
   });

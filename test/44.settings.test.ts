@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { withSettings } from '../scripts/settings-docs/page.js';
 import { flagOf } from '../src/cli/setting-flags.js';
-import type { ProxySettings } from '../src/config/options.js';
+import type { ListenerSettings, PoolSettings, ProcessSettings } from '../src/config/options.js';
 import type { KeyOf } from '../src/config/settings.js';
 import {
   defaultsOf,
@@ -19,14 +19,16 @@ const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.ur
 
 describe('the table of settings', () => {
   it('has the options of a program, and those of the command beside them', () => {
-    expectTypeOf<keyof ProxySettings>().toEqualTypeOf<KeyOf<'process' | 'listener' | 'pool'>>();
+    expectTypeOf<keyof ProcessSettings>().toEqualTypeOf<KeyOf<'process'>>();
+    expectTypeOf<keyof ListenerSettings>().toEqualTypeOf<KeyOf<'listener'>>();
+    expectTypeOf<keyof PoolSettings>().toEqualTypeOf<KeyOf<'pool'>>();
     const ofCommand = ['drainTimeout', 'logLevel', 'logFormat'];
     expect(Object.keys(shapeOf('command'))).toEqual(expect.arrayContaining(ofCommand));
   });
 
   it('has the defaults that the comments of the options name', () => {
     const source = read('src/config/options.ts');
-    const [, ...comments] = source.slice(source.indexOf('interface ProxySettings')).split('/**');
+    const [, ...comments] = source.slice(source.indexOf('interface ProcessSettings')).split('/**');
     const named = comments.flatMap((comment) => {
       const [, text = ''] = /Default `?([\w-]+)`?(?:, off)?\./.exec(comment) ?? [];
       const [, key = ''] = /\*\/\s+(\w+)\?:/.exec(comment) ?? [];
@@ -36,7 +38,7 @@ describe('the table of settings', () => {
       .filter((key) => settingOf(key).place !== 'command')
       .map((key) => [key, defaultText(key)] as const)
       .filter(([, text]) => text !== undefined);
-    expect(named).toEqual(inTable);
+    expect(Object.fromEntries(named)).toEqual(Object.fromEntries(inTable));
   });
 
   it('says what holds without a setting, once', () => {

@@ -8,12 +8,15 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfigFile } from '../src/config/file.js';
 import { configFileSchema, type JsonSchema } from '../src/config/json-schema.js';
+import type { Place } from '../src/config/setting.js';
 import { durationKeys, settingKeys, settingOf } from '../src/config/shapes.js';
+import { propertiesOfShort } from './helpers/config.js';
 import { tempFiles } from './helpers/temp.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schema = JSON.parse(JSON.stringify(configFileSchema())) as JsonSchema;
-const properties = schema.properties as Readonly<Record<string, JsonSchema>>;
+const properties = propertiesOfShort(schema);
+const places: readonly Place[] = ['process', 'listener', 'pool', 'command'];
 const files = tempFiles();
 
 function validator(): ValidateFunction {
@@ -40,6 +43,12 @@ const listen = '127.0.0.1:5555';
 const backends = ['127.0.0.1:3306'];
 const withSetting = (key: string, value: unknown) => ({ listen, backends, [key]: value });
 const listeningOn = (...addresses: unknown[]) => ({ listen: addresses, backends });
+/** In the long form: a listener and a pool, or others. */
+const services = (others: object) => ({
+  listeners: { sql: { address: listen } },
+  pools: { default: { backends } },
+  ...others,
+});
 const servedBy = (...servers: unknown[]) => ({ listen, backends: servers });
 
 /** Options that are none, and would be parts of the path. */
@@ -103,6 +112,19 @@ const good: unknown[] = [
   ...['pretty', 'json'].map((value) => withSetting('logFormat', value)),
   { listen, backends, engine: 'stream', accept: 'node' },
   { listen, backends, engine: 'native', accept: 'native' },
+  servedBy('db1:1,name=db-1', 'db2:1,weight=2,name=1', { address: 'db3:1', name: 'a.b_c-d' }),
+  ...['keep', 'close', { after: '30s' }, { after: '1ms' }].map((value) =>
+    withSetting('onRemove', value),
+  ),
+  services({}),
+  services({
+    listeners: { sql: { address: [':5555', { address: 'unix:/a' }] }, 1: { address: ':2' } },
+  }),
+  services({ listeners: { sql: { address: ':1', pool: 'default', idleTimeout: '1m' } } }),
+  services({
+    pools: { default: { backends }, spare: { backends: 'a:1,weight=2', onRemove: 'close' } },
+  }),
+  services({ threads: 2, logLevel: 'debug', engine: 'stream', accept: 'node' }),
 ];
 
 const bad: unknown[] = [
@@ -152,19 +174,16 @@ const bad: unknown[] = [
     'db:1,',
     'db:1,wieght=2',
   ].map((server) => servedBy(server)),
-  ...[
-    'db:1,weight=1,weight=2',
-    'db:1,addresses=some',
-    'db:1,addresses=all,addresses=all',
-    'db:1,max-sessions=0',
-    'db:1,max-sessions=1048577',
-    'unix:/a,b',
-  ].map((server) => servedBy(server)),
+  ...['db:1,addresses=some', 'db:1,max-sessions=0', 'db:1,max-sessions=1048577', 'unix:/a,b'].map(
+    (server) => servedBy(server),
+  ),
   servedBy('db:1', 'db:1'),
   servedBy({ weight: 1 }),
   servedBy({ address: 'db:1', weight: 1.5 }),
   servedBy({ address: 'db:1', weight: '2' }),
-  servedBy({ address: 'db:1', name: 'db' }),
+  servedBy({ address: 'db:1', name: 'DB' }),
+  servedBy('db:1,name=_db'),
+  servedBy({ address: 'db:1', label: 'db' }),
   servedBy({ address: 'db:1', addresses: 'both' }),
   servedBy(3306),
   ...['policy', 'engine', 'accept', 'transfer', 'threads', 'maxSessions', 'idleTimeout'].flatMap(
@@ -180,6 +199,31 @@ const bad: unknown[] = [
   // Thirty seconds or milliseconds?
   ...durationKeys.map((key) => withSetting(key, 30)),
   { listen, backends, engine: 'stream', accept: 'native' },
+  ...['drop', null, {}, { after: 0 }, { after: '0' }, { after: 30 }, { after: '1s', first: 1 }].map(
+    (value) => withSetting('onRemove', value),
+  ),
+  // The two forms mixed, and settings in the wrong place.
+  services({ listen }),
+  services({ backends }),
+  services({ policy: 'round-robin' }),
+  services({ idleTimeout: '1m' }),
+  services({ engine: 'stream', accept: 'native' }),
+  services({ listeners: undefined }),
+  services({ listeners: {} }),
+  services({ pools: {} }),
+  services({ listeners: [{ address: listen }] }),
+  services({ listeners: { SQL: { address: listen } } }),
+  services({ listeners: { sql: listen } }),
+  services({ listeners: { sql: { pool: 'default' } } }),
+  services({ listeners: { sql: { address: [] } } }),
+  services({ listeners: { sql: { address: listen, policy: 'round-robin' } } }),
+  services({ listeners: { sql: { address: listen, pool: 'De fault' } } }),
+  services({ listeners: { sql: { address: listen, idleTimeout: 30 } } }),
+  services({ pools: { default: { backends, idleTimeout: '1m' } } }),
+  services({ pools: { default: { backends: [] } } }),
+  services({ pools: { default: {} } }),
+  services({ pools: { default: { backends, connectTimeout: 30 } } }),
+  services({ pools: { default: { backends, onRemove: { after: 30 } } } }),
 ];
 
 /** What no JSON Schema can say, or none that a person could read: `spliceway check` says it. */
@@ -188,6 +232,8 @@ const onlyTheProgramRefuses: unknown[] = [
   listeningOn('LOCALHOST:80', 'localhost:80'),
   servedBy('[::1]:80', '[0::1]:80'),
   servedBy('db:1', 'db:1,weight=2'),
+  servedBy('db:1,weight=1,weight=2', 'db:2,addresses=all,addresses=all'),
+  servedBy('db:1,name=db', 'db:2,name=db'),
   // A backend that is the listener.
   { listen: ':3306', backends },
   // The same listener twice: with port 0 that would be right.
@@ -200,6 +246,11 @@ const onlyTheProgramRefuses: unknown[] = [
   listeningOn('unix:80'),
   // Bytes of a path; a schema counts letters.
   listeningOn(`unix:/${'é'.repeat(60)}`),
+  // What one part of the long form says of another.
+  services({ listeners: { sql: { address: listen, pool: 'db' } } }),
+  services({ pools: { db: { backends } } }),
+  services({ listeners: { sql: { address: ':80' }, web: { address: ':80' } } }),
+  services({ listeners: { sql: { address: ':3306' } } }),
   // What only the text shows.
   'listen: :80\nlisten: :81\nbackends: [a:1]\n',
 ];
@@ -253,12 +304,15 @@ describe('the documents', () => {
           text: block,
         })),
       );
-    // Of the seeds for fuzzing, the one with every kind of value.
-    const seeds = filesBelow('test/fuzz/config').filter(({ file }) => file.endsWith('full.yaml'));
+    // Of the seeds for fuzzing, those with every kind of value.
+    const seeds = filesBelow('test/fuzz/config').filter(({ file }) =>
+      /\/(full|long)\.yaml$/.test(file),
+    );
     const whole = [...documents, ...seeds].filter(({ file }) => /\.(ya?ml|json)$/.test(file));
     const configs = [...blocks, ...whole]
       .map(({ file, text }) => ({ file, value: parse(text) as unknown }))
-      .filter(({ value }) => typeof value === 'object' && value !== null && 'backends' in value);
+      .filter(({ value }) => typeof value === 'object' && value !== null)
+      .filter(({ value }) => 'backends' in (value as object) || 'pools' in (value as object));
     expect(configs.length).toBeGreaterThan(1);
     for (const { file, value } of configs) {
       validate(value);
@@ -277,17 +331,39 @@ describe('the documents', () => {
     );
   });
 
-  it('and the schema has words for each key, also of a backend', () => {
-    const forms = properties.backends?.anyOf as { items?: { anyOf: JsonSchema[] } }[];
-    const backend = forms.flatMap(({ items }) => items?.anyOf ?? []);
-    const listener = (properties.listen?.anyOf ?? []) as JsonSchema[];
-    const keys = [schema, ...listener, ...backend].flatMap((object) =>
-      Object.entries((object.properties ?? {}) as Record<string, JsonSchema>),
-    );
-    const inFiles = settingKeys.filter((key) => !settingOf(key).kind.isFunction);
-    const others = ['$schema', 'listen', 'backends', 'address', 'mode', 'user', 'group'];
-    const ofBackend = ['address', 'weight', 'maxSessions', 'addresses'];
-    expect(keys.map(([key]) => key).sort()).toEqual([...inFiles, ...others, ...ofBackend].sort());
-    for (const [key, { description }] of keys) expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
+  it('and the schema has words for each key, also of a backend, a listener and a pool', () => {
+    const formsOf = (list: JsonSchema | undefined) => {
+      const forms = (list?.anyOf ?? []) as { items?: { anyOf: JsonSchema[] } }[];
+      return forms.flatMap(({ items }) => items?.anyOf ?? []);
+    };
+    const keysOf = (objects: readonly (JsonSchema | undefined)[]) =>
+      objects.flatMap((object) =>
+        Object.entries((object?.properties ?? {}) as Record<string, JsonSchema>),
+      );
+    const inFile = (...places: Place[]) =>
+      settingKeys.filter((key) => {
+        const { place, kind } = settingOf(key);
+        return places.includes(place) && !kind.isFunction;
+      });
+    const top = schema.properties as Record<string, JsonSchema>;
+    const listener = top.listeners?.additionalProperties as JsonSchema;
+    const pool = top.pools?.additionalProperties as JsonSchema;
+    const ofAddress = ['address', 'mode', 'user', 'group'];
+    const ofBackend = ['name', 'address', 'weight', 'maxSessions', 'addresses'];
+    const expected: [[string, JsonSchema][], string[]][] = [
+      [Object.entries(properties), ['$schema', 'listen', 'backends', ...inFile(...places)]],
+      [keysOf([schema]), ['$schema', 'listeners', 'pools', ...inFile('process', 'command')]],
+      [keysOf([listener]), ['address', 'pool', ...inFile('listener')]],
+      [keysOf([pool]), ['backends', ...inFile('pool')]],
+      [keysOf(formsOf(properties.listen)), ofAddress],
+      [keysOf(formsOf(properties.backends)), ofBackend],
+    ];
+    for (const [keys, names] of expected) {
+      expect(keys.map(([key]) => key).sort()).toEqual(names.sort());
+      for (const [key, { description }] of keys)
+        expect(description, key).toMatch(/^[A-Z].{20,}\.$/);
+    }
+    expect(listener.properties).toMatchObject({ address: { anyOf: properties.listen?.anyOf } });
+    expect(pool.properties).toMatchObject({ backends: { anyOf: properties.backends?.anyOf } });
   });
 });

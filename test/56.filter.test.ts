@@ -233,5 +233,5 @@ it('a filter that is no function is refused, and a file has none', () => {
   expect(() => parseOptions(options)).toThrow(
     '"nobody" is not a function; only a program has a filter, ({ client, listener, signal }) => true, false or a promise',
   );
-  expect(configFileSchema().properties).not.toHaveProperty('filter');
+  expect(JSON.stringify(configFileSchema())).not.toContain('"filter"');
 });

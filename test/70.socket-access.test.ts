@@ -20,6 +20,7 @@ import { parseOptions } from '../src/config/schema.js';
 import { SocketFile } from '../src/entrance/socket-file.js';
 import { listenError } from '../src/errors/listen-error.js';
 import { runCommand } from './helpers/cli.js';
+import { oneService } from './helpers/config.js';
 import { within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { otherUsers } from './helpers/machine.js';
@@ -292,10 +293,10 @@ describe('what is wrong with the access of a listener', () => {
     for (const option of [' , weight=2', ' weight=2', '?weight=2', ',weight', ',weight=2,']) {
       const wrong = () => parseOptions({ backends: `unix:${path}${option}` });
       expect(wrong).toThrow(
-        / is not (an option|a path that text may have); write ADDRESS,weight=N,.* or \{ address: "unix:/,
+        / is not (an option|a path that text may have); write ADDRESS,name=NAME,.* or \{ address: "unix:/,
       );
     }
-    const { backends } = parseOptions({ backends: [{ address: `unix:${path}, a?` }] });
+    const { backends } = oneService(parseOptions({ backends: [{ address: `unix:${path}, a?` }] }));
     expect(backends[0]?.name).toBe(`unix:${path}, a?`);
   });
 
@@ -307,7 +308,7 @@ describe('what is wrong with the access of a listener', () => {
     vi.stubEnv('PATH', bin);
     onTestFinished(() => void vi.unstubAllEnvs());
     const listen = { address: `unix:${path}`, group: 'domain users' };
-    expect(parseOptions({ listen, backends }).listen).toMatchObject([
+    expect(oneService(parseOptions({ listen, backends })).listen).toMatchObject([
       { access: { group: 12_345 } },
     ]);
     for (const group of [' users', 'users ', 'a\tb', 'a\nb', 'a:b', 'a,b', '-a b']) {

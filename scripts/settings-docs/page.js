@@ -21,10 +21,10 @@ export function withSettings(page, rows) {
 
 /** @param {SettingRow} row */
 function rowOf({ key, flag, setting, defaultText }) {
-  const { kind, description, see, unset = '' } = setting;
+  const { place, kind, description, see, unset = '' } = setting;
   const says = marked(description, kind.names ?? []) + (see === undefined ? '' : linkTo(see));
   const byDefault = defaultText === undefined ? unset : `\`${defaultText}\``;
-  const cells = [`\`${key}\``, flag && `\`${flag}\``, says, kind.accepts, byDefault];
+  const cells = [`\`${key}\``, flag && `\`${flag}\``, place, says, kind.accepts, byDefault];
   return `| ${cells.map((cell) => cell ?? '').join(' | ')} |`.replaceAll('|  |', '| |');
 }
 

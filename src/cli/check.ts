@@ -3,9 +3,11 @@
 import { connectBudgetOf } from '../config/connect-budget.js';
 import { formatDuration } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
-import type { CommandConfig } from '../config/schema.js';
+import { unusedPools } from '../config/services.js';
+import type { Place } from '../config/setting.js';
 import type { SettingKey } from '../config/settings.js';
 import { settingKeys, settingOf, valueIn } from '../config/shapes.js';
+import type { CommandConfig, ListenerConfig, PoolConfig } from '../config/types.js';
 import type { ListenAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
@@ -26,6 +28,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
   },
   names: { resolveEvery: 'looked up' },
   keepalive: { keepAlive: '' },
+  removed: { onRemove: '' },
   log: { logLevel: '', logFormat: '' },
 };
 /** Those that have no place in another line, under their own names. */
@@ -38,51 +41,94 @@ const others = settingKeys.filter((key) => !Object.values(LINES).some((line) => 
  */
 export function check(file: string): void {
   const config = loadConfigFile(file);
-  const summary = { ...LINES, others: Object.fromEntries(others.map((key) => [key, key])) };
-  const lines = [
-    `${nameOfFile(file)}: ok`,
-    line('listen', config.listen.map(describeListener)),
-    ...config.backends.map((backend) => line('backend', [describe(backend)])),
-    ...Object.entries(summary).flatMap(([name, labels]) => {
-      const parts = Object.entries(labels).flatMap(([key, label]) =>
-        describeSetting(config, key as SettingKey, label),
-      );
-      return parts.length === 0 ? [] : [line(name, parts)];
-    }),
-  ];
+  const services = config.form === 'short' ? describeShort(config) : describeLong(config);
+  const lines = [`${nameOfFile(file)}: ok`, ...services];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+function describeShort(config: CommandConfig): string[] {
+  const [listener, pool] = [config.listeners[0], config.pools[0]];
+  return [
+    line('listen', (listener?.addresses ?? []).map(describeAddress)),
+    ...(pool?.backends ?? []).map((backend) => line('backend', [describe(backend)])),
+    ...describeSettings({ ...pool, ...listener, ...config }),
+  ];
+}
+
+/** A block for each listener and each pool, and what is of the process. */
+function describeLong(config: CommandConfig): string[] {
+  return [
+    ...config.listeners.flatMap(describeListener),
+    ...config.pools.flatMap(describePool),
+    ...unusedPools(config).map((name) => line('unused', [`no listener has the pool ${name}`])),
+    ...describeSettings(config, ['process', 'command']),
+  ];
+}
+
+function describeListener(listener: ListenerConfig): string[] {
+  return [
+    line('listener', [listener.name]),
+    ...[
+      line('address', listener.addresses.map(describeAddress)),
+      line('pool', [listener.pool]),
+      ...describeSettings(listener, ['listener']),
+    ].map(indented),
+  ];
+}
+
+function describePool(pool: PoolConfig): string[] {
+  return [
+    line('pool', [pool.name]),
+    ...[
+      ...pool.backends.map((backend) => line('backend', [describe(backend)])),
+      ...describeSettings(pool, ['pool']),
+    ].map(indented),
+  ];
+}
+
 const line = (name: string, parts: readonly string[]) => `  ${name.padEnd(9)} ${parts.join(', ')}`;
+const indented = (text: string) => `  ${text}`;
+
+/** The lines of settings, all of them or those of some places. */
+function describeSettings(config: object, places?: readonly Place[]): string[] {
+  const isShown = (key: SettingKey) => places?.includes(settingOf(key).place) ?? true;
+  const summary = { ...LINES, others: Object.fromEntries(others.map((key) => [key, key])) };
+  return Object.entries(summary).flatMap(([name, labels]) => {
+    const parts = Object.entries(labels)
+      .filter(([key]) => isShown(key as SettingKey))
+      .flatMap(([key, label]) => describeSetting(config, key as SettingKey, label));
+    return parts.length === 0 ? [] : [line(name, parts)];
+  });
+}
 
 /** As `idle 1h`; nothing for what is off, or is not there. */
-function describeSetting(config: CommandConfig, key: SettingKey, label: string): string[] {
+function describeSetting(config: object, key: SettingKey, label: string): string[] {
   const { kind } = settingOf(key);
-  const value = specialWords(config)[key] ?? valueIn(config, key);
+  const value = specialWords[key]?.(config as never) ?? valueIn(config, key);
   if (value === undefined || value === false) return [];
   const text = typeof value === 'string' ? value : value === true ? '' : kind.format(value);
   return [[label, text].filter((part) => part !== '').join(' ')];
 }
 
-/** Values that need more than themselves to be understood. */
-function specialWords(config: CommandConfig): {
-  readonly [Key in SettingKey]?: string | undefined;
-} {
-  // The stream engine does not know what the descriptors allow.
-  const isLimited = config.engine !== 'stream' || config.maxSessions !== undefined;
-  const every = formatDuration(config.resolveEveryMs);
-  return {
-    maxSessions: String(config.maxSessions ?? (isLimited ? 'as descriptors allow' : 'any number')),
-    maxSessionsPerClient: String(
-      config.maxSessionsPerClient ?? (isLimited ? 'half of them' : 'any number'),
-    ),
-    connectBudget: formatDuration(connectBudgetOf(config)),
-    resolveEvery: config.resolveEveryMs === 0 ? 'when connecting fails' : `every ${every}`,
-    logFormat: config.logFormat ?? 'pretty on a terminal, else json',
-  };
-}
+/** The stream engine does not know what the descriptors allow. */
+const isLimited = ({ engine, maxSessions }: CommandConfig) =>
+  engine !== 'stream' || maxSessions !== undefined;
 
-function describeListener(listener: ListenAddress): string {
+/** Values that need more than themselves to be understood. */
+const specialWords: {
+  readonly [Key in SettingKey]?: (config: CommandConfig & PoolConfig) => string;
+} = {
+  maxSessions: (config) =>
+    String(config.maxSessions ?? (isLimited(config) ? 'as descriptors allow' : 'any number')),
+  maxSessionsPerClient: (config) =>
+    String(config.maxSessionsPerClient ?? (isLimited(config) ? 'half of them' : 'any number')),
+  connectBudget: (config) => formatDuration(connectBudgetOf(config)),
+  resolveEvery: ({ resolveEveryMs }) =>
+    resolveEveryMs === 0 ? 'when connecting fails' : `every ${formatDuration(resolveEveryMs)}`,
+  logFormat: ({ logFormat }) => logFormat ?? 'pretty on a terminal, else json',
+};
+
+function describeAddress(listener: ListenAddress): string {
   const { mode, user, group } = (listener.kind === 'unix' && listener.access) || {};
   const access = [
     ...(mode === undefined ? [] : [`mode ${mode.toString(8).padStart(4, '0')}`]),
@@ -92,7 +138,9 @@ function describeListener(listener: ListenAddress): string {
   return formatAddress(listener) + (access.length === 0 ? '' : ` (${access.join(', ')})`);
 }
 
-function describe({ name, weight, maxSessions, addresses }: BackendConfig): string {
+function describe({ name, address, weight, maxSessions, addresses }: BackendConfig): string {
+  const text = formatAddress(address);
+  const called = name === text ? text : `${name} at ${text}`;
   const limit = maxSessions === undefined ? '' : `, max sessions ${maxSessions}`;
-  return `${name}, weight ${weight}${limit}${addresses === 'all' ? ', all addresses in turn' : ''}`;
+  return `${called}, weight ${weight}${limit}${addresses === 'all' ? ', all addresses in turn' : ''}`;
 }

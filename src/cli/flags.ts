@@ -1,7 +1,9 @@
 /** The flags of `serve`, and the configuration that they make, with or without a file. */
 import { loadConfigFile } from '../config/file.js';
 import { type ConfigPath, formatPath } from '../config/issues.js';
-import { type CommandConfig, parseCommand, parseCommandSettings } from '../config/schema.js';
+import { parseCommand, parseCommandSettings } from '../config/schema.js';
+import { withSettings } from '../config/services.js';
+import type { CommandConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Command } from '../vendor/commander.js';
 import { addSettingFlags, inKebabCase, type SettingFlags, settingsInput } from './setting-flags.js';
@@ -20,7 +22,7 @@ export function addServeOptions(command: Command): Command {
   addListen(command)
     .option(
       '-b, --backend <address[,option=N]>',
-      'a server to balance over; its options are weight, its share (1 to 1000), max-sessions, at once, and addresses, first or all of its name; repeatable',
+      'a server to balance over; its options are name, weight, its share (1 to 1000), max-sessions, at once, and addresses, first or all of its name; repeatable',
       collect,
     )
     .option(
@@ -60,7 +62,7 @@ export function configFromFlags(flags: ServeFlags): CommandConfig {
       throw wrongUsage(`${mixed} cannot be combined with --config; write it into the file`);
     }
     const settings = parseCommandSettings(settingsInput(flags), (path) => flagName(path, flags));
-    return { ...loadConfigFile(flags.config), ...settings };
+    return withSettings(loadConfigFile(flags.config), settings);
   }
   if (flags.listen === undefined) {
     throw wrongUsage('there is nowhere to listen; add --listen, as in --listen 127.0.0.1:5555');

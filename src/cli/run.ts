@@ -1,7 +1,8 @@
 /** The life of a proxy under the command: start, announce, stop on a signal. */
 
 import { formatDuration } from '../config/duration.js';
-import type { ProxyConfig } from '../config/types.js';
+import { addressesOf } from '../config/services.js';
+import type { PoolConfig, ProxyConfig } from '../config/types.js';
 import { asAddress } from '../entrance/listener.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
@@ -15,7 +16,7 @@ import type { StopSignal, StopSignals } from './stop-signals.js';
 /** Starts the proxy with its events logged. Errors as `createProxy`. */
 export async function startProxy(config: ProxyConfig, log: Logger): Promise<RunningProxy> {
   const proxy = await createProxyFromConfig(config).catch((error: unknown) => {
-    throw withOverlapHint(error, config.listen);
+    throw withOverlapHint(error, addressesOf(config));
   });
   // Lines that were held back are still written when the process ends.
   process.once('exit', logProxy(proxy, log));
@@ -25,18 +26,35 @@ export async function startProxy(config: ProxyConfig, log: Logger): Promise<Runn
       engine,
       threads: engine === 'native' ? config.threads : undefined,
       accept: proxy.accept,
-      policy: config.policy,
-      backends: config.backends.map(flagOf),
+      ...services(config),
     },
     `engine ${engine}: ${reason}`,
   );
   return proxy;
 }
 
+/** What there is to balance; backends of named pools are only counted, for there may be thousands. */
+function services({ form, listeners, pools }: ProxyConfig): object {
+  if (form === 'short') return Object.assign({}, ...pools.map(ofPool));
+  const perPool = pools.map((pool) => [
+    pool.name,
+    { policy: pool.policy, backends: pool.backends.length },
+  ]);
+  const perListener = listeners.map(({ name, addresses, pool }) => [
+    name,
+    { addresses: addresses.map(formatAddress), pool },
+  ]);
+  return { listeners: Object.fromEntries(perListener), pools: Object.fromEntries(perPool) };
+}
+
+const ofPool = ({ policy, backends }: PoolConfig) => ({ policy, backends: backends.map(flagOf) });
+
 /** As `--backend` takes it. */
-function flagOf({ name, weight, maxSessions }: BackendConfig): string {
+function flagOf({ name, address, weight, maxSessions }: BackendConfig): string {
+  const text = formatAddress(address);
+  const called = name === text ? '' : `,name=${name}`;
   const limit = maxSessions === undefined ? '' : `,max-sessions=${maxSessions}`;
-  return `${name},weight=${weight}${limit}`;
+  return `${text}${called},weight=${weight}${limit}`;
 }
 
 /** One line a listener on standard output: what scripts wait for. In one write, so that who sees the first sees all. */

@@ -1,4 +1,5 @@
 /** `spliceway serve`: runs a proxy until a signal asks it to stop. */
+import { addressesOf } from '../config/services.js';
 import { configFromFlags, type ServeFlags } from './flags.js';
 import { createLogger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
@@ -23,7 +24,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   announce(proxy);
   const manager = new ServiceManager(log);
   manager.ready(proxy);
-  warnOfUnusedSockets(config.listen, log);
+  warnOfUnusedSockets(addressesOf(config), log);
   const onStopping = (): void => manager.stopping(proxy);
   await stopOnSignal(proxy, { signals, drainMs: config.drainTimeoutMs, log, onStopping });
 }

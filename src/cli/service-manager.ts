@@ -67,13 +67,13 @@ function watchdogUs(): number {
 }
 
 /** A socket that was passed and that nobody accepts on lets its clients wait for ever: worth a word. */
-export function warnOfUnusedSockets(listen: readonly ListenAddress[], log: Logger): void {
+export function warnOfUnusedSockets(addresses: readonly ListenAddress[], log: Logger): void {
   const { LISTEN_PID, LISTEN_FDS = '', LISTEN_FDNAMES = '' } = process.env;
   if (LISTEN_PID !== String(process.pid) || !/^\d+$/.test(LISTEN_FDS)) return;
   const names = LISTEN_FDNAMES.split(':');
   for (let index = 0; index < Number(LISTEN_FDS); index++) {
     const fd = DESCRIPTOR_MIN + index;
-    if (listen.some((address) => address.kind === 'fd' && address.fd === fd)) continue;
+    if (addresses.some((address) => address.kind === 'fd' && address.fd === fd)) continue;
     const name = names[index] ? ` (${names[index]})` : '';
     log.warn(
       `descriptor ${fd}${name} was passed, and nobody accepts on it: its clients wait; ` +

@@ -2,6 +2,7 @@
 import { formatAddress } from '../model/address.js';
 import * as z from '../vendor/zod.js';
 import { backendDescriptions } from './descriptions.js';
+import { nameText } from './name.js';
 import { SESSIONS_MAX } from './settings.js';
 import {
   backendAddress,
@@ -18,9 +19,10 @@ import {
 
 export const WEIGHT_MAX = 1000;
 
-const BACKEND_FORM = 'ADDRESS,weight=N,max-sessions=N,addresses=all';
+/** How one is written as text. */
+export const BACKEND_FORM = 'ADDRESS,name=NAME,weight=N,max-sessions=N,addresses=all';
 
-/** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]` taken apart into the object form, so that one schema checks both. */
+/** `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all]` taken apart into the object form, so that one schema checks both. */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return input;
   const [addressText = '', ...options] = input.split(',');
@@ -36,12 +38,13 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
     const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (key === '') return refuse(notAnOption(option, BACKEND_FORM));
     if (backend.has(key)) return refuse(`${name} is given twice`);
-    backend.set(key, /^-?\d+$/.test(value) ? Number(value) : value);
+    backend.set(key, key !== 'name' && /^-?\d+$/.test(value) ? Number(value) : value);
   }
   return Object.fromEntries(backend);
 }
 
 export const backendShape = {
+  name: nameText.meta({ description: backendDescriptions.name }).optional(),
   address: backendAddress.describe(backendDescriptions.address),
   weight: wholeNumber(1, WEIGHT_MAX)
     .meta({ description: backendDescriptions.weight, default: 1 })
@@ -57,10 +60,10 @@ const backend = z.preprocess(
   z
     .strictObject(backendShape, {
       error: ({ input }) =>
-        `${show(input)} is not a backend; write "host:port" or { address, weight, maxSessions, addresses }`,
+        `${show(input)} is not a backend; write "host:port" or { address, name, weight, maxSessions, addresses }`,
     })
-    .transform(({ address, weight = 1, maxSessions, addresses }) => ({
-      name: formatAddress(address),
+    .transform(({ name, address, weight = 1, maxSessions, addresses }) => ({
+      name: name ?? formatAddress(address),
       address,
       weight,
       ...(maxSessions === undefined ? {} : { maxSessions }),
@@ -78,5 +81,6 @@ export const backends = z.preprocess(
           : `${show(input)} is not a backend or a list of backends`,
     })
     .min(1, { error: 'the pool is empty; give at least one backend address' })
-    .superRefine(noneTwice('backend', (item) => item.name)),
+    .superRefine(noneTwice('backend', (item) => formatAddress(item.address)))
+    .superRefine(noneTwice('name', (item) => item.name, 'give one of them another')),
 );

@@ -1,4 +1,4 @@
-import type { ProxyConfig } from './types.js';
+import type { PoolConfig } from './types.js';
 
 /** Three attempts that are silent to the end. */
 const ATTEMPTS_IN_BUDGET = 3;
@@ -7,6 +7,6 @@ const ATTEMPTS_IN_BUDGET = 3;
 export function connectBudgetOf({
   connectBudgetMs,
   connectTimeoutMs,
-}: Pick<ProxyConfig, 'connectBudgetMs' | 'connectTimeoutMs'>): number {
+}: Pick<PoolConfig, 'connectBudgetMs' | 'connectTimeoutMs'>): number {
   return connectBudgetMs ?? ATTEMPTS_IN_BUDGET * connectTimeoutMs;
 }

@@ -9,7 +9,12 @@ export const descriptions = {
     'An object says who may connect to a Unix socket.',
   backends:
     'The servers behind the listeners, at least one, none twice. Each is an address, which ' +
-    'weight=N, max-sessions=N and addresses=all may follow after commas, or an object.',
+    'name=NAME, weight=N, max-sessions=N and addresses=all may follow after commas, or an object.',
+  listeners:
+    'Where clients connect: the listeners by their names. Names have a-z, 0-9, ".", "_" and "-".',
+  address: `Where clients of this listener connect: ${ADDRESS}; one or several, in the forms of listen.`,
+  pool: 'The pool that serves its clients, by its name. Default: the pool named default, where there is one.',
+  pools: 'The servers, in pools by their names. Each has its own backends, policy and limits.',
 };
 
 /** Of the keys of a listener. */
@@ -23,6 +28,7 @@ export const listenerDescriptions: Readonly<Record<keyof ListenerOptions, string
 
 /** Of the keys of a backend. */
 export const backendDescriptions: Readonly<Record<keyof BackendOptions, string>> = {
+  name: 'What logs, stats and programs call it, as in db-1; no two alike in a pool. Default: its address.',
   address: `Where the server is: ${ADDRESS}. A name is resolved at start, every resolveEvery, and when connecting fails.`,
   weight: 'Its share of new sessions, against the weights of the others.',
   maxSessions:

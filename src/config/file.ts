@@ -15,8 +15,9 @@ import {
 } from '../vendor/yaml.js';
 import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
 import { findJsonError } from './json.js';
-import { type CommandConfig, validateCommand } from './schema.js';
+import { validateCommand } from './schema.js';
 import { durationKeys } from './shapes.js';
+import type { CommandConfig } from './types.js';
 
 /**
  * How often aliases may repeat what an anchor holds before the file is refused: a few lines of
@@ -56,12 +57,16 @@ export function loadConfigFile(file: string): CommandConfig {
   const format = formatOf(file);
   const source = parse(path, read(file, path), format);
   const value = withoutSchema(toValue(source), format);
-  const result = validateCommand(asText(value, durationKeys));
+  const result = validateCommand(asText(value));
   if (!result.ok) throw fromIssues(source, result.issues);
-  if (result.config.listen.length === 0) {
-    const message = 'give at least one address to listen on, as in 127.0.0.1:5555';
+  if (result.config.listeners.length === 0) {
+    const isShort = result.config.form === 'short';
+    const message = isShort
+      ? 'give at least one address to listen on, as in 127.0.0.1:5555'
+      : "there is no listener; write listeners: { NAME: { address: ':5555', pool: NAME } }";
     const code = 'ERR_SPLICEWAY_INVALID_OPTION';
-    throw fromIssues(source, [{ code, path: ['listen'], at: 'value', message }]);
+    const path = [isShort ? 'listen' : 'listeners'];
+    throw fromIssues(source, [{ code, path, at: 'value', message }]);
   }
   return result.config;
 }
@@ -73,14 +78,20 @@ function withoutSchema(value: unknown, format: Format): unknown {
   return typeof $schema === 'string' ? rest : value;
 }
 
+/** Where durations stand: at the top level, in a listener or a pool, and the last within their `onRemove`. */
+const MOST_LEVELS = 4;
+const keysWithUnit: ReadonlySet<string> = new Set([...durationKeys, 'after']);
+
 /**
- * Numbers of these keys as text, for which a unit is asked as it is of flags: who writes `idleTimeout: 30` does not
+ * Numbers that are durations as text, for which a unit is asked as it is of flags: who writes `idleTimeout: 30` does not
  * mean the milliseconds of a program.
  */
-function asText(value: unknown, keys: readonly string[]): unknown {
-  if (!isObject(value)) return value;
+function asText(value: unknown, levels = MOST_LEVELS): unknown {
+  if (!isObject(value) || levels === 0) return value;
   const entries = Object.entries(value).map(([key, held]) =>
-    typeof held === 'number' && keys.includes(key) ? [key, String(held)] : [key, held],
+    typeof held === 'number' && keysWithUnit.has(key)
+      ? [key, String(held)]
+      : [key, asText(held, levels - 1)],
   );
   return Object.fromEntries(entries);
 }
@@ -242,7 +253,9 @@ function position(source: Source, offset: number): string {
 }
 
 function empty(path: string): SplicewayError {
-  return failure(`${path}: the file is empty; give at least listen and backends`);
+  return failure(
+    `${path}: the file is empty; give at least listen and backends, or listeners and pools`,
+  );
 }
 
 function failure(message: string, cause?: unknown): SplicewayError {

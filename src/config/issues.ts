@@ -1,7 +1,6 @@
 /** What is wrong with a configuration, and where; independent of whether a program, a file or flags gave it. */
 import { SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
 import type { core } from '../vendor/zod.js';
-import { didYouMean } from './suggest.js';
 
 export type ConfigPath = readonly (string | number)[];
 
@@ -42,11 +41,11 @@ export function issuesToError(
 /**
  * Translates what the schema found.
  *
- * @param keysAt the keys that are known in the object at a path, to suggest one for a mistyped key
+ * @param explainKey what to say of an unknown key, by the path to it
  */
 export function issuesFromSchema(
   issues: readonly core.$ZodIssue[],
-  keysAt: (path: ConfigPath) => readonly string[],
+  explainKey: (path: ConfigPath) => string,
 ): ConfigIssue[] {
   const found = issues.flatMap((issue): ConfigIssue[] => {
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
@@ -55,8 +54,12 @@ export function issuesFromSchema(
         code: 'ERR_SPLICEWAY_INVALID_OPTION',
         path: [...path, key],
         at: 'key',
-        message: `unknown option${didYouMean(key, keysAt(path)) || `; the options are ${keysAt(path).join(', ')}`}`,
+        message: explainKey([...path, key]),
       }));
+    }
+    if (issue.code === 'invalid_key') {
+      const message = issue.issues[0]?.message ?? '';
+      return [{ code: 'ERR_SPLICEWAY_INVALID_OPTION', path, at: 'key', message }];
     }
     return [{ code: codeOf(issue), path, at: 'value', message: issue.message }];
   });

@@ -11,6 +11,7 @@ import {
   parseMicroseconds,
   parseSeconds,
 } from './duration.js';
+import { type OnRemove, onRemove, onRemoveNames, type TimedRemoval } from './on-remove.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import type { Kind } from './setting.js';
 import { durationBy, oneOf, show, wholeNumber, yesOrNo } from './values.js';
@@ -28,6 +29,7 @@ export function duration(zero = '0 switches it off'): Kind<number, 'Ms'> {
     accepts: `a duration; ${zero.replace(/^0/, '`0`')}`,
     fromFlag: asItIs,
     format: (value) => formatDuration(value as number),
+    toOption: (value) => formatDuration(value as number),
   };
 }
 
@@ -42,6 +44,7 @@ export function seconds(longest: string): Kind<number, 'Ms'> {
     accepts: `a duration of whole seconds, \`1s\` to \`${longest}\`; \`0\` switches it off`,
     fromFlag: asItIs,
     format: (value) => formatDuration(value as number),
+    toOption: (value) => formatDuration(value as number),
   };
 }
 
@@ -59,6 +62,7 @@ export function microseconds(longest: string): Kind<number, 'Us'> {
     accepts: `a duration, also \`50us\`, at most \`${longest}\`; \`0\` switches it off`,
     fromFlag: asItIs,
     format: (value) => formatMicroseconds(value as number),
+    toOption: (value) => formatMicroseconds(value as number),
   };
 }
 
@@ -136,6 +140,26 @@ export function filterFunction(): Kind<FilterFunction, ''> {
     isFunction: true,
     fromFlag: asItIs,
     format: () => 'a function',
+  };
+}
+
+/** What becomes of sessions: by a name, or a time after which they end. */
+export function onRemoveChoice(): Kind<OnRemove, ''> {
+  return {
+    schema: onRemove,
+    unit: '',
+    names: onRemoveNames,
+    form: 'keep, close or { after: 30s }.',
+    accepts: "`keep`, `close`, or `{ after: '30s' }`",
+    fromFlag: asItIs,
+    format: (value) =>
+      typeof value === 'string'
+        ? value
+        : `after ${formatDuration((value as TimedRemoval).afterMs)}`,
+    toOption: (value) =>
+      typeof value === 'string'
+        ? value
+        : { after: formatDuration((value as TimedRemoval).afterMs) },
   };
 }
 

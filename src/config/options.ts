@@ -29,8 +29,13 @@ export interface ListenerOptions {
   group?: string | number | undefined;
 }
 
-/** A backend with its options spelled out; the text form is `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]`. */
+/** A backend with its options spelled out; the text form is `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all]`. */
 export interface BackendOptions {
+  /**
+   * What logs, stats and `handoff()` call it: `a-z`, `0-9`, `.`, `_` and `-`, with a letter or a digit first. No two
+   * backends of a pool have the same. Default: its address.
+   */
+  name?: string | undefined;
   /** `host:port`, `[v6]:port` or `unix:/path`. A name is resolved at start, every `resolveEvery`, and when connecting fails. */
   address: string;
   /** Share of new sessions, against the weights of the others: a whole number, 1 to 1000. Default 1. */
@@ -47,18 +52,8 @@ export interface BackendOptions {
   addresses?: AddressesChoice | undefined;
 }
 
-/** Everything about a proxy but where it listens and what it connects to. Every field has a default. */
-export interface ProxySettings {
-  /**
-   * How the backend of a session is picked: `round-robin`, which honours weights, or, in a program, a function that
-   * is called for each client. Default `round-robin`.
-   */
-  policy?: PolicyName | PickFunction | undefined;
-  /**
-   * Who is let in: a function that is called for each client of a listener, before any backend hears of it, and answers
-   * with `true` or `false`, or a promise of that. For programs alone; not asked for `handoff()`. Default: everybody.
-   */
-  filter?: FilterFunction | undefined;
+/** Settings of the whole process. Every field has a default. */
+export interface ProcessSettings {
   /**
    * What moves the bytes: `native` (splice, Linux only), `stream` (Node streams, anywhere), or `auto`:
    * native where it runs, else stream with a warning. Default `auto`.
@@ -97,6 +92,51 @@ export interface ProxySettings {
    * engine knows a figure. Raise it where many clients share one address, as behind a NAT or another proxy.
    */
   maxSessionsPerClient?: number | undefined;
+  /**
+   * How often names of backends are looked up again, to follow those that move while their old address still answers.
+   * New sessions go to the new addresses; others stay. `0`: only when connecting fails. Default `30s`.
+   */
+  resolveEvery?: Duration | undefined;
+  /**
+   * How long a peer of a TCP connection, client or backend, may be silent before the kernel asks whether it is still
+   * there: whole seconds, rounded up, at most `9h`. One that answers nothing is lost. `0`: nobody is asked. Sockets of
+   * `handoff()` are as you made them. Default `1m`.
+   */
+  keepAlive?: Duration | undefined;
+}
+
+/** Settings of a listener: what holds for its clients. Every field has a default. */
+export interface ListenerSettings {
+  /**
+   * Who is let in: a function that is called for each client of a listener, before any backend hears of it, and answers
+   * with `true` or `false`, or a promise of that. For programs alone; not asked for `handoff()`. Default: everybody.
+   */
+  filter?: FilterFunction | undefined;
+  /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */
+  idleTimeout?: Duration | undefined;
+  /** How long a session may live, with no byte moving, after one side ended its stream. `0`: for ever. Default `5m`. */
+  halfCloseTimeout?: Duration | undefined;
+  /**
+   * How long a session may live, once its backend has answered, before either side sends its first byte. Where the
+   * server speaks first, as MySQL does, a client that stays silent after that is the server's to time out. `0`: for
+   * ever. Default `1m`.
+   */
+  handshakeTimeout?: Duration | undefined;
+}
+
+/** Sessions may go on for a time, and then end. */
+export interface OnRemoveAfter {
+  /** How long, more than 0. */
+  after: Duration;
+}
+
+/** Settings of a pool: how its backends are used. Every field has a default. */
+export interface PoolSettings {
+  /**
+   * How the backend of a session is picked: `round-robin`, which honours weights, or, in a program, a function that
+   * is called for each client. Default `round-robin`.
+   */
+  policy?: PolicyName | PickFunction | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /**
@@ -111,34 +151,18 @@ export interface ProxySettings {
    * left, most likely; one that only listens is served by a backend that answers until then. Default `true`.
    */
   abortOnClose?: boolean | undefined;
-  /** How long a session may live with no byte moving either way. `0`: for ever. Default `1h`. */
-  idleTimeout?: Duration | undefined;
-  /** How long a session may live, with no byte moving, after one side ended its stream. `0`: for ever. Default `5m`. */
-  halfCloseTimeout?: Duration | undefined;
   /**
-   * How long a session may live, once its backend has answered, before either side sends its first byte. Where the
-   * server speaks first, as MySQL does, a client that stays silent after that is the server's to time out. `0`: for
-   * ever. Default `1m`.
+   * What becomes of the sessions of a backend that is removed, moved to another address, drained or put in maintenance:
+   * `keep`, they go on; `close`, they end at once; or `{ after: '30s' }`, they may go on for so long. Default `keep`.
    */
-  handshakeTimeout?: Duration | undefined;
-  /**
-   * How often names of backends are looked up again, to follow those that move while their old address still answers.
-   * New sessions go to the new addresses; others stay. `0`: only when connecting fails. Default `30s`.
-   */
-  resolveEvery?: Duration | undefined;
-  /**
-   * How long a peer of a TCP connection, client or backend, may be silent before the kernel asks whether it is still
-   * there: whole seconds, rounded up, at most `9h`. One that answers nothing is lost. `0`: nobody is asked. Sockets of
-   * `handoff()` are as you made them. Default `1m`.
-   */
-  keepAlive?: Duration | undefined;
+  onRemove?: 'keep' | 'close' | OnRemoveAfter | undefined;
 }
 
-/**
- * Options of `createProxy()`. Durations are text (`500ms`, `5s`, `1m`, `1h`) or a whole number of
- * milliseconds. Unknown keys are errors.
- */
-export interface ProxyOptions extends ProxySettings {
+/** Everything about a proxy but where it listens and what it connects to. Every field has a default. */
+export interface ProxySettings extends ProcessSettings, ListenerSettings, PoolSettings {}
+
+/** The short form: one listener and one pool, which are both named `default`. Unknown keys are errors. */
+export interface ShortOptions extends ProxySettings {
   /**
    * Where clients connect: `host:port`, `:port` for all interfaces, `[v6]:port`, `unix:/path`, or `fd:3` for a listening
    * socket that the process was started with, which the proxy owns from when it listens; one or
@@ -149,3 +173,39 @@ export interface ProxyOptions extends ProxySettings {
   /** The servers behind the listeners, at least one, no address twice. */
   backends: string | BackendOptions | readonly (string | BackendOptions)[];
 }
+
+/** A listener of the long form. Its settings hold for its own clients. Unknown keys are errors. */
+export interface NamedListenerOptions extends ListenerSettings {
+  /** Where its clients connect; one or several, in the forms of `listen`. No two listeners share one. */
+  address: string | ListenerOptions | readonly (string | ListenerOptions)[];
+  /** The pool that serves its clients, by its name. Default: the pool named `default`, where there is one. */
+  pool?: string | undefined;
+}
+
+/** A pool of the long form. Its settings hold for its own backends. Unknown keys are errors. */
+export interface PoolOptions extends PoolSettings {
+  /** Its servers, at least one, no address and no name twice. */
+  backends: string | BackendOptions | readonly (string | BackendOptions)[];
+}
+
+/**
+ * The long form: several listeners and pools, each with a name of `a-z`, `0-9`, `.`, `_` and `-` that begins with a letter
+ * or a digit. Unknown keys are errors, and so are those of the short form.
+ */
+export interface LongOptions extends ProcessSettings {
+  /** The listeners by their names. May be left out when sockets come from `handoff()` alone. */
+  listeners?: Readonly<Record<string, NamedListenerOptions>> | undefined;
+  /** The pools by their names, at least one. */
+  pools: Readonly<Record<string, PoolOptions>>;
+}
+
+/**
+ * Options of `createProxy()`, in the short form or the long one. Durations are text (`500ms`, `5s`, `1m`, `1h`) or a whole
+ * number of milliseconds. Unknown keys are errors.
+ */
+export type ProxyOptions =
+  // What is of the other form is named, so that compilers and editors mark it.
+  | (ShortOptions & { readonly [Key in 'listeners' | 'pools']?: undefined })
+  | (LongOptions & {
+      readonly [Key in Exclude<keyof ShortOptions, keyof LongOptions>]?: undefined;
+    });

@@ -74,24 +74,29 @@ export function listenerPattern(): string {
   return exactly(...addressForms('listener', PATH_LETTER, options));
 }
 
-/** `ADDRESS[,weight=N][,max-sessions=N][,addresses=all]`, in any order. */
+/** Names of listeners, pools and backends. */
+export const NAME_PATTERN = '^[a-z0-9][a-z0-9._-]*$';
+
+/** `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all]`, in any order. */
 export function backendPattern(weightMax: number, sessionsMax: number): string {
   const address = oneOf(...addressForms('backend', PATH_LETTER));
-  const weight = `,weight=${wholeNumberPattern(1, weightMax)}`;
-  const maxSessions = `,max(?:-s|S)essions=${wholeNumberPattern(1, sessionsMax)}`;
-  const addresses = ',addresses=(?:first|all)';
-  return exactly(address + anyOf([weight, maxSessions, addresses]));
-}
-
-/** Some of these, each once at most, in any order. */
-function anyOf(parts: readonly string[]): string {
-  const ways = parts.map((part) => part + anyOf(parts.filter((other) => other !== part)));
-  return ways.length === 0 ? '' : `${oneOf(...ways)}?`;
+  const options = oneOf(
+    'name=[a-z0-9][a-z0-9._-]*',
+    `weight=${wholeNumberPattern(1, weightMax)}`,
+    `max(?:-s|S)essions=${wholeNumberPattern(1, sessionsMax)}`,
+    'addresses=(?:first|all)',
+  );
+  return exactly(`${address}(?:,${options})*`);
 }
 
 /** As `parseDuration`. */
 export function durationPattern(longestMs: number): string {
   return exactly('0', ...durationForms(longestMs));
+}
+
+/** As `parseDuration`, but for what is no duration at all: 0. */
+export function someDurationPattern(longestMs: number): string {
+  return exactly(...durationForms(longestMs, 1));
 }
 
 /** As `parseMicroseconds`. */
@@ -100,8 +105,8 @@ export function microsecondsPattern(longestMs: number): string {
   return exactly('0', fine, ...durationForms(longestMs));
 }
 
-function durationForms(longestMs: number): string[] {
+function durationForms(longestMs: number, lowest: 0 | 1 = 0): string[] {
   return Object.entries(MILLISECONDS).map(
-    ([unit, size]) => `${wholeNumberPattern(0, Math.floor(longestMs / size))}${unit}`,
+    ([unit, size]) => `${wholeNumberPattern(lowest, Math.floor(longestMs / size))}${unit}`,
   );
 }

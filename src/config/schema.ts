@@ -1,15 +1,18 @@
 /**
  * The one schema of the configuration: `createProxy()`, a file and the flags of the command all pass
- * through it. It checks, normalises and fills in the defaults.
+ * through it. It checks, normalises and fills in the defaults. Whoever names a listener or a pool has the long form.
  */
 import * as z from '../vendor/zod.js';
-import { backendShape, backends } from './backend-schema.js';
-import { noLoop, noNativeAcceptOfStream } from './cross-checks.js';
+import { backends } from './backend-schema.js';
+import { checkServices } from './cross-checks.js';
 import { descriptions } from './descriptions.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
-import { listen, listenerShape } from './listen-schema.js';
-import { defaultsOf, named, shapeOf } from './shapes.js';
-import type { CommandSettings, ProxyConfig, Settings } from './types.js';
+import { listen } from './listen-schema.js';
+import { asGiven, explainKey } from './paths.js';
+import { DEFAULT_NAME, poolOf } from './services.js';
+import { listeners, pools } from './services-schema.js';
+import { named, shapeOf, withDefaults } from './shapes.js';
+import type { CommandConfig, CommandSettings, ProxyConfig, Settings } from './types.js';
 import { isPlainObject, show } from './values.js';
 
 /** The outcome of validation: a configuration, or every issue that was found. */
@@ -17,55 +20,106 @@ export type Validation<Config> =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
-/** What the command is told, by a file or by flags. */
-export type CommandConfig = ProxyConfig & CommandSettings;
+type Form = ProxyConfig['form'];
 
+const settingsShape = shapeOf('process', 'listener', 'pool');
 /** Of the command: a program logs by itself, and says how long to drain when it closes a proxy. */
 const commandShape = shapeOf('command');
-const settingsShape = shapeOf('process', 'listener', 'pool');
-const proxyShape = {
-  listen: listen.meta({ description: descriptions.listen }).optional(),
-  backends: backends.meta({ description: descriptions.backends }),
-  ...settingsShape,
+
+const shapes = {
+  short: {
+    listen: listen.meta({ description: descriptions.listen }).optional(),
+    backends: backends.meta({ description: descriptions.backends }),
+    ...settingsShape,
+  },
+  long: { listeners: listeners.optional(), pools, ...shapeOf('process') },
 };
-const fileShape = { ...proxyShape, ...commandShape };
+/** All that a file may say in each form, of which json-schema.ts tells editors. */
+export const fileShapes = {
+  short: { ...shapes.short, ...commandShape },
+  long: { ...shapes.long, ...commandShape },
+};
 
-const notAnObject = ({ input }: { input?: unknown }) =>
+const error = ({ input }: { input?: unknown }) =>
   `${show(input)} is not a configuration; give an object with backends and, mostly, listen`;
-const settingsSchema = z.strictObject(settingsShape, { error: notAnObject });
-const proxySchema = z
-  .strictObject(proxyShape, { error: notAnObject })
-  .superRefine(noLoop)
-  .superRefine(noNativeAcceptOfStream);
-/** The whole of it, of which json-schema.ts tells editors. */
-export const fileSchema = z
-  .strictObject(fileShape, { error: notAnObject })
-  .superRefine(noLoop)
-  .superRefine(noNativeAcceptOfStream);
-type ProxyOutput = z.output<typeof proxySchema>;
+const settingsSchema = z.strictObject(settingsShape, { error });
 const commandSettingsSchema = z.strictObject({ ...settingsShape, ...commandShape });
+const schemas = {
+  program: {
+    short: z.strictObject(shapes.short, { error }).transform(fromShort).superRefine(checkServices),
+    long: z.strictObject(shapes.long, { error }).transform(fromLong).superRefine(checkServices),
+  },
+  file: {
+    short: z
+      .strictObject(fileShapes.short, { error })
+      .transform((given) => ({ ...fromShort(given), ...withDefaults(given, 'command') }))
+      .superRefine(checkServices),
+    long: z
+      .strictObject(fileShapes.long, { error })
+      .transform((given) => ({ ...fromLong(given), ...withDefaults(given, 'command') }))
+      .superRefine(checkServices),
+  },
+};
 
-/** Validates the options of a proxy. */
+function fromShort(given: z.output<z.ZodObject<typeof shapes.short>>): ProxyConfig {
+  const { listen: addresses = [] } = given;
+  const handoff = withDefaults(given, 'listener');
+  const listener = { name: DEFAULT_NAME, addresses, pool: DEFAULT_NAME, ...handoff };
+  return {
+    form: 'short',
+    ...withDefaults(given, 'process'),
+    listeners: addresses.length === 0 ? [] : [listener],
+    pools: [{ name: DEFAULT_NAME, backends: given.backends, ...withDefaults(given, 'pool') }],
+    handoff,
+  };
+}
+
+function fromLong(given: z.output<z.ZodObject<typeof shapes.long>>): ProxyConfig {
+  return {
+    form: 'long',
+    ...withDefaults(given, 'process'),
+    listeners: (given.listeners ?? []).map((listener) => ({
+      name: listener.name,
+      addresses: listener.address,
+      pool: poolOf(listener, given.pools),
+      ...withDefaults(listener, 'listener'),
+    })),
+    pools: given.pools.map((pool) => ({
+      name: pool.name,
+      backends: pool.backends,
+      ...withDefaults(pool, 'pool'),
+    })),
+    handoff: withDefaults({}, 'listener'),
+  };
+}
+
+/** Validates all that a program may say and keeps every issue. */
 function validateOptions(input: unknown): Validation<ProxyConfig> {
-  const result = proxySchema.safeParse(input);
-  if (!result.success) return { ok: false, issues: issuesOf(result.error, input, proxyShape) };
-  return { ok: true, config: withDefaults(result.data) };
+  const form = formOf(input);
+  const result = schemas.program[form].safeParse(withoutAbsent(input));
+  if (result.success) return { ok: true, config: result.data };
+  return { ok: false, issues: issuesOf(result.error, input, Object.keys(shapes[form]), form) };
 }
 
 /** Validates all that a file may say and keeps every issue, for callers that know where each came from. */
 export function validateCommand(input: unknown): Validation<CommandConfig> {
-  const result = fileSchema.safeParse(input);
-  if (!result.success) return { ok: false, issues: issuesOf(result.error, input, fileShape) };
-  return { ok: true, config: { ...defaultsOf('command'), ...withDefaults(result.data) } };
+  const form = formOf(input);
+  const result = schemas.file[form].safeParse(withoutAbsent(input));
+  if (result.success) return { ok: true, config: result.data };
+  return { ok: false, issues: issuesOf(result.error, input, Object.keys(fileShapes[form]), form) };
 }
 
-function withDefaults({
-  listen: listeners = [],
-  backends: pool,
-  ...settings
-}: ProxyOutput): ProxyConfig {
-  const defaults = defaultsOf('process', 'listener', 'pool');
-  return { listen: listeners, backends: pool, ...defaults, ...named(settings) };
+function formOf(input: unknown): Form {
+  const { listeners: first, pools: second } = (input ?? {}) as Record<string, unknown>;
+  return isPlainObject(input) && (first !== undefined || second !== undefined) ? 'long' : 'short';
+}
+
+/** Without the keys of the other form that are undefined, as a program may have them. */
+function withoutAbsent(input: unknown): unknown {
+  if (!isPlainObject(input)) return input;
+  const isGiven = ([key, value]: [string, unknown]) =>
+    value !== undefined || !(key in fileShapes.short || key in fileShapes.long);
+  return Object.fromEntries(Object.entries(input).filter(isGiven));
 }
 
 /**
@@ -95,8 +149,8 @@ export function parseSettings(
   nameOf?: (path: ConfigPath) => string,
 ): Partial<Settings> {
   const result = settingsSchema.safeParse(input);
-  if (!result.success) throw issuesToError(issuesOf(result.error, input, settingsShape), nameOf);
-  return named(result.data);
+  if (result.success) return named(result.data, 'process', 'listener', 'pool');
+  throw issuesToError(issuesOf(result.error, input, Object.keys(settingsShape)), nameOf);
 }
 
 /** As `parseSettings`, with what is the command's. */
@@ -105,21 +159,17 @@ export function parseCommandSettings(
   nameOf: (path: ConfigPath) => string,
 ): Partial<Settings & CommandSettings> {
   const result = commandSettingsSchema.safeParse(input);
-  if (!result.success) throw issuesToError(issuesOf(result.error, input, fileShape), nameOf);
-  return named(result.data);
+  if (result.success) return named(result.data, 'process', 'listener', 'pool', 'command');
+  const known = Object.keys({ ...settingsShape, ...commandShape });
+  throw issuesToError(issuesOf(result.error, input, known), nameOf);
 }
 
-function issuesOf(error: z.ZodError, input: unknown, shape: object): ConfigIssue[] {
-  const keysAt = ([key]: ConfigPath) =>
-    Object.keys(key === undefined ? shape : key === 'listen' ? listenerShape : backendShape);
-  return issuesFromSchema(error.issues, keysAt).map((issue) => {
-    const [key = '', index, ...rest] = issue.path;
-    // A single one was wrapped in a list above; the user wrote no index.
-    const given = (input as Record<string, unknown> | null)?.[key];
-    const isOne = !Array.isArray(given) && index === 0;
-    const item: unknown = isOne || !Array.isArray(given) ? given : given[Number(index)];
-    // Nor did they write the name of what the text is.
-    const within = key === 'listen' && !isPlainObject(item) && rest[0] === 'address' ? [] : rest;
-    return { ...issue, path: issue.path.slice(0, isOne ? 1 : 2).concat(within) };
-  });
+function issuesOf(
+  failed: z.ZodError,
+  input: unknown,
+  known: readonly string[],
+  form: Form = 'short',
+): ConfigIssue[] {
+  const issues = issuesFromSchema(failed.issues, (path) => explainKey(path, known, form));
+  return issues.map((issue) => ({ ...issue, path: asGiven(issue.path, input) }));
 }

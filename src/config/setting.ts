@@ -24,8 +24,10 @@ export interface Kind<Value = unknown, Suffix extends Unit = Unit> {
   readonly isFunction?: true;
   /** What the text of a flag is for the schema, which refuses what it does not know. */
   fromFlag(text: string): unknown;
-  /** A validated value as users write it. */
+  /** A validated value in words, for people. */
   format(value: unknown): string;
+  /** A validated value as a program gives it. Without this, a program gives it as it is. */
+  toOption?(value: unknown): unknown;
 }
 
 /** How the command takes a setting. The name of the flag follows from that of the setting. */

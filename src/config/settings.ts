@@ -9,6 +9,7 @@ import {
   duration,
   filterFunction,
   microseconds,
+  onRemoveChoice,
   policyOrFunction,
   seconds,
   whole,
@@ -145,6 +146,15 @@ export const settings = {
       group: 'Limits:',
       help: 'seek a backend for more than a second for a client that has ended its stream and sent nothing',
     },
+  },
+  onRemove: {
+    place: 'pool',
+    kind: onRemoveChoice(),
+    default: 'keep',
+    description:
+      'What becomes of the sessions of a backend that is removed, moved to another address, drained or put in ' +
+      'maintenance. keep: they go on. close: they end at once. With a time, they may go on for so long.',
+    see: 'services.md#sessions-of-a-backend-that-goes',
   },
   idleTimeout: {
     place: 'listener',

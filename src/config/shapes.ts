@@ -30,7 +30,8 @@ export const settingKeys = Object.keys(settings) as readonly SettingKey[];
 /** A setting with all that one may have. */
 export const settingOf = (key: SettingKey): Setting => settings[key];
 
-const keysOf = <From extends Place>(places: readonly From[]) =>
+/** The settings of some places, in the order of the table. */
+export const keysOf = <From extends Place>(places: readonly From[]) =>
   settingKeys.filter((key) => (places as readonly Place[]).includes(settings[key].place));
 
 /** Settings that are durations: a file and a flag have to give their unit. */
@@ -70,16 +71,40 @@ export function defaultsOf<From extends Place>(...places: readonly From[]): Defa
     if (value === undefined) return [];
     return [[key, kind.schema.parse(typeof value === 'function' ? value() : value)] as const];
   });
-  return named(Object.fromEntries(entries)) as DefaultsOf<From>;
+  return named(Object.fromEntries(entries), ...places) as unknown as DefaultsOf<From>;
 }
 
-/** From the names that users write to those of the validated form, leaving out what was not given. */
+/**
+ * What was given of the settings of some places, under the names of the validated form.
+ *
+ * @param given as the schemas of `shapeOf` have checked it; others of its keys are left out
+ */
 export function named<From extends Place>(
-  given: z.output<z.ZodObject<ShapeOf<From>>>,
+  given: object,
+  ...places: readonly From[]
 ): Partial<SettingsOf<From>> {
-  const entries = Object.entries(given)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => [nameOf(key as SettingKey), value]);
+  const entries = keysOf(places)
+    .map((key) => [nameOf(key), (given as Readonly<Record<string, unknown>>)[key]])
+    .filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<SettingsOf<From>>;
+}
+
+/** As `named`, every default filled in. */
+export function withDefaults<From extends Place>(
+  given: object,
+  ...places: readonly From[]
+): SettingsOf<From> {
+  return { ...defaultsOf(...places), ...named(given, ...places) } as SettingsOf<From>;
+}
+
+/** Of validated settings those of some places, under the same names. */
+export function settingsIn<From extends Place>(
+  config: object,
+  ...places: readonly From[]
+): Partial<SettingsOf<From>> {
+  const entries = keysOf(places)
+    .map((key) => [nameOf(key), valueIn(config, key)])
+    .filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Partial<SettingsOf<From>>;
 }
 

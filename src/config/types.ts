@@ -9,14 +9,38 @@ export type CommandSettings = SettingsOf<'command'>;
 export type LogLevel = CommandSettings['logLevel'];
 export type LogFormat = NonNullable<CommandSettings['logFormat']>;
 
-/** Every setting of a proxy: all of a configuration but its listeners and backends. */
+/** Every setting of a proxy: all of a configuration but its addresses, backends and names. */
 export type Settings = SettingsOf<'process' | 'listener' | 'pool'>;
+
+/** A listener, every default filled in. */
+export interface ListenerConfig extends SettingsOf<'listener'> {
+  readonly name: string;
+  /** One at least. */
+  readonly addresses: readonly ListenAddress[];
+  /** The pool of its clients, by name. */
+  readonly pool: string;
+}
+
+/** A pool, every default filled in. */
+export interface PoolConfig extends SettingsOf<'pool'> {
+  readonly name: string;
+  /** One at least. */
+  readonly backends: readonly BackendConfig[];
+}
 
 /**
  * A validated configuration, every default filled in. What settings.ts calls `idleTimeout` is `idleTimeoutMs` here, and
  * 0 is off.
  */
-export interface ProxyConfig extends Settings {
-  readonly listen: readonly ListenAddress[];
-  readonly backends: readonly BackendConfig[];
+export interface ProxyConfig extends SettingsOf<'process'> {
+  /** How it was written, for messages: the short form is one listener and one pool, both named `default`. */
+  readonly form: 'short' | 'long';
+  /** None where a program only hands sockets over. */
+  readonly listeners: readonly ListenerConfig[];
+  readonly pools: readonly PoolConfig[];
+  /** What holds for sockets that are handed over: in the short form its settings of a listener, else the defaults. */
+  readonly handoff: SettingsOf<'listener'>;
 }
+
+/** What the command is told, by a file or by flags. */
+export type CommandConfig = ProxyConfig & CommandSettings;

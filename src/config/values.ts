@@ -94,7 +94,11 @@ export function oneOf<const Name extends string>(what: string, names: readonly N
 }
 
 /** Reports the second of two equal names in a list, at its own index. */
-export function noneTwice<Item>(what: string, nameOf: (item: Item) => string | undefined) {
+export function noneTwice<Item>(
+  what: string,
+  nameOf: (item: Item) => string | undefined,
+  advice = 'remove one of them',
+) {
   return (list: readonly Item[], context: z.RefinementCtx): void => {
     const firstIndex = new Map<string, number>();
     for (const [index, item] of list.entries()) {
@@ -103,7 +107,7 @@ export function noneTwice<Item>(what: string, nameOf: (item: Item) => string | u
       const first = firstIndex.get(name);
       if (first === undefined) firstIndex.set(name, index);
       else {
-        const message = `${name} is the same ${what} as the one at [${first}]; remove one of them`;
+        const message = `${name} is the same ${what} as the one at [${first}]; ${advice}`;
         context.addIssue({ code: 'custom', path: [index], message });
       }
     }

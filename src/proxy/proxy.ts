@@ -8,6 +8,7 @@ import { NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE } from '../config/cross-checks.js';
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { ProxyOptions } from '../config/options.js';
 import { parseOptions } from '../config/schema.js';
+import { type SingleService, singleService } from '../config/single-service.js';
 import type { ProxyConfig } from '../config/types.js';
 import { checkSocket } from '../engine/check-socket.js';
 import { type ChosenEngine, createEngine } from '../engine/choose.js';
@@ -86,7 +87,7 @@ export interface ProxyInternals extends PoolInternals {
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: it is what users call it, and nobody here needs the other one
 export class Proxy extends SessionEmitter {
-  readonly #config: ProxyConfig;
+  readonly #config: SingleService;
   readonly #pool: Pool;
   readonly #engine: Engine;
   readonly #engineReason: string;
@@ -103,7 +104,7 @@ export class Proxy extends SessionEmitter {
   #finalStats: ProxyStats | undefined;
 
   /** @internal Use `createProxy()`. */
-  constructor(config: ProxyConfig, chosen: ChosenEngine, internals: ProxyInternals) {
+  constructor(config: SingleService, chosen: ChosenEngine, internals: ProxyInternals) {
     super();
     const { engine, native } = chosen;
     this.#config = config;
@@ -345,7 +346,7 @@ export class Proxy extends SessionEmitter {
     clearTimeout(timer);
   }
 
-  #makeGate({ filter, connectTimeoutMs: limitMs }: ProxyConfig): Gate | undefined {
+  #makeGate({ filter, connectTimeoutMs: limitMs }: SingleService): Gate | undefined {
     if (filter === undefined) return undefined;
     const onFailed = (error: Error) =>
       this.#warnings.count('filter', 1, (clients) => filterFailed(clients, error));
@@ -425,8 +426,9 @@ export async function createProxyFromConfig(
   config: ProxyConfig,
   internals: ProxyInternals = {},
 ): Promise<Proxy> {
-  const { engine, accept, listen, backends, threads, transfer } = config;
-  const { busyPollUs, keepAliveMs, maxSessions } = config;
+  const service = singleService(config);
+  const { engine, accept, listen, backends, threads, transfer } = service;
+  const { busyPollUs, keepAliveMs, maxSessions } = service;
   if (engine === 'stream' && accept === 'native') {
     throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', NATIVE_ACCEPT_NEEDS_NATIVE_ENGINE);
   }
@@ -440,7 +442,7 @@ export async function createProxyFromConfig(
     keepAliveMs,
     maxSessions,
   });
-  const proxy = new Proxy(config, chosen, internals);
+  const proxy = new Proxy(service, chosen, internals);
   await proxy.start();
   return proxy;
 }

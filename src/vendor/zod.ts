@@ -9,6 +9,7 @@ export {
   int,
   NEVER,
   preprocess,
+  record,
   strictObject,
   string,
   toJSONSchema,

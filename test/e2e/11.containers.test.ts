@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfigFile } from '../../src/config/file.js';
 import { RunningCommand } from '../helpers/cli.js';
+import { oneService } from '../helpers/config.js';
 import { client, nextText, startGreeter } from '../helpers/greeters.js';
 import { otherUsers } from '../helpers/machine.js';
 import { describeWhere } from '../helpers/where.js';
@@ -59,7 +60,7 @@ describeWith({ 'docker-compose': 'docker-compose' }, 'compose.yaml', () => {
 
   test('puts the port, the backends and the file of the configuration together', () => {
     const { services, volumes } = parse(read('compose.yaml'), { merge: true }) as Compose;
-    const { listen, backends } = loadConfigFile(path.join(examples, 'spliceway.yaml'));
+    const { listen, backends } = oneService(loadConfigFile(path.join(examples, 'spliceway.yaml')));
     const ports = services.spliceway?.ports?.map((port) => Number(port.split(':').at(-1)));
     expect(listen.map((address) => address.kind === 'tcp' && address.port)).toEqual(ports);
     expect(backends.map(({ address }) => address.kind === 'tcp' && address.host)).toEqual(

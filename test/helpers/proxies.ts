@@ -1,7 +1,7 @@
 /** Proxies under test, closed when the test ends. */
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import type { ProxyOptions } from '../../src/config/options.js';
+import type { ShortOptions } from '../../src/config/options.js';
 import { parseOptions } from '../../src/config/schema.js';
 import {
   createProxyFromConfig,
@@ -16,7 +16,7 @@ import { connect, readAll } from './sockets.js';
 export type { RunningProxy };
 
 /** What a test says of its proxy; it listens on any free port of 127.0.0.1, with two loops. */
-export type TestOptions = Omit<ProxyOptions, 'engine' | 'accept'>;
+export type TestOptions = Omit<ShortOptions, 'engine' | 'accept'>;
 
 export async function startProxy(
   way: Way,
