@@ -21,6 +21,7 @@ export {
   type SplicewayErrorCode,
   type SplicewayErrorDetails,
 } from './errors/catalogue.js';
+export type { AdminState } from './model/admin-state.js';
 export type {
   AcceptChoice,
   AddressesChoice,
@@ -31,14 +32,18 @@ export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observ
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type { PolicyName } from './policy/registry.js';
+export { createProxy } from './proxy/create.js';
+export type {
+  BackendHandle,
+  DrainResult,
+  ListenerHandle,
+  OnRemoveOption,
+  PoolHandle,
+} from './proxy/handles.js';
 export { type JoinOptions, join } from './proxy/join.js';
-export {
-  type CloseOptions,
-  createProxy,
-  type HandoffOptions,
-  type Proxy,
-  type RunningEngine,
-} from './proxy/proxy.js';
+export type { CloseOptions, HandoffOptions, RunningEngine } from './proxy/options.js';
+export type { Proxy } from './proxy/proxy.js';
+export type { UpdateResult } from './proxy/results.js';
 export type {
   BackendErrorEvent,
   NoBackendEvent,

@@ -13,7 +13,7 @@ const client: Client = { client: { address: '192.0.2.1', port: 4000 }, listener:
 const roundRobin = (weights: readonly number[]) =>
   createPolicy(
     'round-robin',
-    weights.map((weight) => ({ address: '', weight, open: 0 })),
+    weights.map((weight) => ({ name: '', address: '', weight, open: 0 })),
   );
 
 function picks(policy: Policy, count: number, tried = none): string {
@@ -197,8 +197,8 @@ describe('the order of smooth weighted round-robin', () => {
 
 describe('a policy written as a function', () => {
   const backends = [
-    { address: '192.0.2.2:1', weight: 1, open: 0 },
-    { address: '192.0.2.3:1', weight: 2, open: 7 },
+    { name: 'a', address: '192.0.2.2:1', weight: 1, open: 0 },
+    { name: 'b', address: '192.0.2.3:1', weight: 2, open: 7 },
   ];
   const custom = (pick: PickFunction) => createPolicy(pick, backends);
 

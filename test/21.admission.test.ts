@@ -30,7 +30,7 @@ function admission(maxSessions: number, listeners: Listener[] = []) {
     started: [] as Socket[],
     onStart: (_: Socket) => {},
   };
-  const gate = new Admission(listeners, new SessionLimit(maxSessions), {
+  const gate = new Admission(new SessionLimit(maxSessions), {
     openSessions: () => state.open,
     start: (socket) => {
       if (state.shortage) {
@@ -44,6 +44,7 @@ function admission(maxSessions: number, listeners: Listener[] = []) {
     onResumed: () => state.log.push('resumed'),
     onDropped: (clients) => state.log.push(`dropped: ${clients}`),
   });
+  for (const [row, listener] of listeners.entries()) gate.add(row, listener);
   const end = () => {
     state.open -= 1;
     gate.sessionEnded();

@@ -1,24 +1,19 @@
 /** The order in which backends are tried, and when names are looked up. */
 import { describe, expect, it } from 'vitest';
-import { parseAddress } from '../src/config/address.js';
-import type { BackendConfig } from '../src/model/backend.js';
-import type { ClientPick } from '../src/policy/policy.js';
-import { type Lookup, Pool, type PoolBackend } from '../src/pool/pool.js';
+import type { Backend, Lookup } from '../src/pool/backend.js';
+import { resolveAll } from '../src/pool/names.js';
+import type { Pool } from '../src/pool/pool.js';
+import type { ClientPick } from '../src/pool/selection.js';
 import { CycleRoute } from '../src/session/cycle-route.js';
 import { PoolRoute } from '../src/session/route.js';
 import { until } from './helpers/deadline.js';
+import { backendAt, poolOf, resolvedPoolOf } from './helpers/pools.js';
 import { collectUncaught } from './helpers/uncaught.js';
 
-const backend = (name: string): BackendConfig => ({
-  name,
-  address: parseAddress(name, 'backend'),
-  weight: 1,
-});
-
 const inOrder =
-  (count: number): ClientPick =>
+  ({ backends }: Pool): ClientPick =>
   (tried) =>
-    tried.size < count ? tried.size : undefined;
+    backends[tried.size];
 
 /** A resolver that counts, and knows what it was told last. */
 function resolver(known: Record<string, string[]>) {
@@ -41,42 +36,37 @@ function resolver(known: Record<string, string[]>) {
 async function all(pool: Pool, route: PoolRoute | CycleRoute): Promise<string[]> {
   const given: string[] = [];
   for (let row = await route.next(); row !== undefined; row = await route.next()) {
-    const addresses = pool
-      .backend(Number(row))
-      .addresses.map((to) => ('ip' in to ? to.ip : to.path));
+    const { addresses: found } = backendAt(pool, Number(row));
+    const addresses = found.map((to) => ('ip' in to ? to.ip : to.path));
     given.push(`${row}:${addresses.join('+')}`);
   }
   return given;
 }
 
-const silent = { onResolveFailed: () => {}, onAddressesChanged: () => {}, onResolved: () => {} };
-
 /** A pool whose resolver is the given one, and whose first lookups are done. */
-async function resolvedPool(
+function resolvedPool(
   names: readonly string[],
   { lookup, now }: ReturnType<typeof resolver>,
   failed: string[] = [],
 ): Promise<Pool> {
   const onResolveFailed = ({ name }: { name: string }) => failed.push(name);
-  const pool = new Pool(names.map(backend), { ...silent, onResolveFailed }, { lookup, now });
-  await pool.resolveAll(0);
-  return pool;
+  return resolvedPoolOf(names, { onResolveFailed }, { lookup, now });
 }
 
 describe('a route', () => {
   it('gives each backend once, without a lookup for literals', async () => {
     const names = resolver({});
     const pool = await resolvedPool(['127.0.0.1:1', '[::1]:2', 'unix:/x.sock'], names);
-    const route = new PoolRoute(pool, inOrder(3), 0);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
     expect(await all(pool, route)).toEqual(['0:127.0.0.1', '1:::1', '2:/x.sock']);
     expect(await all(pool, route)).toEqual([]);
     expect(names.asked).toEqual([]);
   });
 
   it('counts its client at the backend that it tries, until the client has left', () => {
-    const pool = new Pool(['127.0.0.1:1', '127.0.0.1:2'].map(backend), silent);
-    const route = new PoolRoute(pool, inOrder(2), 0);
-    const counts = () => pool.backends.map(({ clients }) => clients);
+    const pool = poolOf(['127.0.0.1:1', '127.0.0.1:2']);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const counts = () => pool.backends.map(({ open }) => open);
     expect(counts()).toEqual([0, 0]);
     route.next();
     expect(counts()).toEqual([1, 0]);
@@ -89,23 +79,23 @@ describe('a route', () => {
   it('counts no client that leaves while a name is looked up', async () => {
     const names = resolver({});
     const pool = await resolvedPool(['a.test:1'], names);
-    const route = new PoolRoute(pool, inOrder(1), 0);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
     names.known['a.test'] = ['10.0.0.1'];
     names.later();
     const first = route.next();
-    expect(pool.backend(0).clients).toBe(1);
+    expect(backendAt(pool, 0).open).toBe(1);
     expect(await first).toBe(0);
     names.known['a.test'] = ['10.0.0.2'];
     names.later();
     const second = route.next();
     route.end('finished');
     expect(await second).toBe(0);
-    expect(pool.backend(0).clients).toBe(0);
+    expect(backendAt(pool, 0).open).toBe(0);
   });
 
   it('answers at once, without a promise, when nothing needs to be looked up', () => {
-    const pool = new Pool([backend('127.0.0.1:1')], silent);
-    const route = new PoolRoute(pool, inOrder(1), 0);
+    const pool = poolOf(['127.0.0.1:1']);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
     expect(route.next()).toBe(0);
     expect(route.next()).toBeUndefined();
   });
@@ -113,7 +103,7 @@ describe('a route', () => {
   it('tries a name once more, after all others, when it has moved', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.2'] });
     const pool = await resolvedPool(['a.test:1', 'b.test:1'], names);
-    const route = new PoolRoute(pool, inOrder(2), 0);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
     names.known['a.test'] = ['10.0.0.1', '10.0.0.9'];
     names.later();
     // What is new comes first.
@@ -123,7 +113,7 @@ describe('a route', () => {
   it('does not try a name again whose addresses only changed places', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2'] });
     const pool = await resolvedPool(['a.test:1'], names);
-    const route = new PoolRoute(pool, inOrder(1), 0);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
     names.known['a.test'] = ['10.0.0.2', '10.0.0.1'];
     names.later();
     expect(await all(pool, route)).toEqual(['0:10.0.0.1+10.0.0.2']);
@@ -138,7 +128,10 @@ describe('a route', () => {
     delete names.known['a.test'];
     for (let client = 0; client < 2; client++) {
       names.later();
-      expect(await all(pool, new PoolRoute(pool, inOrder(2), 0))).toEqual(['0:', '1:10.0.0.1']);
+      expect(await all(pool, new PoolRoute(pool.failures, inOrder(pool), 0))).toEqual([
+        '0:',
+        '1:10.0.0.1',
+      ]);
     }
     expect(names.asked).toHaveLength(6);
   });
@@ -147,7 +140,7 @@ describe('a route', () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['gone.test:1', 'a.test:1'], names);
     names.later();
-    const route = () => all(pool, new PoolRoute(pool, inOrder(2), 0));
+    const route = () => all(pool, new PoolRoute(pool.failures, inOrder(pool), 0));
     // And one more that comes too early for another lookup.
     const given = [...(await Promise.all([route(), route(), route()])), await route()];
     expect(given).toEqual(Array(4).fill(['0:', '1:10.0.0.1']));
@@ -159,9 +152,9 @@ describe('a route', () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['a.test:1', '127.0.0.1:1'], names);
     const route = new PoolRoute(
-      pool,
+      pool.failures,
       (tried) => {
-        if (tried.size === 0) return 0;
+        if (tried.size === 0) return backendAt(pool, 0);
         throw new Error('thrown by the policy');
       },
       0,
@@ -179,7 +172,7 @@ describe('a route', () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['a.test:1'], names);
     names.later();
-    const route = new PoolRoute(pool, inOrder(1), 0);
+    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
     expect(await route.next()).toBe(0);
     expect(names.asked).toHaveLength(1);
     await route.next();
@@ -188,16 +181,16 @@ describe('a route', () => {
 
   it('does not wait longer for a resolver than it may', async () => {
     const lookup: Lookup = () => new Promise(() => {});
-    const pool = new Pool([backend('slow.test:1')], silent, { lookup });
-    expect(await all(pool, new PoolRoute(pool, inOrder(1), 20))).toEqual(['0:']);
+    const pool = poolOf(['slow.test:1'], {}, { lookup });
+    expect(await all(pool, new PoolRoute(pool.failures, inOrder(pool), 20))).toEqual(['0:']);
   });
 });
 
 describe('a route after a cycle', () => {
-  const options = { openedAt: 0, connectTimeoutMs: 1000 };
+  const options = { openedAt: 0 };
 
   it('has nothing to try, and makes no promise, where there are no names', () => {
-    const pool = new Pool([backend('127.0.0.1:1')], silent);
+    const pool = poolOf(['127.0.0.1:1']);
     expect(new CycleRoute(pool, options).next()).toBeUndefined();
   });
 
@@ -215,7 +208,7 @@ describe('a route after a cycle', () => {
     const pool = await resolvedPool(['a.test:1', 'b.test:1'], names);
     names.later();
     names.known['a.test'] = ['10.0.0.3'];
-    await pool.backend(0).resolve();
+    await backendAt(pool, 0).resolve();
     const asked = names.asked.length;
     // Two addresses, a second for each.
     names.time.now += 1999;
@@ -227,14 +220,15 @@ describe('a route after a cycle', () => {
 
   it('does not take the first answer of the name servers for a move', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
-    const pool = await resolvedPool(['a.test:1'], names);
-    expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
-    expect(await all(pool, new CycleRoute(pool, { ...options, connectTimeoutMs: 0 }))).toEqual([]);
+    for (const connectMs of [1000, 0]) {
+      const pool = await resolvedPoolOf(['a.test:1'], {}, names, connectMs);
+      expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
+    }
   });
 });
 
 /** Its addresses, in the order to try them. */
-const order = ({ addresses }: PoolBackend) =>
+const order = ({ addresses }: Backend) =>
   addresses.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');
 
 const v4 = (ip: string) => ({ kind: 'tcp', ip, port: 1, family: 4 }) as const;
@@ -243,7 +237,7 @@ const v6 = (ip: string) => ({ kind: 'tcp', ip, port: 1, family: 6 }) as const;
 describe('a backend', () => {
   it('has one lookup in flight, however many ask', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     names.later();
     await Promise.all(Array.from({ length: 1000 }, () => one.resolve()));
     expect(names.asked).toHaveLength(2);
@@ -251,7 +245,7 @@ describe('a backend', () => {
 
   it('is looked up once a second at most, and less often while that fails', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     /** Asks for so long, ten times a second; how many lookups there were. */
     const lookups = async (seconds: number) => {
       const before = names.asked.length;
@@ -273,7 +267,7 @@ describe('a backend', () => {
 
   it('puts an address that failed behind the others, also after the next lookup', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2', '10.0.0.3'] });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     one.demote(v4('10.0.0.1'));
     expect(order(one)).toBe('10.0.0.2 10.0.0.3 10.0.0.1');
     one.demote(v4('10.9.9.9'));
@@ -287,7 +281,7 @@ describe('a backend', () => {
   it('has addresses of two families in turn, that of the first one first', async () => {
     const found = ['fd00::1', 'fd00::2', 'fd00::3', '10.0.0.1', '10.0.0.2'];
     const names = resolver({ 'a.test': found });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     expect(order(one)).toBe('fd00::1 10.0.0.1 fd00::2 10.0.0.2 fd00::3');
     names.known['a.test'] = ['10.0.0.3', ...found];
     names.later();
@@ -298,7 +292,7 @@ describe('a backend', () => {
   it('has no address that failed before one that did not, of whatever family they are', async () => {
     const found = ['fd00::1', '10.0.0.1', '10.0.0.2', '10.0.0.3'];
     const names = resolver({ 'a.test': found });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     one.demote(v6('fd00::1'));
     expect(order(one)).toBe('10.0.0.1 10.0.0.2 10.0.0.3 fd00::1');
     one.demote(v4('10.0.0.1'));
@@ -314,7 +308,7 @@ describe('a backend', () => {
 
   it('has those that failed in the order in which they did, families taking turns', async () => {
     const names = resolver({ 'a.test': ['fd00::1', '10.0.0.1', '10.0.0.2'] });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     for (const ip of ['10.0.0.1', '10.0.0.2']) one.demote(v4(ip));
     one.demote(v6('fd00::1'));
     expect(order(one)).toBe('10.0.0.1 fd00::1 10.0.0.2');
@@ -326,7 +320,7 @@ describe('a backend', () => {
 
   it('forgets that an address failed when it is not found any more', async () => {
     const names = resolver({ 'a.test': ['fd00::1', '10.0.0.1'] });
-    const one = (await resolvedPool(['a.test:1'], names)).backend(0);
+    const one = backendAt(await resolvedPool(['a.test:1'], names), 0);
     one.demote(v6('fd00::1'));
     names.known['a.test'] = ['10.0.0.1'];
     names.later();
@@ -344,17 +338,15 @@ describe('a pool', () => {
   it('says when addresses come, go or change places, and only then', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2'] });
     const changes: string[] = [];
-    const onAddressesChanged = ({ row, addresses }: PoolBackend) =>
+    const onAddressesChanged = ({ row, addresses }: Backend) =>
       changes.push(`${row}:${addresses.map((to) => ('ip' in to ? to.ip : to.path)).join('+')}`);
-    const configs = ['127.0.0.1:1', 'a.test:1'].map(backend);
-    const pool = new Pool(configs, { ...silent, onAddressesChanged }, names);
-    await pool.resolveAll(0);
+    const pool = await resolvedPoolOf(['127.0.0.1:1', 'a.test:1'], { onAddressesChanged }, names);
     names.later();
-    await pool.backend(1).resolve();
-    pool.backend(1).demote(v4('10.0.0.1'));
+    await backendAt(pool, 1).resolve();
+    backendAt(pool, 1).demote(v4('10.0.0.1'));
     names.known['a.test'] = ['10.0.0.2'];
     names.later();
-    await pool.backend(1).resolve();
+    await backendAt(pool, 1).resolve();
     expect(changes).toEqual(['1:10.0.0.1+10.0.0.2', '1:10.0.0.2+10.0.0.1', '1:10.0.0.2']);
   });
 
@@ -368,7 +360,7 @@ describe('a pool', () => {
       [4, 3],
     ] as const) {
       names.later();
-      pool.backend(0).noteFailedClients(failed);
+      backendAt(pool, 0).noteFailedClients(failed);
       await new Promise((resolve) => setImmediate(resolve));
       expect(names.asked).toHaveLength(lookups);
     }
@@ -380,8 +372,8 @@ describe('a pool', () => {
         ? new Promise(() => {})
         : Promise.resolve([{ address: '::1', family: 6 }]);
     const names = ['127.0.0.1:1', 'slow.test:1', 'fast.test:1'];
-    const pool = new Pool(names.map(backend), silent, { lookup });
-    expect((await pool.resolveAll(20)).map(({ name }) => name)).toEqual(['slow.test:1']);
-    expect(pool.backend(2).addresses).toHaveLength(1);
+    const pool = poolOf(names, {}, { lookup });
+    expect((await resolveAll(pool.backends, 20)).map(({ name }) => name)).toEqual(['slow.test:1']);
+    expect(backendAt(pool, 2).addresses).toHaveLength(1);
   });
 });

@@ -6,10 +6,12 @@ import {
   CounterReader,
   type CounterRow,
   CounterWriter,
-  createCounterWords,
   ROW_WORDS,
 } from '../src/engine/counters.js';
 import type { RowStats } from '../src/observe/stats.js';
+
+const createCounterWords = (writers: number, listeners: number, backends: number) =>
+  new BigUint64Array(writers * (listeners + backends) * ROW_WORDS);
 
 describe('counters', () => {
   it('lie listeners first, then backends, one padded row each, a block a writer', () => {

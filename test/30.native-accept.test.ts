@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { connect as netConnect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createProxy } from '../src/proxy/proxy.js';
+import { createProxy } from '../src/proxy/create.js';
 import type { BackendErrorEvent } from '../src/session/events.js';
 import type { Session } from '../src/session/session.js';
 import { until, within } from './helpers/deadline.js';

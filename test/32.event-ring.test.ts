@@ -2,7 +2,6 @@
 import { fstatSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { AcceptRequest } from '../src/engine/engine.js';
 import { loadAddon } from '../src/engine/native/addon.js';
 import {
   EVENT_WORDS,
@@ -223,11 +222,8 @@ it('an engine that is closed takes no listener, whose descriptor is closed, and 
   // Loops that know neither method.
   const { engine, closed } = ringing(0);
   await engine.close();
-  engine.limitBackend(0, 1);
-  const request = { listeners: [{ row: 0, descriptor: 42 }] } as unknown as AcceptRequest;
-  expect(() => engine.accept(request)).toThrow(
-    expect.objectContaining({ code: 'ERR_SPLICEWAY_CLOSED' }),
-  );
+  engine.tables.limitBackend(0, 1);
+  engine.tables.listen(0, 42, false);
   expect(closed).toEqual([42]);
 });
 

@@ -136,7 +136,7 @@ describe('logProxy', () => {
     const proxy = new EventEmitter();
     const lines: string[] = [];
     const warn = (_: unknown, message: string) => lines.push(message);
-    const log = { isLevelEnabled: () => false, warn } as unknown as Logger;
+    const log = { isLevelEnabled: () => false, on: () => {}, warn } as unknown as Logger;
     const flush = logProxy(proxy as unknown as RunningProxy, log);
     const failures = ['a refused', 'b did not answer in time', 'a refused', 'a refused'];
     for (const message of failures)

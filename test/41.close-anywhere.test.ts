@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../src/config/schema.js';
-import { createProxyFromConfig } from '../src/proxy/proxy.js';
+import { createProxyFromConfig } from '../src/proxy/create.js';
 import { until, within } from './helpers/deadline.js';
 import { openDescriptors, untilBackTo } from './helpers/descriptors.js';
 import { optionsOf, ways } from './helpers/engines.js';

@@ -137,7 +137,7 @@ describe('spliceway under a service manager', () => {
   });
 
   it.each([
-    ['SIGHUP', 'nothing is reloaded'],
+    ['SIGHUP', 'there is no file to read again'],
     ['SIGUSR1', 'no log files'],
     ['SIGUSR2', 'no upgrade of a running spliceway yet'],
     ['SIGQUIT', 'SIGTERM stops'],

@@ -7,7 +7,7 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SplicewayError } from '../src/errors/catalogue.js';
 import { join } from '../src/proxy/join.js';
-import type { HandoffOptions } from '../src/proxy/proxy.js';
+import type { HandoffOptions } from '../src/proxy/options.js';
 import { randomBytes } from './helpers/bytes.js';
 import { within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';

@@ -1,11 +1,13 @@
 /** A terminal that is stopped, as by Ctrl+S, holds up neither signals nor clients. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { within } from './helpers/deadline.js';
 import { client, nextText, startGreeter } from './helpers/greeters.js';
+import { tempPath } from './helpers/temp.js';
 
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const helper = fileURLToPath(new URL('helpers/terminal.py', import.meta.url));
@@ -29,7 +31,7 @@ async function onStoppedTerminal(args: readonly string[], { isForeign = false } 
   });
   return {
     port,
-    kill: () => process.kill(pid, 'SIGTERM'),
+    kill: (signal: NodeJS.Signals = 'SIGTERM') => process.kill(pid, signal),
     /** The terminal goes on, or stays as it is until the command has ended. */
     end: async (goesOn: boolean) => {
       if (goesOn) python.stdin.write('go on\n');
@@ -74,6 +76,15 @@ describe('a stopped terminal', () => {
     const { status, output } = await ended;
     expect(status).toBe('0');
     expect(output).toMatch(/SIGTERM: .*\n.*stopped/s);
+  });
+
+  it('that goes away ends the program, also one with a file that it could read again', async () => {
+    const file = tempPath('balance.yaml');
+    writeFileSync(file, `listen: 127.0.0.1:0\nbackends: [${await startGreeter('a')}]\n`);
+    const terminal = await onStoppedTerminal(['--config', file, '--accept', 'node']);
+    terminal.kill('SIGHUP');
+    // As Python has the status of a process that a signal ended.
+    expect(await terminal.end(false)).toMatchObject({ status: '-1' });
   });
 
   it('stops no demonstration', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { HandoffOptions } from '../src/proxy/proxy.js';
+import type { HandoffOptions } from '../src/proxy/options.js';
 import { randomBytes } from './helpers/bytes.js';
 import { within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';

@@ -1,9 +1,10 @@
 /** Names of backends: several addresses of one, and those that move while their old address still answers. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseAddress } from '../src/config/address.js';
-import { type Lookup, Pool } from '../src/pool/pool.js';
+import type { Lookup } from '../src/pool/backend.js';
+import { Names } from '../src/pool/names.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
+import { poolOf } from './helpers/pools.js';
 import { askInTurn, portOf, startProxy } from './helpers/proxies.js';
 import { startNamed, startServer, type TestServer } from './helpers/servers.js';
 import { connect, readExactly } from './helpers/sockets.js';
@@ -164,14 +165,8 @@ describe.each(ways)('a name with %s', (way) => {
 });
 
 describe('the lookups of a pool', () => {
-  const backend = (name: string) => ({
-    name,
-    address: parseAddress(name, 'backend'),
-    weight: 1,
-  });
-
   /** A pool that looks names up every other millisecond; what it asks, and how to answer. */
-  function start(...names: string[]) {
+  function start(...addresses: string[]) {
     const asked: string[] = [];
     const waiting: (() => void)[] = [];
     const lookup: Lookup = (name) => {
@@ -185,16 +180,11 @@ describe('the lookups of a pool', () => {
       time += 20_000;
       return time;
     };
-    const events = {
-      onAddressesChanged: () => {},
-      onResolved: () => {},
-      onResolveFailed: () => {},
-    };
-    const pool = new Pool(names.map(backend), events, { lookup, now });
-    onTestFinished(() => pool.close());
-    pool.refreshEvery(2);
+    const looking = new Names(2, false);
+    onTestFinished(() => looking.close());
+    looking.watch(poolOf(addresses, {}, { lookup, now }).backends);
     const count = (wanted: string) => asked.filter((name) => name === wanted).length;
-    return { pool, count, answer: () => waiting.splice(0).forEach((resolve) => void resolve()) };
+    return { looking, count, answer: () => waiting.splice(0).forEach((resolve) => void resolve()) };
   }
 
   it('take turns, and one of each name is in flight', async () => {
@@ -210,7 +200,7 @@ describe('the lookups of a pool', () => {
     const closed = start('fast.test:1');
     const other = start('fast.test:1');
     await until('a lookup', () => closed.count('fast.test') > 0);
-    closed.pool.close();
+    closed.looking.close();
     const before = closed.count('fast.test');
     const { count } = other;
     const goal = count('fast.test') + 5;

@@ -4,14 +4,14 @@ import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../src/config/address.js';
-import type { Listener } from '../src/entrance/listener.js';
+import type { Bind } from '../src/entrance/bind.js';
 import type { ResolvedAddress } from '../src/model/address.js';
 import { isReachedBy } from '../src/model/own-addresses.js';
-import { Pool } from '../src/pool/pool.js';
 import { LoopGuard } from '../src/proxy/loop-guard.js';
 import type { Proxy as RunningProxy } from '../src/proxy/proxy.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
+import { backendAt, resolvedPoolOf } from './helpers/pools.js';
 import { portOf, startProxy } from './helpers/proxies.js';
 import { refusedAddress, startServer } from './helpers/servers.js';
 import { connect, readAll } from './helpers/sockets.js';
@@ -78,18 +78,10 @@ describe('what is left of a backend', () => {
     const found = ['fd00::1', 'fd00::2', 'fd00::3', '127.0.0.1', '10.0.0.2'];
     const lookup = async () =>
       found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
-    const config = {
-      name: 'a.test:80',
-      address: parseAddress('a.test:80', 'backend'),
-      weight: 1,
-    };
-    const silent = { onAddressesChanged() {}, onResolved() {}, onResolveFailed() {} };
-    const pool = new Pool([config], silent, { lookup });
-    await pool.resolveAll(0);
-    const backend = pool.backend(0);
+    const backend = backendAt(await resolvedPoolOf(['a.test:80'], {}, { lookup }), 0);
     backend.demote({ kind: 'tcp', ip: 'fd00::1', port: 80, family: 6 });
     let published: readonly ResolvedAddress[] = [];
-    const guard = new LoopGuard(pool.backends, {
+    const guard = new LoopGuard({
       publish: (_, addresses) => {
         published = addresses;
       },
@@ -97,10 +89,11 @@ describe('what is left of a backend', () => {
       warnRarely: () => {},
       ownAddresses: own,
     });
+    guard.add(backend);
     const left = () => published.map((to) => (to.kind === 'tcp' ? to.ip : to.path)).join(' ');
     expect(left()).toBe('fd00::2 127.0.0.1 fd00::3 10.0.0.2 fd00::1');
     const address = { address: '127.0.0.1', port: 80, family: 'IPv4' } as const;
-    guard.add({ address, isInherited: false } as Listener);
+    guard.setListeners([{ address, listener: { isInherited: false } } as Bind]);
     expect(left()).toBe('fd00::2 10.0.0.2 fd00::3 fd00::1');
   });
 });

@@ -1,7 +1,7 @@
 /** Names with addresses of both families of IP: a slow one has a rival, and the first that answers is used (RFC 8305). */
 import { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Lookup, PoolBackend } from '../src/pool/pool.js';
+import { Backend, type Lookup } from '../src/pool/backend.js';
 import { until } from './helpers/deadline.js';
 import {
   exhaustDescriptors,
@@ -61,7 +61,7 @@ async function startRace(
   const warnings: string[] = [];
   proxy.on('warning', (message) => warnings.push(message));
   proxy.on('backendError', ({ error }) => errors.push(`${error.address} ${error.systemCode}`));
-  const demote = vi.spyOn(PoolBackend.prototype, 'demote');
+  const demote = vi.spyOn(Backend.prototype, 'demote');
   onTestFinished(() => demote.mockRestore());
   const demoted = () => demote.mock.calls.map(([to]) => (to.kind === 'tcp' ? to.ip : to.path));
   const failed = () => proxy.stats().backends.map((backend) => backend.failed);

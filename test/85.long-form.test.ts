@@ -1,6 +1,6 @@
 /** Several listeners and pools with names: what is accepted, what it becomes, and what is said of mistakes. */
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { configFromFlags } from '../src/cli/flags.js';
+import { sourceFromFlags } from '../src/cli/flags.js';
 import { loadConfigFile } from '../src/config/file.js';
 import type { LongOptions, ProxyOptions } from '../src/config/options.js';
 import { optionsOf } from '../src/config/options-of.js';
@@ -433,7 +433,8 @@ describe('settings laid over a configuration', () => {
   it('are flags beside a file', () => {
     const text = 'listeners: { a: { address: ":1" } }\npools: { default: { backends: b:1 } }\n';
     const config = files.write('flags.yaml', `${text}logLevel: warn\n`);
-    expect(configFromFlags({ config, idleTimeout: '5s', connectAttempts: '2' })).toMatchObject({
+    const source = sourceFromFlags({ config, idleTimeout: '5s', connectAttempts: '2' });
+    expect(source?.read().config).toMatchObject({
       logLevel: 'warn',
       listeners: [{ idleTimeoutMs: 5000 }],
       pools: [{ connectAttempts: 2 }],

@@ -100,6 +100,8 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                   {InstanceMethod<&EngineWrap::Counters>("counters"),
                    InstanceMethod<&EngineWrap::Moved>("moved"),
                    InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
+                   InstanceMethod<&EngineWrap::PostBarrier>("postBarrier"),
+                   InstanceMethod<&EngineWrap::HavePassed>("havePassed"),
                    InstanceMethod<&EngineWrap::Hold>("hold"),
                    InstanceMethod<&EngineWrap::Publish>("publish"),
                    InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
@@ -201,6 +203,16 @@ void EngineWrap::Hold(const Napi::CallbackInfo& /*info*/) { engine_->Hold(); }
 
 void EngineWrap::Publish(const Napi::CallbackInfo& /*info*/) { engine_->Publish(); }
 
+Napi::Value EngineWrap::PostBarrier(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(engine_->PostBarrier()));
+}
+
+// havePassed(barrier)
+Napi::Value EngineWrap::HavePassed(const Napi::CallbackInfo& info) {
+  const auto barrier = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  return Napi::Boolean::New(info.Env(), engine_->HavePassed(barrier));
+}
+
 // setBackend(row, addresses, inTurn)
 void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   const auto list = info[1].As<Napi::Array>();
@@ -256,9 +268,9 @@ void EngineWrap::SetListener(const Napi::CallbackInfo& info) {
                                       .clients = Limits(info[4])});
 }
 
-// listen(listener, fd). Owns `fd` from here on.
+// listen(listener, fd, pauses). Owns `fd` from here on.
 void EngineWrap::Listen(const Napi::CallbackInfo& info) {
-  engine_->Listen(Row(info[0]), UniqueFd(Signed(info[1])));
+  engine_->Listen(Row(info[0]), UniqueFd(Signed(info[1])), info[2].As<Napi::Boolean>());
 }
 
 // closeListener(listener)

@@ -21,6 +21,8 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value Counters(const Napi::CallbackInfo& info);
   Napi::Value Moved(const Napi::CallbackInfo& info);
   Napi::Value MaxSessions(const Napi::CallbackInfo& info);
+  Napi::Value PostBarrier(const Napi::CallbackInfo& info);
+  Napi::Value HavePassed(const Napi::CallbackInfo& info);
   void Hold(const Napi::CallbackInfo& info);
   void Publish(const Napi::CallbackInfo& info);
   void SetBackend(const Napi::CallbackInfo& info);

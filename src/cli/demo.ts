@@ -11,7 +11,7 @@ import { formatFigures, LiveLine } from './live-line.js';
 import { createLogger, type Logger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
 import { print } from './output.js';
-import { announce, startProxy, stopOnSignal } from './run.js';
+import { Announcer, startProxy, stopOnSignal } from './run.js';
 import { StopSignals } from './stop-signals.js';
 
 const DEFAULT_LISTENER = '127.0.0.1:5555';
@@ -34,7 +34,7 @@ export async function demo(flags: ServeFlags): Promise<void> {
   const signals = new StopSignals();
 
   print('A demonstration: backends A and B echo lines, and one address stands before them.\n');
-  announce(proxy);
+  new Announcer().announce(proxy);
   print(`${verdict(await showTurns(proxy))}\n`);
   print(`${invitation(proxy)}\n`);
 
@@ -50,7 +50,7 @@ export async function demo(flags: ServeFlags): Promise<void> {
     clearInterval(ticking);
     figures.end();
   };
-  await stopOnSignal(proxy, { signals, drainMs: config.drainTimeoutMs, log, onStopping });
+  await stopOnSignal(proxy, { signals, drainMs: () => config.drainTimeoutMs, log, onStopping });
   for (const echo of backends) echo.close();
 }
 

@@ -1,11 +1,10 @@
 /** The flags of `serve`, and the configuration that they make, with or without a file. */
-import { loadConfigFile } from '../config/file.js';
 import { type ConfigPath, formatPath } from '../config/issues.js';
 import { parseCommand, parseCommandSettings } from '../config/schema.js';
-import { withSettings } from '../config/services.js';
 import type { CommandConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Command } from '../vendor/commander.js';
+import { ConfigSource } from './config-source.js';
 import { addSettingFlags, inKebabCase, type SettingFlags, settingsInput } from './setting-flags.js';
 
 /** What commander makes of the flags; values are unchecked text but where it had a list of choices. */
@@ -13,6 +12,7 @@ export interface ServeFlags extends SettingFlags {
   readonly listen?: string[];
   readonly backend?: string[];
   readonly config?: string;
+  readonly watch?: boolean;
 }
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
@@ -29,7 +29,8 @@ export function addServeOptions(command: Command): Command {
       '-c, --config <file>',
       'read all this from YAML or JSON instead, - for standard input; the flags below override the file, ' +
         '--listen and --backend cannot be mixed with it',
-    );
+    )
+    .option('-w, --watch', 'apply the file again whenever it changes, as SIGHUP does');
   return addSettingFlags(command);
 }
 
@@ -49,21 +50,35 @@ function addListen(command: Command): Command {
 }
 
 /**
- * The configuration that the flags ask for.
+ * The file that the flags name, with the other flags over it; nothing where they name none.
  *
- * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS`, `…_INVALID_DURATION` with
- *   the flag's name in the message, or `ERR_SPLICEWAY_CONFIG_FILE`
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` or `…_INVALID_DURATION` with the flag's name in the message
+ */
+export function sourceFromFlags(flags: ServeFlags): ConfigSource | undefined {
+  if (flags.config === undefined) {
+    if (flags.watch) throw wrongUsage('--watch is for a file; add --config FILE');
+    return undefined;
+  }
+  // A pool that is half in a file and half on a command line is a mistake waiting to happen.
+  const mixed = flags.listen !== undefined ? '--listen' : flags.backend && '--backend';
+  if (mixed !== undefined) {
+    throw wrongUsage(`${mixed} cannot be combined with --config; write it into the file`);
+  }
+  const settings = parseCommandSettings(settingsInput(flags), (path) => flagName(path, flags));
+  const source = new ConfigSource(flags.config, settings);
+  if (flags.watch && !source.isReadAgain) {
+    throw wrongUsage('--watch needs a file that can be read again; give --config a path');
+  }
+  return source;
+}
+
+/**
+ * The configuration that the flags ask for by themselves, without a file.
+ *
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS` or `…_INVALID_DURATION` with the flag's name
+ *   in the message
  */
 export function configFromFlags(flags: ServeFlags): CommandConfig {
-  if (flags.config !== undefined) {
-    // A pool that is half in a file and half on a command line is a mistake waiting to happen.
-    const mixed = flags.listen !== undefined ? '--listen' : flags.backend && '--backend';
-    if (mixed !== undefined) {
-      throw wrongUsage(`${mixed} cannot be combined with --config; write it into the file`);
-    }
-    const settings = parseCommandSettings(settingsInput(flags), (path) => flagName(path, flags));
-    return withSettings(loadConfigFile(flags.config), settings);
-  }
   if (flags.listen === undefined) {
     throw wrongUsage('there is nowhere to listen; add --listen, as in --listen 127.0.0.1:5555');
   }

@@ -18,7 +18,7 @@ const answers = {
 
 /** Of a terminal that is gone, and of its Ctrl+\. */
 const answersWithoutKeyboard = {
-  SIGHUP: 'nothing is reloaded; restart spliceway to have a changed configuration',
+  SIGHUP: 'there is no file to read again; that takes --config FILE',
   SIGQUIT: STOP,
 } as const;
 
@@ -28,14 +28,19 @@ const answersWithoutTerminal = {
   SIGTTOU: `listeners cannot be paused; ${STOP}`,
 } as const;
 
-/** Takes over from now on: none of them ends or stops the process, or opens it to a debugger. */
-export function explainOtherSignals(log: Logger): void {
+/**
+ * Takes over from now on: none of them ends or stops the process, or opens it to a debugger.
+ *
+ * @param reload called at SIGHUP, where there is something to read again
+ */
+export function explainOtherSignals(log: Logger, reload?: () => void): void {
   const all = {
     ...answers,
     ...(isatty(0) ? {} : answersWithoutKeyboard),
     ...([0, 1, 2].some((descriptor) => isatty(descriptor)) ? {} : answersWithoutTerminal),
   };
   for (const [signal, answer] of Object.entries(all)) {
-    process.on(signal, () => log.warn(`${signal}: ${answer}`));
+    if (signal === 'SIGHUP' && reload !== undefined) process.on(signal, reload);
+    else process.on(signal, () => log.warn(`${signal}: ${answer}`));
   }
 }

@@ -9,7 +9,13 @@ import { RateLimit } from './rate-limit.js';
 export function logProxy(proxy: RunningProxy, log: Logger): () => void {
   const limit = new RateLimit();
   // A listener makes the engine report every session, and nobody asked for them above debug.
-  if (log.isLevelEnabled('debug')) proxy.on('session', (session) => logSession(session, log));
+  const onSession = (session: Session) => logSession(session, log);
+  const followLevel = () => {
+    proxy.off('session', onSession);
+    if (log.isLevelEnabled('debug')) proxy.on('session', onSession);
+  };
+  followLevel();
+  log.on('level-change', followLevel);
   proxy.on('backendError', ({ backend, error: { code, message }, count: events }) => {
     const write = (count: number) =>
       log.warn({ backend, code, count }, `${message}${times(count)}`);

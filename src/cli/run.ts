@@ -6,7 +6,8 @@ import type { PoolConfig, ProxyConfig } from '../config/types.js';
 import { asAddress } from '../entrance/listener.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
-import { createProxyFromConfig, type Proxy as RunningProxy } from '../proxy/proxy.js';
+import { createProxyFromConfig } from '../proxy/create.js';
+import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Logger } from './log.js';
 import { print } from './output.js';
 import { withOverlapHint } from './overlap.js';
@@ -57,18 +58,26 @@ function flagOf({ name, address, weight, maxSessions }: BackendConfig): string {
   return `${text}${called},weight=${weight}${limit}`;
 }
 
-/** One line a listener on standard output: what scripts wait for. In one write, so that who sees the first sees all. */
-export function announce(proxy: RunningProxy): void {
-  const lines = proxy
-    .addresses()
-    .map((listener) => `listening on ${formatAddress(asAddress(listener))}\n`);
-  print(lines.join(''));
+/** Says on standard output where the proxy listens. */
+export class Announcer {
+  #said: readonly string[] = [];
+
+  /**
+   * One line for each address that was not said before: what scripts wait for. In one write, so that who sees the first
+   * sees all.
+   */
+  announce(proxy: RunningProxy): void {
+    const addresses = proxy.addresses().map((listener) => formatAddress(asAddress(listener)));
+    const lines = addresses.filter((address) => !this.#said.includes(address));
+    this.#said = addresses;
+    if (lines.length > 0) print(lines.map((address) => `listening on ${address}\n`).join(''));
+  }
 }
 
 export interface StopOptions {
   readonly signals: StopSignals;
-  /** How long live sessions may go on after the first signal, in milliseconds. */
-  readonly drainMs: number;
+  /** How long live sessions may go on after the first signal, in milliseconds. Asked when it comes. */
+  readonly drainMs: () => number;
   readonly log: Logger;
   /** Called at the first signal. */
   readonly onStopping?: () => void;
@@ -76,9 +85,10 @@ export interface StopOptions {
 
 /** Waits for a signal, drains, and cuts the draining short at the next signal. */
 export async function stopOnSignal(proxy: RunningProxy, options: StopOptions): Promise<void> {
-  const { signals, drainMs, log, onStopping } = options;
+  const { signals, log, onStopping } = options;
   const signal = await signals.next();
   onStopping?.();
+  const drainMs = options.drainMs();
   const { open } = proxy.stats().sessions;
   const drained = proxy.close({ drain: drainMs });
   // Said after it is done: scripts may act on the line.

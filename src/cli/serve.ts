@@ -1,9 +1,11 @@
 /** `spliceway serve`: runs a proxy until a signal asks it to stop. */
 import { addressesOf } from '../config/services.js';
-import { configFromFlags, type ServeFlags } from './flags.js';
-import { createLogger } from './log.js';
+import { FileWatch } from './file-watch.js';
+import { configFromFlags, type ServeFlags, sourceFromFlags } from './flags.js';
+import { createLogger, type Logger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
-import { announce, startProxy, stopOnSignal } from './run.js';
+import { Reloader } from './reload.js';
+import { Announcer, startProxy, stopOnSignal } from './run.js';
 import { ServiceManager, warnOfUnusedSockets } from './service-manager.js';
 import { endAsProcessOne, StopSignals } from './stop-signals.js';
 
@@ -13,18 +15,47 @@ import { endAsProcessOne, StopSignals } from './stop-signals.js';
  * @throws SplicewayError for wrong flags or a wrong file, and when the proxy cannot start
  */
 export async function serve(flags: ServeFlags): Promise<void> {
-  const config = configFromFlags(flags);
+  const source = sourceFromFlags(flags);
+  const config = source === undefined ? configFromFlags(flags) : source.read().config;
   const log = createLogger(config.logLevel, config.logFormat);
-  explainOtherSignals(log);
+  const reloader = source?.isReadAgain ? new Reloader(source, config, log) : undefined;
+  explainOtherSignals(log, reloader && (() => reloader.request()));
   const endEarly = endAsProcessOne();
   const proxy = await startProxy(config, log);
   endEarly.cancel();
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
-  announce(proxy);
+  const announcer = new Announcer();
+  announcer.announce(proxy);
   const manager = new ServiceManager(log);
   manager.ready(proxy);
   warnOfUnusedSockets(addressesOf(config), log);
-  const onStopping = (): void => manager.stopping(proxy);
-  await stopOnSignal(proxy, { signals, drainMs: config.drainTimeoutMs, log, onStopping });
+  reloader?.begin(proxy, {
+    onBegin: () => manager.reloading(),
+    onDone: (outcome) => {
+      if ('failed' in outcome) return;
+      log.level = outcome.config.logLevel;
+      announcer.announce(proxy);
+    },
+    onEnd: (outcome) => manager.reloaded(proxy, 'failed' in outcome ? outcome.failed : undefined),
+  });
+  const watch = reloader !== undefined && flags.watch ? watchFor(reloader, log) : undefined;
+  const onStopping = (): void => {
+    reloader?.end();
+    watch?.close();
+    manager.stopping(proxy);
+  };
+  const drainMs = () => (reloader?.config ?? config).drainTimeoutMs;
+  await stopOnSignal(proxy, { signals, drainMs, log, onStopping });
+}
+
+function watchFor(reloader: Reloader, log: Logger): FileWatch {
+  const { file } = reloader;
+  return new FileWatch(file, {
+    onChanged: () => reloader.fileChanged(),
+    onGone: ({ code, message }) => {
+      const what = code === 'ENOENT' ? 'there is no such file any more' : message;
+      log.warn(`${file}: ${what}; the last good configuration runs on`);
+    },
+  });
 }

@@ -27,14 +27,25 @@ export class ServiceManager {
 
   /** Every listener accepts. From now on the watchdog is fed, where there is one, until the process ends. */
   ready(proxy: RunningProxy): void {
-    const listeners = proxy.addresses().map((listener) => formatAddress(asAddress(listener)));
-    this.#say(['READY=1', `STATUS=listening on ${listeners.join(', ')}`]);
+    this.#say(['READY=1', statusOf(proxy)]);
     const intervalUs = watchdogUs();
     if (this.#socket === '' || intervalUs === 0) return;
     // At half of what it allows, as sd_watchdog_enabled(3) has it; by Node's event loop, for a process that hangs.
     const intervalMs = Math.min(intervalUs / 2000, TIMER_MAX_MS);
     // The next one comes soon: none is worth waiting for.
     setInterval(() => this.#say(['WATCHDOG=1'], false), intervalMs).unref();
+  }
+
+  /** The configuration is being read again. Whoever asked the manager for it waits for `reloaded()`. */
+  reloading(): void {
+    const microseconds = process.hrtime.bigint() / 1000n;
+    this.#say(['RELOADING=1', `MONOTONIC_USEC=${microseconds}`, 'STATUS=reloading']);
+  }
+
+  /** @param failed why the configuration is as it was before */
+  reloaded(proxy: RunningProxy, failed?: string): void {
+    const why = failed === undefined ? '' : `; the last reload failed: ${failed}`;
+    this.#say(['READY=1', statusOf(proxy) + why]);
   }
 
   /** The first stop signal has come. */
@@ -57,6 +68,11 @@ export class ServiceManager {
         'a unit without Type=notify and WatchdogSec= does not wait for it',
     );
   }
+}
+
+function statusOf(proxy: RunningProxy): string {
+  const listeners = proxy.addresses().map((listener) => formatAddress(asAddress(listener)));
+  return `STATUS=listening on ${listeners.join(', ')}`;
 }
 
 /** How often the manager wants to hear that this process is alive, in microseconds; 0 for never. */

@@ -13,7 +13,7 @@ import {
   type Node,
   parseDocument,
 } from '../vendor/yaml.js';
-import { type ConfigIssue, formatIssue, formatPath } from './issues.js';
+import { type ConfigIssue, type ConfigPath, formatIssue, formatPath } from './issues.js';
 import { findJsonError } from './json.js';
 import { validateCommand } from './schema.js';
 import { durationKeys } from './shapes.js';
@@ -44,6 +44,13 @@ interface Source {
   readonly lines: LineCounter;
 }
 
+/** A file that is right, and where its values stand. */
+export interface ConfigFile {
+  readonly config: CommandConfig;
+  /** `file:line:column` of a value, or of the nearest thing around it that is in the file. */
+  positionOf(path: ConfigPath): string;
+}
+
 /**
  * Reads and validates a configuration file. Its keys are those of `ProxyOptions` and the command's own; since
  * files are for the command, at least one listener is required.
@@ -53,14 +60,25 @@ interface Source {
  *   `file:line:column: reason` (`file: reason` where there is no position)
  */
 export function loadConfigFile(file: string): CommandConfig {
-  const path = nameOfFile(file);
+  return parseConfigFile(file, readConfigFile(file)).config;
+}
+
+/** The text of a file. Errors as `loadConfigFile`. */
+export function readConfigFile(file: string): string {
+  formatOf(file);
+  return read(file, nameOfFile(file));
+}
+
+/** As `loadConfigFile`, for a file that has been read. */
+export function parseConfigFile(file: string, text: string): ConfigFile {
   const format = formatOf(file);
-  const source = parse(path, read(file, path), format);
+  const source = parse(nameOfFile(file), text, format);
   const value = withoutSchema(toValue(source), format);
   const result = validateCommand(asText(value));
   if (!result.ok) throw fromIssues(source, result.issues);
-  if (result.config.listeners.length === 0) {
-    const isShort = result.config.form === 'short';
+  const { config } = result;
+  if (config.listeners.length === 0) {
+    const isShort = config.form === 'short';
     const message = isShort
       ? 'give at least one address to listen on, as in 127.0.0.1:5555'
       : "there is no listener; write listeners: { NAME: { address: ':5555', pool: NAME } }";
@@ -68,7 +86,9 @@ export function loadConfigFile(file: string): CommandConfig {
     const path = [isShort ? 'listen' : 'listeners'];
     throw fromIssues(source, [{ code, path, at: 'value', message }]);
   }
-  return result.config;
+  const positionOf = (path: ConfigPath) =>
+    position(source, offsetOf(source.document, { path, at: 'value' }));
+  return { config, positionOf };
 }
 
 /** A file in JSON, which has no comments, may name its schema for editors. */
@@ -229,7 +249,7 @@ function fromIssues(source: Source, issues: readonly ConfigIssue[]): SplicewayEr
 }
 
 /** Where the issue's value (or key) starts, or else the nearest thing around it that is in the file. */
-function offsetOf(document: Document.Parsed, issue: ConfigIssue): number {
+function offsetOf(document: Document.Parsed, issue: Pick<ConfigIssue, 'path' | 'at'>): number {
   let node: Node | null = document.contents;
   let offset = node?.range?.[0] ?? 0;
   for (const [depth, part] of issue.path.entries()) {

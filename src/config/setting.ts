@@ -48,6 +48,8 @@ export interface Setting {
   readonly default?: string | number | boolean | (() => number);
   /** What holds without it, in words, where no fixed default says so. */
   readonly unset?: string;
+  /** Of those that are not the process': whether a new value wants a restart all the same. */
+  readonly fixed?: true;
   /** One sentence or a few, for editors and the reference. */
   readonly description: string;
   /** Where the documents say more: a link from docs/configuration.md, whose words are its anchor's. */

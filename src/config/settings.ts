@@ -30,6 +30,9 @@ const KEEP_ALIVE_MAX = '9h';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+/** Asked once: a configuration that is read again later means the same, though the process may have other CPUs by then. */
+const threadsByDefault = Math.min(availableParallelism(), THREADS_MAX);
+
 /** Every setting, in the order in which help and documents list them. */
 export const settings = {
   policy: {
@@ -71,7 +74,7 @@ export const settings = {
   threads: {
     place: 'process',
     kind: whole(1, THREADS_MAX),
-    default: () => Math.min(availableParallelism(), THREADS_MAX),
+    default: () => threadsByDefault,
     unset: 'one for each CPU',
     description: 'Loops of the native engine, each a thread.',
     flag: { group: 'How:', help: 'threads of the native engine' },
@@ -218,6 +221,7 @@ export const settings = {
     place: 'command',
     kind: choice('a log format', ['pretty', 'json'], 'format'),
     unset: 'pretty when a terminal reads it, else json',
+    fixed: true,
     description: 'How a line of the log is written.',
     flag: { group: 'Logs, on standard error:', listsNames: true },
   },

@@ -47,7 +47,8 @@ export function defaultText(key: SettingKey): string | undefined {
 
 /** Whether it may change while the process runs; what the process itself stands on may not. */
 export function mayChange(key: SettingKey): boolean {
-  return settings[key].place !== 'process';
+  const { place, fixed } = settingOf(key);
+  return place !== 'process' && fixed !== true;
 }
 
 /** The schemas of the settings of some places, in the order of the table, for a `z.strictObject`. */

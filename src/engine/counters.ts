@@ -37,8 +37,16 @@ const { unheard: UNHEARD, ...figures } = Counter;
 const positions = Object.entries(figures) as readonly [FigureName, number][];
 const zeros = Object.fromEntries(positions.map(([name]) => [name, 0])) as CounterRow;
 
-/** Reads the counters of an engine; see the layout above. */
-export class CounterReader {
+/** The figures of an engine: live, by row. */
+export interface Counters {
+  listener(index: number): CounterRow;
+  backend(index: number): CounterRow;
+  /** Of one listener. */
+  unheard(index: number): number;
+}
+
+/** Reads counters that native loops write; see the layout above. */
+export class CounterReader implements Counters {
   readonly #words: BigUint64Array;
   readonly #listeners: number;
   readonly #rows: number;
@@ -58,11 +66,8 @@ export class CounterReader {
     return this.#row(this.#listeners + index);
   }
 
-  /** Over all listeners. */
-  unheard(): number {
-    let sum = 0;
-    for (let row = 0; row < this.#listeners; row++) sum += this.#sum(row * ROW_WORDS + UNHEARD);
-    return sum;
+  unheard(index: number): number {
+    return this.#sum(index * ROW_WORDS + UNHEARD);
   }
 
   #row(row: number): CounterRow {
@@ -90,8 +95,8 @@ export class CounterReader {
 }
 
 /**
- * Writes one block of the layout above: the side of an engine whose bytes pass through JavaScript.
- * One writer a block, so that nothing but the figures themselves has to be atomic.
+ * Writes one block of the layout above: that of the JavaScript thread beside the loops. One writer a block, so that nothing
+ * but the figures themselves has to be atomic.
  */
 export class CounterWriter {
   readonly #words: BigUint64Array;
@@ -117,14 +122,4 @@ export class CounterWriter {
     // Unsigned words wrap, so adding a negative number takes away.
     Atomics.add(this.#words, row * ROW_WORDS + Counter[counter], BigInt(amount));
   }
-}
-
-/** The words of `writers` blocks, all zero, in memory that other threads may be shown. */
-export function createCounterWords(
-  writers: number,
-  listeners: number,
-  backends: number,
-): BigUint64Array {
-  const words = writers * (listeners + backends) * ROW_WORDS;
-  return new BigUint64Array(new SharedArrayBuffer(words * BigUint64Array.BYTES_PER_ELEMENT));
 }

@@ -7,8 +7,9 @@ import type { Socket } from 'node:net';
 import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason } from '../model/close-reason.js';
-import type { CounterReader } from './counters.js';
+import type { Counters } from './counters.js';
 import type { SessionLimit } from './session-limit.js';
+import type { AcceptingTables, EngineTables } from './tables.js';
 
 /**
  * Where a client goes next: a backend by its row in the pool; `undefined` when none is left; `by cycle` when the engine
@@ -144,19 +145,6 @@ export interface ClientLimits {
   readonly loopback: number;
 }
 
-export interface AcceptRequest {
-  /** Listening sockets. The engine owns their descriptors from here on. */
-  readonly listeners: readonly { readonly row: number; readonly descriptor: number }[];
-  /**
-   * Rows of backends, to be walked round and round for first picks: no route is asked then before they have all
-   * failed, but while the host is told of clients. Without it, the route of each client is asked for each pick.
-   */
-  readonly cycle: Uint16Array | undefined;
-  readonly timeouts: SessionTimeouts;
-  readonly clientLimits: ClientLimits;
-  readonly host: AcceptHost;
-}
-
 export interface JoinRequest {
   /** Taken as the client side. Owned by the engine from this call on, as is `backend`. */
   readonly client: Socket;
@@ -172,9 +160,11 @@ export interface JoinRequest {
 export interface Engine {
   readonly name: 'native' | 'stream';
   /** Live counters by listener and backend. */
-  readonly counters: CounterReader;
+  readonly counters: Counters;
   /** Sessions that this engine holds at once. */
   readonly limit: SessionLimit;
+  /** What it goes by. */
+  readonly tables: EngineTables;
   /** Counts a client of a listener that the engine does not accept on: it was refused, and is no session. */
   countRejected(listener: number): void;
   /**
@@ -184,17 +174,6 @@ export interface Engine {
    * @param client just accepted
    */
   cameBack(client: Socket): ResolvedAddress | undefined;
-  /**
-   * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
-   * of which nothing was said has none. In turn, each session begins with the address after that of the one before.
-   */
-  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void;
-  /**
-   * Says how many sessions a backend may have at once, those included that are on their way to it. To be said before
-   * the first one; without it, any number. Sessions pass over a backend that is full, which has not failed: it counts
-   * as `rejected`, and the route is asked for another.
-   */
-  limitBackend(row: number, maxSessions: number): void;
   /**
    * Connects the client to the first backend of the route that answers, and relays. What was already
    * read from the client's socket (and is still in its read buffer) travels first.
@@ -215,18 +194,16 @@ export interface Engine {
 
 /** An engine that can accept without JavaScript. */
 export interface AcceptingEngine extends Engine {
-  /**
-   * Accepts from now on. May be called once.
-   * @throws SplicewayError `ERR_SPLICEWAY_CLOSED`; the descriptors are closed then
-   */
-  accept(request: AcceptRequest): void;
+  readonly tables: AcceptingTables;
+  /** To be said before anything is accepted. */
+  serve(host: AcceptHost): void;
   /** For clients who come from now on; `hold` at first. Of those that it has to pick for, the host is asked in any case. */
   attend(attention: Attention): void;
 }
 
 /** `stream` ignores what is said to be the native engine's. */
 export interface EngineOptions {
-  /** Rows of the counters. */
+  /** Rows of the native engine's counters: how many listeners and backends there may be at once. */
   readonly listeners: number;
   readonly backends: number;
   /** Loops of the native engine. */

@@ -5,14 +5,20 @@ import type { SessionLimit } from '../engine/session-limit.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { throwLater } from '../session/emit.js';
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../timers.js';
-import type { Listener } from './listener.js';
 
 /** How long listeners stay paused when no session ends meanwhile: the shortage may be someone else's. */
 const RETRY_MS = 100;
 /** Resuming a little below the limit keeps listeners from pausing again for every single client. */
 const RESUME_SHARE = 0.95;
 /** A listener hands over at most a client or two before it is paused, unless it cannot be. */
-const WAITING_MAX = 256;
+export const WAITING_MAX = 256;
+
+/** A listener on which Node accepts. */
+export interface Pausable {
+  /** Leaves clients in the queue of the kernel. False where that cannot be. */
+  pause(): boolean;
+  resume(): void;
+}
 
 export interface AdmissionHost {
   /** Sessions alive now. */
@@ -36,7 +42,7 @@ interface Client {
  * were accepted too late wait, unread, and are the first to be served.
  */
 export class Admission {
-  readonly #listeners: readonly Listener[];
+  readonly #listeners = new Map<number, Pausable>();
   readonly #limit: SessionLimit;
   readonly #host: AdmissionHost;
   readonly #waiting: Client[] = [];
@@ -45,10 +51,35 @@ export class Admission {
   #resumeScheduled: NodeJS.Immediate | undefined;
   #closed = false;
 
-  constructor(listeners: readonly Listener[], limit: SessionLimit, host: AdmissionHost) {
-    this.#listeners = listeners;
+  constructor(limit: SessionLimit, host: AdmissionHost) {
     this.#limit = limit;
     this.#host = host;
+  }
+
+  /** One listener more. @param row what its clients are given to `take()` with */
+  add(row: number, listener: Pausable): void {
+    this.#listeners.set(row, listener);
+    if (this.#paused) listener.pause();
+  }
+
+  /** It is not paused or resumed any more. Who has come to it and waits is served like all others. */
+  delete(row: number): void {
+    this.#listeners.delete(row);
+  }
+
+  /** Whether clients of a listener wait. */
+  waitsFor(row: number): boolean {
+    return this.#waiting.some(({ listener }) => listener === row);
+  }
+
+  /** Disconnects those who wait and have come to a listener. */
+  drop(row: number): void {
+    const dropped = this.#waiting.filter(({ listener }) => listener === row);
+    for (const client of dropped) {
+      this.#waiting.splice(this.#waiting.indexOf(client), 1);
+      client.socket.destroy();
+    }
+    if (dropped.length > 0) this.#host.onDropped(dropped.length);
   }
 
   /** A client that a listener accepted. Owns the socket. */
@@ -83,7 +114,7 @@ export class Admission {
     if (this.#paused || this.#closed) return true;
     // First of all: whatever comes of the rest, somebody will try again.
     this.#retryLater();
-    const paused = this.#listeners.filter((listener) => listener.pause());
+    const paused = [...this.#listeners.values()].filter((listener) => listener.pause());
     if (paused.length === 0 && this.#waiting.length === 0) {
       this.#stopTimers();
       return false;
@@ -141,7 +172,7 @@ export class Admission {
       return;
     }
     this.#paused = false;
-    for (const listener of this.#listeners) listener.resume();
+    for (const listener of this.#listeners.values()) listener.resume();
     this.#host.onResumed();
   }
 

@@ -1,26 +1,41 @@
-/** Where clients come in: listeners, and who accepts on them. */
+/** Where clients come in: the sockets of the services, and who accepts on them. */
 import cluster from 'node:cluster';
 import type { EventEmitter } from 'node:events';
 import type { ChosenEngine } from '../engine/choose.js';
 import type { Attention, ClientLimits } from '../engine/engine.js';
 import { cameBack, refusedClients } from '../errors/messages.js';
-import type { ResolvedAddress } from '../model/address.js';
+import type { ListenAddress, ResolvedAddress } from '../model/address.js';
 import type { AcceptChoice } from '../model/choices.js';
-import type { ClientAddress } from '../model/client-address.js';
 import type { Warnings } from '../observe/warnings.js';
 import type { ProxyEvents } from '../session/events.js';
-import type { ClientRoute } from '../session/route.js';
 import type { Sessions } from '../session/sessions.js';
-import type { Listener, ListenerAddress } from './listener.js';
+import type { Bind } from './bind.js';
+import type { Service } from './service.js';
 
 export interface Entrance {
-  /** Listeners that are open, as the user wrote them but with their real ports. */
-  readonly names: readonly string[];
-  /** Where they are bound; also after `close()`. */
-  readonly addresses: readonly ListenerAddress[];
-  /** Errors as `Listener.open`; some listeners may be open then. */
-  open(): Promise<void>;
-  /** Takes no more clients. What the engine accepts by itself ends with its `drain()`. */
+  /**
+   * Opens a socket for a service. Clients who come wait until `start()`, or are disconnected by `stop()`.
+   *
+   * @param row in the counters, which nobody else has
+   * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`; nothing is open then
+   */
+  open(row: number, address: ListenAddress, service: Service): Promise<Bind>;
+  /** Serves those who came, and all who come. */
+  start(bind: Bind): void;
+  /** What holds for clients who come from now on is another: see its service. */
+  update(bind: Bind): void;
+  /** Leaves clients in the queue of the kernel. False where that cannot be. */
+  pause(bind: Bind): boolean;
+  resume(bind: Bind): void;
+  /** Takes no more clients. The figures of the row go on until all have left who have come. */
+  stop(bind: Bind): void;
+  /** Whether nobody who has come to a bind that was stopped waits here any more. */
+  isVacant(bind: Bind): boolean;
+  /** Disconnects who has come to a bind that was stopped, and waits here. */
+  drop(bind: Bind): void;
+  /** The row of a bind that was stopped may be another's. */
+  forget(bind: Bind): void;
+  /** Takes no more clients, and lets nobody wait. What the engine accepts by itself ends with its `drain()`. */
   close(): void;
   /** Call it when a session has ended. */
   sessionEnded(): void;
@@ -36,19 +51,8 @@ export interface EntranceHost {
   readonly clientLimits: ClientLimits;
   /** Of clients that Node accepts. */
   readonly keepAliveMs: number;
-  /** Throws when a backend is this very listener, now that it is known where that is. No client was taken yet. */
-  checkListener(listener: Listener): void;
   /** Sessions alive now, also those that only the engine knows. */
   openSessions(): number;
-  /** The policy, for one client. */
-  route(client: ClientAddress, listener: string): ClientRoute;
-  /** The same route, behind the filter where there is one, which denies whom nobody knows. */
-  filtered(
-    route: ClientRoute,
-    client: ClientAddress,
-    listener: string,
-    isKnown: boolean,
-  ): ClientRoute;
 }
 
 /** Who is to accept: the loops, where they can, unless something else was asked for. */
@@ -59,16 +63,6 @@ export function whoAccepts(
   if (native === undefined || accept === 'node') return 'node';
   // The workers of a cluster share their listeners, which belong to the primary process.
   return accept === 'auto' && cluster.isWorker ? 'node' : 'native';
-}
-
-/**
- * Listeners with their rows, inherited ones last: those are used up once they were opened, so another one that fails
- * must do so before.
- */
-export function inOpeningOrder(listeners: readonly Listener[]): [row: number, Listener][] {
-  return [...listeners.entries()].sort(
-    ([, one], [, other]) => Number(one.isInherited) - Number(other.isInherited),
-  );
 }
 
 /** Said at the start, when the loops were to accept, by default, and one unix listener cannot be given to them. */

@@ -147,6 +147,11 @@ export class Listener {
     return this.#takeReserve();
   }
 
+  /** As the user wrote it. */
+  get configured(): ListenAddress {
+    return this.#address;
+  }
+
   /** Where it is bound, with the real port. */
   get address(): ListenerAddress {
     if (this.#bound === undefined) throw new Error('the listener is not open');

@@ -1,30 +1,22 @@
 import type { ChosenEngine } from '../engine/choose.js';
-import type {
-  AcceptHost,
-  Attention,
-  EngineSession,
-  SessionPlan,
-  SessionTimeouts,
-} from '../engine/engine.js';
+import type { AcceptHost, Attention, EngineSession, SessionPlan } from '../engine/engine.js';
 import { unreported, WENT_ON } from '../errors/messages.js';
 import type { ListenAddress, ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
-import type { Pool } from '../pool/pool.js';
-import { CycleRoute } from '../session/cycle-route.js';
 import { emitSafely } from '../session/emit.js';
+import { now } from '../timers.js';
+import { Bind } from './bind.js';
 import {
   cannotAccept,
   type Entrance,
   type EntranceHost,
-  inOpeningOrder,
   warnOfCameBack,
   warnOfRefused,
 } from './entrance.js';
-import { Listener, type ListenerAddress } from './listener.js';
+import { Listener } from './listener.js';
+import type { Service } from './service.js';
 
 export interface NativeEntranceHost extends EntranceHost {
-  readonly pool: Pool;
-  readonly timeouts: SessionTimeouts;
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
   onOutrun(backend: number, address: ResolvedAddress): void;
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
@@ -32,61 +24,81 @@ export interface NativeEntranceHost extends EntranceHost {
 
 /** The engine accepts and, where the policy is a cycle, picks; JavaScript hears of a client when it has to. */
 export class NativeEntrance implements Entrance, AcceptHost {
-  readonly names: string[] = [];
   readonly #host: NativeEntranceHost;
-  readonly #engine: NonNullable<ChosenEngine['native']>['engine'];
-  readonly #cycle: Uint16Array | undefined;
-  readonly #listeners: readonly Listener[];
-  /** On the clock of the pool. */
-  #openedAt = 0;
+  readonly #native: NonNullable<ChosenEngine['native']>;
+  /** By row, those that were stopped included while sessions of theirs live. */
+  readonly #binds = new Map<number, Bind>();
+  /** Rows on which nobody accepts any more. */
+  readonly #stopped = new Set<number>();
   #isClosed = false;
 
-  /** @param cycle as `Policy.cycle` */
-  constructor(
-    listen: readonly ListenAddress[],
-    { engine, descriptors }: NonNullable<ChosenEngine['native']>,
-    cycle: Uint16Array | undefined,
-    host: NativeEntranceHost,
-  ) {
+  constructor(native: NonNullable<ChosenEngine['native']>, host: NativeEntranceHost) {
     this.#host = host;
-    this.#engine = engine;
-    this.#cycle = cycle;
+    this.#native = native;
+    native.engine.serve(this);
+  }
+
+  async open(row: number, address: ListenAddress, service: Service): Promise<Bind> {
     const events = { onConnection: () => {}, onAcceptError: () => {} };
-    this.#listeners = listen.map((address) => new Listener(address, events, descriptors));
+    const listener = new Listener(address, events, this.#native.descriptors);
+    await listener.openPaused();
+    return new Bind(row, listener, service);
   }
 
-  get addresses(): ListenerAddress[] {
-    return this.#listeners.map((listener) => listener.address);
-  }
-
-  async open(): Promise<void> {
-    for (const [row, listener] of inOpeningOrder(this.#listeners)) {
-      await listener.openPaused();
-      this.#host.checkListener(listener);
-      this.names[row] = listener.name;
+  start(bind: Bind): void {
+    if (this.#isClosed) {
+      bind.listener.close();
+      return;
     }
-    const { pool, timeouts, clientLimits } = this.#host;
-    this.#openedAt = pool.now();
-    this.#engine.accept({
-      listeners: this.#listeners.map((listener, row) => ({ row, descriptor: listener.take() })),
-      cycle: this.#cycle,
-      timeouts,
-      clientLimits,
-      host: this,
-    });
-    if (this.#cycle !== undefined) pool.searchMissing();
+    this.#binds.set(bind.row, bind);
+    bind.startedAt = now();
+    this.update(bind);
+    const { tables } = this.#native.engine;
+    tables.listen(bind.row, bind.listener.take(), bind.service.isPaused);
+  }
+
+  update({ row, service }: Bind): void {
+    this.#native.engine.tables.setListener(row, service.plan(this.#host.clientLimits));
+  }
+
+  pause({ row }: Bind): boolean {
+    this.#native.engine.tables.pauseListener(row);
+    return true;
+  }
+
+  resume({ row }: Bind): void {
+    this.#native.engine.tables.resumeListener(row);
+  }
+
+  stop({ row, listener }: Bind): void {
+    if (this.#binds.has(row)) {
+      this.#stopped.add(row);
+      this.#native.engine.tables.closeListener(row);
+    }
+    listener.close();
+  }
+
+  isVacant(): boolean {
+    return true;
+  }
+
+  drop(): void {}
+
+  forget({ row }: Bind): void {
+    this.#binds.delete(row);
+    this.#stopped.delete(row);
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const listener of this.#listeners) listener.close();
+    for (const { listener } of this.#binds.values()) listener.close();
   }
 
   /** The engine counts its sessions itself. */
   sessionEnded(): void {}
 
   attend(attention: Attention): void {
-    this.#engine.attend(attention);
+    this.#native.engine.attend(attention);
   }
 
   onAccepted(
@@ -95,22 +107,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
     client: ClientAddress,
     isAwaited: boolean,
   ): SessionPlan {
-    const listener = this.names[row] ?? '';
-    const { sessions, pool, timeouts } = this.#host;
-    const route =
-      this.#cycle === undefined
-        ? this.#host.route(client, listener)
-        : new CycleRoute(pool, {
-            openedAt: this.#openedAt,
-            connectTimeoutMs: timeouts.connectMs,
-            isNew: isAwaited,
-          });
-    return sessions.adopt(
-      session,
-      listener,
-      client,
-      this.#host.filtered(route, client, listener, true),
-    );
+    const bind = this.#at(row);
+    const { service } = bind;
+    const route = service.routeOfAccepted(client, bind, isAwaited);
+    return this.#host.sessions.adopt(session, service.originOf(bind), client, route);
   }
 
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void {
@@ -127,9 +127,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   /** A listener that is being closed cannot accept either, which is no news. */
   onPaused(row: number, code: string | undefined): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#stopped.has(row)) return;
+    const { name } = this.#at(row);
     const reason =
-      code === undefined ? this.#engine.limit.reached : cannotAccept(this.names[row] ?? '', code);
+      code === undefined ? this.#native.engine.limit.reached : cannotAccept(name, code);
     const openSessions = this.#host.openSessions();
     emitSafely(this.#host.emitter, 'listenerPaused', { reason, openSessions });
   }
@@ -154,5 +155,12 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onCameBack(_row: number, address: ResolvedAddress, count: number): void {
     warnOfCameBack(this.#host, address, count);
+  }
+
+  /** A row is another's only after all that was said of it. */
+  #at(row: number): Bind {
+    const bind = this.#binds.get(row);
+    if (bind === undefined) throw new RangeError(`nobody listens in row ${row}`);
+    return bind;
   }
 }

@@ -1,56 +1,46 @@
 import type { Socket } from 'node:net';
 import type { ChosenEngine } from '../engine/choose.js';
-import type { Engine } from '../engine/engine.js';
 import { resetSocket } from '../engine/reset-socket.js';
 import { clientOf, droppedClients } from '../errors/messages.js';
 import type { ListenAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import { emitSafely } from '../session/emit.js';
-import { Admission } from './admission.js';
+import { setImmediate } from '../timers.js';
+import { Admission, WAITING_MAX } from './admission.js';
+import { Bind } from './bind.js';
 import { ClientCounter } from './client-limit.js';
 import {
   cannotAccept,
   type Entrance,
   type EntranceHost,
-  inOpeningOrder,
   warnOfCameBack,
   warnOfRefused,
 } from './entrance.js';
-import { Listener, type ListenerAddress } from './listener.js';
+import { Listener } from './listener.js';
+import type { Service } from './service.js';
 
 /** Node accepts, and each client passes through JavaScript once. */
 export class NodeEntrance implements Entrance {
-  readonly names: string[] = [];
   readonly #host: EntranceHost;
-  readonly #listeners: readonly Listener[];
+  readonly #chosen: ChosenEngine;
   readonly #admission: Admission;
-  readonly #engine: Engine;
   readonly #clients: ClientCounter;
+  /** By row, once they have started. */
+  readonly #binds = new Map<number, Bind>();
+  #isClosed = false;
+  /** Rows from which nobody comes to the engine any more. */
+  readonly #closed = new Set<number>();
+  /** Clients who came before, by row. Node accepts from the moment on that it listens. */
+  readonly #early = new Map<number, Socket[]>();
 
-  constructor(
-    listen: readonly ListenAddress[],
-    { engine, native }: ChosenEngine,
-    host: EntranceHost,
-  ) {
+  constructor(chosen: ChosenEngine, host: EntranceHost) {
     this.#host = host;
-    this.#engine = engine;
+    this.#chosen = chosen;
     this.#clients = new ClientCounter(host.clientLimits);
-    this.#listeners = listen.map(
-      (address, row) =>
-        new Listener(
-          address,
-          {
-            onConnection: (socket) => this.#admission.take(socket, row),
-            onAcceptError: (error) => this.#acceptFailed(row, error),
-          },
-          native?.descriptors,
-          host.keepAliveMs,
-        ),
-    );
     const { emitter, sessions, warnings } = host;
-    this.#admission = new Admission(this.#listeners, engine.limit, {
+    this.#admission = new Admission(chosen.engine.limit, {
       openSessions: () => sessions.open,
-      start: (socket, row) => this.#start(socket, row),
+      start: (socket, row) => this.#serve(socket, this.#at(row)),
       onPaused: (reason) =>
         emitSafely(emitter, 'listenerPaused', { reason, openSessions: sessions.open }),
       onResumed: () => emitSafely(emitter, 'listenerResumed', { openSessions: sessions.open }),
@@ -58,20 +48,90 @@ export class NodeEntrance implements Entrance {
     });
   }
 
-  get addresses(): ListenerAddress[] {
-    return this.#listeners.map((listener) => listener.address);
+  async open(row: number, address: ListenAddress, service: Service): Promise<Bind> {
+    const listener = new Listener(
+      address,
+      {
+        onConnection: (socket) => this.#take(socket, row),
+        onAcceptError: (error) => this.#acceptFailed(listener, error),
+      },
+      this.#chosen.native?.descriptors,
+      this.#host.keepAliveMs,
+    );
+    this.#early.set(row, []);
+    try {
+      await listener.open();
+    } catch (error) {
+      this.#disconnectEarly(row);
+      listener.close();
+      throw error;
+    }
+    return new Bind(row, listener, service);
   }
 
-  async open(): Promise<void> {
-    for (const [row, listener] of inOpeningOrder(this.#listeners)) {
-      await listener.open();
-      this.#host.checkListener(listener);
-      this.names[row] = listener.name;
+  start(bind: Bind): void {
+    const { row } = bind;
+    if (this.#isClosed) {
+      this.stop(bind);
+      return;
     }
+    this.#binds.set(row, bind);
+    this.#admission.add(row, {
+      pause: () => bind.pause('shortage'),
+      resume: () => bind.resume('shortage'),
+    });
+    if (bind.service.isPaused) bind.pause('operator');
+    const early = this.#early.get(row) ?? [];
+    this.#early.delete(row);
+    // Later, for whoever is told of a client now may change things again.
+    setImmediate(() => {
+      for (const socket of early) {
+        socket.off('error', ignore);
+        this.#admission.take(socket, row);
+      }
+    });
+  }
+
+  /** A client is served by what its service says when it comes. */
+  update(): void {}
+
+  pause(bind: Bind): boolean {
+    return bind.pause('operator');
+  }
+
+  resume(bind: Bind): void {
+    bind.resume('operator');
+  }
+
+  stop({ row, listener }: Bind): void {
+    this.#admission.delete(row);
+    this.#disconnectEarly(row);
+    listener.close();
+  }
+
+  isVacant({ row }: Bind): boolean {
+    if (this.#admission.waitsFor(row)) return false;
+    // The last one that waited may have been given to the engine just now.
+    if (!this.#closed.has(row)) this.#chosen.engine.tables.closeListener(row);
+    this.#closed.add(row);
+    return true;
+  }
+
+  drop({ row }: Bind): void {
+    this.#admission.drop(row);
+  }
+
+  forget({ row }: Bind): void {
+    this.#binds.delete(row);
+    this.#closed.delete(row);
   }
 
   close(): void {
-    for (const listener of this.#listeners) listener.close();
+    this.#isClosed = true;
+    for (const bind of this.#binds.values()) {
+      this.#disconnectEarly(bind.row);
+      bind.listener.close();
+    }
     this.#admission.close();
   }
 
@@ -82,43 +142,66 @@ export class NodeEntrance implements Entrance {
   /** All sessions pass through JavaScript in any case. */
   attend(): void {}
 
-  #start(socket: Socket, row: number): void {
+  #take(socket: Socket, row: number): void {
+    const early = this.#early.get(row);
+    if (early === undefined) this.#admission.take(socket, row);
+    else if (early.length >= WAITING_MAX) socket.destroy();
+    else early.push(socket.on('error', ignore));
+  }
+
+  #disconnectEarly(row: number): void {
+    for (const socket of this.#early.get(row) ?? []) socket.destroy();
+    this.#early.delete(row);
+  }
+
+  #serve(socket: Socket, bind: Bind): void {
+    const { service, name, address: bound } = bind;
     // Of a client that has reset its connection the kernel has forgotten who it was.
-    const isKnown =
-      socket.remoteAddress !== undefined || this.#listeners[row]?.address.family === 'unix';
+    const isKnown = socket.remoteAddress !== undefined || bound.family === 'unix';
     const { address } = clientOf(socket);
-    const ownBackend = this.#engine.cameBack(socket);
+    const ownBackend = this.#chosen.engine.cameBack(socket);
     if (ownBackend !== undefined) {
-      this.#refuse(socket, row);
+      this.#refuse(socket, bind);
       warnOfCameBack(this.#host, ownBackend, 1);
       return;
     }
     const leave = this.#clients.enter(address);
     if (leave === undefined) {
-      this.#refuse(socket, row);
+      this.#refuse(socket, bind);
       warnOfRefused(this.#host, address, 1);
       return;
     }
-    const listener = this.names[row] ?? '';
-    const route = (client: ClientAddress) =>
-      this.#host.filtered(this.#host.route(client, listener), client, listener, isKnown);
+    const route = (client: ClientAddress) => service.route(client, name, isKnown);
+    const { timeouts } = service;
     try {
-      this.#host.sessions.start(socket, { row, listener, isAccepted: true }, route, leave);
+      this.#host.sessions.start(socket, service.originOf(bind), route, {
+        isAccepted: true,
+        timeouts,
+        onEnded: leave,
+      });
     } catch (error) {
       leave();
       throw error;
     }
   }
 
-  #refuse(socket: Socket, row: number): void {
+  #refuse(socket: Socket, { row }: Bind): void {
     resetSocket(socket);
-    this.#engine.countRejected(row);
+    this.#chosen.engine.countRejected(row);
   }
 
-  #acceptFailed(row: number, error: Error): void {
+  #acceptFailed(listener: Listener, error: Error): void {
     const { code = error.message } = error as NodeJS.ErrnoException;
-    const what = cannotAccept(this.names[row] ?? '', code);
+    const what = cannotAccept(listener.name, code);
     if (this.#admission.pause(what)) return;
     this.#host.warnings.count(what, 1, (count) => (count === 1 ? what : `${what}, ${count} times`));
   }
+
+  #at(row: number): Bind {
+    const bind = this.#binds.get(row);
+    if (bind === undefined) throw new RangeError(`nobody listens in row ${row}`);
+    return bind;
+  }
 }
+
+function ignore(): void {}

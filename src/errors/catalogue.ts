@@ -24,8 +24,12 @@ const catalogue = {
   ERR_SPLICEWAY_NO_BACKEND: 'no backend answered and had room; the client was disconnected',
   ERR_SPLICEWAY_INVALID_PICK: 'a policy written as a function picked what is not a backend to try',
 
+  // Names that the program gives.
+  ERR_SPLICEWAY_UNKNOWN_POOL: 'the proxy has no pool of that name',
+  ERR_SPLICEWAY_UNKNOWN_LISTENER: 'the proxy has no listener of that name',
+  ERR_SPLICEWAY_UNKNOWN_BACKEND: 'the pool has no backend of that name',
+
   // Sockets given to handoff() and join().
-  ERR_SPLICEWAY_UNKNOWN_BACKEND: 'handoff() names a backend that the proxy does not have',
   ERR_SPLICEWAY_TLS_SOCKET: 'a TLS socket cannot be moved into the kernel',
   ERR_SPLICEWAY_SOCKET_UNUSABLE:
     'a socket is destroyed, ended, still connecting, read by an HTTP parser or has no file descriptor',

@@ -149,6 +149,11 @@ export function filterFailed(count: number, { message }: Error): string {
   return `${who} denied because the filter failed: ${message}; have it answer with true or false, within connectTimeout`;
 }
 
+/** A pool that nobody comes to, most likely by mistake. */
+export function poolUnused(name: string): string {
+  return `no listener uses the pool ${name}; name it as the pool of one, or remove it`;
+}
+
 /** `maxSessions` is more than can be; said once, at the start. */
 export function tooManyAsked(maxSessions: number, possible: number): string {
   return (

@@ -1,7 +1,9 @@
 /** The figures of a proxy at one moment. */
 
-import type { Engine } from '../engine/engine.js';
-import type { PoolBackend } from '../pool/pool.js';
+import type { Counters } from '../engine/counters.js';
+import type { AdminState } from '../model/admin-state.js';
+import type { Backend } from '../pool/backend.js';
+import type { Ledger } from './ledger.js';
 
 /** Figures of one listener, one backend, or the handoffs. */
 export interface RowStats {
@@ -22,25 +24,35 @@ export interface RowStats {
   readonly bytesDownstream: number;
 }
 
-/** Figures of one listener. */
+/** Figures of one address of a listener. */
 export interface ListenerStats extends RowStats {
+  /** Name of the listener: `default` in the short form. */
+  readonly name: string;
   /** Where it listens: `host:port` with the real port, `[v6]:port` or `unix:/path`. */
   readonly address: string;
 }
 
 /** Figures of one backend. */
 export interface BackendStats extends RowStats {
-  /** Its name: the address as it was given, normalised. */
+  /** Its pool: `default` in the short form. */
+  readonly pool: string;
+  /** Its name: its address, where it was given no other. */
+  readonly name: string;
+  /** Its address as it was given, normalised. */
   readonly address: string;
-  /** As in the options, 1 to 1000. */
+  /** 1 to 1000, as in the options or as it was set since. */
   readonly weight: number;
+  /** What was asked of it; `removed`: it is in no pool any more, and listed until its last session has left. */
+  readonly state: AdminState | 'removed';
 }
 
 /** What `Proxy.stats()` returns: a copy, which nothing changes any more. Bytes and sessions count from the start. */
 export interface ProxyStats {
   /** Which engine runs. */
   readonly engine: 'native' | 'stream';
-  /** Over all listeners, and handoffs. */
+  /** Counts up with each change that took effect, from 1 on. */
+  readonly generation: number;
+  /** Over all listeners, those included that were removed since, and handoffs. */
   readonly sessions: Pick<RowStats, 'open' | 'opened' | 'failed' | 'rejected'>;
   /**
    * Sessions that went on before any listener of `session` had heard of them, since the event loop stood still for a quarter
@@ -58,46 +70,78 @@ export interface ProxyStats {
   readonly listeners: readonly ListenerStats[];
   /** Sessions that came in through `handoff()`. */
   readonly handoff: RowStats;
-  /** In the order of the options. */
+  /** In the order of the options; last those that were removed and have sessions left. */
   readonly backends: readonly BackendStats[];
 }
 
-/**
- * Reads the engine's counters, which cost its loops nothing.
- *
- * @param listeners their addresses; the row after the last one is that of the handoffs
- */
-export function readStats(
-  engine: Pick<Engine, 'name' | 'counters'>,
-  listeners: readonly string[],
-  backends: readonly PoolBackend[],
-): ProxyStats {
-  const { counters } = engine;
-  const handoff = counters.listener(listeners.length);
-  const rows = listeners.map((_, row) => counters.listener(row));
-  const total = rows.reduce<RowStats>(add, handoff);
-  return {
-    engine: engine.name,
-    sessions: {
-      open: total.open,
-      opened: total.opened,
-      failed: total.failed,
-      rejected: total.rejected,
-    },
-    unheard: counters.unheard(),
-    bytes: { upstream: total.bytesUpstream, downstream: total.bytesDownstream },
-    listeners: rows.map((row, index) => ({ address: listeners[index] as string, ...row })),
-    handoff,
-    backends: backends.map(({ row, name, weight }) => ({
-      address: name,
-      weight,
-      ...counters.backend(row),
-    })),
-  };
+/** What there are figures of. */
+export interface Counted {
+  readonly engine: ProxyStats['engine'];
+  readonly generation: number;
+  readonly counters: Counters;
+  /** Where clients come in, in the order of the options. */
+  readonly listeners: Iterable<{
+    readonly row: number;
+    readonly name: string;
+    readonly address: string;
+  }>;
+  /** Rows of listeners that were removed and have sessions left. */
+  readonly leaving: Iterable<number>;
+  /** Row of the handoffs. */
+  readonly handoff: number;
+  /** In the order of the options. */
+  readonly backends: Iterable<Backend>;
+  readonly ledger: Ledger;
 }
 
-function add(sum: RowStats, row: RowStats): RowStats {
-  const names = Object.keys(row) as (keyof RowStats)[];
-  const entries = names.map((name) => [name, sum[name] + row[name]]);
-  return Object.fromEntries(entries) as unknown as RowStats;
+/** Sessions alive now, over all listeners and handoffs. */
+export function openSessions({ counters, listeners, leaving, handoff }: Counted): number {
+  const rows = [handoff, ...Array.from(listeners, ({ row }) => row), ...leaving];
+  return rows.reduce((sum, row) => sum + counters.listener(row).open, 0);
+}
+
+/** Reads the engine's counters, which cost its loops nothing. */
+export function readStats(counted: Counted): ProxyStats {
+  const { engine, generation, counters, ledger } = counted;
+  const handoff = counters.listener(counted.handoff);
+  const listeners = Array.from(counted.listeners, ({ row, name, address }) => ({
+    row,
+    shown: { name, address, ...counters.listener(row) },
+  }));
+  const leaving = Array.from(counted.leaving);
+  const rows = [
+    ledger.sum,
+    handoff,
+    ...listeners.map(({ shown }) => shown),
+    ...leaving.map((row) => counters.listener(row)),
+  ];
+  const total = (name: keyof RowStats) => rows.reduce((sum, row) => sum + row[name], 0);
+  const unheard = [...listeners.map(({ row }) => row), ...leaving].map((row) =>
+    counters.unheard(row),
+  );
+  return {
+    engine,
+    generation,
+    sessions: {
+      open: total('open'),
+      opened: total('opened'),
+      failed: total('failed'),
+      rejected: total('rejected'),
+    },
+    unheard: unheard.reduce((sum, count) => sum + count, ledger.unheard),
+    bytes: { upstream: total('bytesUpstream'), downstream: total('bytesDownstream') },
+    listeners: listeners.map(({ shown }) => shown),
+    handoff,
+    backends: Array.from(
+      counted.backends,
+      ({ row, pool, name, address, weight, state, isGone }) => ({
+        pool,
+        name,
+        address,
+        weight,
+        state: isGone ? 'removed' : state,
+        ...counters.backend(row),
+      }),
+    ),
+  };
 }

@@ -35,6 +35,9 @@ export class CustomPolicy implements Policy {
   cycle(): undefined {
     return undefined;
   }
+
+  /** It counts its turns itself, if it has any. */
+  readonly turn = 0;
 }
 
 function show(picked: unknown): string {

@@ -3,7 +3,9 @@ import type { ClientAddress } from '../model/client-address.js';
 
 /** One backend, as a policy sees it. */
 export interface PickBackend {
-  /** Its name: the address as it was given, normalised. */
+  /** Its name: its address, where it was given no other. */
+  readonly name: string;
+  /** Its address as it was given, normalised. */
   readonly address: string;
   /** As in the options, 1 to 1000. What a function makes of it is its own affair. */
   readonly weight: number;
@@ -20,7 +22,10 @@ export interface PickContext {
   readonly client: ClientAddress;
   /** Address of the listener that took the client, or `handoff`. */
   readonly listener: string;
-  /** In the order of the options. One frozen list for all picks; copy its figures to keep them. */
+  /**
+   * Those that may be picked, in the order of the options. One frozen list for all picks, until the backends, their weights or
+   * their states change; copy its figures to keep them.
+   */
   readonly backends: readonly PickBackend[];
   /** Indexes of the backends that failed for this very client; empty at first. */
   readonly tried: ReadonlySet<number>;

@@ -7,9 +7,6 @@ import { type PolicyName, policies } from './registry.js';
 /** For whom a backend is picked. */
 export type Client = Pick<PickContext, 'client' | 'listener'>;
 
-/** As `Policy.pick`, for one client. Who tries backends needs no more of a policy, and a named backend needs no policy at all. */
-export type ClientPick = (tried: ReadonlySet<number>) => number | undefined;
-
 export interface Policy {
   /**
    * Picks the backend of the next session.
@@ -23,18 +20,25 @@ export interface Policy {
    * `pick` can tell.
    */
   cycle(): Uint16Array | undefined;
+  /** How far it has come, for the policy that takes its place: a part of a round, from 0 to 1. */
+  readonly turn: number;
 }
 
 /**
  * Makes a policy.
  *
  * @param choice a name, or a function of the user's
- * @param backends in the order of the pool; their weights are whole numbers from 1 to 1000
+ * @param backends those that may be picked, in the order of the pool; their weights are whole numbers from 1 to 1000
+ * @param turn of the policy whose place it takes
  */
 export function createPolicy(
   choice: PolicyName | PickFunction,
   backends: readonly PickBackend[],
+  turn = 0,
 ): Policy {
   if (typeof choice === 'function') return new CustomPolicy(choice, backends);
-  return policies[choice].make(backends.map(({ weight }) => weight));
+  return policies[choice].make(
+    backends.map(({ weight }) => weight),
+    turn,
+  );
 }

@@ -7,15 +7,18 @@ export type PolicyName = 'round-robin';
 
 /** A policy that has a name. */
 interface BuiltIn {
-  /** @param weights of the backends, in the order of the pool: whole numbers from 1 to 1000 */
-  readonly make: (weights: readonly number[]) => Policy;
+  /**
+   * @param weights of the backends, in the order of the pool: whole numbers from 1 to 1000
+   * @param turn as `Policy.turn`, of the one before
+   */
+  readonly make: (weights: readonly number[], turn?: number) => Policy;
   /** What it does, in a few words that follow its name and a colon. */
   readonly description: string;
 }
 
 export const policies: Readonly<Record<PolicyName, BuiltIn>> = {
   'round-robin': {
-    make: (weights) => new RoundRobin(weights),
+    make: (weights, turn) => new RoundRobin(weights, turn),
     description: 'each in turn, as often as its weight says',
   },
 };

@@ -14,24 +14,37 @@ const CYCLE_MAX = 65_536;
  */
 export class RoundRobin implements Policy {
   readonly #weights: readonly number[];
-  readonly #firsts: SmoothOrder;
+  /** First picks, once round. */
+  readonly #cycle: Uint16Array;
+  /** Where the next first pick is in the cycle. */
+  #position: number;
   readonly #retryCredits: number[];
 
-  /** @param weights whole numbers above 0, one a backend */
-  constructor(weights: readonly number[]) {
+  /**
+   * @param weights whole numbers above 0, one a backend
+   * @param turn where the one before had come to. Else of backends that change often the first would be met most
+   */
+  constructor(weights: readonly number[], turn = 0) {
     this.#weights = shortened(weights);
-    this.#firsts = new SmoothOrder(this.#weights);
+    const order = new SmoothOrder(this.#weights);
+    this.#cycle = Uint16Array.from({ length: order.length }, () => order.next());
+    this.#position = Math.floor(turn * this.#cycle.length) % this.#cycle.length;
     this.#retryCredits = weights.map(() => 0);
   }
 
-  pick(tried: ReadonlySet<number>): number | undefined {
-    return tried.size === 0 ? this.#firsts.next() : this.#pickAgain(tried);
+  get turn(): number {
+    return this.#position / this.#cycle.length;
   }
 
-  /** The order of first picks, once round. */
+  pick(tried: ReadonlySet<number>): number | undefined {
+    if (tried.size > 0) return this.#pickAgain(tried);
+    const index = this.#cycle[this.#position];
+    this.#position = (this.#position + 1) % this.#cycle.length;
+    return index;
+  }
+
   cycle(): Uint16Array {
-    const order = new SmoothOrder(this.#weights);
-    return Uint16Array.from({ length: order.length }, () => order.next());
+    return this.#cycle;
   }
 
   /** The algorithm of `SmoothOrder`, over those that are left. */

@@ -1,26 +1,28 @@
 /** Backends that have failed lately: tried after the others, as `Walk` and `BackendRow` of the native core do. */
-import type { ClientPick } from '../policy/policy.js';
+import type { Backend } from './backend.js';
+import type { ClientPick } from './selection.js';
 
 /** One client finds out that a backend does not answer, and for so long no other has to. */
 const MOMENT_MS = 1000;
 
 export class RecentFailures {
   readonly #now: () => number;
-  readonly #failedAt = new Map<number, number>();
+  readonly #failedAt = new Map<Backend, number>();
 
   /** @param now a clock, in milliseconds */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** All addresses of the backend in this row have just failed a client. */
-  note(row: number): void {
-    this.#failedAt.set(row, this.#now());
+  /** All addresses of the backend have just failed a client. */
+  note(backend: Backend): void {
+    if (backend.isGone) return;
+    this.#failedAt.set(backend, this.#now());
   }
 
-  /** It has answered, or is to be found elsewhere. */
-  forget(row: number): void {
-    this.#failedAt.delete(row);
+  /** It has answered, is to be found elsewhere, or is gone. */
+  forget(backend: Backend): void {
+    this.#failedAt.delete(backend);
   }
 
   /**
@@ -31,19 +33,19 @@ export class RecentFailures {
     return (tried) => {
       const first = pick(tried);
       if (first === undefined || !this.#isTriedLast(first)) return this.#picked(first);
-      const recent = [...this.#failedAt.keys()].filter((row) => this.#isTriedLast(row));
+      const recent = [...this.#failedAt.keys()].filter((backend) => this.#isTriedLast(backend));
       return this.#picked(pick(new Set([...tried, ...recent])) ?? first);
     };
   }
 
-  #isTriedLast(row: number): boolean {
-    const failedAt = this.#failedAt.get(row);
+  #isTriedLast(backend: Backend): boolean {
+    const failedAt = this.#failedAt.get(backend);
     return failedAt !== undefined && this.#now() < failedAt + MOMENT_MS;
   }
 
-  #picked(row: number | undefined): number | undefined {
+  #picked(backend: Backend | undefined): Backend | undefined {
     // Whether it answers is about to be known.
-    if (row !== undefined && this.#failedAt.has(row)) this.note(row);
-    return row;
+    if (backend !== undefined && this.#failedAt.has(backend)) this.note(backend);
+    return backend;
   }
 }

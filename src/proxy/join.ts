@@ -71,7 +71,12 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
     );
   }
   const heads = { head: checkHead('head', a, head), backHead: checkHead('backHead', b, backHead) };
-  const session = new Session({ id: lastId + 1, client: clientOf(a), listener: 'join' });
+  const session = new Session({
+    id: lastId + 1,
+    client: clientOf(a),
+    listener: 'join',
+    pool: undefined,
+  });
   const engineSession = engineFor(engine).join({
     client: a,
     backend: b,

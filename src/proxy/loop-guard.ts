@@ -1,18 +1,20 @@
 /** Keeps a proxy from connecting to itself: its first client would take every session. */
 
 import { backendIsProxyItself } from '../config/cross-checks.js';
-import { asAddress, type Listener } from '../entrance/listener.js';
+import type { Bind } from '../entrance/bind.js';
+import { asAddress } from '../entrance/listener.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { leftOut } from '../errors/messages.js';
 import type { Address, ResolvedAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import { isReachedBy, type OwnAddresses } from '../model/own-addresses.js';
 import { areSame } from '../pool/address-order.js';
-import type { PoolBackend } from '../pool/pool.js';
+import type { Backend } from '../pool/backend.js';
+import { labelOf } from './backend-reports.js';
 
 export interface LoopGuardHost {
   /** What is left of the addresses of a backend; called when it is not what it was. */
-  publish(backend: PoolBackend, addresses: readonly ResolvedAddress[]): void;
+  publish(backend: Backend, addresses: readonly ResolvedAddress[]): void;
   warn(message: string): void;
   /** As `Warnings.sayRarely`: once an hour at most. */
   warnRarely(message: string): void;
@@ -20,64 +22,107 @@ export interface LoopGuardHost {
   readonly ownAddresses?: OwnAddresses | undefined;
 }
 
-export class LoopGuard {
-  readonly #backends: readonly PoolBackend[];
-  readonly #host: LoopGuardHost;
-  readonly #listeners: Address[] = [];
-  /** By row. */
-  readonly #published: (readonly ResolvedAddress[])[] = [];
+/** What two must have in common to be one: the port, or that they are of a path. */
+type Port = number | 'unix';
 
-  /** Publishes all backends. */
-  constructor(backends: readonly PoolBackend[], host: LoopGuardHost) {
-    this.#backends = backends;
+/** By port, so that a change costs what it touches, and not all backends times all listeners. */
+export class LoopGuard {
+  readonly #host: LoopGuardHost;
+  readonly #listeners = new Map<Port, Address[]>();
+  readonly #backends = new Map<Port, Set<Backend>>();
+  readonly #published = new Map<Backend, readonly ResolvedAddress[]>();
+
+  constructor(host: LoopGuardHost) {
     this.#host = host;
-    for (const backend of backends) this.publish(backend);
   }
 
   /**
-   * Call it for each listener that is open, before it takes a client. Publishes anew the backends that it is part of.
+   * Looks whether a backend is a listener. Changes nothing.
    *
-   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when all addresses of a backend are this listener
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when all addresses of a backend are one of these listeners
    */
-  add({ address, isInherited }: Listener): void {
-    const here = asAddress(address);
-    const reached = this.#backends.filter(({ addresses }) =>
-      addresses.some((to) => this.#isReached(here, to)),
-    );
-    // One for all addresses may be for IPv6 alone, for one interface, or in another network namespace: nobody says.
-    const isCertain = (to: Address) => !isInherited || formatAddress(here) === formatAddress(to);
-    for (const { name, addresses } of reached) {
-      const message = backendIsProxyItself(name, formatAddress(here));
-      const own = addresses.filter((to) => this.#isReached(here, to));
-      if (!own.map(toAddress).every(isCertain)) {
-        this.#host.warn(`unless they are apart by more than their addresses, ${message}`);
-      } else if (own.length === addresses.length) {
-        throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message, { backend: name });
-      }
+  check(binds: Iterable<Bind>, backends: Iterable<Backend>): void {
+    const byPort = new Map<Port, Backend[]>();
+    for (const backend of backends) {
+      const there = byPort.get(portOf(backend.config.address));
+      if (there === undefined) byPort.set(portOf(backend.config.address), [backend]);
+      else there.push(backend);
     }
-    if (isInherited && /^(::|0\.0\.0\.0)$/.test(address.address)) return;
-    this.#listeners.push(here);
-    for (const backend of reached) this.publish(backend);
+    if (byPort.size === 0) return;
+    for (const bind of binds) {
+      const here = asAddress(bind.address);
+      for (const backend of byPort.get(portOf(here)) ?? []) this.#checkOne(bind, here, backend);
+    }
+  }
+
+  #checkOne({ address, listener }: Bind, here: Address, { name, addresses }: Backend): void {
+    const own = addresses.filter((to) => this.#isReached(here, to));
+    if (own.length === 0) return;
+    // One for all addresses may be for IPv6 alone, for one interface, or in another network namespace: nobody says.
+    const isCertain = (to: Address) =>
+      !listener.isInherited || formatAddress(here) === formatAddress(to);
+    const message = backendIsProxyItself(name, formatAddress(asAddress(address)));
+    if (!own.map(toAddress).every(isCertain)) {
+      this.#host.warn(`unless they are apart by more than their addresses, ${message}`);
+    } else if (own.length === addresses.length) {
+      throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message, { backend: name });
+    }
+  }
+
+  /** These are the listeners that there are from now on. Publishes anew the backends that this makes a difference to. */
+  setListeners(binds: Iterable<Bind>): void {
+    const before = new Map(this.#listeners);
+    this.#listeners.clear();
+    for (const { address, listener } of binds) {
+      if (listener.isInherited && /^(::|0\.0\.0\.0)$/.test(address.address)) continue;
+      const here = asAddress(address);
+      const there = this.#listeners.get(portOf(here));
+      if (there === undefined) this.#listeners.set(portOf(here), [here]);
+      else there.push(here);
+    }
+    for (const port of new Set([...before.keys(), ...this.#listeners.keys()])) {
+      if (textOf(before.get(port)) === textOf(this.#listeners.get(port))) continue;
+      for (const backend of this.#backends.get(port) ?? []) this.publish(backend);
+    }
+  }
+
+  /** Publishes a backend that is new. */
+  add(backend: Backend): void {
+    const port = portOf(backend.config.address);
+    const there = this.#backends.get(port);
+    if (there === undefined) this.#backends.set(port, new Set([backend]));
+    else there.add(backend);
+    this.publish(backend);
+  }
+
+  delete(backend: Backend): void {
+    const port = portOf(backend.config.address);
+    const there = this.#backends.get(port);
+    if (there?.delete(backend) && there.size === 0) this.#backends.delete(port);
+    this.#published.delete(backend);
   }
 
   /**
    * Call it when the addresses of a backend have changed, or may mean something else to this machine. Publishes those
    * that are not a listener of this proxy. Warns of those that are, once an hour at most.
+   *
+   * @param isCertain whether to publish in any case: how they are used has changed
    */
-  publish(backend: PoolBackend): void {
+  publish(backend: Backend, isCertain = false): void {
     const others = this.#othersOf(backend);
-    const published = this.#published[backend.row];
-    if (published !== undefined && areSame(others, published)) return;
-    this.#published[backend.row] = others;
+    const published = this.#published.get(backend);
+    if (!isCertain && published !== undefined && areSame(others, published)) return;
+    this.#published.set(backend, others);
     this.#host.publish(backend, others);
   }
 
-  #othersOf(backend: PoolBackend): readonly ResolvedAddress[] {
-    const { name, addresses } = backend;
+  #othersOf(backend: Backend): readonly ResolvedAddress[] {
+    const { addresses } = backend;
+    if (this.#listeners.size === 0) return addresses;
     const isOwn = (to: ResolvedAddress) =>
-      this.#listeners.some((listener) => this.#isReached(listener, to));
+      (this.#listeners.get(portOf(toAddress(to))) ?? []).some((here) => this.#isReached(here, to));
     const own = addresses.filter(isOwn);
-    for (const to of own) this.#host.warnRarely(leftOut(name, to));
+    for (const to of own) this.#host.warnRarely(leftOut(labelOf(backend), to));
     return own.length === 0 ? addresses : backend.addressesWithout(own);
   }
 
@@ -88,4 +133,13 @@ export class LoopGuard {
 
 function toAddress(to: ResolvedAddress): Address {
   return to.kind === 'unix' ? to : { kind: 'tcp', host: to.ip, port: to.port };
+}
+
+/** Of a backend it is the same whatever its name resolves to. */
+function portOf(address: Address): Port {
+  return address.kind === 'unix' ? 'unix' : address.port;
+}
+
+function textOf(addresses: readonly Address[] | undefined): string {
+  return (addresses ?? []).map(formatAddress).sort().join();
 }

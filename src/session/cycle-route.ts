@@ -1,5 +1,6 @@
 /** What is left to try for a client for whom the engine picks by itself, once it has tried every backend. */
-import type { Pool, PoolBackend } from '../pool/pool.js';
+import type { Backend } from '../pool/backend.js';
+import type { Pool } from '../pool/pool.js';
 import { waitAtMost } from '../pool/wait.js';
 import type { ClientRoute } from './route.js';
 
@@ -7,8 +8,6 @@ import type { ClientRoute } from './route.js';
 export interface CycleRouteOptions {
   /** When the first client can have come, on the clock of the pool. */
   readonly openedAt: number;
-  /** For one address to answer; 0 is as long as the system allows. */
-  readonly connectTimeoutMs: number;
   /** The engine has not tried any yet, and waits for a word. */
   readonly isNew?: boolean;
 }
@@ -23,7 +22,7 @@ export class CycleRoute implements ClientRoute {
   readonly #options: CycleRouteOptions;
   #isNew: boolean;
   #since = 0;
-  #left: PoolBackend[] | undefined;
+  #left: Backend[] | undefined;
 
   constructor(pool: Pool, options: CycleRouteOptions) {
     this.#pool = pool;
@@ -37,7 +36,7 @@ export class CycleRoute implements ClientRoute {
       return 'by cycle';
     }
     if (this.#left === undefined) {
-      this.#left = this.#pool.backends.filter(({ isName }) => isName);
+      this.#left = this.#pool.backends.filter(({ isName, isReady }) => isName && isReady);
       this.#since = this.#earliestArrival();
     }
     return this.#left.length === 0 ? undefined : this.#search(this.#left);
@@ -47,22 +46,23 @@ export class CycleRoute implements ClientRoute {
   attemptFailed(): void {}
   end(): void {}
 
-  async #search(left: PoolBackend[]): Promise<number | undefined> {
+  async #search(left: Backend[]): Promise<number | undefined> {
     for (let backend = left.shift(); backend !== undefined; backend = left.shift()) {
       const hasMoved = () => (backend?.movedAt ?? 0) > this.#since;
-      if (!hasMoved()) await waitAtMost(backend.resolve(), this.#options.connectTimeoutMs);
-      if (hasMoved()) return backend.row;
+      if (!hasMoved()) await waitAtMost(backend.resolve(), this.#pool.settings.connectMs);
+      if (hasMoved() && backend.isReady) return backend.row;
     }
     return undefined;
   }
 
   #earliestArrival(): number {
-    const { openedAt, connectTimeoutMs } = this.#options;
-    if (connectTimeoutMs === 0) return openedAt;
+    const { openedAt } = this.#options;
+    const { connectMs } = this.#pool.settings;
+    if (connectMs === 0) return openedAt;
     const addresses = this.#pool.backends.reduce(
       (sum, backend) => sum + backend.addresses.length,
       0,
     );
-    return Math.max(openedAt, this.#pool.now() - addresses * connectTimeoutMs);
+    return Math.max(openedAt, this.#pool.now() - addresses * connectMs);
   }
 }

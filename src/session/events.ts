@@ -6,6 +6,8 @@ import type { Session } from './session.js';
 export interface BackendErrorEvent {
   /** Name of the backend. */
   readonly backend: string;
+  /** Name of its pool. */
+  readonly pool: string;
   /**
    * Attempts that it stands for: with native accept and no listener of `session`, those of a moment are one event where
    * they failed at one address and in one way. A backend has eight such events at a time; the last stands for all others.

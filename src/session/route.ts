@@ -2,9 +2,12 @@
 
 import type { Route } from '../engine/engine.js';
 import type { ResolvedAddress } from '../model/address.js';
+import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason } from '../model/close-reason.js';
-import type { ClientPick } from '../policy/policy.js';
-import type { Pool, PoolBackend } from '../pool/pool.js';
+import type { Backend } from '../pool/backend.js';
+import type { Pool } from '../pool/pool.js';
+import type { RecentFailures } from '../pool/recent-failures.js';
+import type { ClientPick } from '../pool/selection.js';
 import { waitAtMost } from '../pool/wait.js';
 import { throwLater } from './emit.js';
 
@@ -18,9 +21,14 @@ export interface ClientRoute extends Route {
   readonly failure?: Error | undefined;
 }
 
+/** By the policy of a pool. @param listener where the client came from, for a policy that asks */
+export function policyRoute(pool: Pool, client: ClientAddress, listener: string): ClientRoute {
+  return new PoolRoute(pool.failures, pool.pickFor({ client, listener }), pool.settings.connectMs);
+}
+
 /** What was known of a backend when it was tried. */
 interface Trial {
-  readonly backend: number;
+  readonly backend: Backend;
   readonly addresses: readonly ResolvedAddress[];
   readonly generation: number;
 }
@@ -30,21 +38,24 @@ interface Trial {
  * other addresses get one more try: a backend that moved is the usual reason why none answers.
  */
 export class PoolRoute implements ClientRoute {
-  readonly #pool: Pool;
+  readonly #failures: RecentFailures;
   readonly #pick: ClientPick;
   readonly #lookupLimitMs: number;
-  readonly #tried = new Set<number>();
+  readonly #tried = new Set<Backend>();
   readonly #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
   /** The backend that was picked last: the client is on its way to it, or there. */
-  #current: PoolBackend | undefined;
+  #current: Backend | undefined;
   /** It was tried, and not passed over as full. */
   #hasFailed = false;
   #hasEnded = false;
 
-  /** @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit */
-  constructor(pool: Pool, pick: ClientPick, lookupLimitMs: number) {
-    this.#pool = pool;
+  /**
+   * @param failures of the pool
+   * @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit
+   */
+  constructor(failures: RecentFailures, pick: ClientPick, lookupLimitMs: number) {
+    this.#failures = failures;
     this.#pick = pick;
     this.#lookupLimitMs = lookupLimitMs;
   }
@@ -56,8 +67,8 @@ export class PoolRoute implements ClientRoute {
     const backend = this.#secondRound === undefined ? this.#pickSafely() : undefined;
     if (backend === undefined) return this.#nextOfSecondRound();
     this.#tried.add(backend);
-    const { addresses } = this.#enter(backend);
-    return addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
+    this.#enter(backend);
+    return backend.addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
   }
 
   attemptFailed(): void {
@@ -72,7 +83,7 @@ export class PoolRoute implements ClientRoute {
   }
 
   /** A policy of the user's may throw. Its client gets no other backend, and the error is heard of. */
-  #pickSafely(): number | undefined {
+  #pickSafely(): Backend | undefined {
     try {
       return this.#pick(this.#tried);
     } catch (error) {
@@ -82,39 +93,38 @@ export class PoolRoute implements ClientRoute {
     }
   }
 
-  #try(backend: number): number {
-    const { addresses, generation, isName } = this.#pool.backend(backend);
+  #try(backend: Backend): number {
+    const { addresses, generation, isName, row } = backend;
     if (isName && addresses.length > 0) this.#trials.push({ backend, addresses, generation });
-    return backend;
+    return row;
   }
 
-  #enter(row: number): PoolBackend {
-    const backend = this.#pool.backend(row);
+  #enter(backend: Backend): void {
     // A lookup may outlive the client.
-    if (this.#hasEnded) return backend;
-    backend.clients += 1;
+    if (this.#hasEnded) return;
+    backend.open += 1;
     this.#current = backend;
     this.#hasFailed = false;
-    return backend;
   }
 
   #leaveFailed(): void {
     const failed = this.#leave();
-    if (failed !== undefined && this.#hasFailed) this.#pool.failures.note(failed.row);
+    if (failed !== undefined && this.#hasFailed) this.#failures.note(failed);
     void failed?.resolve();
   }
 
-  #leave(): PoolBackend | undefined {
+  #leave(): Backend | undefined {
     const backend = this.#current;
     this.#current = undefined;
-    if (backend !== undefined) backend.clients -= 1;
+    if (backend !== undefined) backend.open -= 1;
     return backend;
   }
 
   /** A name that has never resolved. Without an address, it fails as any backend does that cannot be reached. */
-  async #resolveThenTry(backend: number): Promise<number> {
+  async #resolveThenTry(backend: Backend): Promise<number | undefined> {
     await this.#lookup(backend);
-    return this.#try(backend);
+    // Its row may be another's by now.
+    return backend.isGone ? this.next() : this.#try(backend);
   }
 
   #nextOfSecondRound(): undefined | Promise<number | undefined> {
@@ -126,18 +136,17 @@ export class PoolRoute implements ClientRoute {
     for (let trial = round.shift(); trial !== undefined; trial = round.shift()) {
       const { backend, addresses: before, generation } = trial;
       // The failed attempt may have started a lookup already; its answer is as good as a new one.
-      if (this.#pool.backend(backend).generation === generation) await this.#lookup(backend);
-      const { addresses } = this.#pool.backend(backend);
-      if (sameAddresses(before, addresses)) continue;
+      if (backend.generation === generation) await this.#lookup(backend);
+      if (!backend.isReady || sameAddresses(before, backend.addresses)) continue;
       this.#enter(backend);
-      return backend;
+      return backend.row;
     }
     return undefined;
   }
 
   /** Resolvers may take half a minute to give up; the client should not. */
-  #lookup(backend: number): Promise<void> {
-    return waitAtMost(this.#pool.backend(backend).resolve(), this.#lookupLimitMs);
+  #lookup(backend: Backend): Promise<void> {
+    return waitAtMost(backend.resolve(), this.#lookupLimitMs);
   }
 }
 

@@ -27,6 +27,7 @@ export type SessionFigures = Readonly<
     | 'id'
     | 'client'
     | 'listener'
+    | 'pool'
     | 'state'
     | 'openedAt'
     | 'backend'
@@ -71,6 +72,7 @@ export interface SessionOrigin {
   readonly id: number;
   readonly client: ClientAddress;
   readonly listener: string;
+  readonly pool: string | undefined;
 }
 
 /**
@@ -84,6 +86,8 @@ export class Session extends EventEmitter<SessionEvents> {
   readonly client: ClientAddress;
   /** Address of the listener that accepted the client; `handoff` or `join` where none did. */
   readonly listener: string;
+  /** Name of the pool that its backend is picked from; `undefined` for `join()`. */
+  readonly pool: string | undefined;
   /** When the client was taken. */
   readonly openedAt: Date = new Date();
   readonly #startedAt = now();
@@ -104,6 +108,7 @@ export class Session extends EventEmitter<SessionEvents> {
     this.id = origin.id;
     this.client = origin.client;
     this.listener = origin.listener;
+    this.pool = origin.pool;
   }
 
   /** How far it has come; live. */
@@ -142,8 +147,9 @@ export class Session extends EventEmitter<SessionEvents> {
 
   /** What is known of it at this moment, as plain data; also what `JSON.stringify()` and `console.log()` show. */
   toJSON(): SessionFigures {
-    const { id, client, listener, state, openedAt, backend, bytesUpstream, bytesDownstream } = this;
-    return { id, client, listener, state, openedAt, backend, bytesUpstream, bytesDownstream };
+    const { id, client, listener, pool, state, openedAt, backend } = this;
+    const { bytesUpstream, bytesDownstream } = this;
+    return { id, client, listener, pool, state, openedAt, backend, bytesUpstream, bytesDownstream };
   }
 
   /** @internal Without what the emitter keeps for itself. */

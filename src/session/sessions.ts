@@ -7,13 +7,13 @@ import type {
   EngineSession,
   SessionObserver,
   SessionPlan,
-  SessionTimeouts,
 } from '../engine/engine.js';
 import { clientOf } from '../errors/messages.js';
 import { sessionError } from '../errors/session-errors.js';
 import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason } from '../model/close-reason.js';
+import type { Backends } from '../pool/backends.js';
 import type { Pool } from '../pool/pool.js';
 import { emitSafely } from './emit.js';
 import type { ProxyEvents } from './events.js';
@@ -23,8 +23,7 @@ import { Session } from './session.js';
 export interface SessionsHost {
   readonly emitter: EventEmitter<ProxyEvents>;
   readonly engine: Engine;
-  readonly pool: Pool;
-  readonly timeouts: SessionTimeouts;
+  readonly backends: Backends;
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   onOutrun(backend: number, address: ResolvedAddress): void;
   /** No local port was left for an address of a backend. */
@@ -33,13 +32,23 @@ export interface SessionsHost {
   onEnded(): void;
 }
 
-/** Where a client came from: the row of its listener in the counters, and its name. */
+/** Where a client came from, and where it is to go. */
 export interface Origin {
-  /** No program had the socket. */
-  readonly isAccepted: boolean;
+  /** Row of its listener in the counters. */
   readonly row: number;
+  /** Name of the listener for users: its address. */
   readonly listener: string;
+  readonly pool: Pool;
 }
+
+/** As in `ConnectRequest`. */
+export type StartOptions = Pick<
+  ConnectRequest,
+  'head' | 'returnsClient' | 'isAccepted' | 'timeouts'
+> & {
+  /** Called at the end of the session. */
+  readonly onEnded?: (() => void) | undefined;
+};
 
 export class Sessions {
   readonly #host: SessionsHost;
@@ -58,31 +67,22 @@ export class Sessions {
     return this.#open;
   }
 
-  /**
-   * Gives a client's socket to the engine. Errors as `Engine.connect`.
-   *
-   * @param onEnded called at the end of the session
-   * @param more as in `ConnectRequest`
-   */
+  /** Gives a client's socket to the engine. Errors as `Engine.connect`. */
   start(
     socket: Socket,
-    { row, listener, isAccepted }: Origin,
+    origin: Origin,
     makeRoute: (client: ClientAddress) => ClientRoute,
-    onEnded?: () => void,
-    { head, returnsClient }: Pick<ConnectRequest, 'head' | 'returnsClient'> = {},
+    { onEnded, ...request }: StartOptions,
   ): Session {
     const client = clientOf(socket);
-    const session = this.#make(client, listener);
+    const session = this.#make(client, origin);
     const route = makeRoute(client);
     const engineSession = this.#host.engine.connect({
+      ...request,
       client: socket,
-      head,
-      returnsClient,
-      isAccepted,
-      listener: row,
+      listener: origin.row,
       route,
-      timeouts: this.#host.timeouts,
-      observer: this.#observe(session, route, onEnded),
+      observer: this.#observe(session, origin.pool, route, onEnded),
     });
     this.#begin(session, engineSession);
     return session;
@@ -91,13 +91,13 @@ export class Sessions {
   /** Takes note of a client that the engine has accepted. */
   adopt(
     engineSession: EngineSession,
-    listener: string,
+    origin: Origin,
     client: ClientAddress,
     route: ClientRoute,
   ): SessionPlan {
-    const session = this.#make(client, listener);
+    const session = this.#make(client, origin);
     this.#begin(session, engineSession);
-    return { route, observer: this.#observe(session, route) };
+    return { route, observer: this.#observe(session, origin.pool, route) };
   }
 
   /** Resolves when users have heard of the end of every session. */
@@ -109,8 +109,8 @@ export class Sessions {
   }
 
   /** A session that cannot be started leaves no gap in the numbers. */
-  #make(client: ClientAddress, listener: string): Session {
-    return new Session({ id: this.#lastId + 1, client, listener });
+  #make(client: ClientAddress, { listener, pool }: Origin): Session {
+    return new Session({ id: this.#lastId + 1, client, listener, pool: pool.name });
   }
 
   #begin(session: Session, engineSession: EngineSession): void {
@@ -122,7 +122,12 @@ export class Sessions {
     emitSafely(this.#host.emitter, 'session', session);
   }
 
-  #observe(session: Session, route: ClientRoute, onEnded?: () => void): SessionObserver {
+  #observe(
+    session: Session,
+    pool: Pool,
+    route: ClientRoute,
+    onEnded?: () => void,
+  ): SessionObserver {
     return {
       onAttemptFailed: (backend, address, code) => {
         route.attemptFailed();
@@ -130,9 +135,10 @@ export class Sessions {
       },
       onOutrun: (backend, address) => this.#host.onOutrun(backend, address),
       onNoPort: (...shortage) => this.#host.onNoPort(...shortage),
-      onOpen: (backend) => {
-        this.#host.pool.failures.forget(backend);
-        session.markOpen(this.#host.pool.backend(backend).name);
+      onOpen: (row) => {
+        const backend = this.#host.backends.at(row);
+        pool.failures.forget(backend);
+        session.markOpen(backend.name);
       },
       onClose: (reason, cause, client) => {
         route.end(reason);

@@ -109,6 +109,11 @@ describeWith({ sysctl: 'procps' }, 'pages of the command', () => {
     ]);
   });
 
+  test('docs/services.md: its file is checked', async () => {
+    const [typed] = await (await create()).follow('docs/services.md');
+    expect(typed?.output).toMatch(/services\.yaml: ok\n {2}listener {2}sql\n.* {2}pool {6}site\n/s);
+  });
+
   test('docs/tuning.md: doctor has the lines that the table names', async () => {
     const typed = await (await create()).follow('docs/tuning.md');
     const [doctor = ''] = answersTo(typed, 'spliceway doctor');

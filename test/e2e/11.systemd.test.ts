@@ -1,4 +1,5 @@
 /** The units for systemd, and docs/systemd.md: what they say is done, as far as no running systemd is needed. */
+import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -24,7 +25,18 @@ const blocks = (kind: string) =>
   [...page.matchAll(new RegExp(`\`\`\`${kind}\n(.*?)\`\`\``, 'gs'))].map(([, text = '']) => text);
 
 /** What only a running systemd can do, and what other tests do: setpriv test/e2e/11.unprivileged, npm those of the package. */
-const elsewhere = /^(systemctl (daemon-reload|stop|restart) ?.*|npm install --global spliceway)$/;
+const elsewhere =
+  /^(systemctl (daemon-reload|stop|restart|reload) ?.*|npm install --global spliceway)$/;
+
+/** As the unit says of a systemd that is older than what it needs. */
+function forThisSystemd(unit: string): string {
+  const version = execFileSync('systemd-analyze', ['--version'], { encoding: 'utf8' });
+  if (Number(/^systemd (\d+)/.exec(version)?.[1]) >= 253) return unit;
+  const [advice = '', type = '', reload = ''] =
+    /write\n# (Type=notify), and (ExecReload=.*?)\. /.exec(unit) ?? [];
+  expect(advice).not.toBe('');
+  return unit.replace(/^Type=.*$/m, `${type}\n${reload}`);
+}
 
 describeWith(
   { 'systemd-analyze': 'systemd', systemctl: 'systemd', setpriv: 'util-linux' },
@@ -67,7 +79,7 @@ describeWith(
       // systemd looks in the folders of the system alone, where it is not installed here.
       writeFileSync(
         service,
-        text.replace('ExecStart=spliceway', `ExecStart=${folder}/bin/spliceway`),
+        forThisSystemd(text).replace('ExecStart=spliceway', `ExecStart=${folder}/bin/spliceway`),
       );
       const verified = await runCommand('systemd-analyze', [
         'verify',

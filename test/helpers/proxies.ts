@@ -1,13 +1,11 @@
 /** Proxies under test, closed when the test ends. */
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import type { ShortOptions } from '../../src/config/options.js';
+import type { LongOptions, ShortOptions } from '../../src/config/options.js';
 import { parseOptions } from '../../src/config/schema.js';
-import {
-  createProxyFromConfig,
-  type ProxyInternals,
-  type Proxy as RunningProxy,
-} from '../../src/proxy/proxy.js';
+import type { ProxyInternals } from '../../src/proxy/assembly.js';
+import { createProxyFromConfig } from '../../src/proxy/create.js';
+import type { Proxy as RunningProxy } from '../../src/proxy/proxy.js';
 import type { Session, SessionSummary } from '../../src/session/session.js';
 import { within } from './deadline.js';
 import { optionsOf, type Way } from './engines.js';
@@ -18,12 +16,16 @@ export type { RunningProxy };
 /** What a test says of its proxy; it listens on any free port of 127.0.0.1, with two loops. */
 export type TestOptions = Omit<ShortOptions, 'engine' | 'accept'>;
 
+/** The same in the long form, which says itself where it listens. */
+export type TestServices = Omit<LongOptions, 'engine' | 'accept'>;
+
 export async function startProxy(
   way: Way,
-  options: TestOptions,
+  options: TestOptions | TestServices,
   internals?: ProxyInternals,
 ): Promise<RunningProxy> {
-  const config = parseOptions({ listen: '127.0.0.1:0', threads: 2, ...options, ...optionsOf(way) });
+  const where = 'pools' in options ? {} : { listen: '127.0.0.1:0' };
+  const config = parseOptions({ ...where, threads: 2, ...options, ...optionsOf(way) });
   const proxy = await createProxyFromConfig(config, internals);
   onTestFinished(() => proxy.close());
   return proxy;
@@ -32,6 +34,11 @@ export async function startProxy(
 /** The port of the first listener. */
 export function portOf(proxy: RunningProxy): number {
   return proxy.addresses()[0]?.port ?? 0;
+}
+
+/** The port of the first address of a listener. */
+export function portOfListener(proxy: RunningProxy, name: string): number {
+  return proxy.listener(name).addresses[0]?.port ?? 0;
 }
 
 /** The next session that begins. Ask before the client connects. */

@@ -43,6 +43,7 @@ struct EndCommand {
 /// The loop accepts on a listening socket, perhaps beside others.
 struct ListenCommand {
   std::shared_ptr<ListeningSocket> socket;
+  bool pauses = false;  ///< It begins as after `PauseListenerCommand`.
 };
 
 /// The loop accepts no more, but for those who wait already.

@@ -46,14 +46,15 @@ void Crew::ReportIfDrained() {
 
 // ── Listeners ──
 
-void Crew::Listen(UniqueFd fd, std::uint16_t listener, int in_a_row) {
+void Crew::Listen(UniqueFd fd, std::uint16_t listener, int in_a_row, bool pauses) {
   closing_.erase(listener);
   const std::shared_ptr<ListeningSocket> socket =
       workers.front()->MakeListening(std::move(fd), listener, workers.size(), in_a_row);
   open_listeners.fetch_add(workers.size());
   // Whose loops are the first to be woken differs from listener to listener.
   for (std::size_t step = 0; step < workers.size(); ++step) {
-    workers[(listener + step) % workers.size()]->Post(ListenCommand{.socket = socket});
+    workers[(listener + step) % workers.size()]->Post(
+        ListenCommand{.socket = socket, .pauses = pauses});
   }
 }
 

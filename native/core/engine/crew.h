@@ -56,7 +56,9 @@ struct Crew {
   void GiveSlot(std::uint32_t slot, std::size_t loop = SessionSlab::kNoStock);
   /// Has all loops accept on a listening socket, whose row has options in the tables that were
   /// published before. The owner's thread.
-  void Listen(UniqueFd fd, std::uint16_t listener, int in_a_row = ListeningSocket::kInARow);
+  /// With `pauses`, clients wait in the kernel's queue until `PauseListener` says otherwise.
+  void Listen(UniqueFd fd, std::uint16_t listener, int in_a_row = ListeningSocket::kInARow,
+              bool pauses = false);
   /// Has all loops accept no more on a listener, when they have taken those who wait already. The
   /// owner's thread.
   void CloseListener(std::uint16_t listener);

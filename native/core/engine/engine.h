@@ -93,12 +93,19 @@ class Engine {
   /// The generation that every loop picks by, or a later one.
   [[nodiscard]] std::uint64_t taken_generation() const { return crew_.TakenGeneration(); }
 
+  /// For `HavePassed`: whether every loop has done all that was asked of it by now, and picks by
+  /// what is published now, or later.
+  std::uint64_t PostBarrier() { return crew_.PostBarrier(); }
+  [[nodiscard]] bool HavePassed(std::uint64_t barrier) const { return crew_.HavePassed(barrier); }
+
   /// Publishes what holds for the clients that a listener takes from now on. It may change while
   /// the listener accepts.
   void SetListener(std::uint16_t listener, const ListenerOptions& options);
   /// Accepts on a listening socket, on all loops. The options of the listener, its row of the
-  /// counters, must have been published.
-  void Listen(std::uint16_t listener, UniqueFd fd) { crew_.Listen(std::move(fd), listener); }
+  /// counters, must have been published. With `pauses`, it begins as after `PauseListener`.
+  void Listen(std::uint16_t listener, UniqueFd fd, bool pauses = false) {
+    crew_.Listen(std::move(fd), listener, ListeningSocket::kInARow, pauses);
+  }
   /// Accepts no more on a listener. Those in the kernel's queue are taken first, also of one that
   /// pauses. Returns at once.
   void CloseListener(std::uint16_t listener) { crew_.CloseListener(listener); }

@@ -252,6 +252,7 @@ void Worker::Handle(EndCommand& command) {
 void Worker::Handle(ListenCommand& command) {
   AcceptorOwner& owner = *this;
   acceptors_.push_back(std::make_unique<Acceptor>(std::move(command.socket), *loop_, owner));
+  if (command.pauses) acceptors_.back()->Pause();
 }
 
 void Worker::Handle(CloseListenersCommand& command) {
@@ -286,13 +287,17 @@ void Worker::Handle(SlotsFreeCommand& /*command*/) {
   for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->OnSlotsFree();
 }
 
-void Worker::Handle(PublishCommand& /*command*/) {
+void Worker::Handle(PublishCommand& /*command*/) { TakeNextTables(); }
+
+bool Worker::TakeNextTables() {
   std::shared_ptr<const Tables> next;
   {
     const std::lock_guard lock(next_tables_mutex_);
     next.swap(next_tables_);
   }
+  if (next == nullptr) return false;
   tables_.Take(std::move(next));
+  return true;
 }
 
 }  // namespace spliceway

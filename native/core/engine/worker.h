@@ -120,6 +120,8 @@ class Worker final : private EventHandler,
   void Handle(BarrierCommand& command);
   void Handle(SlotsFreeCommand& command);
   void Handle(PublishCommand& command);
+  /// From now on those are picked by that were published last. False where they are already.
+  bool TakeNextTables();
 
   /// The session that is meant, on this loop; null when it has ended.
   [[nodiscard]] Session* Find(const SessionName& name);
@@ -140,6 +142,7 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool TryBackend(Session& session);
   void LeaveBackend(Session& session);
   [[nodiscard]] bool PickNext(Session& session);
+  [[nodiscard]] bool PickNextOf(Session& session, const Tables::Pool& pool);
   [[nodiscard]] bool WaitForPort(Session& session) const;
   void AttemptIsOver(Session& session);
   void AskOwner(Session& session);

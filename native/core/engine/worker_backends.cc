@@ -149,14 +149,23 @@ void Worker::LeaveBackend(Session& session) {
   GiveUpPlace(session);
 }
 
+/// Takes newer tables where those at hand have nobody left: a backend is out of service at once,
+/// and only newer ones may have who takes its place.
+bool Worker::PickNext(Session& session) {
+  if (!session.route.by_cycle) return false;
+  do {
+    if (PickNextOf(session, tables_.latest().PoolOf(session.listener()))) return true;
+  } while (TakeNextTables());
+  return false;
+}
+
 /// The next row of the cycle that this session has not tried. The share of a backend that is down,
 /// full or out of service goes to those that follow it in the cycle. A smooth cycle spreads places
 /// of one row evenly among those of the others, so each gets about its own part of that share.
 /// nginx keeps to the weights exactly, since it weighs those that are up anew at each pick, under a
 /// lock where its workers share them. Here all that loops share is a turn.
-bool Worker::PickNext(Session& session) {
-  const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
-  if (!session.route.by_cycle || !pool.cycle) return false;
+bool Worker::PickNextOf(Session& session, const Tables::Pool& pool) {
+  if (!pool.cycle) return false;
   Walk& walk = session.walk();
   const std::uint16_t from = session.route.position;
   std::optional<std::uint16_t> row;

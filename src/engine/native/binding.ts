@@ -29,6 +29,10 @@ export interface NativeEngineBinding {
    */
   hold(): void;
   publish(): void;
+  /** For `havePassed`. */
+  postBarrier(): number;
+  /** Whether every loop has done all that it was asked before this barrier, and goes by what was published before it. */
+  havePassed(barrier: number): boolean;
 
   /**
    * Publishes the addresses of one backend, in the order to try them; may be empty. Sessions that set out for it afterwards
@@ -96,8 +100,9 @@ export interface NativeEngineBinding {
   /**
    * Accepts on a listening socket, from now on, on all loops. Owns `fd`, whose queue may be shared with other descriptors. What
    * `setListener` said of the listener must have been published.
+   * @param pauses whether it begins as after `pauseListener`
    */
-  listen(listener: number, fd: number): void;
+  listen(listener: number, fd: number, pauses: boolean): void;
   /**
    * Accepts no more on a listener, paused or not; its sessions go on. Those who wait in the kernel's queue are taken first.
    * Returns at once.

@@ -9,7 +9,6 @@ import { CounterReader, CounterWriter, ROW_WORDS } from '../counters.js';
 import type {
   AcceptHost,
   AcceptingEngine,
-  AcceptRequest,
   Attention as AttentionName,
   ConnectRequest,
   EngineOptions,
@@ -24,11 +23,11 @@ import {
   type NativeBinding,
   type NativeEngineBinding,
   NONE,
-  Picks,
   Transfer,
 } from './binding.js';
 import { EventRing, type NativeEvent } from './event-ring.js';
 import { NativeSession, type NativeSessionHost } from './native-session.js';
+import { NativeTables, timeoutWords } from './native-tables.js';
 import { Outbox } from './outbox.js';
 import { PickBatch } from './pick-batch.js';
 import { nameOfError } from './system-error.js';
@@ -37,9 +36,6 @@ import { Waitable } from './waitable.js';
 
 /** As many as other work of the program is to wait for: full, they are a thousand events. */
 const BATCHES_PER_TURN = 4;
-
-/** The one that there is. */
-const POOL = 0;
 
 /** A client that has no IP address came to a unix listener. */
 const NOWHERE = { address: '', port: 0 };
@@ -57,6 +53,7 @@ export class NativeEngine implements AcceptingEngine {
   readonly name = 'native';
   readonly counters: CounterReader;
   readonly limit: SessionLimit;
+  readonly tables: NativeTables;
   /** Of this thread, beside those of the loops. */
   readonly #ownCounters: CounterWriter;
   readonly #module: NativeBinding;
@@ -65,8 +62,6 @@ export class NativeEngine implements AcceptingEngine {
   readonly #sessionHost: NativeSessionHost;
   /** Those that JavaScript knows and whose end it has not heard of, by name. */
   readonly #sessions = new Map<number, NativeSession>();
-  /** Addresses as they were published, by row. */
-  readonly #backends: (readonly ResolvedAddress[])[] = [];
   readonly #outbox = new Outbox(() => this.#settle());
   #acceptHost: AcceptHost | undefined;
   #attention: AttentionName = 'hold';
@@ -74,6 +69,8 @@ export class NativeEngine implements AcceptingEngine {
   #nextLook: NodeJS.Immediate | undefined;
   /** What keeps the process alive: the sessions, and the loops while they accept. */
   #holds = 0;
+  /** How often no event was left to take. */
+  #emptied = 0;
   #isDraining = false;
   #loopsAreDrained = false;
   readonly #drained = new Waitable();
@@ -107,6 +104,15 @@ export class NativeEngine implements AcceptingEngine {
     const own = words.subarray(threads * (listeners + backends) * ROW_WORDS);
     this.#ownCounters = new CounterWriter(own, listeners);
     this.limit = new SessionLimit(binding.maxSessions(), options.maxSessions);
+    this.tables = new NativeTables({
+      binding,
+      module,
+      counters: this.counters,
+      isClosed: () => this.#closed.isAwaited,
+      takeEvents: () => this.#askForEvents(),
+      // Of most of these sessions JavaScript does not know.
+      onListening: (isListening) => (isListening ? this.#hold() : this.#release()),
+    });
     this.#events = new EventRing(binding);
     this.#sessionHost = {
       binding,
@@ -129,37 +135,9 @@ export class NativeEngine implements AcceptingEngine {
     return { kind: 'tcp', ip, port, family: isIPv6(ip) ? 6 : 4 };
   }
 
-  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
-    if (this.#closed.isAwaited) return;
-    this.#backends[row] = addresses;
-    this.#binding.setBackend(
-      row,
-      addresses.map((address) =>
-        address.kind === 'unix' ? [address.path, NONE] : [address.ip, address.port],
-      ),
-      inTurn,
-    );
-  }
-
-  limitBackend(row: number, maxSessions: number): void {
-    if (!this.#closed.isAwaited) this.#binding.limitBackend(row, maxSessions);
-  }
-
-  accept({ listeners, cycle, timeouts, clientLimits, host }: AcceptRequest): void {
-    if (this.#closed.isAwaited) {
-      for (const { descriptor } of listeners) this.#module.closeDescriptor(descriptor);
-    }
-    this.#checkOpen();
+  serve(host: AcceptHost): void {
     this.#acceptHost = host;
-    if (cycle !== undefined) this.#binding.setPool(POOL, cycle);
-    const picks = cycle === undefined ? Picks.ask : Picks.cycle;
-    const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
-    this.#binding.attend(Attention[this.#attention]);
-    for (const { row, descriptor } of listeners) {
-      this.#binding.setListener(row, POOL, picks, timeoutWords(timeouts), limits);
-      this.#binding.listen(row, descriptor);
-    }
-    if (listeners.length > 0) this.#hold();
+    this.attend(this.#attention);
   }
 
   attend(attention: AttentionName): void {
@@ -316,6 +294,12 @@ export class NativeEngine implements AcceptingEngine {
     });
   }
 
+  #askForEvents(): () => boolean {
+    const emptied = this.#emptied;
+    this.#onDoorbell();
+    return () => this.#emptied > emptied;
+  }
+
   /** True when there may be more. */
   #takeEvents(): boolean {
     let more = true;
@@ -325,6 +309,7 @@ export class NativeEngine implements AcceptingEngine {
       this.#sessionHost.picks.hold(() => {
         more = this.#events.take((event) => this.#onEvent(event));
       });
+      if (!more) this.#emptied += 1;
       this.#settle();
     }
     return more;
@@ -425,7 +410,7 @@ export class NativeEngine implements AcceptingEngine {
   #addressOf(event: NativeEvent): ResolvedAddress | undefined {
     const { endpoint } = event;
     return endpoint === undefined
-      ? this.#backends[event.get('backend')]?.[0]
+      ? this.tables.firstAddressOf(event.get('backend'))
       : { kind: 'tcp', ...endpoint };
   }
 
@@ -443,13 +428,6 @@ export class NativeEngine implements AcceptingEngine {
     this.#binding.close();
     this.#closed.done();
   }
-}
-
-function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
-  const { connectMs, search, idleMs, halfCloseMs, handshakeMs } = timeouts;
-  const { budgetMs, attempts, abortOnClose } = search;
-  const searching = [budgetMs, attempts, abortOnClose ? 1 : 0];
-  return Uint32Array.of(connectMs, ...searching, idleMs, halfCloseMs, handshakeMs);
 }
 
 function shortage(code: string): SplicewayError {

@@ -2,8 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
-import { now } from '../../timers.js';
-import { askRoute } from '../ask-route.js';
+import { now, setImmediate } from '../../timers.js';
 import type { NextHop, Route, SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { Attempt } from './attempt.js';
@@ -11,6 +10,9 @@ import type { Reader } from './reader.js';
 
 /** For want of a descriptor, memory or a local port an attempt cannot even begin. */
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
+
+/** Backends without room, before others of the program have their turn. */
+const PASSED_OVER_AT_ONCE = 1000;
 
 /** How long a backend is sought for a client that has ended its stream without a word: it may only listen. */
 const LISTENS_FOR_MS = 1000;
@@ -36,6 +38,8 @@ export interface ConnectorEvents {
   onOutrun(backend: number, address: ResolvedAddress): void;
   /** Every address of a backend failed, or it has none; the route is asked for another. */
   onBackendFailed(backend: number): void;
+  /** No other address of a backend is tried, which has not failed. */
+  onTurnedBack(backend: number): void;
   /** The end: connected. Its socket has no error listener yet; add one before this returns. */
   onConnected(backend: number, reader: Reader): void;
   /** The end: a backend accepted and has reset since. What it may have said is lost: Node gives no such socket. */
@@ -94,28 +98,53 @@ export class Connector {
     this.#attempts = [];
   }
 
-  #nextBackend(): void {
-    if (this.#aborted) return;
-    askRoute(this.#route, (backend) => this.#tryBackend(backend));
+  /** Leaves the backend at hand for another one. */
+  turnBack(): void {
+    const backend = this.#backend;
+    if (this.#aborted || backend === undefined) return;
+    this.#backend = undefined;
+    for (const attempt of this.#attempts) attempt.drop();
+    this.#attempts = [];
+    this.#left = [];
+    this.#events.onTurnedBack(backend);
+    this.#nextBackend();
   }
 
-  #tryBackend(backend: NextHop): void {
-    if (this.#aborted) return;
+  #nextBackend(): void {
+    for (let passedOver = 0; passedOver < PASSED_OVER_AT_ONCE; passedOver++) {
+      if (this.#aborted) return;
+      const next = this.#route.next();
+      if (next instanceof Promise) {
+        const goOn = (backend: NextHop) => {
+          if (!this.#tryBackend(backend)) this.#nextBackend();
+        };
+        // A route that fails has no backend to offer.
+        next.then(goOn, () => goOn(undefined));
+        return;
+      }
+      if (this.#tryBackend(next)) return;
+    }
+    setImmediate(() => this.#nextBackend());
+  }
+
+  /** False when it has to be passed over: another one is to be asked for. */
+  #tryBackend(backend: NextHop): boolean {
+    if (this.#aborted) return true;
     if (backend === undefined || this.#attemptsLeft === 0) {
       this.#exhausted();
-      return;
+      return true;
     }
     // Only an engine that accepts has a cycle.
     if (backend === 'denied' || backend === 'by cycle') {
       this.#events.onDenied();
-      return;
+      return true;
     }
     this.#beginSearch();
-    if (this.#events.takePlace(backend)) {
-      this.#backend = backend;
-      this.#left = this.#events.addressesOf(backend);
-      this.#advance(backend);
-    } else this.#nextBackend();
+    if (!this.#events.takePlace(backend)) return false;
+    this.#backend = backend;
+    this.#left = this.#events.addressesOf(backend);
+    this.#advance(backend);
+    return true;
   }
 
   #beginSearch(): void {

@@ -2,9 +2,7 @@
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors/catalogue.js';
 import type { ResolvedAddress } from '../../model/address.js';
-import { alternateFamilies } from '../alternate-families.js';
 import { checkSocket } from '../check-socket.js';
-import { CounterReader, CounterWriter, createCounterWords } from '../counters.js';
 import type {
   ConnectRequest,
   Engine,
@@ -14,25 +12,10 @@ import type {
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
 import { OwnConnections } from './own-connections.js';
-import { Places } from './places.js';
 import { RingGuard } from './ring-guard.js';
+import { StreamCounters } from './stream-counters.js';
 import { StreamSession, type StreamSessionHost } from './stream-session.js';
-
-/** Where a backend is. */
-interface Backend {
-  readonly addresses: readonly ResolvedAddress[];
-  readonly inTurn: boolean;
-  turn: number;
-}
-
-/** In the order in which the next session tries them: whichever is the first, the next is of the other family. */
-function nextAddresses(backend: Backend | undefined): readonly ResolvedAddress[] {
-  if (backend === undefined) return [];
-  const { addresses } = backend;
-  if (!backend.inTurn || addresses.length < 2) return addresses;
-  const first = backend.turn++ % addresses.length;
-  return alternateFamilies([...addresses.slice(first), ...addresses.slice(0, first)]);
-}
+import { StreamTables } from './stream-tables.js';
 
 /** Relays through memory: every byte passes through this process and its one JavaScript thread. */
 export class StreamEngine implements Engine {
@@ -42,26 +25,27 @@ export class StreamEngine implements Engine {
    * Past their limit a connect fails with EMFILE, which counts as a backend that did not answer.
    */
   readonly limit: SessionLimit;
-  readonly counters: CounterReader;
+  readonly counters = new StreamCounters();
+  readonly tables: StreamTables;
   readonly #sessions = new Set<StreamSession>();
-  /** By row. */
-  readonly #backends: Backend[] = [];
-  readonly #places = new Places();
   readonly #ownConnections: OwnConnections;
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: EngineOptions) {
-    const { listeners, backends, keepAliveMs, maxSessions } = options;
+    const { keepAliveMs, maxSessions } = options;
     this.limit = new SessionLimit(Number.POSITIVE_INFINITY, maxSessions);
     this.#ownConnections = new OwnConnections(this.limit.most);
-    const words = createCounterWords(1, listeners, backends);
-    this.counters = new CounterReader(words, listeners, backends);
+    this.tables = new StreamTables({
+      counters: this.counters,
+      endSessions: (sessions) => {
+        for (const session of this.#sessions) session.endIf(sessions);
+      },
+    });
     this.#host = {
-      counters: new CounterWriter(words, listeners),
-      addressesOf: (backend) => nextAddresses(this.#backends[backend]),
-      places: this.#places,
+      counters: this.counters,
+      tables: this.tables,
       ownConnections: this.#ownConnections,
       ringGuard: new RingGuard(this.limit.most, () => this.#sessions.size),
       keepAliveMs,
@@ -74,19 +58,11 @@ export class StreamEngine implements Engine {
   }
 
   countRejected(listener: number): void {
-    this.#host.counters.addToListener(listener, 'rejected', 1);
+    this.counters.addToListener(listener, 'rejected', 1);
   }
 
   cameBack(client: Socket): ResolvedAddress | undefined {
     return this.#ownConnections.cameBack(client);
-  }
-
-  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
-    this.#backends[row] = { addresses, inTurn, turn: this.#backends[row]?.turn ?? 0 };
-  }
-
-  limitBackend(row: number, maxSessions: number): void {
-    this.#places.limit(row, maxSessions);
   }
 
   connect(request: ConnectRequest): EngineSession {

@@ -1,25 +1,25 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
 import type { Socket } from 'node:net';
-import type { ResolvedAddress } from '../../model/address.js';
 import type { CloseReason } from '../../model/close-reason.js';
 import { markReturned, readingOf, rememberReading } from '../check-socket.js';
-import type { CounterName, CounterWriter } from '../counters.js';
+import type { CounterName } from '../counters.js';
 import type { ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
+import type { SessionsOf } from '../tables.js';
 import { Connector } from './connector.js';
 import type { OwnConnections } from './own-connections.js';
-import type { Places } from './places.js';
 import { DirectReader, EventReader, type Reader } from './reader.js';
 import { RelayPair } from './relay-pair.js';
 import { isOfThisMachine, type RingGuard } from './ring-guard.js';
 import { provoke, takeSocket, wrapAnew } from './sockets.js';
+import type { StreamCounters } from './stream-counters.js';
+import type { StreamTables } from './stream-tables.js';
 
 /** What every session needs of its engine. */
 export interface StreamSessionHost {
-  readonly counters: CounterWriter;
-  addressesOf(backend: number): readonly ResolvedAddress[];
-  readonly places: Places;
+  readonly counters: StreamCounters;
+  readonly tables: StreamTables;
   readonly ownConnections: OwnConnections;
   readonly ringGuard: RingGuard;
   /** Of backends; as for `connectSocket`. */
@@ -97,6 +97,14 @@ export class StreamSession implements EngineSession {
     else this.#leave({ reason: 'destroyed' }, resetSocket);
   }
 
+  /** Ends it, where it is one of those; where it is only on its way to the backend, it goes to another one. */
+  endIf({ backend, listener }: SessionsOf): void {
+    if (listener !== undefined && listener !== this.#listener) return;
+    if (backend !== undefined && backend !== this.#place) return;
+    if (backend !== undefined && this.#backend === undefined) this.#connector?.turnBack();
+    else this.destroy();
+  }
+
   #connect(request: ConnectRequest): void {
     const { observer, timeouts, route } = request;
     const { keepAliveMs } = this.#host;
@@ -107,13 +115,14 @@ export class StreamSession implements EngineSession {
         onAttemptFailed: (backend, address, code) =>
           observer.onAttemptFailed(backend, address, code),
         onOutrun: (backend, address) => observer.onOutrun(backend, address),
-        addressesOf: (backend) => this.#host.addressesOf(backend),
+        addressesOf: (backend) => this.#host.tables.nextAddresses(backend),
         takePlace: (backend) => this.#takePlace(backend),
         onSetOut: (socket, to) => this.#host.ownConnections.note(socket, to),
         onBackendFailed: (backend) => {
           this.#giveUpPlace();
           this.#host.counters.addToBackend(backend, 'failed', 1);
         },
+        onTurnedBack: () => this.#giveUpPlace(),
         onConnected: (backend, reader) => {
           this.#unwatchClient();
           this.#backend = backend;
@@ -259,15 +268,15 @@ export class StreamSession implements EngineSession {
   }
 
   #takePlace(backend: number): boolean {
-    const { places, counters } = this.#host;
-    const hasRoom = places.take(backend);
-    if (hasRoom) this.#place = backend;
-    else counters.addToBackend(backend, 'rejected', 1);
-    return hasRoom;
+    const { tables, counters } = this.#host;
+    const place = tables.takePlace(backend);
+    if (place === 'taken') this.#place = backend;
+    if (place === 'full') counters.addToBackend(backend, 'rejected', 1);
+    return place === 'taken';
   }
 
   #giveUpPlace(): void {
-    if (this.#place !== undefined) this.#host.places.giveBack(this.#place);
+    if (this.#place !== undefined) this.#host.tables.giveBackPlace(this.#place);
     this.#place = undefined;
   }
 

@@ -10,6 +10,7 @@ export const followed: Readonly<Record<string, string>> = {
   'docs/postgresql.md': 'test/e2e/10.task-pages.test.ts',
   'docs/proxy-protocol.md': 'test/e2e/10.task-pages.test.ts',
   'docs/redis.md': 'test/e2e/10.task-pages.test.ts',
+  'docs/services.md': 'test/e2e/10.task-pages.test.ts',
   'docs/systemd.md': 'test/e2e/11.systemd.test.ts',
   'docs/troubleshooting.md': 'test/e2e/10.task-pages.test.ts',
   'docs/tuning.md': 'test/e2e/10.task-pages.test.ts',

@@ -1,0 +1,190 @@
+/** Has a running proxy follow its configuration file. */
+import { isDeepStrictEqual } from 'node:util';
+import { addressesOf } from '../config/services.js';
+import type { SettingKey } from '../config/settings.js';
+import { mayChange, settingKeys, settingOf, valueIn } from '../config/shapes.js';
+import type { CommandConfig, ProxyConfig } from '../config/types.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import type { UpdateResult } from '../proxy/results.js';
+import type { ConfigSource, ReadConfig } from './config-source.js';
+import type { Logger } from './log.js';
+import { withOverlapHint } from './overlap.js';
+
+/** What a reload needs of a proxy. */
+export interface UpdatedProxy {
+  updateConfig(config: ProxyConfig): Promise<UpdateResult>;
+}
+
+/** What a reload has led to: the configuration in effect, or why it is not. */
+export type ReloadOutcome = { readonly config: CommandConfig } | { readonly failed: string };
+
+export interface ReloadEvents {
+  onBegin(): void;
+  /** In effect, or refused; its lines of the log come after this. */
+  onDone(outcome: ReloadOutcome): void;
+  /** Everything has been said. */
+  onEnd(outcome: ReloadOutcome): void;
+}
+
+/** Why the file is read again. */
+type Cause = 'asked' | 'file changed';
+
+interface Running {
+  readonly proxy: UpdatedProxy;
+  readonly events: ReloadEvents;
+}
+
+/** How many names of what has changed stand in the words of a line; its fields have all. */
+const NAMES_SHOWN = 8;
+
+/**
+ * Reads the file again and applies it, whole or not at all. One reload at a time; who asks while one runs gets one more
+ * after it.
+ */
+export class Reloader {
+  readonly #source: ConfigSource;
+  readonly #log: Logger;
+  #config: CommandConfig;
+  #running: Running | undefined;
+  #isEnded = false;
+  #wanted: Cause | undefined;
+  #isBusy = false;
+
+  /** @param config what the file said at the start */
+  constructor(source: ConfigSource, config: CommandConfig, log: Logger) {
+    this.#source = source;
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** The file that it reads. */
+  get file(): string {
+    return this.#source.file;
+  }
+
+  /** The configuration in effect. */
+  get config(): CommandConfig {
+    return this.#config;
+  }
+
+  /** From now on reloads take place, also one that somebody has asked for before. */
+  begin(proxy: UpdatedProxy, events: ReloadEvents): void {
+    this.#running = { proxy, events };
+    void this.#run();
+  }
+
+  /** The proxy stops: what is under way has no more to say, and no reload comes after it. */
+  end(): void {
+    this.#running = undefined;
+    this.#isEnded = true;
+  }
+
+  /** Asks for a reload. */
+  request(): void {
+    if (this.#isEnded) this.#log.warn('nothing is reloaded any more: spliceway is stopping');
+    this.#wanted = 'asked';
+    void this.#run();
+  }
+
+  /** Asks for a reload if the text of the file is another one. */
+  fileChanged(): void {
+    this.#wanted ??= 'file changed';
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    while (this.#wanted !== undefined && this.#running !== undefined) {
+      const cause = this.#wanted;
+      this.#wanted = undefined;
+      await this.#reload(this.#running, cause);
+    }
+    this.#isBusy = false;
+  }
+
+  async #reload(running: Running, cause: Cause): Promise<void> {
+    if (cause === 'file changed' && !this.#source.hasChanged()) return;
+    running.events.onBegin();
+    const { outcome, say } = await this.#apply(running.proxy);
+    // The proxy stops meanwhile: what became of the file is of no interest any more.
+    if (this.#running !== running) return;
+    running.events.onDone(outcome);
+    say();
+    running.events.onEnd(outcome);
+  }
+
+  async #apply(proxy: UpdatedProxy): Promise<{ outcome: ReloadOutcome; say: () => void }> {
+    try {
+      const before = this.#config;
+      const { config, positionOf } = this.#source.read();
+      checkFixed(before, config, positionOf);
+      const result = await proxy.updateConfig(config).catch((error: unknown) => {
+        throw withOverlapHint(error, addressesOf(config));
+      });
+      this.#config = config;
+      const ofCommand = changedOfCommand(before, config);
+      return { outcome: { config }, say: () => this.#say(result, ofCommand) };
+    } catch (error) {
+      const [failed = ''] = (error as Error).message.split('\n');
+      return { outcome: { failed }, say: () => this.#sayFailed(error) };
+    }
+  }
+
+  #say({ generation, ...changes }: UpdateResult, ofCommand: readonly SettingKey[]): void {
+    const { file } = this.#source;
+    const all = { ...changes, changed: [...changes.changed, ...ofCommand] };
+    const words = Object.entries(all)
+      .filter(([, names]) => names.length > 0)
+      .map(([what, names]) => `${what} ${listed(names)}`);
+    const said = words.length === 0 ? 'nothing has changed' : words.join('; ');
+    this.#log.info({ generation, ...all }, `${file}: ${said} (generation ${generation})`);
+  }
+
+  /** A line for each error, as the file has them. */
+  #sayFailed(error: unknown): void {
+    if (error instanceof SplicewayError) {
+      const { code, message } = error;
+      for (const line of message.split('\n')) this.#log.error({ code }, line);
+    } else {
+      this.#log.error({ err: error }, 'this should not have happened');
+    }
+    this.#log.warn(`${this.#source.file}: not applied; the last good configuration runs on`);
+  }
+}
+
+/**
+ * Throws for what takes a new process.
+ *
+ * @throws SplicewayError `ERR_SPLICEWAY_CONFIG_FILE`, a line for each
+ */
+function checkFixed(
+  from: CommandConfig,
+  to: CommandConfig,
+  positionOf: ReadConfig['positionOf'],
+): void {
+  const lines = differing(from, to)
+    .filter((key) => !mayChange(key))
+    .map((key) => {
+      const [is, wanted] = [from, to].map((config) => shown(config, key));
+      return `${positionOf([key])}: ${key}: needs a restart; it is ${is} in the running process, and ${wanted} here`;
+    });
+  if (lines.length > 0) throw new SplicewayError('ERR_SPLICEWAY_CONFIG_FILE', lines.join('\n'));
+}
+
+function shown(config: CommandConfig, key: SettingKey): string {
+  const value = valueIn(config, key);
+  return value === undefined ? 'not set' : settingOf(key).kind.format(value);
+}
+
+const changedOfCommand = (from: CommandConfig, to: CommandConfig) =>
+  differing(from, to).filter((key) => settingOf(key).place === 'command');
+
+/** Settings of the process and the command that are not the same in both. */
+const differing = (from: CommandConfig, to: CommandConfig) =>
+  settingKeys.filter((key) => !isDeepStrictEqual(valueIn(from, key), valueIn(to, key)));
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}

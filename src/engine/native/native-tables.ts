@@ -1,0 +1,196 @@
+import type { ResolvedAddress } from '../../model/address.js';
+import { setImmediate, setTimeout } from '../../timers.js';
+import type { Counters } from '../counters.js';
+import type { SessionTimeouts } from '../engine.js';
+import type { AcceptingTables, ListenerPlan, SessionsOf } from '../tables.js';
+import {
+  BackendState,
+  Ending,
+  type NativeBinding,
+  type NativeEngineBinding,
+  NONE,
+  Picks,
+} from './binding.js';
+
+export interface NativeTablesHost {
+  readonly binding: NativeEngineBinding;
+  readonly module: Pick<NativeBinding, 'closeDescriptor'>;
+  readonly counters: Counters;
+  /** The engine is closed: its binding must not be called any more. */
+  isClosed(): boolean;
+  /** Has all events taken that there are now. The result tells whether that is done. */
+  takeEvents(): () => boolean;
+  /** Whether the loops accept, or have sessions of whoever they accepted from. */
+  onListening(isListening: boolean): void;
+}
+
+/** Turns of Node's event loop in which it is looked whether the loops follow, before that is left to a timer. */
+const LOOKS_AT_ONCE = 20;
+
+/** What the loops go by, as they are told. */
+export class NativeTables implements AcceptingTables {
+  readonly #host: NativeTablesHost;
+  /** By row, as they were said last. */
+  readonly #backends = new Map<number, readonly ResolvedAddress[]>();
+  /** Generations of the tables in which they were taken out, by row. */
+  readonly #removed = new Map<number, number>();
+  /** Rows of listeners that the loops accept on, or have sessions of. */
+  readonly #listening = new Set<number>();
+  /** Rows that the loops have left: whether what they said of them before has been taken. */
+  readonly #left = new Map<string, () => boolean>();
+
+  constructor(host: NativeTablesHost) {
+    this.#host = host;
+  }
+
+  hold(): void {
+    if (!this.#host.isClosed()) this.#host.binding.hold();
+  }
+
+  publish(): void {
+    if (!this.#host.isClosed()) this.#host.binding.publish();
+  }
+
+  inEffect(): Promise<void> {
+    const { binding, isClosed } = this.#host;
+    if (isClosed()) return Promise.resolve();
+    const barrier = binding.postBarrier();
+    return new Promise((resolve) => {
+      // A loop does it in its next turn, which is at hand: the message wakes it. Where it stands still, nobody spins.
+      let looks = 0;
+      const look = () => {
+        looks += 1;
+        if (isClosed() || binding.havePassed(barrier)) resolve();
+        else if (looks < LOOKS_AT_ONCE) setImmediate(look);
+        else setTimeout(look, 1);
+      };
+      look();
+    });
+  }
+
+  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
+    if (this.#host.isClosed()) return;
+    this.#backends.set(row, addresses);
+    this.#host.binding.setBackend(
+      row,
+      addresses.map((address) =>
+        address.kind === 'unix' ? [address.path, NONE] : [address.ip, address.port],
+      ),
+      inTurn,
+    );
+  }
+
+  /** The first address of a backend as it was said last. */
+  firstAddressOf(row: number): ResolvedAddress | undefined {
+    return this.#backends.get(row)?.[0];
+  }
+
+  limitBackend(row: number, maxSessions: number): void {
+    if (!this.#host.isClosed()) this.#host.binding.limitBackend(row, maxSessions);
+  }
+
+  openBackend(row: number, isOpen: boolean): void {
+    if (this.#host.isClosed()) return;
+    this.#host.binding.setBackendState(row, isOpen ? BackendState.up : BackendState.drain);
+  }
+
+  removeBackend(row: number): void {
+    if (this.#host.isClosed()) return;
+    this.#left.delete(`backend ${row}`);
+    this.#removed.set(row, this.#host.binding.removeBackend(row));
+  }
+
+  isBackendVacant(row: number): boolean {
+    if (this.#host.isClosed()) return true;
+    const { binding } = this.#host;
+    const removed = this.#removed.get(row) ?? 0;
+    return this.#isLeft(`backend ${row}`, binding.isBackendVacant(row, removed));
+  }
+
+  clearBackend(row: number): void {
+    if (this.#host.isClosed()) return;
+    this.#backends.delete(row);
+    this.#removed.delete(row);
+    this.#left.delete(`backend ${row}`);
+    this.#host.binding.resetBackendCounters(row);
+  }
+
+  isListenerVacant(row: number): boolean {
+    if (this.#host.isClosed()) return true;
+    const { binding, counters } = this.#host;
+    // The figures have those that wait for Node to write, of whom the loops do not know yet.
+    const isVacant = binding.isListenerVacant(row) && counters.listener(row).open === 0;
+    return this.#isLeft(`listener ${row}`, isVacant);
+  }
+
+  clearListener(row: number): void {
+    if (this.#host.isClosed()) return;
+    this.#left.delete(`listener ${row}`);
+    this.#host.binding.resetListenerCounters(row);
+    if (this.#listening.delete(row) && this.#listening.size === 0) this.#host.onListening(false);
+  }
+
+  endSessions({ backend = NONE, listener = NONE }: SessionsOf): void {
+    if (!this.#host.isClosed()) this.#host.binding.endSessions(backend, listener, Ending.reset);
+  }
+
+  detachListener(row: number): void {
+    const none = { connectMs: 0, search: { budgetMs: 0, attempts: 1, abortOnClose: false } };
+    const timeouts = { ...none, idleMs: 0, halfCloseMs: 0, handshakeMs: 0 };
+    const clientLimits = { remote: 0, loopback: 0 };
+    this.setListener(row, { pool: NONE, picks: 'cycle', timeouts, clientLimits });
+  }
+
+  setPool(pool: number, cycle: Uint16Array | undefined): void {
+    if (!this.#host.isClosed()) this.#host.binding.setPool(pool, cycle);
+  }
+
+  setListener(row: number, { pool, picks, timeouts, clientLimits }: ListenerPlan): void {
+    if (this.#host.isClosed()) return;
+    const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
+    this.#host.binding.setListener(row, pool, Picks[picks], timeoutWords(timeouts), limits);
+  }
+
+  listen(row: number, descriptor: number, isPaused: boolean): void {
+    if (this.#host.isClosed()) {
+      this.#host.module.closeDescriptor(descriptor);
+      return;
+    }
+    this.#host.binding.listen(row, descriptor, isPaused);
+    if (this.#listening.add(row).size === 1) this.#host.onListening(true);
+  }
+
+  closeListener(row: number): void {
+    if (this.#host.isClosed()) return;
+    this.#left.delete(`listener ${row}`);
+    this.#host.binding.closeListener(row);
+  }
+
+  pauseListener(row: number): void {
+    if (!this.#host.isClosed()) this.#host.binding.pauseListener(row);
+  }
+
+  resumeListener(row: number): void {
+    if (!this.#host.isClosed()) this.#host.binding.resumeListener(row);
+  }
+
+  /** The last events that name a row may still be to be taken, and must not be heard of its next owner. */
+  #isLeft(row: string, isVacant: boolean): boolean {
+    if (!isVacant) {
+      this.#left.delete(row);
+      return false;
+    }
+    const isTaken = this.#left.get(row);
+    if (isTaken !== undefined) return isTaken();
+    this.#left.set(row, this.#host.takeEvents());
+    return false;
+  }
+}
+
+/** As the binding takes them. */
+export function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
+  const { connectMs, search, idleMs, halfCloseMs, handshakeMs } = timeouts;
+  const { budgetMs, attempts, abortOnClose } = search;
+  const searching = [budgetMs, attempts, abortOnClose ? 1 : 0];
+  return Uint32Array.of(connectMs, ...searching, idleMs, halfCloseMs, handshakeMs);
+}

@@ -1,0 +1,106 @@
+import type { ResolvedAddress } from '../../model/address.js';
+import { alternateFamilies } from '../alternate-families.js';
+import type { EngineTables, SessionsOf } from '../tables.js';
+import type { StreamCounters } from './stream-counters.js';
+
+/** What is known of a backend. */
+interface Backend {
+  addresses: readonly ResolvedAddress[];
+  inTurn: boolean;
+  /** Of its addresses. */
+  turn: number;
+  /** Sessions at once; 0 is any number. */
+  most: number;
+  isOpen: boolean;
+  /** Sessions that it has, or that are on their way to it. */
+  taken: number;
+}
+
+export interface StreamTablesHost {
+  readonly counters: StreamCounters;
+  endSessions(sessions: SessionsOf): void;
+}
+
+/** What sessions go by, and how many each backend has. One thread, so what is said holds at once. */
+export class StreamTables implements EngineTables {
+  readonly #host: StreamTablesHost;
+  /** By row. */
+  readonly #backends = new Map<number, Backend>();
+
+  constructor(host: StreamTablesHost) {
+    this.#host = host;
+  }
+
+  hold(): void {}
+  publish(): void {}
+  async inEffect(): Promise<void> {}
+
+  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
+    Object.assign(this.#at(row), { addresses, inTurn });
+  }
+
+  limitBackend(row: number, maxSessions: number): void {
+    this.#at(row).most = maxSessions;
+  }
+
+  openBackend(row: number, isOpen: boolean): void {
+    this.#at(row).isOpen = isOpen;
+  }
+
+  removeBackend(row: number): void {
+    Object.assign(this.#at(row), { addresses: [], isOpen: false });
+  }
+
+  isBackendVacant(row: number): boolean {
+    return this.#at(row).taken === 0;
+  }
+
+  clearBackend(row: number): void {
+    this.#backends.delete(row);
+    this.#host.counters.clearBackend(row);
+  }
+
+  closeListener(): void {}
+
+  isListenerVacant(row: number): boolean {
+    return this.#host.counters.listener(row).open === 0;
+  }
+
+  clearListener(row: number): void {
+    this.#host.counters.clearListener(row);
+  }
+
+  endSessions(sessions: SessionsOf): void {
+    this.#host.endSessions(sessions);
+  }
+
+  /** In the order in which the next session tries them: whichever is the first, the next is of the other family. */
+  nextAddresses(row: number): readonly ResolvedAddress[] {
+    const backend = this.#at(row);
+    const { addresses, inTurn } = backend;
+    if (!inTurn || addresses.length < 2) return addresses;
+    const first = backend.turn++ % addresses.length;
+    return alternateFamilies([...addresses.slice(first), ...addresses.slice(0, first)]);
+  }
+
+  /** Takes a place at a backend, to be given back; or says why there is none. */
+  takePlace(row: number): 'taken' | 'full' | 'closed' {
+    const backend = this.#at(row);
+    if (!backend.isOpen) return 'closed';
+    if (backend.most > 0 && backend.taken >= backend.most) return 'full';
+    backend.taken += 1;
+    return 'taken';
+  }
+
+  giveBackPlace(row: number): void {
+    this.#at(row).taken -= 1;
+  }
+
+  #at(row: number): Backend {
+    const known = this.#backends.get(row);
+    if (known !== undefined) return known;
+    const unknown = { addresses: [], inTurn: false, turn: 0, most: 0, isOpen: true, taken: 0 };
+    this.#backends.set(row, unknown);
+    return unknown;
+  }
+}

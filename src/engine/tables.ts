@@ -1,0 +1,90 @@
+/** What an engine goes by while it runs: where backends are, which take sessions, and what holds for each listener. */
+import type { ResolvedAddress } from '../model/address.js';
+import type { ClientLimits, SessionTimeouts } from './engine.js';
+
+/** Listeners that a process may have at once, those that their last sessions have not left included. */
+export const LISTENER_ROWS = 1024;
+/** The same of backends. The last number of 16 bits names none. */
+export const BACKEND_ROWS = 65_535;
+
+/** Sessions of one backend, of one listener, or of both at once. */
+export interface SessionsOf {
+  readonly backend?: number | undefined;
+  readonly listener?: number | undefined;
+}
+
+/**
+ * Numbers are rows of the counters, below `LISTENER_ROWS` and `BACKEND_ROWS`. After the engine is closed, nothing is done.
+ *
+ * The life of a row: it is said what is behind it, then it is taken out, then it is vacant when the last session has
+ * left, then it is cleared, and may be another's.
+ */
+export interface EngineTables {
+  /** From here on changes are collected, for `publish()` to have them in effect at once. What goes on counts at once. */
+  hold(): void;
+  publish(): void;
+  /** Resolves when every loop goes by all that was published, and has done what it was told before. */
+  inEffect(): Promise<void>;
+
+  /**
+   * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
+   * of which nothing was said has none. In turn, each session begins with the address after that of the one before.
+   */
+  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void;
+  /**
+   * Says how many sessions a backend may have at once, those included that are on their way to it; 0 is any number.
+   * Sessions pass over a backend that is full, which has not failed: it counts as `rejected`, and the route is asked for
+   * another.
+   */
+  limitBackend(row: number, maxSessions: number): void;
+  /** Whether new sessions may set out for a backend, as they may at first. Those that may not pass it over. */
+  openBackend(row: number, isOpen: boolean): void;
+  /** Takes a backend out, which is in no cycle any more. Its sessions go on. */
+  removeBackend(row: number): void;
+  /** Whether no session is at the backend, or on its way to it, nor will be while it is closed or removed. */
+  isBackendVacant(row: number): boolean;
+  /** Makes a vacant row as it was before its first backend. */
+  clearBackend(row: number): void;
+
+  /**
+   * Nobody comes from a listener any more. Where the engine accepts on it, those are taken first who wait already. Returns at
+   * once.
+   */
+  closeListener(row: number): void;
+  /** Whether a listener that was closed has no sessions left. */
+  isListenerVacant(row: number): boolean;
+  /** Makes a vacant row as it was before its first listener. */
+  clearListener(row: number): void;
+
+  /** Ends them with a reset. Who is only on the way to the backend goes to another one. */
+  endSessions(sessions: SessionsOf): void;
+}
+
+/** What holds for clients that a listener takes from now on. */
+export interface ListenerPlan {
+  /** The pool that the loops pick from. */
+  readonly pool: number;
+  /** `cycle`: the loops pick, by the pool's cycle. `ask`: the route of each client is asked before each pick. */
+  readonly picks: 'cycle' | 'ask';
+  readonly timeouts: SessionTimeouts;
+  readonly clientLimits: ClientLimits;
+}
+
+/** Of an engine that accepts and picks by itself. */
+export interface AcceptingTables extends EngineTables {
+  /** Rows of backends to be walked round and round for first picks; `undefined` takes the pool away. */
+  setPool(pool: number, cycle: Uint16Array | undefined): void;
+  /** To be said before `listen()`, and again whenever it changes. */
+  setListener(row: number, plan: ListenerPlan): void;
+  /** Leaves a listener that was closed without a pool, whose number may be another's. */
+  detachListener(row: number): void;
+  /**
+   * Accepts on a listening socket. The engine owns the descriptor from here on.
+   *
+   * @param isPaused whether it begins as after `pauseListener()`
+   */
+  listen(row: number, descriptor: number, isPaused: boolean): void;
+  /** Leaves clients in the queue of the kernel until `resumeListener()`. */
+  pauseListener(row: number): void;
+  resumeListener(row: number): void;
+}

@@ -1,0 +1,382 @@
+/** The listeners and pools that there are, and how they become those of another configuration. */
+import { isDeepStrictEqual } from 'node:util';
+import type { OnRemove } from '../config/on-remove.js';
+import type { ListenerConfig, PoolConfig, ProxyConfig } from '../config/types.js';
+import type { Counters } from '../engine/counters.js';
+import {
+  type AcceptingTables,
+  BACKEND_ROWS,
+  type EngineTables,
+  LISTENER_ROWS,
+} from '../engine/tables.js';
+import type { Bind } from '../entrance/bind.js';
+import type { Entrance } from '../entrance/entrance.js';
+import type { Service } from '../entrance/service.js';
+import { Ledger } from '../observe/ledger.js';
+import type { Backend, BackendEvents, Override, PoolInternals } from '../pool/backend.js';
+import { Backends } from '../pool/backends.js';
+import type { Names } from '../pool/names.js';
+import { Pool } from '../pool/pool.js';
+import { Rows } from '../pool/rows.js';
+import { now } from '../timers.js';
+import { Departures } from './departures.js';
+import type { LoopGuard } from './loop-guard.js';
+import { Preparation, type PreparedPool } from './preparation.js';
+import { poolSettings, serviceSettings } from './settings-of.js';
+
+/** Pools that a process may have at once: numbers of 16 bits, as the engine has them. */
+const MOST_POOLS = 65_535;
+
+export interface ServicesHost {
+  readonly tables: EngineTables;
+  /** Where the loops accept: the same tables. */
+  readonly accepting: AcceptingTables | undefined;
+  readonly counters: Counters;
+  readonly guard: LoopGuard;
+  readonly names: Names;
+  readonly internals: PoolInternals;
+  readonly events: BackendEvents;
+  warn(message: string): void;
+  onFilterFailed(error: Error): void;
+  checkOpen(): void;
+}
+
+/** What is asked of sessions, in place of what their pool says. */
+export interface ChangeOptions {
+  /** Of a backend that is removed, by its pool and name. */
+  readonly onRemove?: OnRemove | undefined;
+}
+
+/** What a change takes out, and what becomes of its sessions. */
+interface Leaving {
+  readonly pools: readonly Pool[];
+  readonly backends: readonly (readonly [Backend, OnRemove])[];
+  readonly binds: readonly (readonly [Bind, OnRemove])[];
+}
+
+export class Services {
+  readonly #host: ServicesHost;
+  readonly ledger = new Ledger();
+  readonly backends = new Backends();
+  readonly departures: Departures;
+  readonly #backendRows = new Rows(BACKEND_ROWS);
+  readonly #listenerRows = new Rows(LISTENER_ROWS);
+  readonly #poolNumbers = new Rows(MOST_POOLS);
+  /** Row of the sockets that are handed over. */
+  readonly handoffRow = this.#listenerRows.take();
+  /** Binds that were stopped and have sessions left. */
+  readonly leavingBinds = new Set<Bind>();
+  /** Backends that were taken out and have sessions left. */
+  readonly leavingBackends = new Set<Backend>();
+  /** Of whom the engine is to be told what an operator has said. */
+  readonly #overridden = new Set<Backend>();
+  #pools: ReadonlyMap<string, Pool> = new Map();
+  #services: ReadonlyMap<string, Service> = new Map();
+  #isStart = true;
+
+  constructor(host: ServicesHost) {
+    this.#host = host;
+    this.departures = new Departures(host.tables);
+  }
+
+  /** By name, in the order of the configuration. */
+  get pools(): ReadonlyMap<string, Pool> {
+    return this.#pools;
+  }
+
+  /** By name, in the order of the configuration. */
+  get services(): ReadonlyMap<string, Service> {
+    return this.#services;
+  }
+
+  /** Every address that is listened on, in the order of the configuration. */
+  *binds(): IterableIterator<Bind> {
+    for (const { binds } of this.#services.values()) yield* binds;
+  }
+
+  /** Of all pools, in the order of the configuration. */
+  *pooled(): IterableIterator<Backend> {
+    for (const { backends } of this.#pools.values()) yield* backends;
+  }
+
+  /**
+   * Has a configuration take the place of the one before, whole or not at all. One at a time.
+   *
+   * @param from the one before, of which removed pools say what becomes of their sessions
+   * @throws SplicewayError why it cannot be; all is as it was then
+   */
+  async apply(
+    from: ProxyConfig | undefined,
+    to: ProxyConfig,
+    entrance: Entrance,
+    options: ChangeOptions = {},
+  ): Promise<void> {
+    const preparation = new Preparation(to, {
+      ...this.#host,
+      entrance,
+      backendRows: this.#backendRows,
+      listenerRows: this.#listenerRows,
+      pools: this.#pools,
+      services: this.#services,
+      isStart: this.#isStart,
+      makePool: (config, backends) => this.#makePool(config, backends),
+    });
+    try {
+      await preparation.run();
+      this.#host.checkOpen();
+    } catch (error) {
+      preparation.undo();
+      for (const { number } of preparation.newPools.values()) this.#poolNumbers.giveBack(number);
+      throw error;
+    }
+    const leaving = this.#commit(preparation, from, entrance, options);
+    this.#isStart = false;
+    await this.#takeOut(leaving, entrance);
+  }
+
+  /** What an operator says of a backend, whatever is configured: in effect at the end of this turn. */
+  override(backend: Backend, override: Override): void {
+    const pool = this.#pools.get(backend.pool);
+    if (pool === undefined || backend.isGone) return;
+    backend.configure(backend.config, override);
+    pool.selectAnew();
+    if (this.#overridden.size === 0) queueMicrotask(() => this.#tellOverridden());
+    this.#overridden.add(backend);
+  }
+
+  /** All of a turn at once: a selection is made for each pool, and not for each of its backends. */
+  #tellOverridden(): void {
+    const backends = [...this.#overridden].filter(({ isGone }) => !isGone);
+    this.#overridden.clear();
+    const pools = new Set(backends.map(({ pool }) => this.#pools.get(pool)));
+    for (const backend of backends) if (backend.isReady) this.#tell(backend);
+    this.#publish(() => {
+      for (const pool of pools) if (pool !== undefined) this.#publishPool(pool);
+    });
+    // Last: whom one turns away is to find the others.
+    for (const backend of backends) if (!backend.isReady) this.#tell(backend);
+  }
+
+  #publish(change: () => void): void {
+    this.#host.tables.hold();
+    try {
+      change();
+    } finally {
+      this.#host.tables.publish();
+    }
+  }
+
+  close(): void {
+    this.departures.close();
+  }
+
+  /** Has all that is new take effect. @returns what is to be taken out, once every loop goes by it */
+  #commit(
+    prepared: Preparation,
+    from: ProxyConfig | undefined,
+    entrance: Entrance,
+    { onRemove }: ChangeOptions,
+  ): Leaving {
+    const before = new Before(from);
+    const bindsBefore = new Map(Array.from(this.binds(), (bind) => [bind, bind.service] as const));
+    const pools = [...this.#pools.values()].filter(({ name }) => !prepared.has(name));
+    const backends: Backend[] = [];
+    this.#publish(() => {
+      const changed = prepared.pools.filter(({ config }) => !before.hasPool(config));
+      for (const pool of changed) backends.push(...this.#replacePool(pool, prepared));
+      for (const backend of backends) backend.isGone = true;
+      this.#replaceServices(prepared);
+      this.#host.guard.setListeners(this.binds());
+      const names = new Set(changed.map(({ config }) => config.name));
+      for (const { config, binds } of prepared.services) {
+        const isKnown = before.hasListener(config) && !names.has(config.pool);
+        for (const bind of binds) {
+          const service = bindsBefore.get(bind);
+          if (service === undefined) continue;
+          if (!isKnown || service !== bind.service) entrance.update(bind);
+          // Who takes an address over takes it as it is itself.
+          if (service.isPaused && !bind.service.isPaused) entrance.resume(bind);
+          if (!service.isPaused && bind.service.isPaused) entrance.pause(bind);
+        }
+      }
+    });
+    backends.push(...pools.flatMap((pool) => pool.backends));
+    this.#host.names.watch(prepared.newBackends);
+    for (const bind of prepared.newBinds) entrance.start(bind);
+    const kept = new Set(this.binds());
+    const binds = [...bindsBefore].filter(([bind]) => !kept.has(bind));
+    for (const [bind] of binds) {
+      entrance.stop(bind);
+      this.leavingBinds.add(bind);
+    }
+    for (const backend of backends) this.leavingBackends.add(backend);
+    const onRemoveOf = (pool: string) =>
+      (prepared.configOf(pool) ?? before.pool(pool))?.onRemove ?? 'keep';
+    return {
+      pools,
+      backends: backends.map((item) => [item, onRemove ?? onRemoveOf(item.pool)]),
+      binds: binds.map(([bind, { pool }]) => [bind, onRemoveOf(pool.name)]),
+    };
+  }
+
+  /**
+   * Takes out what nobody is sent to any more. Not before every loop picks by what is new, and has closed what it accepted
+   * on: whom it took as it did so are served by what was there.
+   */
+  async #takeOut({ pools, backends, binds }: Leaving, entrance: Entrance): Promise<void> {
+    if (pools.length + backends.length + binds.length === 0) return;
+    const { tables, accepting, guard, names } = this.#host;
+    await tables.inEffect();
+    // Those whom one loop took at the close begin on another one.
+    if (binds.length > 0) await tables.inEffect();
+    this.#publish(() => {
+      for (const [{ row }] of binds) accepting?.detachListener(row);
+      for (const pool of pools) {
+        pool.replace(pool.settings, []);
+        accepting?.setPool(pool.number, undefined);
+        this.#poolNumbers.giveBack(pool.number);
+      }
+      for (const [backend] of backends) {
+        backend.isGone = true;
+        guard.delete(backend);
+        names.forget(backend);
+        tables.removeBackend(backend.row);
+      }
+    });
+    for (const [{ row }] of backends) tables.openBackend(row, false);
+    for (const [backend, onRemove] of backends) this.#seeOff(backend, onRemove);
+    for (const [bind, onRemove] of binds) this.#seeOffBind(bind, entrance, onRemove);
+  }
+
+  #replaceServices(prepared: Preparation): void {
+    for (const { config, service, binds } of prepared.services) {
+      service.replace(serviceSettings(config), prepared.poolOf(config.pool));
+      service.binds = binds;
+      for (const bind of binds) bind.service = service;
+    }
+    this.#pools = new Map(
+      prepared.pools.map(({ config }) => [config.name, prepared.poolOf(config.name)]),
+    );
+    this.#services = new Map(
+      prepared.services.map(({ service }) => [service.name, service] as const),
+    );
+  }
+
+  #makePool(config: PoolConfig, backends: readonly Backend[]): Pool {
+    const place = {
+      name: config.name,
+      number: this.#poolNumbers.take(),
+      now: this.#host.internals.now ?? now,
+    };
+    return new Pool(place, poolSettings(config), backends);
+  }
+
+  /** @returns the backends that it has no more */
+  #replacePool({ config, backends }: PreparedPool, prepared: Preparation): readonly Backend[] {
+    const pool = prepared.poolOf(config.name);
+    const kept = new Set(backends);
+    const removed = (this.#pools.get(config.name)?.backends ?? []).filter(
+      (backend) => !kept.has(backend),
+    );
+    const overrides = new Map(removed.map(({ name, override }) => [name, override]));
+    for (const [index, backend] of backends.entries()) {
+      const wanted = config.backends[index];
+      if (this.backends.has(backend)) {
+        if (wanted !== undefined && wanted !== backend.config) this.#configure(backend, wanted);
+        continue;
+      }
+      // One that has moved is what an operator has said of it.
+      backend.configure(backend.config, overrides.get(backend.name) ?? {});
+      this.backends.add(backend);
+      this.#host.guard.add(backend);
+      this.#tell(backend);
+    }
+    pool.replace(poolSettings(config), backends);
+    this.#publishPool(pool);
+    return removed;
+  }
+
+  #configure(backend: Backend, config: Backend['config']): void {
+    const wasInTurn = backend.inTurn;
+    backend.configure(config, backend.override);
+    if (backend.inTurn !== wasInTurn) this.#host.guard.publish(backend, true);
+    this.#tell(backend);
+  }
+
+  /** The engine, of what it has to know of a backend besides where it is. */
+  #tell(backend: Backend): void {
+    this.#host.tables.limitBackend(backend.row, backend.maxSessions);
+    this.#host.tables.openBackend(backend.row, backend.isReady);
+  }
+
+  #publishPool(pool: Pool): void {
+    this.#host.accepting?.setPool(pool.number, pool.cycle());
+  }
+
+  /** Frees all that a backend has, once its last session has left. */
+  #seeOff(backend: Backend, onRemove: OnRemove): void {
+    const { tables, counters } = this.#host;
+    const { row } = backend;
+    this.departures.add(
+      {
+        sessions: { backend: row },
+        isVacant: () => tables.isBackendVacant(row),
+        open: () => counters.backend(row).open,
+        onVacant: () => {
+          tables.clearBackend(row);
+          this.backends.delete(backend);
+          this.leavingBackends.delete(backend);
+          this.#backendRows.giveBack(row);
+        },
+      },
+      onRemove,
+    );
+  }
+
+  /** The same of a bind that was stopped. */
+  #seeOffBind(bind: Bind, entrance: Entrance, onRemove: OnRemove): void {
+    const { tables, counters } = this.#host;
+    const { row } = bind;
+    this.departures.add(
+      {
+        sessions: { listener: row },
+        isVacant: () => entrance.isVacant(bind) && tables.isListenerVacant(row),
+        open: () => counters.listener(row).open,
+        onCut: () => entrance.drop(bind),
+        onVacant: () => {
+          this.ledger.enter(counters.listener(row), counters.unheard(row));
+          tables.clearListener(row);
+          entrance.forget(bind);
+          this.leavingBinds.delete(bind);
+          this.#listenerRows.giveBack(row);
+        },
+      },
+      onRemove,
+    );
+  }
+}
+
+/** The configuration before, by name. */
+class Before {
+  readonly #listeners: ReadonlyMap<string, ListenerConfig>;
+  readonly #pools: ReadonlyMap<string, PoolConfig>;
+
+  constructor(config: ProxyConfig | undefined) {
+    this.#listeners = new Map(config?.listeners.map((listener) => [listener.name, listener]));
+    this.#pools = new Map(config?.pools.map((pool) => [pool.name, pool]));
+  }
+
+  pool(name: string): PoolConfig | undefined {
+    return this.#pools.get(name);
+  }
+
+  /** Whether there was the very same. */
+  hasPool(pool: PoolConfig): boolean {
+    return isDeepStrictEqual(this.#pools.get(pool.name), pool);
+  }
+
+  /** Whether there was the very same. */
+  hasListener(listener: ListenerConfig): boolean {
+    return isDeepStrictEqual(this.#listeners.get(listener.name), listener);
+  }
+}

@@ -1,0 +1,44 @@
+/** Pools without a proxy. */
+import { parseAddress } from '../../src/config/address.js';
+import { Backend, type BackendEvents, type PoolInternals } from '../../src/pool/backend.js';
+import { resolveAll } from '../../src/pool/names.js';
+import { Pool } from '../../src/pool/pool.js';
+import { now } from '../../src/timers.js';
+
+const silent: BackendEvents = {
+  onResolveFailed: () => {},
+  onAddressesChanged: () => {},
+  onResolved: () => {},
+};
+
+/** A pool whose backends have these addresses, the first one in row 0; nothing is looked up yet. */
+export function poolOf(
+  addresses: readonly string[],
+  events: Partial<BackendEvents> = {},
+  internals: PoolInternals = {},
+  connectMs = 1000,
+): Pool {
+  const clock = internals.now ?? now;
+  const backends = addresses.map((name, row) => {
+    const config = { name, address: parseAddress(name, 'backend'), weight: 1 };
+    const told = { ...silent, ...events };
+    return new Backend(config, { row, pool: 'default' }, told, { ...internals, now: clock });
+  });
+  const search = { budgetMs: 0, attempts: 100, abortOnClose: false };
+  const settings = { policy: 'round-robin', connectMs, search } as const;
+  return new Pool({ name: 'default', number: 0, now: clock }, settings, backends);
+}
+
+/** The same, once the resolver has answered. */
+export async function resolvedPoolOf(...args: Parameters<typeof poolOf>): Promise<Pool> {
+  const pool = poolOf(...args);
+  await resolveAll(pool.backends, 0);
+  return pool;
+}
+
+/** One of its backends, by its place. */
+export function backendAt(pool: Pool, index: number): Backend {
+  const backend = pool.backends[index];
+  if (backend === undefined) throw new RangeError(`the pool has no backend ${index}`);
+  return backend;
+}
