@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { describeWhere } from '../helpers/where.js';
 import { stopAfterwards } from './helpers/cleanup.js';
 import { LoadProgram } from './helpers/load/load-program.js';
-import { cpuShare, residentBytes } from './helpers/process-usage.js';
-import { accepts, type OpenFiles, ProxyProcess } from './helpers/proxy.js';
+import { cpuShare, type OpenFiles, residentBytes } from './helpers/process-usage.js';
+import { accepts, ProxyProcess } from './helpers/proxy.js';
 import { waitUntil } from './helpers/wait.js';
 
 const openFilesNeeded = 20_000;

@@ -1,5 +1,5 @@
 /** What another process takes of the machine, from /proc. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cpuSeconds } from '../../../scripts/bench/measure/cpu-time.js';
 
@@ -17,4 +17,26 @@ export async function cpuShare(pid: number, windowMs = 1000): Promise<number> {
   const start = performance.now();
   await delay(windowMs);
   return (cpuSeconds(pid) - before) / ((performance.now() - start) / 1000);
+}
+
+/** Counts of descriptors. */
+export interface OpenFiles {
+  /** Ends of pipes, two a pipe. */
+  readonly pipes: number;
+  /** Sockets and the rest. */
+  readonly others: number;
+}
+
+/** What it has open at this moment. */
+export function openFilesOf(pid: number): OpenFiles {
+  const folder = `/proc/${pid}/fd`;
+  const links = readdirSync(folder).flatMap((name) => {
+    try {
+      return [readlinkSync(`${folder}/${name}`)];
+    } catch {
+      return []; // Closed since the folder was read.
+    }
+  });
+  const pipes = links.filter((link) => link.startsWith('pipe:')).length;
+  return { pipes, others: links.length - pipes };
 }

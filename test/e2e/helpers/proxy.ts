@@ -1,7 +1,7 @@
 /** The command under test, as built, in a process of its own. */
-import { readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Daemon } from './daemon.js';
+import { type OpenFiles, openFilesOf } from './process-usage.js';
 
 const command = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
@@ -26,14 +26,6 @@ export interface ProxyOptions {
   /** In turn-taking order. */
   readonly backends: readonly { readonly address: string }[];
   readonly args?: readonly string[];
-}
-
-/** Counts of descriptors. */
-export interface OpenFiles {
-  /** Ends of pipes, two a pipe. */
-  readonly pipes: number;
-  /** Sockets and the rest. */
-  readonly others: number;
 }
 
 export class ProxyProcess {
@@ -65,16 +57,7 @@ export class ProxyProcess {
 
   /** What it has open at this moment. */
   openFiles(): OpenFiles {
-    const folder = `/proc/${this.pid}/fd`;
-    const links = readdirSync(folder).flatMap((name) => {
-      try {
-        return [readlinkSync(`${folder}/${name}`)];
-      } catch {
-        return []; // Closed since the folder was read.
-      }
-    });
-    const pipes = links.filter((link) => link.startsWith('pipe:')).length;
-    return { pipes, others: links.length - pipes };
+    return openFilesOf(this.pid);
   }
 
   /** The last that it printed. */
