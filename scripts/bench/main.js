@@ -13,6 +13,9 @@ await setUpOrExit();
 if (options.only === 'core') {
   const { measureCore } = await import('./core.js');
   process.exitCode = await measureCore();
+} else if (options.only === 'changes') {
+  const { measureChanges } = await import('./changes.js');
+  process.exitCode = await measureChanges();
 } else {
   const { bench } = await import('./bench.js');
   process.exitCode = await bench(options);

@@ -9,7 +9,7 @@ import { full, quick } from './catalogue.js';
  * @property {readonly string[] | undefined} workloads names; all when not given
  * @property {readonly string[] | undefined} peers names; all when not given
  * @property {boolean} full nothing was asked for that makes the run smaller
- * @property {'core' | undefined} only pieces of the core, and no proxies
+ * @property {'core' | 'changes' | undefined} only pieces of the core, or changes of a configuration, and nothing else
  * @property {string | undefined} report a result to write the page of, in place of measuring
  */
 
@@ -24,6 +24,7 @@ const help = `Measures Spliceway side by side with other proxies, and all of the
   --workload NAME     only this workload (may be given again)
   --peer NAME         only this peer (may be given again), also where it takes no part by itself
   --only core         what pieces of the core cost, as a table, and nothing else
+  --only changes      what it costs to change a small configuration and large ones, as a table
   --report FILE       writes the page of a result in bench-results/ again, and measures nothing
   --help
 
@@ -88,8 +89,8 @@ export function readOptions(args) {
     process.stdout.write(help);
     process.exit(0);
   }
-  if (values.only !== undefined && values.only !== 'core') {
-    return usageError(`--only takes core, not ${values.only}.`);
+  if (values.only !== undefined && values.only !== 'core' && values.only !== 'changes') {
+    return usageError(`--only takes core or changes, not ${values.only}.`);
   }
   const extent = values.quick ? quick : full;
   const repetitions = wholeNumber('repetitions', values.repetitions, extent.repetitions);

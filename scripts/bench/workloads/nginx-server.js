@@ -3,8 +3,11 @@ import { onLoopback } from './workload.js';
 
 const bodyBytes = 64;
 
-/** @returns {Promise<import('./workload.js').RunningServer>} an HTTP server with one small answer */
-export async function startNginx() {
+/**
+ * @param {string} [host] where it listens
+ * @returns {Promise<import('./workload.js').RunningServer>} an HTTP server with one small answer
+ */
+export async function startNginx(host = '127.0.0.1') {
   const { port, stop } = await startConfigured({
     role: 'load',
     program: 'nginx',
@@ -23,7 +26,7 @@ http {
     .join(' ')}
   access_log off;
   keepalive_requests 1000000000;
-  server { listen 127.0.0.1:${port}; location / { return 200 "${'x'.repeat(bodyBytes)}"; } }
+  server { listen ${host}:${port}; location / { return 200 "${'x'.repeat(bodyBytes)}"; } }
 }
 `,
   });
