@@ -25,6 +25,11 @@ export interface EngineTables {
   publish(): void;
   /** Resolves when every loop goes by all that was published, and has done what it was told before. */
   inEffect(): Promise<void>;
+  /**
+   * The same, and whoever was accepted before has been sent on its way, also of those about whom somebody has to be asked:
+   * but not of those for whom the answer is still waited for.
+   */
+  settled(): Promise<void>;
 
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend

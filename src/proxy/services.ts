@@ -226,9 +226,7 @@ export class Services {
   async #takeOut({ pools, backends, binds }: Leaving, entrance: Entrance): Promise<void> {
     if (pools.length + backends.length + binds.length === 0) return;
     const { tables, accepting, guard, names } = this.#host;
-    await tables.inEffect();
-    // Those whom one loop took at the close begin on another one.
-    if (binds.length > 0) await tables.inEffect();
+    await (binds.length > 0 ? tables.settled() : tables.inEffect());
     this.#publish(() => {
       for (const [{ row }] of binds) accepting?.detachListener(row);
       for (const pool of pools) {

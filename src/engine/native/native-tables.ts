@@ -55,12 +55,25 @@ export class NativeTables implements AcceptingTables {
     const { binding, isClosed } = this.#host;
     if (isClosed()) return Promise.resolve();
     const barrier = binding.postBarrier();
+    return this.#wait(() => binding.havePassed(barrier));
+  }
+
+  async settled(): Promise<void> {
+    await this.inEffect();
+    // Those whom one loop took as it closed begin on another one.
+    await this.inEffect();
+    if (this.#host.isClosed()) return;
+    await this.#wait(this.#host.takeEvents());
+    await this.inEffect();
+  }
+
+  /** A loop is done in its next turn, which is at hand: the message wakes it. Where it stands still, nobody spins. */
+  #wait(isOver: () => boolean): Promise<void> {
     return new Promise((resolve) => {
-      // A loop does it in its next turn, which is at hand: the message wakes it. Where it stands still, nobody spins.
       let looks = 0;
       const look = () => {
         looks += 1;
-        if (isClosed() || binding.havePassed(barrier)) resolve();
+        if (this.#host.isClosed() || isOver()) resolve();
         else if (looks < LOOKS_AT_ONCE) setImmediate(look);
         else setTimeout(look, 1);
       };

@@ -34,6 +34,7 @@ export class StreamTables implements EngineTables {
   hold(): void {}
   publish(): void {}
   async inEffect(): Promise<void> {}
+  async settled(): Promise<void> {}
 
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
     Object.assign(this.#at(row), { addresses, inTurn });
