@@ -13,8 +13,10 @@ namespace {
 
 /// Steps after which a schedule runs in circles: the longest of a million took a tenth.
 constexpr std::uint64_t kMostSteps = 200'000;
-/// Turns in a row of a loop that asked for one at once and then did nothing.
-constexpr int kMostIdleTurns = 8;
+/// Turns in a row of a loop that asked for one at once and then called nothing. It may have handled
+/// one command in each, or looked at eight slots: that is what the smallest budget leaves room for,
+/// and a schedule asks for some dozens at once. One that spins does so for ever.
+constexpr int kMostIdleTurns = 64;
 /// Wake-ups in a row by timers that found nothing to do: so many at once (streams are looked at
 /// each millisecond until it is clear that they have faltered), and one for each of these spans
 /// (each session that waits for a descriptor, or for a survivor, asks more rarely).
