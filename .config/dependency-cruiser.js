@@ -1,7 +1,7 @@
 // Which folder of src may use which. Arrows run one way; docs/ARCHITECTURE.md draws them.
 
 /** Files that every folder may use. */
-const shared = ['vendor/', 'timers.ts', 'version.ts'];
+const shared = ['vendor/', 'timers.ts', 'version.ts', 'policy/plan.ts'];
 
 /** @type {Record<string, readonly string[]>} */
 const uses = {

@@ -6,6 +6,7 @@ import {
   BackendState,
   closeReasons,
   Ending,
+  Entry,
   EventKind,
   inheritedKinds,
   Picks,
@@ -57,6 +58,10 @@ describe('both languages have the same numbers', () => {
   it('of who picks', () => {
     const { byCycle, byOwner } = enumOf('select/listener_options.h', 'Picks');
     expect({ cycle: byCycle, ask: byOwner }).toEqual(Picks);
+  });
+
+  it('of where a client enters a cycle', () => {
+    expect(enumOf('select/pick_plan.h', 'PickEntry')).toEqual(Entry);
   });
 
   it('of the states of a backend', () => {

@@ -82,6 +82,24 @@ ClientLimits Limits(const Napi::Value& value) {
   return {.remote = array[0], .loopback = array[1]};
 }
 
+PickPlan Plan(std::span<const std::uint32_t> words, std::span<const std::uint16_t> rows) {
+  constexpr std::size_t kWordsBeforeTiers = 5;
+  assert(words.size() > kWordsBeforeTiers && words[1] <= 32 && words[2] <= 128);
+  PickPlan plan{.entry = static_cast<PickEntry>(words[0]),
+                .hash_key = {.ipv4_prefix = static_cast<std::uint8_t>(words[1]),
+                             .ipv6_prefix = static_cast<std::uint8_t>(words[2]),
+                             .with_port = words[3] != 0},
+                .tiers = {},
+                .tries_down = words[4] != 0};
+  for (const std::uint32_t places : words.subspan(kWordsBeforeTiers)) {
+    assert(places > 0 && places <= kMostPlaces && places <= rows.size());
+    plan.tiers.emplace_back(rows.begin(), rows.begin() + places);
+    rows = rows.subspan(places);
+  }
+  assert(rows.empty());
+  return plan;
+}
+
 /// An ArrayBuffer over counters. It keeps them alive, so it may be read after the engine is gone.
 template <typename Row>
 Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std::span<Row> rows) {
@@ -111,6 +129,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::IsBackendVacant>("isBackendVacant"),
                    InstanceMethod<&EngineWrap::ResetBackendCounters>("resetBackendCounters"),
                    InstanceMethod<&EngineWrap::SetPool>("setPool"),
+                   InstanceMethod<&EngineWrap::RemovePool>("removePool"),
                    InstanceMethod<&EngineWrap::SetListener>("setListener"),
                    InstanceMethod<&EngineWrap::Listen>("listen"),
                    InstanceMethod<&EngineWrap::CloseListener>("closeListener"),
@@ -251,14 +270,16 @@ void EngineWrap::ResetBackendCounters(const Napi::CallbackInfo& info) {
   engine_->ResetBackend(Row(info[0]));
 }
 
-// setPool(pool, cycle), undefined for one that is gone
+// setPool(pool, plan, rows)
 void EngineWrap::SetPool(const Napi::CallbackInfo& info) {
-  const std::uint16_t pool = Row(info[0]);
-  if (info[1].IsUndefined()) return engine_->RemovePool(pool);
-  const auto rows = info[1].As<Napi::Uint16Array>();
-  assert(rows.ElementLength() > 0);
-  engine_->SetPool(pool, {rows.Data(), rows.Data() + rows.ElementLength()});
+  const auto plan = info[1].As<Napi::Uint32Array>();
+  const auto array = info[2].As<Napi::Uint16Array>();
+  engine_->SetPool(Row(info[0]), Plan({plan.Data(), plan.ElementLength()},
+                                      {array.Data(), array.ElementLength()}));
 }
+
+// removePool(pool)
+void EngineWrap::RemovePool(const Napi::CallbackInfo& info) { engine_->RemovePool(Row(info[0])); }
 
 // setListener(listener, pool, picks, timeouts, clientLimits)
 void EngineWrap::SetListener(const Napi::CallbackInfo& info) {

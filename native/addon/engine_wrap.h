@@ -32,6 +32,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value IsBackendVacant(const Napi::CallbackInfo& info);
   void ResetBackendCounters(const Napi::CallbackInfo& info);
   void SetPool(const Napi::CallbackInfo& info);
+  void RemovePool(const Napi::CallbackInfo& info);
   void SetListener(const Napi::CallbackInfo& info);
   void Listen(const Napi::CallbackInfo& info);
   void CloseListener(const Napi::CallbackInfo& info);

@@ -1,11 +1,15 @@
 /** What an engine goes by while it runs: where backends are, which take sessions, and what holds for each listener. */
 import type { ResolvedAddress } from '../model/address.js';
+import type { PickPlan } from '../policy/plan.js';
 import type { ClientLimits, SessionTimeouts } from './engine.js';
 
 /** Listeners that a process may have at once, those that their last sessions have not left included. */
 export const LISTENER_ROWS = 1024;
 /** The same of backends. The last number of 16 bits names none. */
 export const BACKEND_ROWS = 65_535;
+
+/** `drain`: an operator wants it empty. `down`: it does not answer. */
+export type BackendState = 'up' | 'drain' | 'down';
 
 /** Sessions of one backend, of one listener, or of both at once. */
 export interface SessionsOf {
@@ -42,11 +46,14 @@ export interface EngineTables {
    * another.
    */
   limitBackend(row: number, maxSessions: number): void;
-  /** Whether new sessions may set out for a backend, as they may at first. Those that may not pass it over. */
-  openBackend(row: number, isOpen: boolean): void;
+  /**
+   * Whether new sessions may set out for a backend, which is up at first. They pass over one that drains, or is down; but
+   * see `PickPlan.triesDown`.
+   */
+  setBackendState(row: number, state: BackendState): void;
   /** Takes a backend out, which is in no cycle any more. Its sessions go on. */
   removeBackend(row: number): void;
-  /** Whether no session is at the backend, or on its way to it, nor will be while it is closed or removed. */
+  /** Whether no session is at the backend, or on its way to it, nor will be while it is not up, or removed. */
   isBackendVacant(row: number): boolean;
   /** Makes a vacant row as it was before its first backend. */
   clearBackend(row: number): void;
@@ -77,8 +84,8 @@ export interface ListenerPlan {
 
 /** Of an engine that accepts and picks by itself. */
 export interface AcceptingTables extends EngineTables {
-  /** Rows of backends to be walked round and round for first picks; `undefined` takes the pool away. */
-  setPool(pool: number, cycle: Uint16Array | undefined): void;
+  /** How clients of a pool are served; `undefined` takes the pool away. */
+  setPool(pool: number, plan: PickPlan | undefined): void;
   /** To be said before `listen()`, and again whenever it changes. */
   setListener(row: number, plan: ListenerPlan): void;
   /** Leaves a listener that was closed without a pool, whose number may be another's. */

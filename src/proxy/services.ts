@@ -241,7 +241,7 @@ export class Services {
         tables.removeBackend(backend.row);
       }
     });
-    for (const [{ row }] of backends) tables.openBackend(row, false);
+    for (const [{ row }] of backends) tables.setBackendState(row, 'drain');
     for (const [backend, onRemove] of backends) this.#seeOff(backend, onRemove);
     for (const [bind, onRemove] of binds) this.#seeOffBind(bind, entrance, onRemove);
   }
@@ -304,11 +304,15 @@ export class Services {
   /** The engine, of what it has to know of a backend besides where it is. */
   #tell(backend: Backend): void {
     this.#host.tables.limitBackend(backend.row, backend.maxSessions);
-    this.#host.tables.openBackend(backend.row, backend.isReady);
+    this.#host.tables.setBackendState(backend.row, backend.isReady ? 'up' : 'drain');
   }
 
   #publishPool(pool: Pool): void {
-    this.#host.accepting?.setPool(pool.number, pool.cycle());
+    const cycle = pool.cycle();
+    this.#host.accepting?.setPool(
+      pool.number,
+      cycle === undefined ? undefined : { entry: 'turn', tiers: [cycle], triesDown: false },
+    );
   }
 
   /** Frees all that a backend has, once its last session has left. */

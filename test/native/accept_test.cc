@@ -15,6 +15,7 @@
 #include "engine_harness.h"
 #include "faults.h"
 #include "meter.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -48,7 +49,7 @@ TEST("accept: clients are spread by the cycle in its exact order, over any numbe
     EngineHarness engine({.threads = threads, .listeners = 1, .backends = 2});
     engine->SetBackend(0, {a.address});
     engine->SetBackend(1, {b.address});
-    engine->SetPool(0, {0, 0, 1});
+    engine->SetPool(0, InTurn({0, 0, 1}));
     const SocketAddress address = engine.Listen();
     std::string order;
     std::vector<UniqueFd> held;
@@ -72,7 +73,7 @@ TEST("accept: clients that all come at once are shared out exactly by weight") {
   EngineHarness engine({.threads = 3, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {a.address});
   engine->SetBackend(1, {b.address});
-  engine->SetPool(0, {0, 0, 1});
+  engine->SetPool(0, InTurn({0, 0, 1}));
   const SocketAddress address = engine.Listen();
   std::vector<UniqueFd> clients;
   for (int index = 0; index < 90; ++index) clients.push_back(ConnectTo(address));
@@ -90,7 +91,7 @@ TEST("accept: sessions spread to the less loaded of the loops") {
     const Listener backend = ListenTcp();
     EngineHarness engine({.threads = threads, .listeners = 1, .backends = 1});
     engine->SetBackend(0, {backend.address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     const SocketAddress address = engine.Listen();
     std::vector<Conversation> held;
     for (int index = 0; index < 20; ++index) held.push_back(Converse(address, backend));
@@ -155,7 +156,7 @@ TEST("accept: loops that sleep take turns, so that none accepts for all") {
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
   const SocketAddress address = engine.Listen(kOneSession);
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   // In the order in which they were told: who has these tables has the listener.
   AwaitThat([&] { return engine->taken_generation() == engine->generation(); }, "all loops");
   const Conversation held = Converse(address, backend);
@@ -173,7 +174,7 @@ TEST("accept: a session that is observed reports accepted, opened and closed, in
   const Listener backend = ListenTcp();
   EngineHarness engine(2);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   Conversation both = Converse(engine.Listen(), backend);
   const std::uint16_t port = LocalPort(both.client);
   Finish(both);
@@ -259,7 +260,7 @@ TEST(
   {
     EngineHarness engine(3);
     engine->SetBackend(0, {backend.address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     const SocketAddress address = engine.Listen();
     std::vector<Conversation> held;
     for (int index = 0; index < 12; ++index) held.push_back(Converse(address, backend));
@@ -288,7 +289,7 @@ TEST("accept: a client who is on the way to another loop while the engine stops 
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 2, .backends = 1});
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen({}, 1);
   const Conversation stays = Converse(address, backend);
   engine.WaitFor(Kind::kOpened, 1);

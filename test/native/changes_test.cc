@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "engine_harness.h"
+#include "plans.h"
 #include "sockets.h"
 #include "sys/sys.h"
 #include "turns.h"
@@ -31,7 +32,7 @@ TEST("changes: a listener closes beside another one, and its row is vacant with 
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 2, .backends = 1});
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress closes = engine.Listen({}, 0);
   const SocketAddress stays = engine.Listen({}, 1);
   const UniqueFd client = ConnectTo(closes);
@@ -70,7 +71,7 @@ TEST("changes: a listener's row is not vacant while a client of it is under way 
   const Listener backend = ListenTcp();
   Turns turns(2);
   turns.SetBackend(0, {backend.address});
-  turns.SetPool(0, {0});
+  turns.SetPool(0, InTurn({0}));
   const SocketAddress address = turns.Listen(0);
   turns.Run(0);
   const UniqueFd first = ConnectTo(address);
@@ -183,7 +184,7 @@ TEST("changes: time-outs of a listener that change hold for those who come after
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   const UniqueFd before = ConnectTo(address);
   const UniqueFd before_backend = AwaitClient(backend);
@@ -206,7 +207,7 @@ TEST("changes: a backend's row is as new for its next owner") {
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
   engine->SetBackend(0, {first.address});
   engine->LimitBackend(0, 1);
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   UniqueFd client = ConnectTo(address);
   UniqueFd served = AwaitClient(first);
@@ -226,7 +227,7 @@ TEST("changes: a backend's row is as new for its next owner") {
   engine.TakeEvents();
   engine->ResetBackend(0);
   engine->SetBackend(0, {second.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   for (std::size_t writer = 0; writer < 3; ++writer) {
     const CounterRow& row = engine->counters()->Backend(writer, 0);
     CHECK_EQUAL(row.opened.value() + row.rejected.value() + row.bytes_upstream.value(), 0U);
@@ -242,11 +243,11 @@ TEST("changes: a row is not vacant while a loop may look for sessions to end the
   const Listener backend = ListenTcp();
   Turns turns(2);
   turns.SetBackend(0, {backend.address});
-  turns.SetPool(0, {0});
+  turns.SetPool(0, InTurn({0}));
   const UniqueFd client = ConnectTo(turns.Listen(0));
   turns.RunUntil([&] { return turns.crew.table.Row(0).in_use() == 1; });
   turns.Run(1);
-  turns.SetPool(0, {1});
+  turns.SetPool(0, InTurn({1}));
   turns.SetBackend(0, {});
   const std::uint64_t removed = turns.crew.table.generation();
   for (const std::size_t loop : {0U, 1U}) turns.Run(loop);
@@ -288,7 +289,7 @@ struct WaitingForRoom {
     sys::Connect(queue.get(), full_address);
     turns.SetBackend(0, {full_address});
     turns.SetBackend(1, {other.address});
-    turns.SetPool(0, {0, 1});
+    turns.SetPool(0, InTurn({0, 1}));
     client = ConnectTo(turns.Listen(0));
     turns.RunUntil([&] { return turns.crew.table.Row(0).in_use() == 1; });
   }
@@ -316,7 +317,7 @@ TEST("changes: who waits for room at a backend goes elsewhere when it drains") {
 
 TEST("changes: who waits for room at a backend goes elsewhere when it is removed") {
   WaitingForRoom waiting;
-  waiting.turns.SetPool(0, {1});
+  waiting.turns.SetPool(0, InTurn({1}));
   waiting.turns.SetBackend(0, {});
   waiting.CheckThatItGoesElsewhere();
   CHECK(waiting.turns.crew.IsVacant(0, waiting.turns.crew.table.generation()));

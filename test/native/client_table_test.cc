@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "engine_harness.h"
+#include "plans.h"
 
 namespace spliceway::testing {
 namespace {
@@ -162,7 +163,7 @@ TEST("client limit: one more is reset and counted; its slot comes back, and so d
     EngineHarness engine({.threads = threads, .listeners = 1, .backends = 1});
     engine->Attend(Attention::kNone);
     engine->SetBackend(0, {backend.address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     const SocketAddress address =
         engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 2}});
     const UniqueFd first = ConnectTo(address);
@@ -199,7 +200,7 @@ TEST("client limit: refusals wait joined in one event a listener, however many t
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address =
       engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 1}});
   const UniqueFd holds = ConnectTo(address);

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <numeric>
 #include <vector>
 
 #include "check.h"
+#include "plans.h"
 #include "select/backend_table.h"
 
 namespace spliceway::testing {
@@ -19,13 +21,13 @@ using Rows = std::vector<std::uint16_t>;
 /// Publishes a cycle for the clients of the first listener.
 void Publish(BackendTable& table, const Rows& cycle) {
   table.SetListener(0, {.pool = 0});
-  table.SetPool(0, cycle);
+  table.SetPool(0, InTurn(cycle));
   table.Publish();
 }
 
 std::uint16_t Pick(const BackendTable& table) {
-  const Tables::Pool& pool = table.published()->PoolOf(0);
-  return pool.cycle->RowAt(pool.cycle->Next(*pool.turn));
+  const Cycle& cycle = (*table.published()->PoolOf(0).tiers)[0];
+  return cycle.RowAt(cycle.Next());
 }
 
 Rows Picks(const BackendTable& table, std::size_t count) {
@@ -63,10 +65,10 @@ TEST("cycle: every place is met once a round, in order, whatever its length") {
 }
 
 TEST("cycle: the count of all picks may run over") {
-  BackendTable table(3);
-  Publish(table, {0, 1, 2});
-  table.published()->PoolOf(0).turn->GoOn(std::uint64_t{0} - Turn::kRound);
-  CHECK(Picks(table, 7) == Rows({0, 1, 2, 0, 1, 2, 0}));
+  const auto turn = std::make_shared<Turn>();
+  turn->GoOn(std::uint64_t{0} - Turn::kRound);
+  const Cycle cycle({0, 1, 2}, Weights::kNotKept, turn);
+  for (std::uint32_t pick = 0; pick < 7; ++pick) CHECK_EQUAL(cycle.Next(), pick % 3);
 }
 
 TEST("cycle: one that is published again for each client goes on where it was") {

@@ -12,6 +12,7 @@
 
 #include "engine_harness.h"
 #include "meter.h"
+#include "plans.h"
 
 namespace spliceway::testing {
 namespace {
@@ -36,7 +37,7 @@ TEST("drain: new clients are refused, live ones finish, and it is over once, aft
     EngineHarness engine(3);
     engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {backend.address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     const SocketAddress address = engine.Listen();
     std::vector<UniqueFd> clients;
     std::vector<UniqueFd> served;
@@ -99,7 +100,7 @@ TEST("drain: clients who wait in the very turn in which the listener closes are 
     go.acquire();
   };
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   UniqueFd client = ConnectTo(address);
   UniqueFd served = AwaitClient(backend);

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -56,7 +57,7 @@ void ListenOn(Crew& crew, UniqueFd fd, const ListenerOptions& options, std::uint
 SocketAddress EngineHarness::ListenFor(const Listener& backend) {
   engine_->Attend(Attention::kNone);
   engine_->SetBackend(0, {backend.address});
-  engine_->SetPool(0, {0});
+  engine_->SetPool(0, InTurn({0}));
   return Listen();
 }
 

@@ -13,6 +13,7 @@
 
 #include "engine_harness.h"
 #include "meter.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -217,7 +218,7 @@ TEST("engine: loops that poll busily relay, and stop when they are told to") {
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1, .busy_poll_us = 2000});
   const Listener backend = ListenTcp();
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const UniqueFd client = ConnectTo(engine.Listen());
   const UniqueFd served = AwaitClient(backend);
   for (int exchange = 0; exchange < 20; ++exchange) {

@@ -8,6 +8,7 @@
 #include "engine/session_slab.h"
 #include "engine_harness.h"
 #include "meter.h"
+#include "plans.h"
 
 namespace spliceway::testing {
 namespace {
@@ -24,7 +25,7 @@ struct Service {
   explicit Service(bool observed) : engine(1) {
     engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {backend.address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     // With limits, which are as dear as anything else or cheaper.
     engine->LimitBackend(0, 1000);
     address = engine.Listen({.timeouts = {.connect_ms = 5000, .idle_ms = 60'000},

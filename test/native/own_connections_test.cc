@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "engine_harness.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -146,7 +147,7 @@ TEST("an engine that is its own backend: a client goes round some tens of times,
     engine->Attend(Attention::kNone);
     const SocketAddress address = engine.Listen();
     engine->SetBackend(0, {address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     const auto rounds_of_a_client = [&] {
       const std::uint64_t before = Opened(engine, threads);
       const std::uint64_t rejected = Rejected(engine, threads);
@@ -175,7 +176,7 @@ TEST("an engine that is its own backend: few sessions and many loops are no hind
     engine->Attend(Attention::kNone);
     const SocketAddress address = engine.Listen();
     engine->SetBackend(0, {address});
-    engine->SetPool(0, {0});
+    engine->SetPool(0, InTurn({0}));
     const UniqueFd client = ConnectTo(address);
     AwaitEnd(client);
     CHECK(Rejected(engine, threads) > 0);

@@ -16,6 +16,7 @@
 
 #include "engine_harness.h"
 #include "faults.h"
+#include "plans.h"
 #include "steady_clock.h"
 #include "sys/sys.h"
 
@@ -48,7 +49,7 @@ TEST(
   const Listener backend = ListenTcp();
   EngineHarness engine(2);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   const std::size_t sessions = 10 * engine->max_sessions();
   for (std::size_t index = 0; index < sessions; ++index) {
@@ -83,7 +84,7 @@ struct Turns {
         worker(AddWorker(crew)) {
     crew.attention.store(attention);
     crew.table.SetAddresses(0, {backend.address}, AddressOrder::kAsGiven);
-    crew.table.SetPool(0, {0});
+    crew.table.SetPool(0, InTurn({0}));
     crew.Publish();
     Listener listener = ListenTcp();
     address = listener.address;
@@ -267,7 +268,7 @@ TEST("owner: what it asks of a session that has ended is not done to the next on
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1, .max_sessions = 1});
   engine->Attend(Attention::kHold);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   UniqueFd client = ConnectTo(address);
   engine.WaitFor(Kind::kNeedBackend, 1);
@@ -328,7 +329,7 @@ TEST("route: where the owner picks, it is asked for each client, with the client
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen({.picks = Picks::kByOwner, .timeouts = {}});
   std::vector<UniqueFd> clients;
   std::vector<std::int32_t> ports;
@@ -358,7 +359,7 @@ TEST(
   engine->Attend(Attention::kHold);
   engine->SetBackend(0, {down.address});
   engine->SetBackend(1, {backend.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   std::vector<UniqueFd> clients;
   for (int index = 0; index < 4; ++index) {
@@ -389,7 +390,7 @@ TEST(
   const Listener backend = ListenTcp(kClients);
   EngineHarness engine(1);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   engine->Attend(Attention::kNone);
   const SocketAddress address = engine.Listen();
   const CounterRow& row = engine->counters()->Listener(0, 0);
@@ -419,7 +420,7 @@ TEST("rule 17: a client that is denied is reset and counted, and no backend has 
   EngineHarness engine(1);
   engine->Attend(Attention::kHold);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const UniqueFd client = ConnectTo(engine.Listen());
   WriteSome(client.get(), "hello");
   engine.WaitFor(Kind::kNeedBackend, 1);

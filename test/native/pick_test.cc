@@ -9,6 +9,7 @@
 
 #include "engine_harness.h"
 #include "faults.h"
+#include "plans.h"
 #include "select/backend_table.h"
 #include "sys/sys.h"
 
@@ -28,7 +29,7 @@ struct Picking {
       cycle.push_back(static_cast<std::uint16_t>(cycle.size()));
       crew.table.SetAddresses(cycle.back(), {backend}, AddressOrder::kAsGiven);
     }
-    crew.table.SetPool(0, std::move(cycle));
+    crew.table.SetPool(0, InTurn(std::move(cycle)));
     crew.Publish();
     Listener listener = ListenTcp();
     address = listener.address;

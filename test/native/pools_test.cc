@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "engine_harness.h"
+#include "plans.h"
 #include "select/backend_table.h"
 #include "sockets.h"
 #include "sys/sys.h"
@@ -20,8 +21,8 @@ namespace {
 using Kind = SessionEvent::Kind;
 
 std::uint16_t Pick(const BackendTable& table, std::size_t listener) {
-  const Tables::Pool& pool = table.published()->PoolOf(listener);
-  return pool.cycle->RowAt(pool.cycle->Next(*pool.turn));
+  const Cycle& cycle = (*table.published()->PoolOf(listener).tiers)[0];
+  return cycle.RowAt(cycle.Next());
 }
 
 /// Takes each SYN, and answers none more: its queue is full.
@@ -40,14 +41,13 @@ TEST("pools: a pool that changes leaves the order of another one alone") {
   BackendTable table(5);
   table.SetListener(0, {.pool = 7});
   table.SetListener(1, {.pool = 300});
-  table.SetPool(7, {0, 1});
-  table.SetPool(300, {2, 3, 4});
+  table.SetPool(7, InTurn({0, 1}));
+  table.SetPool(300, InTurn({2, 3, 4}));
   table.Publish();
   for (std::uint16_t turn = 0; turn < 30; ++turn) {
     CHECK_EQUAL(Pick(table, 1), 2 + turn % 3);
     CHECK(Pick(table, 0) < 2);
-    table.SetPool(
-        7, turn % 2 == 0 ? std::vector<std::uint16_t>{1, 0, 1} : std::vector<std::uint16_t>{0, 1});
+    table.SetPool(7, turn % 2 == 0 ? InTurn({1, 0, 1}) : InTurn({0, 1}));
     table.Publish();
   }
 }
@@ -57,12 +57,12 @@ TEST("pools: a change of one among 1,000, or of a listener, copies few of the ot
   constexpr std::size_t kMostCopied = 32;
   BackendTable table(kPools);
   for (std::uint16_t number = 0; number < kPools; ++number) {
-    table.SetPool(number, {number});
+    table.SetPool(number, InTurn({number}));
     table.SetListener(number, {.pool = number});
   }
   table.Publish();
   const std::shared_ptr<const Tables> before = table.published();
-  table.SetPool(500, {1, 2});
+  table.SetPool(500, InTurn({1, 2}));
   table.SetListener(800, {.pool = 1});
   table.Publish();
   const Tables& after = *table.published();
@@ -72,19 +72,19 @@ TEST("pools: a change of one among 1,000, or of a listener, copies few of the ot
     if (&before->OptionsOf(listener) != &after.OptionsOf(listener)) ++copied;
   }
   CHECK(copied > 1 && copied <= 2 * kMostCopied);
-  CHECK_EQUAL(after.PoolOf(500).cycle->size(), 2U);
-  CHECK_EQUAL(before->PoolOf(500).cycle->size(), 1U);
+  CHECK_EQUAL((*after.PoolOf(500).tiers)[0].size(), 2U);
+  CHECK_EQUAL((*before->PoolOf(500).tiers)[0].size(), 1U);
   CHECK(&after.PoolOf(800) == &after.PoolOf(1));
 }
 
 TEST("pools: a listener, or a pool, that nobody has set has no backend") {
   BackendTable table(1);
-  table.SetPool(0, {0});
+  table.SetPool(0, InTurn({0}));
   table.SetListener(1, {.pool = 40'000});
   table.SetListener(2, {});
   table.Publish();
   for (const std::size_t listener : {0U, 1U, 2U, 3U, 1000U, unsigned{kNoRow}}) {
-    CHECK(table.published()->PoolOf(listener).cycle == nullptr);
+    CHECK(table.published()->PoolOf(listener).tiers == nullptr);
   }
 }
 
@@ -95,8 +95,8 @@ TEST("pools: the clients of each listener go to its own pool") {
   EngineHarness engine({.threads = 2, .listeners = 2, .backends = 2});
   engine->SetBackend(0, {first.address});
   engine->SetBackend(1, {second.address});
-  engine->SetPool(0, {0});
-  engine->SetPool(1, {1});
+  engine->SetPool(0, InTurn({0}));
+  engine->SetPool(1, InTurn({1}));
   const SocketAddress to_first = engine.Listen({.pool = 0}, 0);
   const SocketAddress to_second = engine.Listen({.pool = 1}, 1);
   for (int client = 0; client < kClients; ++client) {
@@ -115,12 +115,12 @@ TEST("pools: a change that is held is not seen before it is published, and then 
   const Listener second = ListenTcp();
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   const std::uint64_t before = engine->generation();
 
   engine->Hold();
-  engine->SetPool(0, {1});
+  engine->SetPool(0, InTurn({1}));
   const std::uint64_t removed = engine->RemoveBackend(0);
   engine->SetBackend(1, {second.address});
   CHECK_EQUAL(engine->generation(), before);
@@ -140,7 +140,7 @@ TEST("pools: a change that is held is not seen before it is published, and then 
   // Nothing is held any more, and what has not changed is not published.
   engine->Publish();
   CHECK_EQUAL(engine->generation(), removed);
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   CHECK_EQUAL(engine->generation(), removed + 1);
 }
 
@@ -150,8 +150,8 @@ struct Searching {
     turns.SetBackend(0, {silent.listener.address});
     turns.SetBackend(1, {not_any_more.address});
     turns.SetBackend(2, {other.address});
-    turns.SetPool(0, {0, 1});
-    turns.SetPool(1, {2});
+    turns.SetPool(0, InTurn({0, 1}));
+    turns.SetPool(1, InTurn({2}));
     turns.Run();
     client = ConnectTo(address);
     turns.RunUntil([&] { return turns.crew.table.Row(0).in_use() == 1; });

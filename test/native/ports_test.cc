@@ -9,6 +9,7 @@
 #include "engine_harness.h"
 #include "faults.h"
 #include "harness.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -48,7 +49,7 @@ struct Balancer {
       rows.push_back(static_cast<std::uint16_t>(rows.size()));
       engine->SetBackend(rows.back(), {backend->address});
     }
-    engine->SetPool(0, rows);
+    engine->SetPool(0, InTurn(rows));
     address = engine.Listen({.timeouts = {.connect_ms = connect_ms}});
   }
   ~Balancer() { engine.Stop(); }  // Before the hooks go.

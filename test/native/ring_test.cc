@@ -12,6 +12,7 @@
 #include "engine/ring_guard.h"
 #include "engine/session_slab.h"
 #include "engine_harness.h"
+#include "plans.h"
 #include "sockets.h"
 
 namespace spliceway::testing {
@@ -25,7 +26,7 @@ void ExpectRingToEnd(void (*leave)(UniqueFd& client)) {
   const SocketAddress address = first.Listen();
   first->Attend(Attention::kNone);
   first->SetBackend(0, {second.ListenFor({.fd = UniqueFd(), .address = address})});
-  first->SetPool(0, {0});
+  first->SetPool(0, InTurn({0}));
   const auto open = [](EngineHarness& engine) {
     return engine->counters()->Listener(0, 0).open.value();
   };
@@ -83,7 +84,7 @@ TEST("clients that ended their stream in silence and are answered, or gone, are 
   const SocketAddress address = engine.Listen({.timeouts = {.handshake_ms = 2000}});
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   // Each time as many as are no crowd, unless those before are still counted.
   for (const bool is_answered : {true, false, true}) {
     std::vector<Waiting> all;

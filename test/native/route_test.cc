@@ -11,6 +11,7 @@
 
 #include "engine_harness.h"
 #include "faults.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -33,7 +34,7 @@ TEST("route: a backend that refuses is skipped, and its failures wait joined in 
     engine->Attend(Attention::kNone);
     engine->SetBackend(0, {down.address});
     engine->SetBackend(1, {up.address});
-    engine->SetPool(0, {0, 1});
+    engine->SetPool(0, InTurn({0, 1}));
     const SocketAddress address = engine.Listen();
     std::vector<UniqueFd> held;
     for (int index = 0; index < 20; ++index) {
@@ -62,7 +63,7 @@ TEST("route: failures are neither lost nor counted twice while somebody takes ev
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {down.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   std::vector<UniqueFd> held;
   for (int index = 0; index < 100; ++index) {
@@ -82,7 +83,7 @@ TEST(
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address, second.address}, AddressOrder::kInTurn);
   engine->SetBackend(1, {other.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress to = engine.Listen();
   for (const Listener* next : {&first, &other, &second, &other, &first}) {
     const UniqueFd client = ConnectTo(to);
@@ -99,7 +100,7 @@ TEST("route: all addresses of a backend are tried, then those of the next rows, 
   engine->SetBackend(0, {first.address, second.address});
   engine->SetBackend(1, {third.address, third.address});
   engine->SetBackend(2, {third.address, up.address});
-  engine->SetPool(0, {0, 0, 1, 0, 1, 2});
+  engine->SetPool(0, InTurn({0, 0, 1, 0, 1, 2}));
   const UniqueFd client = ConnectTo(engine.Listen());
   const UniqueFd backend = AwaitClient(up);
   engine.WaitFor(Kind::kOpened, 1);
@@ -132,7 +133,7 @@ TEST("route: a backend that is full is passed over, exactly, and is not counted 
     engine->SetBackend(0, {small.address});
     engine->SetBackend(1, {large.address});
     engine->LimitBackend(0, 10);
-    engine->SetPool(0, {0, 1});
+    engine->SetPool(0, InTurn({0, 1}));
     const SocketAddress address = engine.Listen();
     for (int round = 0; round < 3; ++round) {
       std::vector<UniqueFd> held;
@@ -159,7 +160,7 @@ TEST("route: a backend that is not up is passed over, and one that is up again i
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address});
   engine->SetBackend(1, {second.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   for (const BackendState state : {BackendState::kDrain, BackendState::kDown}) {
     engine->SetBackendState(0, state);
@@ -186,7 +187,7 @@ TEST("route: where every backend is full, the owner is asked, and places come ba
   engine->SetBackend(1, {up.address});
   engine->LimitBackend(0, 1);
   engine->LimitBackend(1, 1);
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   UniqueFd first = ConnectTo(address);
   UniqueFd served = AwaitClient(up);
@@ -216,7 +217,7 @@ TEST("route: the owner is asked when all rows have failed, and told of the clien
     engine->Attend(observed ? Attention::kReport : Attention::kNone);
     engine->SetBackend(0, {down.address});
     engine->SetBackend(2, {spare.address});
-    engine->SetPool(0, {0, 1, 0});  // row 1 has no address
+    engine->SetPool(0, InTurn({0, 1, 0}));  // row 1 has no address
     const UniqueFd client = ConnectTo(engine.Listen());
     engine.WaitFor(Kind::kNeedBackend, 1);
     const SessionEvent accepted = engine.First(Kind::kAccepted);
@@ -269,7 +270,7 @@ TEST("route: a thousand backends that fail at once do not pile up calls") {
       engine->SetBackend(row, {address});
       rows.push_back(row);
     }
-    engine->SetPool(0, rows);
+    engine->SetPool(0, InTurn(rows));
     Listener listener = ListenTcp();
     UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     attempts = 0;
@@ -304,7 +305,7 @@ TEST("route: what has failed lately is tried last, and is tried before a client 
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {down.address});
   engine->SetBackend(1, {down.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   const UniqueFd first = ConnectTo(address);
   engine.WaitFor(Kind::kNeedBackend, 1);
@@ -325,7 +326,7 @@ TEST("route: a backend that has failed is asked at once when it is to be found e
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {down.address});
   engine->SetBackend(1, {up.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   std::vector<UniqueFd> held;
   for (int index = 0; index < 2; ++index) {
@@ -358,7 +359,7 @@ TEST("route: addresses that are published during an attempt neither take its bla
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
   publisher = &*engine;
   engine->SetBackend(0, {silent.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen({.timeouts = {.connect_ms = 60}});
   const auto* at = reinterpret_cast<const sockaddr*>(&address.storage);
   CHECK_EQUAL(connect(client.get(), at, address.length), 0);
@@ -374,7 +375,7 @@ TEST("route: a new table is used for the clients that come after it") {
   EngineHarness engine({.threads = 1, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {a.address});
   engine->SetBackend(1, {b.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   std::vector<UniqueFd> held;
   // A client that comes at the same moment may still be served by the table before.
@@ -390,7 +391,7 @@ TEST("route: a new table is used for the clients that come after it") {
         "a client at the new backend");
   };
   arrive_at(a, b);
-  engine->SetPool(0, {1});
+  engine->SetPool(0, InTurn({1}));
   arrive_at(b, a);
   engine->SetBackend(1, {a.address});
   arrive_at(a, b);

@@ -13,6 +13,7 @@
 #include "engine_harness.h"
 #include "faults.h"
 #include "harness.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -44,7 +45,7 @@ TEST("search: its time is over once, however many backends are silent") {
     engine->SetBackend(row, {silent.listener.address});
     rows.push_back(row);
   }
-  engine->SetPool(0, rows);
+  engine->SetPool(0, InTurn(rows));
   const UniqueFd client =
       ConnectTo(engine.Listen({.timeouts = {.connect_ms = 60, .search = {.budget_ms = 200}}}));
   engine.WaitFor(Kind::kNeedBackend, 1);
@@ -65,7 +66,7 @@ TEST("search: its attempts are used up once, whatever the backends and their add
   engine->Attend(Attention::kNone);
   const Refusing down;
   for (std::uint16_t row = 0; row < 4; ++row) engine->SetBackend(row, {down.address, down.address});
-  engine->SetPool(0, {0, 1, 2, 3});
+  engine->SetPool(0, InTurn({0, 1, 2, 3}));
   const UniqueFd client = ConnectTo(engine.Listen({.timeouts = {.search = {.attempts = 3}}}));
   engine.WaitFor(Kind::kNeedBackend, 1);
   CHECK_EQUAL(engine.First(Kind::kNeedBackend).reason, 1);
@@ -79,7 +80,7 @@ TEST("search: it is over in time also while the owner looks for another backend"
   engine->Attend(Attention::kNone);
   const Refusing down;
   engine->SetBackend(0, {down.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const UniqueFd client = ConnectTo(engine.Listen({.timeouts = {.search = {.budget_ms = 100}}}));
   engine.WaitFor(Kind::kNeedBackend, 2);
   CHECK_EQUAL(engine.First(Kind::kNeedBackend).reason, 2);
@@ -94,7 +95,7 @@ TEST("search: a backend that it had only the rest of its time for has not failed
   for (std::uint16_t row = 0; row < 2; ++row) {
     crew.table.SetAddresses(row, {silent.listener.address}, AddressOrder::kAsGiven);
   }
-  crew.table.SetPool(0, {0, 1});
+  crew.table.SetPool(0, InTurn({0, 1}));
   crew.Publish();
   Listener listener = ListenTcp();
   ListenOn(crew, std::move(listener.fd),

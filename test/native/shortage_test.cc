@@ -18,6 +18,7 @@
 #include "faults.h"
 #include "listen/acceptor.h"
 #include "meter.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -37,7 +38,7 @@ struct Small {
     CHECK_EQUAL((*engine)->max_sessions(), kFewSessions);
     (*engine)->Attend(Attention::kNone);
     (*engine)->SetBackend(0, {backend.address});
-    (*engine)->SetPool(0, {0});
+    (*engine)->SetPool(0, InTurn({0}));
     address = engine->Listen();
   }
   Listener backend = ListenTcp();
@@ -118,7 +119,7 @@ TEST("shortage: one slot that is free is given to a client, with all others held
   const Listener backend = ListenTcp();
   EngineHarness engine(1);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   std::vector<std::uint32_t> held;
   while (const std::optional<SessionName> name = engine->TakeSlot()) held.push_back(name->slot);
   const UniqueFd client = ConnectTo(engine.Listen());
@@ -170,7 +171,7 @@ TEST("shortage: without a descriptor for a client accepting pauses, says why, an
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   Listener socket = ListenTcp();
   listener = socket.fd.get();
   engine.ListenOn(std::move(socket.fd), {});
@@ -326,7 +327,7 @@ TEST(
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   Listener socket = ListenTcp();
   listener = socket.fd.get();
   engine.ListenOn(std::move(socket.fd), {});

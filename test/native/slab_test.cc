@@ -191,7 +191,7 @@ TEST("slab: no slot is ever given to two threads at once") {
         const std::uint32_t generation = slab.NameOf(*slot).generation;
         if (generations[*slot].exchange(generation + 1) > generation) ++collisions;
         // A plain write, for the thread sanitizer to see that the slot was handed over properly.
-        slab.At(*slot).route.position = static_cast<std::uint16_t>(seed);
+        slab.At(*slot).route.EnterAt(seed);
         held.push_back(*slot);
       } else {
         const std::uint32_t slot = held.back();

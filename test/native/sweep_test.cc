@@ -14,6 +14,7 @@
 #include "check.h"
 #include "engine/session_sweep.h"
 #include "engine_harness.h"
+#include "plans.h"
 #include "sockets.h"
 #include "sys/sys.h"
 
@@ -44,7 +45,7 @@ TEST("sweep: the sessions of one backend end, and those of others go on") {
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address});
   engine->SetBackend(1, {second.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   std::vector<Served> ending;
   std::vector<Served> others;
@@ -69,7 +70,7 @@ TEST("sweep: the sessions of one listener end, wherever they are, and are counte
   const Listener backend = ListenTcp();
   EngineHarness engine({.threads = 2, .listeners = 2, .backends = 1});
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress goes = engine.Listen({}, 0);
   const Served other = Serve(engine.Listen({}, 1), backend);
   const Served served = Serve(goes, backend);
@@ -103,7 +104,7 @@ struct Turns {
   void Publish(const SocketAddress& first, const SocketAddress& second) {
     crew.table.SetAddresses(0, {first}, AddressOrder::kAsGiven);
     crew.table.SetAddresses(1, {second}, AddressOrder::kAsGiven);
-    crew.table.SetPool(0, {0, 1});
+    crew.table.SetPool(0, InTurn({0, 1}));
     crew.Publish();
   }
 

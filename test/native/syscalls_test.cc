@@ -13,6 +13,7 @@
 #include "engine_harness.h"
 #include "harness.h"
 #include "meter.h"
+#include "plans.h"
 #include "sys/sys.h"
 
 namespace spliceway::testing {
@@ -69,7 +70,7 @@ class Measured {
         engine_({.threads = 1, .listeners = 1, .backends = 1, .keep_alive_s = keep_alive_s}) {
     engine_->Attend(Attention::kNone);
     engine_->SetBackend(0, {backend_.address});
-    engine_->SetPool(0, {0});
+    engine_->SetPool(0, InTurn({0}));
     address_ = engine_.Listen(options);
     // The orders that were posted before are carried out when a client is served.
     Session(1, true);
@@ -127,7 +128,7 @@ TEST("system calls: 16 a session for clients that were there before their listen
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   Listener listener = ListenTcp();
   constexpr std::uint64_t kClients = 10;
   std::vector<UniqueFd> clients;
@@ -260,7 +261,7 @@ TEST("system calls: 3 for a client that is refused") {
   EngineHarness engine(1);
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {backend.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address =
       engine.Listen({.timeouts = {}, .clients = {.remote = 0, .loopback = 1}});
   const UniqueFd holds = ConnectTo(address);

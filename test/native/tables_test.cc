@@ -15,6 +15,7 @@
 
 #include "check.h"
 #include "engine_harness.h"
+#include "plans.h"
 #include "select/backend_table.h"
 #include "select/held_tables.h"
 #include "sockets.h"
@@ -113,7 +114,7 @@ TEST("tables: a row is vacant when every loop knows and the last session has lef
   EngineHarness engine({.threads = 2, .listeners = 1, .backends = 2});
   engine->SetBackend(0, {first.address});
   engine->SetBackend(1, {second.address});
-  engine->SetPool(0, {0});
+  engine->SetPool(0, InTurn({0}));
   const SocketAddress address = engine.Listen();
   UniqueFd client = ConnectTo(address);
   UniqueFd backend = AwaitClient(first);
@@ -131,7 +132,7 @@ TEST("tables: a row is vacant when every loop knows and the last session has lef
   };
   UniqueFd late = ConnectTo(address);
   stands.acquire();
-  engine->SetPool(0, {1});
+  engine->SetPool(0, InTurn({1}));
   const std::uint64_t removed = engine->RemoveBackend(0);
   CHECK_EQUAL(removed, engine->generation());
   CHECK(engine->taken_generation() < removed);
@@ -195,7 +196,7 @@ TEST("tables: other ones are published again and again while clients come, who a
   engine->Attend(Attention::kNone);
   engine->SetBackend(0, {up.address});
   engine->SetBackend(1, {up.address});
-  engine->SetPool(0, {0, 1});
+  engine->SetPool(0, InTurn({0, 1}));
   const SocketAddress address = engine.Listen();
   std::atomic<int> served{0};
   std::atomic<bool> is_over{false};
@@ -208,12 +209,12 @@ TEST("tables: other ones are published again and again while clients come, who a
     is_over = true;
   });
   while (!is_over) {
-    engine->SetPool(0, {1});
+    engine->SetPool(0, InTurn({1}));
     // Nobody goes there.
     engine->SetBackend(0, {});
     CHECK(engine->taken_generation() <= engine->generation());
     engine->SetBackend(0, {up.address}, AddressOrder::kInTurn);
-    engine->SetPool(0, {0, 1, 0});
+    engine->SetPool(0, InTurn({0, 1, 0}));
   }
   clients.join();
   CHECK_EQUAL(served.load(), kClients);

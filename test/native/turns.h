@@ -43,8 +43,8 @@ class Turns {
     crew.table.SetAddresses(row, std::move(addresses), AddressOrder::kAsGiven);
     crew.Publish();
   }
-  void SetPool(std::uint16_t pool, std::vector<std::uint16_t> rows) {
-    crew.table.SetPool(pool, std::move(rows));
+  void SetPool(std::uint16_t pool, PickPlan plan) {
+    crew.table.SetPool(pool, std::move(plan));
     crew.Publish();
   }
 

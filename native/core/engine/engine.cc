@@ -69,8 +69,8 @@ void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder ord
   PublishUnlessHeld();
 }
 
-void Engine::SetPool(std::uint16_t pool, std::vector<std::uint16_t> rows) {
-  crew_.table.SetPool(pool, std::move(rows));
+void Engine::SetPool(std::uint16_t pool, PickPlan plan) {
+  crew_.table.SetPool(pool, std::move(plan));
   PublishUnlessHeld();
 }
 

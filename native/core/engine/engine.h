@@ -66,14 +66,14 @@ class Engine {
   /// passed over. Where it has more already, they go on.
   void LimitBackend(std::uint16_t row, std::uint32_t most) { crew_.table.Row(row).Limit(most); }
   /// Whether new sessions set out for a backend; they do at first. One that may not have any is
-  /// passed over. Who waits there, for room or for a descriptor, goes elsewhere when it would try
-  /// again.
+  /// passed over; but see `PickPlan::tries_down`. Who waits there, for room or for a descriptor,
+  /// goes elsewhere when it would try again.
   void SetBackendState(std::uint16_t row, BackendState state) {
     crew_.table.Row(row).SetState(state);
   }
-  /// Publishes a pool: first picks walk `rows` round and round. Not empty. They go on at the part
-  /// of the round where they are in the cycle that the pool had before.
-  void SetPool(std::uint16_t pool, std::vector<std::uint16_t> rows);
+  /// Publishes how clients of a pool are served. Turns go on at the part of the round where they
+  /// are in the cycles of the plan that the pool had before.
+  void SetPool(std::uint16_t pool, PickPlan plan);
   /// The pool is gone. For clients of a listener that names it the owner is asked.
   void RemovePool(std::uint16_t pool);
   /// Takes a backend's addresses away, when no pool that is published, or held, has it any more.

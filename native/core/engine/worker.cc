@@ -65,7 +65,7 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .keep_alive_s = options.keep_alive_s,
                .timeouts = {},
                .rooms = RoomQueues(*loop_)},
-      random_(static_cast<std::uint32_t>(options.index) + 1),
+      random_(static_cast<std::uint32_t>(options.index)),
       ring_guard_(crew.slab, crew.silent_ends),
       // Loops get their sessions in step. An odd step spreads what they note over all of them.
       connects_(static_cast<std::uint32_t>(options.index) * 13 % crew.own_connections.interval()) {}
@@ -232,7 +232,7 @@ void Worker::Handle(ConnectCommand& command) {
     return;
   }
   session->route.by_cycle = false;
-  Approach(*session, command.backend, true, true);
+  Approach(*session, command.backend, {.counts = true, .takes_failed = true});
   TryBackends(*session);
 }
 

@@ -20,6 +20,7 @@
 #include "loop/event_loop.h"
 #include "loop/mailbox.h"
 #include "select/held_tables.h"
+#include "select/random.h"
 #include "session/session.h"
 
 namespace spliceway {
@@ -129,14 +130,21 @@ class Worker final : private EventHandler,
   /// With the backend that it has, or set out for last.
   [[nodiscard]] SessionEvent EventOf(SessionEvent::Kind kind, const Session& session) const;
   void Begin(StartCommand& command);
-  void PickFirst(Session& session);
+  void PickFirst(Session& session, const SocketAddress* client = nullptr);
+  [[nodiscard]] std::uint32_t PlaceToEnter(const Session& session, const Tiers& tiers,
+                                           std::size_t tier, const SocketAddress* client);
   /// What has become of it.
   enum class Approached : std::uint8_t {
     kYes,
     kPassedOver,  ///< No local port is left for it, or it is nowhere, full, or to get no sessions.
     kTriedLast,   ///< It has failed lately.
   };
-  Approached Approach(Session& session, std::uint16_t backend, bool counts, bool takes_failed);
+  struct Approaching {
+    bool counts = false;        ///< That the backend has no room, or no address.
+    bool takes_failed = false;  ///< Though it has failed lately.
+    bool takes_down = false;    ///< Though it is down.
+  };
+  Approached Approach(Session& session, std::uint16_t backend, const Approaching& how);
   void GiveUpPlace(Session& session);
   void TryBackends(Session& session);
   [[nodiscard]] bool TryBackend(Session& session);
@@ -207,7 +215,7 @@ class Worker final : private EventHandler,
   // Whose backends are being tried, so that failures at once do not pile up calls.
   const Session* trying_ = nullptr;
   bool attempt_failed_ = false;
-  std::uint32_t random_;
+  Random random_;
   RingGuard ring_guard_;
   std::uint32_t connects_;  // since the last one that was noted as the engine's own
   std::atomic<std::size_t> sessions_alive_{0};

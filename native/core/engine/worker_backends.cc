@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "engine/worker.h"
+#include "select/client_hash.h"
+#include "select/load.h"
 #include "sys/sys.h"
 
 namespace spliceway {
@@ -31,33 +33,57 @@ SessionEvent Worker::EventOf(SessionEvent::Kind kind, const Session& session) co
   return event;
 }
 
-void Worker::PickFirst(Session& session) {
+/// `client` is where it is, or null where nobody has said so.
+void Worker::PickFirst(Session& session, const SocketAddress* client) {
   const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
-  if (!pool.cycle) return AskOwner(session);
+  if (!pool.tiers) return AskOwner(session);
   session.route.by_cycle = true;
-  session.route.position = pool.cycle->Next(*pool.turn);
-  const std::uint16_t row = pool.cycle->RowAt(session.route.position);
+  session.route.EnterAt(PlaceToEnter(session, *pool.tiers, 0, client));
+  const std::uint16_t row = (*pool.tiers)[0].RowAt(session.route.place);
   // Who has failed lately is met again, as the last.
   if (!crew_.table.Row(row).IsTriedLast() &&
-      Approach(session, row, true, false) == Approached::kPassedOver) {
+      Approach(session, row, {.counts = true}) == Approached::kPassedOver) {
     session.walk().NoteFirstMet(row);
   }
   TryBackends(session);
 }
 
+/// Where a client enters a tier: all in which policies differ.
+std::uint32_t Worker::PlaceToEnter(const Session& session, const Tiers& tiers, std::size_t tier,
+                                   const SocketAddress* client) {
+  const Cycle& cycle = tiers[tier];
+  switch (tiers.entry()) {
+    case PickEntry::kTurn:
+      break;
+    case PickEntry::kLeast:
+      return LeastLoaded(cycle, crew_.table, random_);
+    case PickEntry::kRandom:
+      return BetterOfTwo(cycle, crew_.table, random_);
+    case PickEntry::kFirst:
+      return 0;
+    case PickEntry::kHash: {
+      const std::optional<std::uint32_t> hash =
+          HashOf(client == nullptr ? session.client_address() : *client, tiers.hash_key());
+      if (!hash) break;
+      return *hash % static_cast<std::uint32_t>(cycle.size());
+    }
+  }
+  return cycle.Next();
+}
+
 /// Sets out for a backend, if it can. Who meets it again does not count it again.
-Worker::Approached Worker::Approach(Session& session, std::uint16_t backend, bool counts,
-                                    bool takes_failed) {
+Worker::Approached Worker::Approach(Session& session, std::uint16_t backend,
+                                    const Approaching& how) {
   BackendRow& row = crew_.table.Row(backend);
   const auto pass_over = [&](PassedOver why) {
-    session.PassOver(backend, counts ? why : PassedOver::kUncounted);
+    session.PassOver(backend, how.counts ? why : PassedOver::kUncounted);
     return Approached::kPassedOver;
   };
   if (row.lacks_port()) {
     session.walk().NoteNoPort();
     return pass_over(PassedOver::kUncounted);
   }
-  const BackendRow::Entry entry = row.Enter();
+  const BackendRow::Entry entry = row.Enter(how.takes_down);
   if (entry != BackendRow::Entry::kCounted) {
     const bool is_full = entry == BackendRow::Entry::kFull;
     return pass_over(is_full ? PassedOver::kFull : PassedOver::kUncounted);
@@ -68,11 +94,12 @@ Worker::Approached Worker::Approach(Session& session, std::uint16_t backend, boo
     return pass_over(PassedOver::kNowhere);
   }
   // Asked last: who finds out for all must not turn back here.
-  if (!takes_failed && !row.MayTryInTurn()) {
+  if (!how.takes_failed && !row.MayTryInTurn()) {
     row.Leave();
     return Approached::kTriedLast;
   }
   session.route.has_place = true;
+  session.route.takes_down = how.takes_down && row.state() == BackendState::kDown;
   session.Approach(std::move(addresses), backend);
   return Approached::kYes;
 }
@@ -116,8 +143,10 @@ void Worker::OnSearchOver(Session& session) {
 /// removed.
 bool Worker::TurnsBack(Session& session) {
   const std::uint16_t row = session.backend();
-  const bool is_up = crew_.table.Row(row).state() == BackendState::kUp;
-  if (is_up && !tables_.latest().AddressesOf(row)[0].empty()) return false;
+  const BackendState state = crew_.table.Row(row).state();
+  const bool is_for_it =
+      state == BackendState::kUp || (state == BackendState::kDown && session.route.takes_down);
+  if (is_for_it && !tables_.latest().AddressesOf(row)[0].empty()) return false;
   session.TurnBack();
   GiveUpPlace(session);
   return true;
@@ -150,34 +179,43 @@ void Worker::LeaveBackend(Session& session) {
 }
 
 /// Takes newer tables where those at hand have nobody left: a backend is out of service at once,
-/// and only newer ones may have who takes its place.
+/// and only newer ones may have who takes its place. Those that are down come after that.
 bool Worker::PickNext(Session& session) {
   if (!session.route.by_cycle) return false;
-  do {
-    if (PickNextOf(session, tables_.latest().PoolOf(session.listener()))) return true;
-  } while (TakeNextTables());
-  return false;
+  for (;;) {
+    const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
+    if (PickNextOf(session, pool)) return true;
+    if (TakeNextTables()) continue;
+    if (!pool.tiers || !session.walk().TakeDown(*pool.tiers)) return false;
+  }
 }
 
-/// The next row of the cycle that this session has not tried. The share of a backend that is down,
+/// The next row of a tier that this session has not tried. The share of a backend that is down,
 /// full or out of service goes to those that follow it in the cycle. A smooth cycle spreads places
 /// of one row evenly among those of the others, so each gets about its own part of that share.
 /// nginx keeps to the weights exactly, since it weighs those that are up anew at each pick, under a
 /// lock where its workers share them. Here all that loops share is a turn.
 bool Worker::PickNextOf(Session& session, const Tables::Pool& pool) {
-  if (!pool.cycle) return false;
+  if (!pool.tiers) return false;
+  const Tiers& tiers = *pool.tiers;
   Walk& walk = session.walk();
-  const std::uint16_t from = session.route.position;
-  std::optional<std::uint16_t> row;
-  Approached approached = Approached::kPassedOver;
   do {
-    row = walk.Next(pool, from, crew_.table);
+    if (walk.EntersAnew(pool)) {
+      session.route.EnterAt(PlaceToEnter(session, tiers, walk.tier(), nullptr));
+    }
+    while (const auto row = walk.Next(tiers, session.route.place, crew_.table)) {
+      const Approached approached = Approach(session, *row,
+                                             {.counts = walk.is_first_round(),
+                                              .takes_failed = walk.takes_failed(),
+                                              .takes_down = walk.takes_down()});
+      if (approached == Approached::kTriedLast) walk.NoteTriedLast();
+      if (approached != Approached::kYes) continue;
+      loop_->Spend(walk.TakeLooks() * kCostOfLook);
+      return true;
+    }
     loop_->Spend(walk.TakeLooks() * kCostOfLook);
-    if (!row) return false;
-    approached = Approach(session, *row, walk.is_first_round(), walk.takes_failed());
-    if (approached == Approached::kTriedLast) walk.NoteTriedLast();
-  } while (approached != Approached::kYes);
-  return true;
+  } while (walk.GoOn(tiers));
+  return false;
 }
 
 /// Where no port was left for some of the backends, and none of the others has served it. False

@@ -103,12 +103,8 @@ Worker& Worker::LessLoaded() {
   const std::size_t others = crew_.workers.size() - 1;
   Worker* least = this;
   for (std::size_t look = 0; look < std::min<std::size_t>(others, 2); ++look) {
-    // xorshift32, G. Marsaglia, 2003.
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 17;
-    random_ ^= random_ << 5;
     // With two others, both; with more, any two, which may be one.
-    const std::size_t step = others == 2 ? look : random_ % others;
+    const std::size_t step = others == 2 ? look : random_.Below(static_cast<std::uint32_t>(others));
     Worker* other = crew_.workers[(index_ + 1 + step) % crew_.workers.size()].get();
     if (other->sessions_alive() < least->sessions_alive()) least = other;
   }
@@ -137,7 +133,7 @@ void Worker::Begin(StartCommand& command) {
   const std::optional<Picks> picks = command.picks;
   session.Begin(std::move(command.start), context_);
   if (!picks || !session.alive()) return;
-  if (!session.route.awaits_word) return PickFirst(session);
+  if (!session.route.awaits_word) return PickFirst(session, &command.address);
   AskOwner(session);
   if (*picks == Picks::kByCycle) session.AwaitWord();
 }

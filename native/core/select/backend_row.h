@@ -12,7 +12,7 @@ namespace spliceway {
 enum class BackendState : std::uint8_t {
   kUp = 0,
   kDrain = 1,  ///< None may: an operator wants it empty.
-  kDown = 2,   ///< None may: it does not answer.
+  kDown = 2,   ///< None may, but where no other is up: it does not answer.
 };
 
 /// What all loops share of a backend, and write: how many sessions it has, and whether it takes
@@ -34,16 +34,24 @@ class alignas(64) BackendRow {
     kFull,   ///< It has as many sessions as it may.
     kNotUp,  ///< It is to get none.
   };
-  /// Counts a session that sets out for the backend, or does nothing.
-  [[nodiscard]] Entry Enter() {
-    if (state() != BackendState::kUp) return Entry::kNotUp;
+  /// Counts a session that sets out for the backend, or does nothing. With `takes_down`, also where
+  /// it is down.
+  [[nodiscard]] Entry Enter(bool takes_down = false) {
+    if (!IsFor(state(), takes_down)) return Entry::kNotUp;
     if (!Add()) return Entry::kFull;
     // Looked at again, for whoever has changed it meanwhile and then found nobody here. Each of the
     // two writes first and reads then, in one order for all (T. J. Dekker's algorithm): one of them
     // sees what the other wrote.
-    if (state_.load() == BackendState::kUp) return Entry::kCounted;
+    if (IsFor(state_.load(), takes_down)) return Entry::kCounted;
     Leave();
     return Entry::kNotUp;
+  }
+  /// For one who chooses: whether it could be entered now, in its turn.
+  [[nodiscard]] bool is_open() const {
+    if (state() != BackendState::kUp) return false;
+    const std::uint32_t most = most_.load(std::memory_order_relaxed);
+    if (most != 0 && in_use() >= most) return false;
+    return !IsTriedLast() && !lacks_port();
   }
   /// A session that was counted has failed there, or has ended. What it wrote before is known to
   /// whoever finds nobody here.
@@ -111,6 +119,10 @@ class alignas(64) BackendRow {
 
  private:
   static constexpr std::uint64_t kNever = 0;  // by a clock that has been running for long
+
+  static bool IsFor(BackendState state, bool takes_down) {
+    return state == BackendState::kUp || (takes_down && state == BackendState::kDown);
+  }
 
   bool Add() {
     const std::uint32_t most = most_.load(std::memory_order_relaxed);

@@ -11,18 +11,15 @@ void BackendTable::SetAddresses(std::uint16_t row, Addresses addresses, AddressO
   if (moves) Row(row).NoteMoved(next.generation_);
 }
 
-void BackendTable::SetPool(std::uint16_t number, std::vector<std::uint16_t> rows) {
-  Tables::Pool pool = latest().pools_[number];
-  if (pool.cycle && pool.cycle->rows() == rows) return;
-  if (pool.cycle) pool.cycle->GiveWay(*pool.turn);
-  if (!pool.turn) pool.turn = std::make_shared<Turn>();
-  pool.cycle = std::make_shared<const Cycle>(std::move(rows));
-  pool.serial = ++cycles_;
-  Next().pools_.Set(number, std::move(pool));
+void BackendTable::SetPool(std::uint16_t number, PickPlan plan) {
+  const std::shared_ptr<const Tiers> before = latest().pools_[number].tiers;
+  if (before && before->AreOf(plan)) return;
+  auto tiers = std::make_shared<const Tiers>(std::move(plan), before.get());
+  Next().pools_.Set(number, {.tiers = std::move(tiers), .serial = ++plans_});
 }
 
 void BackendTable::RemovePool(std::uint16_t number) {
-  if (latest().pools_[number].cycle) Next().pools_.Set(number, {});
+  if (latest().pools_[number].tiers) Next().pools_.Set(number, {});
 }
 
 void BackendTable::SetListener(std::uint16_t listener, const ListenerOptions& options) {

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "select/backend_row.h"
 #include "select/tables.h"
@@ -26,9 +25,9 @@ class BackendTable {
   [[nodiscard]] const BackendRow& Row(std::uint16_t row) const { return shared_[row]; }
 
   void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order);
-  /// First picks of a pool walk `rows`, as in `Cycle`. They go on at the part of the round where
-  /// they are in its cycle before.
-  void SetPool(std::uint16_t number, std::vector<std::uint16_t> rows);
+  /// Clients of a pool are served as `plan` says. Turns go on at the part of the round where they
+  /// are in the cycles of its plan before.
+  void SetPool(std::uint16_t number, PickPlan plan);
   /// The pool is gone.
   void RemovePool(std::uint16_t number);
   void SetListener(std::uint16_t listener, const ListenerOptions& options);
@@ -48,7 +47,7 @@ class BackendTable {
   std::shared_ptr<Tables> next_;
   std::shared_ptr<const Tables> published_;
   CounterBlock<BackendRow> shared_;
-  std::uint64_t cycles_ = 0;  // that were ever set
+  std::uint64_t plans_ = 0;  // that were ever set
 };
 
 }  // namespace spliceway

@@ -5,24 +5,20 @@
 #include <memory>
 
 #include "select/backend_addresses.h"
-#include "select/cycle.h"
 #include "select/listener_options.h"
 #include "select/rows.h"
+#include "select/tiers.h"
 
 namespace spliceway {
 
 /// What the loops pick by, as it was published at one moment: a listener names its pool, the pool
-/// has a cycle, and the cycle's rows have addresses. Immutable, so that a loop that holds it
+/// has tiers, and the rows of their cycles have addresses. Immutable, so that a loop that holds it
 /// (`HeldTables`) reads it without a lock.
-///
-/// It holds as well for a policy that picks by weight (a cycle in which rows recur) as it would for
-/// one that hashes (a ring of rows, entered at the hash instead of at the shared turn).
 class Tables {
  public:
   struct Pool {
-    std::shared_ptr<const Cycle> cycle;  ///< Null where there is no such pool.
-    std::uint64_t serial = 0;            ///< Of this cycle: no other one of any pool has it.
-    std::shared_ptr<Turn> turn;          ///< Of this cycle, and of those before and after it.
+    std::shared_ptr<const Tiers> tiers;  ///< Null where there is no such pool.
+    std::uint64_t serial = 0;            ///< Of these tiers: no others of any pool have it.
   };
 
   /// Counts up with each that is published; 0 is empty.
@@ -31,7 +27,7 @@ class Tables {
   [[nodiscard]] const ListenerOptions& OptionsOf(std::size_t listener) const {
     return listeners_[listener];
   }
-  /// The pool of a listener; one without a cycle for clients that came to none.
+  /// The pool of a listener; one without tiers for clients that came to none.
   [[nodiscard]] const Pool& PoolOf(std::size_t listener) const {
     return pools_[listeners_[listener].pool];
   }

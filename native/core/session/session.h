@@ -118,16 +118,21 @@ struct SessionContext {
 
 /// How a session comes to its backend: its owner's notes.
 struct Route {
-  std::uint16_t position = 0;  ///< In the cycle of the policy.
-  bool by_cycle : 1 = false;   ///< The loop picks.
-  bool reported : 1 = false;   ///< The engine's owner knows the session.
-  bool has_place : 1 = false;  ///< Counted at its backend.
-  bool is_remote : 1 = false;  ///< Its client is not at a loopback address, as far as is known.
+  std::uint32_t place : 20 = 0;  ///< In the tier that it has entered.
+  bool by_cycle : 1 = false;     ///< The loop picks.
+  bool reported : 1 = false;     ///< The engine's owner knows the session.
+  bool has_place : 1 = false;    ///< Counted at its backend.
+  bool takes_down : 1 = false;   ///< Its backend was down when it set out, and no other was up.
+  bool is_remote : 1 = false;    ///< Its client is not at a loopback address, as far as is known.
   bool ended_silently : 1 = false;  ///< `OnAnswered` is to be told.
   bool awaits_word : 1 = false;     ///< Of the engine's owner, for the first time.
   bool waited_again : 1 = false;    ///< For that word.
   bool is_kept : 1 = false;         ///< The owner has a second descriptor of the client's socket.
+
+  /// `at` is below `kMostPlaces`.
+  void EnterAt(std::uint32_t at) { place = at & (kMostPlaces - 1); }
 };
+static_assert(sizeof(Route) == 4 && kMostPlaces == 1 << 20);
 
 /// Why a backend gets no attempt of a session.
 enum class PassedOver : std::uint8_t {

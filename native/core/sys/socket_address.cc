@@ -21,15 +21,18 @@ bool IsMapped(const IpPort& address) {
 }  // namespace
 
 bool IpPort::is_any() const {
-  const std::size_t from = IsMapped(*this) ? kMapped.size() : 0;
-  return std::all_of(&ip[from], ip.data() + ip.size(), [](std::uint8_t byte) { return byte == 0; });
+  const std::span<const std::uint8_t> bytes = ip_bytes();
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+std::span<const std::uint8_t> IpPort::ip_bytes() const {
+  return std::span(ip).subspan(IsMapped(*this) ? kMapped.size() : 0);
 }
 
 std::string IpPort::ip_text() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const bool is_v4 = IsMapped(*this);
-  const std::uint8_t* bytes = &ip[is_v4 ? kMapped.size() : 0];
-  inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes, text.data(), text.size());
+  const int family = IsMapped(*this) ? AF_INET : AF_INET6;
+  inet_ntop(family, ip_bytes().data(), text.data(), text.size());
   return text.data();
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ struct IpPort {
   bool operator==(const IpPort&) const = default;
   /// 0.0.0.0 or ::.
   [[nodiscard]] bool is_any() const;
+  /// The 4 bytes of an IPv4 address, or the 16 of another.
+  [[nodiscard]] std::span<const std::uint8_t> ip_bytes() const;
   /// As inet_ntop(3) writes the address.
   [[nodiscard]] std::string ip_text() const;
 };

@@ -11,8 +11,8 @@ export const changeFaults = [
     edits: [
       edit(
         'engine/worker_backends.cc',
-        'void Worker::PickFirst(Session& session) {\n  const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());',
-        'void Worker::PickFirst(Session& session) {\n  const Tables::Pool& pool = tables_.latest().PoolOf(0);',
+        'void Worker::PickFirst(Session& session, const SocketAddress* client) {\n  const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());',
+        'void Worker::PickFirst(Session& session, const SocketAddress* client) {\n  const Tables::Pool& pool = tables_.latest().PoolOf(0);',
       ),
     ],
   },

@@ -130,8 +130,8 @@ export const clientFaults = [
     edits: [
       edit(
         'select/walk.cc',
-        'if (serial_ != 0) BeginAgain();',
-        'if (serial_ != 0) began_again_ = true;',
+        '      BeginAgain();\n      enters_anew_ = true;',
+        '      began_again_ = true;',
       ),
     ],
   },
@@ -196,8 +196,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_clients.cc',
-        '  if (!session.route.awaits_word) return PickFirst(session);\n',
-        '  if (*picks == Picks::kByCycle) return PickFirst(session);\n',
+        '  if (!session.route.awaits_word) return PickFirst(session, &command.address);\n',
+        '  if (*picks == Picks::kByCycle) return PickFirst(session, &command.address);\n',
       ),
     ],
   },

@@ -194,8 +194,8 @@ export const timeFaults = [
     edits: [
       edit(
         'select/walk.cc',
-        'if (takes_failed_ || !passed_over_) return',
-        'if (steps_ > 0) return',
+        'if (takes_failed() || !passed_over_) return false;',
+        'if (tier_ == 0) return false;',
       ),
     ],
   },

@@ -24,7 +24,7 @@ export interface NativeEngineBinding {
 
   /**
    * From here on changes of tables are collected, and published together by `publish()`: no loop picks by a part of them.
-   * They are those of `setBackend`, `removeBackend`, `setPool` and `setListener`. Each of them is published at once
+   * They are those of `setBackend`, `removeBackend`, `setPool`, `removePool` and `setListener`. Each of them is published at once
    * otherwise. All else takes effect at once in any case.
    */
   hold(): void;
@@ -52,6 +52,7 @@ export interface NativeEngineBinding {
   limitBackend(row: number, maxSessions: number): void;
   /**
    * Whether new sessions set out for a backend; its own go on. Clients that wait there, for room or a descriptor, go elsewhere.
+   * One that is down may be tried where none is up: see `setPool`.
    * @param state `BackendState`, by number
    */
   setBackendState(row: number, state: number): void;
@@ -72,12 +73,18 @@ export interface NativeEngineBinding {
   resetBackendCounters(row: number): void;
 
   /**
-   * Publishes first picks of a pool, as a cycle of backend rows that all loops walk together, round and round. A new cycle
-   * goes on in the round where the one before was. A session whose backend fails goes on with the other rows of the cycle,
-   * each once.
-   * @param cycle not empty; `undefined`: the pool is gone, and JavaScript is asked (`needBackend`) for its clients
+   * Publishes how clients of a pool are served: tiers of backend rows, each a cycle. A client enters the first one, and is
+   * sent on its way there; where that backend fails, or takes nobody, it goes on round the cycle, then round the next tier.
+   * Each row has its turn once. Those that have failed lately come after all others. Turns, which all loops share, go on in
+   * the round where they were in the plan before.
+   * @param plan `Entry`, by number; for `hash`, the leading bits of an IPv4 and of an IPv6 address that count, and 1 where the
+   *   port does; 1 where backends that are down are tried when none is up; then how many places each tier has, one tier at
+   *   least, and 1 to 1,048,576 places (65,536 with `least` and `random`)
+   * @param rows at those places, of all tiers; a row is in one tier only
    */
-  setPool(pool: number, cycle: Uint16Array | undefined): void;
+  setPool(pool: number, plan: Uint32Array, rows: Uint16Array): void;
+  /** The pool is gone: JavaScript is asked (`needBackend`) for its clients. */
+  removePool(pool: number): void;
 
   /**
    * Publishes what holds for clients that a listener takes from now on. It may change while it accepts. Clients that are
@@ -319,6 +326,9 @@ export const Attention = { none: 0, watch: 2, hold: 3 } as const;
 
 /** Who picks backends for a listener. `Picks` in native/core/select/listener_options.h. */
 export const Picks = { cycle: 0, ask: 1 } as const;
+
+/** Where a client enters a cycle. `PickEntry` in native/core/select/pick_plan.h. */
+export const Entry = { turn: 0, least: 1, random: 2, first: 3, hash: 4 } as const;
 
 /** Whether new sessions set out for a backend: not where it drains, or is down. `BackendState` in native/core/select/backend_row.h. */
 export const BackendState = { up: 0, drain: 1, down: 2 } as const;

@@ -1,4 +1,5 @@
 import type { ResolvedAddress } from '../../model/address.js';
+import type { PickPlan } from '../../policy/plan.js';
 import { setImmediate, setTimeout } from '../../timers.js';
 import type { Counters } from '../counters.js';
 import type { SessionTimeouts } from '../engine.js';
@@ -6,6 +7,7 @@ import type { AcceptingTables, ListenerPlan, SessionsOf } from '../tables.js';
 import {
   BackendState,
   Ending,
+  Entry,
   type NativeBinding,
   type NativeEngineBinding,
   NONE,
@@ -102,9 +104,8 @@ export class NativeTables implements AcceptingTables {
     if (!this.#host.isClosed()) this.#host.binding.limitBackend(row, maxSessions);
   }
 
-  openBackend(row: number, isOpen: boolean): void {
-    if (this.#host.isClosed()) return;
-    this.#host.binding.setBackendState(row, isOpen ? BackendState.up : BackendState.drain);
+  setBackendState(row: number, state: keyof typeof BackendState): void {
+    if (!this.#host.isClosed()) this.#host.binding.setBackendState(row, BackendState[state]);
   }
 
   removeBackend(row: number): void {
@@ -154,8 +155,10 @@ export class NativeTables implements AcceptingTables {
     this.setListener(row, { pool: NONE, picks: 'cycle', timeouts, clientLimits });
   }
 
-  setPool(pool: number, cycle: Uint16Array | undefined): void {
-    if (!this.#host.isClosed()) this.#host.binding.setPool(pool, cycle);
+  setPool(pool: number, plan: PickPlan | undefined): void {
+    if (this.#host.isClosed()) return;
+    if (plan === undefined) this.#host.binding.removePool(pool);
+    else this.#host.binding.setPool(pool, planWords(plan), rowsOf(plan));
   }
 
   setListener(row: number, { pool, picks, timeouts, clientLimits }: ListenerPlan): void {
@@ -198,6 +201,27 @@ export class NativeTables implements AcceptingTables {
     this.#left.set(row, this.#host.takeEvents());
     return false;
   }
+}
+
+const WHOLE_ADDRESS = { ipv4Prefix: 32, ipv6Prefix: 128, withPort: false };
+
+function planWords({ entry, hashKey = WHOLE_ADDRESS, tiers, triesDown }: PickPlan): Uint32Array {
+  const { ipv4Prefix, ipv6Prefix, withPort } = hashKey;
+  const words = [Entry[entry], ipv4Prefix, ipv6Prefix, withPort ? 1 : 0, triesDown ? 1 : 0];
+  return Uint32Array.of(...words, ...tiers.map(({ length }) => length));
+}
+
+/** Of all tiers, the one after the other. */
+function rowsOf({ tiers }: PickPlan): Uint16Array {
+  const [first = new Uint16Array(), ...others] = tiers;
+  if (others.length === 0) return first;
+  const rows = new Uint16Array(tiers.reduce((sum, { length }) => sum + length, 0));
+  let from = 0;
+  for (const tier of tiers) {
+    rows.set(tier, from);
+    from += tier.length;
+  }
+  return rows;
 }
 
 /** As the binding takes them. */

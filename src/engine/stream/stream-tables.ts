@@ -1,6 +1,6 @@
 import type { ResolvedAddress } from '../../model/address.js';
 import { alternateFamilies } from '../alternate-families.js';
-import type { EngineTables, SessionsOf } from '../tables.js';
+import type { BackendState, EngineTables, SessionsOf } from '../tables.js';
 import type { StreamCounters } from './stream-counters.js';
 
 /** What is known of a backend. */
@@ -11,7 +11,7 @@ interface Backend {
   turn: number;
   /** Sessions at once; 0 is any number. */
   most: number;
-  isOpen: boolean;
+  state: BackendState;
   /** Sessions that it has, or that are on their way to it. */
   taken: number;
 }
@@ -44,12 +44,12 @@ export class StreamTables implements EngineTables {
     this.#at(row).most = maxSessions;
   }
 
-  openBackend(row: number, isOpen: boolean): void {
-    this.#at(row).isOpen = isOpen;
+  setBackendState(row: number, state: BackendState): void {
+    this.#at(row).state = state;
   }
 
   removeBackend(row: number): void {
-    Object.assign(this.#at(row), { addresses: [], isOpen: false });
+    Object.assign(this.#at(row), { addresses: [], state: 'drain' });
   }
 
   isBackendVacant(row: number): boolean {
@@ -87,7 +87,7 @@ export class StreamTables implements EngineTables {
   /** Takes a place at a backend, to be given back; or says why there is none. */
   takePlace(row: number): 'taken' | 'full' | 'closed' {
     const backend = this.#at(row);
-    if (!backend.isOpen) return 'closed';
+    if (backend.state !== 'up') return 'closed';
     if (backend.most > 0 && backend.taken >= backend.most) return 'full';
     backend.taken += 1;
     return 'taken';
@@ -100,7 +100,14 @@ export class StreamTables implements EngineTables {
   #at(row: number): Backend {
     const known = this.#backends.get(row);
     if (known !== undefined) return known;
-    const unknown = { addresses: [], inTurn: false, turn: 0, most: 0, isOpen: true, taken: 0 };
+    const unknown: Backend = {
+      addresses: [],
+      inTurn: false,
+      turn: 0,
+      most: 0,
+      state: 'up',
+      taken: 0,
+    };
     this.#backends.set(row, unknown);
     return unknown;
   }

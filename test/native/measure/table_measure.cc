@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "measure.h"
+#include "plans.h"
 #include "select/backend_table.h"
 #include "select/held_tables.h"
 #include "select/walk.h"
@@ -24,7 +25,7 @@ void Fill(BackendTable& table) {
   for (const std::uint16_t row : cycle) {
     table.SetAddresses(row, {*SocketAddress::FromIp("192.0.2.1", row)}, AddressOrder::kAsGiven);
   }
-  table.SetPool(0, cycle);
+  table.SetPool(0, InTurn(cycle));
   table.SetListener(0, {.pool = 0});
   table.Publish();
 }
@@ -32,7 +33,7 @@ void Fill(BackendTable& table) {
 /// Other pools, of two backends each, which have a listener each.
 void AddPools(BackendTable& table, std::uint16_t count) {
   for (std::uint16_t pool = 1; pool < count; ++pool) {
-    table.SetPool(pool, {0, 1});
+    table.SetPool(pool, InTurn({0, 1}));
     table.SetListener(pool, {.pool = pool});
   }
   table.Publish();
@@ -43,8 +44,8 @@ void PickAll(BackendTable& table) {
   HeldTables held(table.published());
   std::size_t sum = 0;
   for (std::size_t pick = 0; pick < kPicks; ++pick) {
-    const Tables::Pool& pool = held.latest().PoolOf(0);
-    const std::uint16_t row = pool.cycle->RowAt(pool.cycle->Next(*pool.turn));
+    const Cycle& cycle = (*held.latest().PoolOf(0).tiers)[0];
+    const std::uint16_t row = cycle.RowAt(cycle.Next());
     sum += held.Lend(row, table.Row(row))->size();
   }
   CHECK_EQUAL(sum, kPicks);
@@ -87,8 +88,9 @@ TEST("a pool that is full") {
       for (std::size_t client = 0; client < kClients; ++client) {
         const Tables::Pool& pool = held.latest().PoolOf(0);
         Walk walk;
-        const std::uint16_t from = pool.cycle->Next(*pool.turn);
-        while (const auto row = walk.Next(pool, from, table)) {
+        CHECK(!walk.EntersAnew(pool));
+        const std::uint32_t from = (*pool.tiers)[0].Next();
+        while (const auto row = walk.Next(*pool.tiers, from, table)) {
           CHECK(table.Row(*row).Enter() == BackendRow::Entry::kFull);
           ++asked;
         }
@@ -117,7 +119,7 @@ TEST("changes") {
   std::uint16_t row = 0;
   const double of_pools = SecondsOf([&] {
     for (std::uint16_t pool = 1; pool < kPools; ++pool) {
-      table.SetPool(pool, {0, ++row});
+      table.SetPool(pool, InTurn({0, ++row}));
       table.Publish();
     }
   });

@@ -55,7 +55,7 @@ void World::Open(Service& service) {
 void World::SetPool(std::uint16_t pool) {
   BackendTable& table = scene_.crew->table;
   const std::vector<std::uint16_t>& rows = scene_.changes.pools[pool];
-  rows.empty() ? table.RemovePool(pool) : table.SetPool(pool, rows);
+  rows.empty() ? table.RemovePool(pool) : table.SetPool(pool, {.tiers = {rows}});
 }
 
 /// One change, which is published at once or waits for others.
