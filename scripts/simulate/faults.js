@@ -7,6 +7,7 @@ import { byteFaults } from './faults/bytes.js';
 import { changeFaults } from './faults/changes.js';
 import { clientFaults } from './faults/clients.js';
 import { endingFaults } from './faults/endings.js';
+import { policyFaults } from './faults/policies.js';
 import { tableFaults } from './faults/tables.js';
 import { timeFaults } from './faults/time.js';
 
@@ -27,4 +28,5 @@ export const faults = [
   ...endingFaults,
   ...tableFaults,
   ...changeFaults,
+  ...policyFaults,
 ];

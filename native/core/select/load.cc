@@ -1,6 +1,6 @@
 #include "select/load.h"
 
-#include <bitset>
+#include <array>
 #include <span>
 
 namespace spliceway {
@@ -14,6 +14,9 @@ struct Load {
   }
 };
 
+/// More than any.
+constexpr Load kNoLoad{.sessions = std::uint64_t{1} << 40, .weight = 1};
+
 std::uint32_t DrawPlace(const Cycle& cycle, Random& random) {
   return random.Below(static_cast<std::uint32_t>(cycle.size()));
 }
@@ -25,20 +28,18 @@ Load LoadAt(const Cycle& cycle, std::uint32_t place, const BackendRow& row, std:
 }
 
 std::uint32_t LeastOfDrawn(const Cycle& cycle, const BackendTable& table, Random& random) {
-  bool has_found = false;
   std::uint32_t found = 0;
-  Load least{};
+  Load least = kNoLoad;
   for (std::uint32_t draw = 0; draw < kPlacesDrawn; ++draw) {
     const std::uint32_t place = DrawPlace(cycle, random);
     const BackendRow& row = table.Row(cycle.RowAt(place));
     if (!row.is_open()) continue;
     const Load load = LoadAt(cycle, place, row, 1);
-    if (has_found && !(load < least)) continue;
-    has_found = true;
+    if (!(load < least)) continue;
     found = place;
     least = load;
   }
-  return has_found ? found : cycle.Next();
+  return least.sessions == kNoLoad.sessions ? cycle.Next() : found;
 }
 
 }  // namespace
@@ -47,22 +48,28 @@ std::uint32_t LeastLoaded(const Cycle& cycle, const BackendTable& table, Random&
   const std::span<const std::uint16_t> members = cycle.members();
   if (members.size() > kMostLookedAt) return LeastOfDrawn(cycle, table, random);
   const std::uint32_t from = cycle.Next();
-  std::bitset<kMostLookedAt> equals;
-  Load least{};
+  // A bit for each member that is as good as the best so far. Whether one is, nobody could
+  // foretell: so it is no branch, which would cost more than all the rest.
+  std::array<std::uint64_t, kMostLookedAt / 64> equals{};
+  Load least = kNoLoad;
   for (std::uint16_t member = 0; member < members.size(); ++member) {
     const BackendRow& row = table.Row(members[member]);
     if (!row.is_open()) continue;
     const Load load{.sessions = std::uint64_t{row.in_use()} + 1, .weight = cycle.WeightOf(member)};
-    if (equals.any() && least < load) continue;
-    if (load < least) equals.reset();
-    least = load;
-    equals.set(member);
+    if (load < least) {
+      equals = {};
+      least = load;
+    }
+    equals[member / 64] |= std::uint64_t{!(least < load)} << member % 64;
   }
-  if (equals.none()) return from;
+  if (least.sessions == kNoLoad.sessions) return from;
   // As many steps as there are backends, on an average of picks: a weight says how often one is the
   // least loaded, and how soon it is met.
   std::uint32_t place = from;
-  while (!equals[cycle.MemberAt(place)]) place = cycle.After(place, 1);
+  const auto is_equal = [&](std::uint16_t member) {
+    return (equals[member / 64] >> member % 64 & 1) != 0;
+  };
+  while (!is_equal(cycle.MemberAt(place))) place = cycle.After(place, 1);
   return place;
 }
 

@@ -5,13 +5,17 @@
 #include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "check.h"
 #include "measure.h"
 #include "plans.h"
 #include "select/backend_table.h"
+#include "select/client_hash.h"
 #include "select/held_tables.h"
+#include "select/load.h"
+#include "select/random.h"
 #include "select/walk.h"
 
 namespace spliceway::testing {
@@ -19,13 +23,13 @@ namespace {
 
 constexpr std::size_t kPicks = 1'000'000;
 
-void Fill(BackendTable& table) {
+void Fill(BackendTable& table, PickEntry entry = PickEntry::kTurn) {
   std::vector<std::uint16_t> cycle(table.rows());
   std::iota(cycle.begin(), cycle.end(), std::uint16_t{0});
   for (const std::uint16_t row : cycle) {
     table.SetAddresses(row, {*SocketAddress::FromIp("192.0.2.1", row)}, AddressOrder::kAsGiven);
   }
-  table.SetPool(0, InTurn(cycle));
+  table.SetPool(0, {.entry = entry, .tiers = {cycle}});
   table.SetListener(0, {.pool = 0});
   table.Publish();
 }
@@ -69,6 +73,59 @@ TEST("picks") {
       Report(what + ", beside another loop", beside / kPicks * 1e9, "ns");
     }
   }
+}
+
+/// By one of the policies that look at how many sessions backends have. The sessions of the last
+/// picks stay.
+void PickByLoad(BackendTable& table, PickEntry entry, std::uint32_t seed) {
+  constexpr std::size_t kStay = 200;
+  const Cycle& cycle = (*table.published()->PoolOf(0).tiers)[0];
+  Random random(seed);
+  std::vector<std::uint16_t> stay;
+  for (std::size_t pick = 0; pick < kPicks / 10; ++pick) {
+    const std::uint32_t place = entry == PickEntry::kTurn    ? cycle.Next()
+                                : entry == PickEntry::kLeast ? LeastLoaded(cycle, table, random)
+                                                             : BetterOfTwo(cycle, table, random);
+    const std::uint16_t row = cycle.RowAt(place);
+    static_cast<void>(table.Row(row).Enter());
+    if (stay.size() < kStay) {
+      stay.push_back(row);
+    } else {
+      table.Row(std::exchange(stay[pick % kStay], row)).Leave();
+    }
+  }
+  for (const std::uint16_t row : stay) table.Row(row).Leave();
+}
+
+TEST("picks by load") {
+  for (const std::size_t rows : {std::size_t{2}, kMostLookedAt, std::size_t{1000}}) {
+    for (const PickEntry entry : {PickEntry::kTurn, PickEntry::kLeast, PickEntry::kRandom}) {
+      BackendTable table(rows);
+      Fill(table, entry);
+      const std::string what = "a pick of " + std::to_string(rows) + " backends, counted, " +
+                               (entry == PickEntry::kTurn    ? "in turn"
+                                : entry == PickEntry::kLeast ? "the least loaded"
+                                                             : "the better of two");
+      const double alone = SecondsOf([&] { PickByLoad(table, entry, 1); });
+      Report(what, alone / kPicks * 1e10, "ns");
+      const double beside = SecondsOf([&] {
+        std::thread other([&] { PickByLoad(table, entry, 2); });
+        PickByLoad(table, entry, 1);
+        other.join();
+      });
+      Report(what + ", beside another loop", beside / kPicks * 1e10, "ns");
+    }
+  }
+}
+
+TEST("hashes") {
+  const SocketAddress client = *SocketAddress::FromIp("2001:db8::1", 80);
+  std::uint32_t sum = 0;
+  const double seconds = SecondsOf([&] {
+    for (std::size_t pick = 0; pick < kPicks; ++pick) sum += *HashOf(client, {.with_port = true});
+  });
+  CHECK(sum != 1);
+  Report("the hash of an IPv6 address and its port", seconds / kPicks * 1e9, "ns");
 }
 
 /// As a loop does it for one client, but for counting whom it rejects.

@@ -42,7 +42,8 @@ class Oracle {
   /// The owner hears that the drain is over.
   void CheckDrained();
   /// A session has set out in the turn that was last; null where nobody knows whose it was.
-  void CheckPicked(const Socket& socket, const Pair* pair);
+  /// `generation` is of tables that all loops had before that.
+  void CheckPicked(const Socket& socket, const Pair* pair, std::uint64_t generation);
   /// A client was accepted in that turn.
   void CheckAccepted(const Pair& pair);
   /// A loop has had a turn.
@@ -57,6 +58,11 @@ class Oracle {
   void CheckResults();
 
  private:
+  [[nodiscard]] bool MayGoTo(std::uint16_t row, const PickPlan& plan, const Pair* pair,
+                             const Socket& socket) const;
+  [[nodiscard]] bool MayBePassedOver(std::uint16_t row, const Pair& pair,
+                                     const Socket& socket) const;
+  void CheckThatDownAreTried(const Pair& pair);
   void CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us);
   void CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us);
   void CheckThatItsSearchEnds(const Pair& pair, std::uint64_t until_us);

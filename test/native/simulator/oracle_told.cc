@@ -14,6 +14,7 @@ void Oracle::CheckRequest(const Pair& pair) {
   const bool may_lack_port = kernel_.conditions.hesitates && kernel_.stopped_us() > 0;
   if (!pair.picked_by_loop || may_lack_port) return;
   const Changes& changes = scene_.changes;
+  if (scene_.has_changes) CheckThatDownAreTried(pair);
   if (changes.moved_pools) return;
   const std::vector<std::uint16_t>& of_pool = changes.pools[pair.service];
   for (const std::uint16_t row : scene_.has_changes ? of_pool : scene_.rows) {

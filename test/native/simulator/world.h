@@ -93,10 +93,15 @@ class World {
   void SetListener(const Service& service);
   void Open(Service& service);
   void SetPool(std::uint16_t pool);
+  [[nodiscard]] Policy ChoosePolicy();
+  [[nodiscard]] static PickPlan PlanOf(const Policy& policy,
+                                       const std::vector<std::uint16_t>& rows);
+  void ChangePolicy();
   void Change();
   std::uint16_t AnyRow();
   Service& AnyService();
   void ChangeState();
+  void SetState(std::uint16_t row, BackendState state);
   void ChangeLimit();
   void RemoveBackend();
   void AddBackend();
@@ -105,6 +110,7 @@ class World {
   void PauseOrResume(Service& service);
   void CloseOrOpen(Service& service);
   void PublishChanges();
+  void NotePublished();
   void NoteVacantListeners();
   void NotePauses();
   void NotePicked();

@@ -22,6 +22,12 @@ void World::SetUpChanges() {
   changes.limits.swap(scene_.limits);
   for (const auto& [row, limit] : changes.limits) changes.touched.insert(row);
   for (const std::uint16_t row : scene_.rows) changes.pools[row % 2].push_back(row);
+  changes.policies[1] = ChoosePolicy();
+  if (choices_.OneIn(3)) {
+    for (const std::uint16_t row : scene_.rows) {
+      if (choices_.OneIn(2)) SetState(row, BackendState::kDown);
+    }
+  }
   for (std::uint16_t pool = 0; pool < changes.pools.size(); ++pool) SetPool(pool);
   changes_left_ = choices_.Below(kMostChanges);
   changes_at_us_ = changes_left_ == 0 ? kNever : kernel_.now_us() + choices_.Below(kLongestPauseUs);
@@ -55,14 +61,39 @@ void World::Open(Service& service) {
 void World::SetPool(std::uint16_t pool) {
   BackendTable& table = scene_.crew->table;
   const std::vector<std::uint16_t>& rows = scene_.changes.pools[pool];
-  rows.empty() ? table.RemovePool(pool) : table.SetPool(pool, {.tiers = {rows}});
+  rows.empty() ? table.RemovePool(pool)
+               : table.SetPool(pool, PlanOf(scene_.changes.policies[pool], rows));
+}
+
+Policy World::ChoosePolicy() {
+  return {.entry = static_cast<PickEntry>(choices_.Below(5)),
+          .tiers = 1 + choices_.Below(3),
+          .tries_down = choices_.OneIn(2)};
+}
+
+/// The rows in their order, as many in each tier. By all policies but the plainest, some recur.
+PickPlan World::PlanOf(const Policy& policy, const std::vector<std::uint16_t>& rows) {
+  PickPlan plan{.entry = policy.entry, .tiers = {}, .tries_down = policy.tries_down};
+  plan.tiers.resize(std::min<std::size_t>(policy.tiers, rows.size()));
+  for (std::size_t index = 0; index < rows.size(); ++index) {
+    const std::size_t weight = policy.entry == PickEntry::kTurn ? 1 : 1 + rows[index] % 3;
+    std::vector<std::uint16_t>& tier = plan.tiers[index * plan.tiers.size() / rows.size()];
+    tier.insert(tier.end(), weight, rows[index]);
+  }
+  return plan;
+}
+
+void World::ChangePolicy() {
+  const auto pool = static_cast<std::uint16_t>(choices_.Below(2));
+  scene_.changes.policies[pool] = ChoosePolicy();
+  if (!scene_.changes.pools[pool].empty()) SetPool(pool);
 }
 
 /// One change, which is published at once or waits for others.
 void World::Change() {
   --changes_left_;
   ServeOwner();
-  switch (choices_.Below(9)) {
+  switch (choices_.Below(10)) {
     case 0:
       ChangeState();
       break;
@@ -90,6 +121,9 @@ void World::Change() {
     case 8:
       EndSessions();
       break;
+    case 9:
+      ChangePolicy();
+      break;
   }
   const bool is_last = changes_left_ == 0;
   if (is_last) {
@@ -111,11 +145,17 @@ Service& World::AnyService() {
 }
 
 void World::ChangeState() {
-  const std::uint16_t row = AnyRow();
+  std::vector<std::uint16_t> rows = {AnyRow()};
+  if (choices_.OneIn(3)) rows = scene_.changes.pools[rows[0] % 2];
   const auto state = static_cast<BackendState>(choices_.Below(3));
+  for (const std::uint16_t row : rows) SetState(row, state);
+}
+
+void World::SetState(std::uint16_t row, BackendState state) {
   kernel_.Trace("backend %u gets state %d", row, static_cast<int>(state));
   scene_.changes.touched.insert(row);
   scene_.changes.states[row] = state;
+  scene_.changes.states_since_us = kernel_.now_us();
   scene_.crew->table.Row(row).SetState(state);
 }
 
@@ -156,6 +196,7 @@ void World::AddBackend() {
   kernel_.Trace("row %u gets another backend, in pool %u", row, pool);
   Changes& changes = scene_.changes;
   changes.states.erase(row);
+  changes.states_since_us = kernel_.now_us();
   changes.limits.erase(row);
   changes.first_socket[row] = kernel_.sockets().size();
   scene_.failures.erase(row);
@@ -230,6 +271,7 @@ void World::PublishChanges() {
   scene_.crew->Publish();
   scene_.changes.waiting.clear();
   const std::uint64_t generation = scene_.crew->table.generation();
+  NotePublished();
   for (std::size_t listener = 0; listener < scene_.services.size(); ++listener) {
     const std::vector<std::uint16_t>& rows = scene_.changes.pools[scene_.services[listener].pool];
     for (const std::uint16_t row : scene_.rows) {
@@ -239,6 +281,15 @@ void World::PublishChanges() {
         scene_.changes.missing_since.try_emplace({listener, row}, generation);
       }
     }
+  }
+}
+
+void World::NotePublished() {
+  Changes& changes = scene_.changes;
+  Plans& plans = changes.published[scene_.crew->table.generation()];
+  plans.clear();
+  for (const Service& service : scene_.services) {
+    plans.push_back(PlanOf(changes.policies[service.pool], changes.pools[service.pool]));
   }
 }
 
@@ -255,7 +306,7 @@ void World::NotePicked() {
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->connect_us == 0 || socket->was_judged) continue;
     socket->was_judged = true;
-    oracle_.CheckPicked(*socket, PairOf(*socket));
+    oracle_.CheckPicked(*socket, PairOf(*socket), generation_before_turn_);
   }
 }
 

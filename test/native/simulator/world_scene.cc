@@ -189,7 +189,8 @@ void World::MakeBackends() {
     cycle.push_back(port);
     scene_.rows.push_back(port);
   }
-  scene_.crew->table.SetPool(0, {.tiers = {std::move(cycle)}});
+  scene_.changes.policies[0] = ChoosePolicy();
+  scene_.crew->table.SetPool(0, PlanOf(scene_.changes.policies[0], cycle));
 }
 
 /// Every backend anew, at the same addresses, but perhaps for one that goes; and the cycle begins
@@ -213,7 +214,7 @@ void World::Publish() {
   std::rotate(cycle.begin(),
               cycle.begin() + choices_.Below(static_cast<std::uint32_t>(cycle.size())),
               cycle.end());
-  table.SetPool(0, {.tiers = {std::move(cycle)}});
+  table.SetPool(0, PlanOf(scene_.changes.policies[0], cycle));
   if (goes) {
     table.SetAddresses(*goes, {}, AddressOrder::kAsGiven);
     scene_.removed[*goes] = {.generation = table.generation(), .is_vacant = false};
