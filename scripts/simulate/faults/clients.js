@@ -128,11 +128,7 @@ export const clientFaults = [
     name: 'walk that goes on in another cycle',
     why: 'A client is sent away that has not met every backend, since the cycle was published anew meanwhile.',
     edits: [
-      edit(
-        'select/walk.cc',
-        '      BeginAgain();\n      enters_anew_ = true;',
-        '      began_again_ = true;',
-      ),
+      edit('select/walk.cc', '      BeginAgain();\n      enters_anew_ = true;', '      left_ = 0;'),
     ],
   },
   {

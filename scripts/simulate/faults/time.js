@@ -195,7 +195,7 @@ export const timeFaults = [
       edit(
         'select/walk.cc',
         'if (takes_failed() || !passed_over_) return false;',
-        'if (tier_ == 0) return false;',
+        'if (takes_failed() || passed_over_) return false;',
       ),
     ],
   },
