@@ -28,6 +28,7 @@ export type {
   EngineChoice,
   TransferChoice,
 } from './model/choices.js';
+export type { Health } from './model/health.js';
 export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observe/stats.js';
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';

@@ -396,7 +396,7 @@ describe('loadConfigFile', () => {
       'a.yaml',
       'listen: :0\nbackends: [a:1,weight=2]',
       'a.yaml:2:16: backends[1]: "weight=2" is an option without its address; write both as one text, ' +
-        'ADDRESS,name=NAME,weight=N,max-sessions=N,addresses=all, which needs quotes inside brackets of YAML',
+        'ADDRESS,name=NAME,weight=N,max-sessions=N,addresses=all,backup, which needs quotes inside brackets of YAML',
     ],
     ['YAML in JSON', 'a.json', 'listen: :0', 'a.json:1:1: this is not JSON'],
     ['a duplicate key', 'a.json', '{"listen":":0","listen":":1"}', 'a.json:1:16: this key is giv'],

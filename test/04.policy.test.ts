@@ -3,39 +3,24 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { randomFrom } from '../scripts/lib/random.js';
+import { CustomPolicy } from '../src/policy/custom.js';
 import type { PickContext, PickFunction } from '../src/policy/pick-function.js';
-import { type Client, createPolicy, type Policy } from '../src/policy/policy.js';
 import { policies, policyNames } from '../src/policy/registry.js';
 import { SmoothOrder } from '../src/policy/smooth-order.js';
+import { backendsOf, client, hash, none, picks, policyOf, shares } from './helpers/policies.js';
 
-const none: ReadonlySet<number> = new Set();
-const client: Client = { client: { address: '192.0.2.1', port: 4000 }, listener: ':5555' };
 const roundRobin = (weights: readonly number[]) =>
-  createPolicy(
-    'round-robin',
-    weights.map((weight) => ({ name: '', address: '', weight, open: 0 })),
-  );
-
-function picks(policy: Policy, count: number, tried = none): string {
-  const letters = Array.from(
-    { length: count },
-    () => 'abcdefgh'[policy.pick(tried, client) ?? -1] ?? '-',
-  );
-  return letters.join('');
-}
-
-function shares(sequence: string): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const letter of sequence) counts[letter] = (counts[letter] ?? 0) + 1;
-  return counts;
-}
+  policyOf('round-robin', backendsOf(weights.map((weight) => ({ weight }))));
+const cycleOf = (weights: readonly number[]) =>
+  roundRobin(weights).plan.tiers[0] ?? new Uint16Array();
 
 describe.each(policyNames)('whatever is built in: %s', (name) => {
   const weights = [3, 1, 2];
   const indexes = [...weights.keys()];
+  const backends = backendsOf(weights.map((weight) => ({ weight })));
 
   it('picks one that was not tried, and none when all were', () => {
-    const policy = policies[name].make(weights);
+    const policy = policyOf(name, backends);
     for (const first of indexes) {
       for (const second of indexes) {
         const tried = new Set([first, second]);
@@ -46,9 +31,10 @@ describe.each(policyNames)('whatever is built in: %s', (name) => {
     expect(policy.pick(new Set(indexes), client)).toBeUndefined();
   });
 
-  it('publishes a cycle of its backends, or none', () => {
-    for (const index of policies[name].make(weights).cycle() ?? [])
-      expect(indexes).toContain(index);
+  it('has each backend in one tier, by priority', () => {
+    const many = backendsOf([{ priority: 3 }, {}, { priority: 255 }, { priority: 3 }, {}]);
+    const { tiers } = policies[name].plan(many, hash);
+    expect(tiers.map((cycle) => [...new Set(cycle)].sort())).toEqual([[1, 4], [0, 3], [2]]);
   });
 
   it('says in a few words what it does', () => {
@@ -117,7 +103,7 @@ describe('round-robin', () => {
   it.each([[[1]], [[1, 1, 1]], [[5, 1, 1]], [[4, 2]], [[300, 200, 100]], [[7, 3, 1]]])(
     'publishes the order of %j as one cycle of the smallest length',
     (weights) => {
-      const cycle = [...(roundRobin(weights).cycle() ?? [])];
+      const cycle = [...cycleOf(weights)];
       const divisor = weights.find((weight) => weights.every((other) => other % weight === 0)) ?? 1;
       expect(cycle).toHaveLength(weights.reduce((sum, weight) => sum + weight, 0) / divisor);
       const letters = cycle.map((index) => 'abcdefgh'[index]).join('');
@@ -128,7 +114,7 @@ describe('round-robin', () => {
   it('does not publish more than 65,536 entries, and leaves nobody out', () => {
     const weights = [...Array.from({ length: 99 }, (_, index) => 901 + index), 1];
     const policy = roundRobin(weights);
-    const cycle = policy.cycle() ?? new Uint16Array();
+    const cycle = cycleOf(weights);
     expect(cycle.length).toBeGreaterThan(65_000);
     expect(cycle.length).toBeLessThanOrEqual(65_536);
     expect(new Set(cycle).size).toBe(weights.length);
@@ -173,9 +159,9 @@ describe('the order of smooth weighted round-robin', () => {
     ['as many different as fit', (index: number) => (index < 333 ? index + 1 : 1)],
     ['one heavy among light', (index: number) => (index === 5000 ? 1000 : 1)],
   ])('takes a few matches a pick for 10,000 backends with %s weights', (_, weightOf) => {
-    const cycle = roundRobin(Array.from({ length: 10_000 }, (_, index) => weightOf(index))).cycle();
+    const cycle = cycleOf(Array.from({ length: 10_000 }, (_, index) => weightOf(index)));
     const weights = new Array<number>(10_000).fill(0);
-    for (const index of cycle ?? []) weights[index] = (weights[index] ?? 0) + 1;
+    for (const index of cycle) weights[index] = (weights[index] ?? 0) + 1;
     const order = new SmoothOrder(weights);
     const total = order.length;
     // Nobody is far from its share, at any time, and so in any window: within `2 * most`.
@@ -196,11 +182,20 @@ describe('the order of smooth weighted round-robin', () => {
 });
 
 describe('a policy written as a function', () => {
+  const common = { priority: 0, tags: {}, health: 'up' } as const;
   const backends = [
-    { name: 'a', address: '192.0.2.2:1', weight: 1, open: 0 },
-    { name: 'b', address: '192.0.2.3:1', weight: 2, open: 7 },
+    { ...common, name: 'a', address: '192.0.2.2:1', weight: 1, open: 0 },
+    { ...common, name: 'b', address: '192.0.2.3:1', weight: 2, open: 7 },
   ];
-  const custom = (pick: PickFunction) => createPolicy(pick, backends);
+  const custom = (pick: PickFunction) => new CustomPolicy(pick, backends);
+  const nonsense: [unknown, string][] = [
+    [2, '2'],
+    [-1, '-1'],
+    [0.5, '0.5'],
+    [Number.NaN, 'NaN'],
+    ['0', 'a value of type string'],
+    [null, 'a value of type object'],
+  ];
 
   it('is told of the client, of the backends and of what was tried', () => {
     const contexts: PickContext[] = [];
@@ -212,30 +207,29 @@ describe('a policy written as a function', () => {
     expect(contexts).toEqual([{ ...client, backends, tried: new Set([0]) }]);
   });
 
-  it('has no cycle, and may want none of the backends', () => {
-    expect(custom(() => 0).cycle()).toBeUndefined();
+  it('may want none of the backends, and may promise its answer', async () => {
     expect(custom(() => undefined).pick(none, client)).toBeUndefined();
+    await expect(custom(async () => 1).pick(none, client)).resolves.toBe(1);
+    await expect(custom(async () => undefined).pick(none, client)).resolves.toBeUndefined();
   });
 
-  it.each([
-    [2, '2'],
-    [-1, '-1'],
-    [0.5, '0.5'],
-    [Number.NaN, 'NaN'],
-    ['0', 'a value of type string'],
-    [null, 'a value of type object'],
-    [Promise.resolve(0), 'a promise'],
-  ])('is told that %j is no pick', (picked, shown) => {
-    expect(() => custom(() => picked as number).pick(none, client)).toThrow(
-      expect.objectContaining({
-        code: 'ERR_SPLICEWAY_INVALID_PICK',
-        message: expect.stringContaining(`picked ${shown}, which is not an index from 0 to 1`),
-      }),
-    );
+  it.each(nonsense)('is told that %j is no pick, at once or promised', async (picked, shown) => {
+    const error = expect.objectContaining({
+      code: 'ERR_SPLICEWAY_INVALID_PICK',
+      message: expect.stringContaining(`picked ${shown}, which is not an index from 0 to 1`),
+    });
+    expect(() => custom(() => picked as number).pick(none, client)).toThrow(error);
+    await expect(custom(async () => picked as number).pick(none, client)).rejects.toEqual(error);
   });
 
   it('is told that it picked what has failed already', () => {
     expect(() => custom(() => 0).pick(new Set([0]), client)).toThrow(/0, which has failed/);
+  });
+
+  it('fails as its promise does', async () => {
+    const mistake = new Error('a mistake');
+    const policy = custom(() => Promise.reject(mistake));
+    await expect(policy.pick(none, client)).rejects.toBe(mistake);
   });
 });
 

@@ -76,7 +76,7 @@ describe.concurrent('spliceway, used wrongly, exits with 2', () => {
     [[...serve, '--backend', 'b:1,weight=-1'], option, 'weight: -1 is not a whole number from 1'],
     [[...serve, '--backend', '127.0.0.1:9'], option, '--backend 127.0.0.1:9: 127.0.0.1:9 is the'],
     [[...serve, '--listen', ':1', '--listen', ':1'], option, '--listen: :1 is the same listener'],
-    [[...serve, '--policy', 'random'], option, '--policy: "random" is not a policy'],
+    [[...serve, '--policy', 'fastest'], option, '--policy: "fastest" is not a policy'],
     [[...serve, '--engine', 'turbo'], option, '--engine: "turbo" is not an engine'],
     [[...serve, '--accept', 'nativ'], option, '--accept: "nativ" is not a way to accept (did you'],
     [[...serve, '--accept', 'native', '--engine', 'stream'], option, '--accept: the stream engine'],

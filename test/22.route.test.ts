@@ -6,9 +6,7 @@ import type { Pool } from '../src/pool/pool.js';
 import type { ClientPick } from '../src/pool/selection.js';
 import { CycleRoute } from '../src/session/cycle-route.js';
 import { PoolRoute } from '../src/session/route.js';
-import { until } from './helpers/deadline.js';
 import { backendAt, poolOf, resolvedPoolOf } from './helpers/pools.js';
-import { collectUncaught } from './helpers/uncaught.js';
 
 const inOrder =
   ({ backends }: Pool): ClientPick =>
@@ -57,7 +55,7 @@ describe('a route', () => {
   it('gives each backend once, without a lookup for literals', async () => {
     const names = resolver({});
     const pool = await resolvedPool(['127.0.0.1:1', '[::1]:2', 'unix:/x.sock'], names);
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     expect(await all(pool, route)).toEqual(['0:127.0.0.1', '1:::1', '2:/x.sock']);
     expect(await all(pool, route)).toEqual([]);
     expect(names.asked).toEqual([]);
@@ -65,7 +63,7 @@ describe('a route', () => {
 
   it('counts its client at the backend that it tries, until the client has left', () => {
     const pool = poolOf(['127.0.0.1:1', '127.0.0.1:2']);
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     const counts = () => pool.backends.map(({ open }) => open);
     expect(counts()).toEqual([0, 0]);
     route.next();
@@ -79,7 +77,7 @@ describe('a route', () => {
   it('counts no client that leaves while a name is looked up', async () => {
     const names = resolver({});
     const pool = await resolvedPool(['a.test:1'], names);
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     names.known['a.test'] = ['10.0.0.1'];
     names.later();
     const first = route.next();
@@ -95,7 +93,7 @@ describe('a route', () => {
 
   it('answers at once, without a promise, when nothing needs to be looked up', () => {
     const pool = poolOf(['127.0.0.1:1']);
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     expect(route.next()).toBe(0);
     expect(route.next()).toBeUndefined();
   });
@@ -103,7 +101,7 @@ describe('a route', () => {
   it('tries a name once more, after all others, when it has moved', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.2'] });
     const pool = await resolvedPool(['a.test:1', 'b.test:1'], names);
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     names.known['a.test'] = ['10.0.0.1', '10.0.0.9'];
     names.later();
     // What is new comes first.
@@ -113,7 +111,7 @@ describe('a route', () => {
   it('does not try a name again whose addresses only changed places', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1', '10.0.0.2'] });
     const pool = await resolvedPool(['a.test:1'], names);
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     names.known['a.test'] = ['10.0.0.2', '10.0.0.1'];
     names.later();
     expect(await all(pool, route)).toEqual(['0:10.0.0.1+10.0.0.2']);
@@ -128,10 +126,7 @@ describe('a route', () => {
     delete names.known['a.test'];
     for (let client = 0; client < 2; client++) {
       names.later();
-      expect(await all(pool, new PoolRoute(pool.failures, inOrder(pool), 0))).toEqual([
-        '0:',
-        '1:10.0.0.1',
-      ]);
+      expect(await all(pool, new PoolRoute(pool, inOrder(pool)))).toEqual(['0:', '1:10.0.0.1']);
     }
     expect(names.asked).toHaveLength(6);
   });
@@ -140,39 +135,60 @@ describe('a route', () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['gone.test:1', 'a.test:1'], names);
     names.later();
-    const route = () => all(pool, new PoolRoute(pool.failures, inOrder(pool), 0));
+    const route = () => all(pool, new PoolRoute(pool, inOrder(pool)));
     // And one more that comes too early for another lookup.
     const given = [...(await Promise.all([route(), route(), route()])), await route()];
     expect(given).toEqual(Array(4).fill(['0:', '1:10.0.0.1']));
     expect(names.asked.filter((name) => name === 'gone.test')).toHaveLength(2);
   });
 
-  it('ends with an uncaught exception when its policy throws', async () => {
-    const uncaught = collectUncaught();
+  it('is over when its policy throws, and no name is looked up for one more try', async () => {
+    const told: Error[] = [];
     const names = resolver({ 'a.test': ['10.0.0.1'] });
-    const pool = await resolvedPool(['a.test:1', '127.0.0.1:1'], names);
-    const route = new PoolRoute(
-      pool.failures,
-      (tried) => {
-        if (tried.size === 0) return backendAt(pool, 0);
-        throw new Error('thrown by the policy');
-      },
-      0,
-    );
+    const pool = await resolvedPoolOf(['a.test:1', '127.0.0.1:1'], {}, names, {
+      onPickFailed: (error) => told.push(error),
+    });
+    const mistake = new Error('thrown by the policy');
+    const route = new PoolRoute(pool, (tried) => {
+      if (tried.size === 0) return backendAt(pool, 0);
+      throw mistake;
+    });
     expect(route.next()).toBe(0);
     names.known['a.test'] = ['10.0.0.2'];
     names.later();
     expect(route.next()).toBeUndefined();
     expect(route.next()).toBeUndefined();
-    await until('the exception', () => uncaught.length > 0);
-    expect(uncaught).toEqual([new Error('thrown by the policy')]);
+    expect(told).toEqual([mistake]);
+    expect(route.failure).toBe(mistake);
+  });
+
+  it('asks again when what it was promised may not be picked any more', async () => {
+    const pool = poolOf(['127.0.0.1:1', '127.0.0.1:2']);
+    const [first, second] = [backendAt(pool, 0), backendAt(pool, 1)];
+    const picks = [Promise.resolve(first), Promise.resolve(second)];
+    const route = new PoolRoute(pool, () => picks.shift());
+    const next = route.next();
+    first.configure(first.config, { state: 'drain' });
+    expect(await next).toBe(1);
+    expect([first.open, second.open]).toEqual([0, 1]);
+  });
+
+  it('says nothing of a promise that nobody waits for any more', async () => {
+    const told: Error[] = [];
+    const pool = poolOf(['127.0.0.1:1'], {}, {}, { onPickFailed: (error) => told.push(error) });
+    const route = new PoolRoute(pool, () => new Promise(() => {}));
+    const next = route.next();
+    route.end('reset');
+    expect(await next).toBeUndefined();
+    expect(told).toEqual([]);
+    expect(backendAt(pool, 0).open).toBe(0);
   });
 
   it('does not look a name up for a backend that has not failed', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     const pool = await resolvedPool(['a.test:1'], names);
     names.later();
-    const route = new PoolRoute(pool.failures, inOrder(pool), 0);
+    const route = new PoolRoute(pool, inOrder(pool));
     expect(await route.next()).toBe(0);
     expect(names.asked).toHaveLength(1);
     await route.next();
@@ -181,8 +197,8 @@ describe('a route', () => {
 
   it('does not wait longer for a resolver than it may', async () => {
     const lookup: Lookup = () => new Promise(() => {});
-    const pool = poolOf(['slow.test:1'], {}, { lookup });
-    expect(await all(pool, new PoolRoute(pool.failures, inOrder(pool), 20))).toEqual(['0:']);
+    const pool = poolOf(['slow.test:1'], {}, { lookup }, { connectMs: 20 });
+    expect(await all(pool, new PoolRoute(pool, inOrder(pool)))).toEqual(['0:']);
   });
 });
 
@@ -221,7 +237,7 @@ describe('a route after a cycle', () => {
   it('does not take the first answer of the name servers for a move', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     for (const connectMs of [1000, 0]) {
-      const pool = await resolvedPoolOf(['a.test:1'], {}, names, connectMs);
+      const pool = await resolvedPoolOf(['a.test:1'], {}, names, { connectMs });
       expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
     }
   });

@@ -95,7 +95,7 @@ describe.each(ways)('a policy written as a function, with %s', (way) => {
     expect(proxy.stats().sessions).toEqual({ open: 0, opened: 1, failed: 1, rejected: 0 });
   });
 
-  it.each([
+  it.each<[string, () => unknown, string]>([
     [
       'throws',
       () => {
@@ -103,24 +103,88 @@ describe.each(ways)('a policy written as a function, with %s', (way) => {
       },
       'a mistake',
     ],
+    ['rejects', () => Promise.reject(new Error('a mistake')), 'a mistake'],
     ['picks nonsense', () => 7, 'the policy picked 7, which is not an index from 0 to 0'],
-    ['gives a promise', async () => 0, 'the policy picked a promise'],
-  ])('that %s is heard of, and costs only that client', async (_what, pick, message) => {
+    ['promises nonsense', async () => 7, 'the policy picked 7, which is not an index from 0 to 0'],
+    ['does not answer in time', () => new Promise(() => {}), 'did not answer within 20 ms'],
+  ])('that %s is warned of, and costs only that client', async (_what, pick, message) => {
     const uncaught = collectUncaught();
     const { address } = await startNamed('g');
     let isGood = false;
     const proxy = await startProxy(way, {
       backends: [address],
       policy: () => (isGood ? 0 : (pick() as number)),
+      pickTimeout: 20,
     });
+    const warnings: string[] = [];
+    proxy.on('warning', (warning) => warnings.push(warning));
     const summary = nextSummary(proxy);
     expect((await readAll(await connect(portOf(proxy)))).length).toBe(0);
-    expect((await summary).reason).toBe('no-backend');
-    await until('the exception', () => uncaught.length > 0);
-    expect(uncaught).toHaveLength(1);
-    expect((uncaught[0] as Error).message).toContain(message);
+    const { reason, error } = await summary;
+    expect(reason).toBe('no-backend');
+    const cause = error?.cause as Error | undefined;
+    expect(cause?.message).toContain(message);
     isGood = true;
     expect(String(await readAll((await connect(portOf(proxy))).end()))).toBe('g');
+    // What is still being counted is said at the latest then.
+    await proxy.close();
+    expect(warnings).toEqual([
+      expect.stringMatching(/^1 client was disconnected because the policy failed: .*pickTimeout$/),
+    ]);
+    expect(warnings[0]).toContain(message);
+    expect(uncaught).toEqual([]);
+  });
+
+  it('that promises its answer is waited for', async () => {
+    const [a, b] = [await startNamed('a'), await startNamed('b')];
+    let isAsked = false;
+    let answer = (_: number) => {};
+    const proxy = await startProxy(way, {
+      backends: [a.address, b.address],
+      policy: () => {
+        isAsked = true;
+        return new Promise((resolve) => {
+          answer = resolve;
+        });
+      },
+      pickTimeout: '1m',
+    });
+    const client = await connect(portOf(proxy));
+    await until('the question', () => isAsked);
+    expect([a, b].map(({ sockets }) => sockets.length)).toEqual([0, 0]);
+    answer(1);
+    expect(String(await readAll(client.end()))).toBe('b');
+  });
+
+  it('that promises its answer is asked again when its pick fails', async () => {
+    const [down, { address }] = [await refusedAddress(), await startNamed('g')];
+    const proxy = await startProxy(way, {
+      backends: [down, address],
+      policy: async ({ tried }) => tried.size,
+    });
+    const client = await connect(portOf(proxy));
+    expect(String(await readAll(client.end()))).toBe('g');
+    expect(proxy.stats().backends.map(({ failed }) => failed)).toEqual([1, 0]);
+  });
+
+  it('sees what is said of each backend', async () => {
+    const { address } = await startNamed('g');
+    const shown: object[] = [];
+    const proxy = await startProxy(way, {
+      backends: [
+        { address, name: 'one', tags: { zone: 'eu-1' }, weight: 7 },
+        { address: await refusedAddress(), name: 'two', backup: true },
+      ],
+      policy: ({ backends }) => {
+        shown.push(...backends.map(({ address: _, ...others }) => others));
+        return 0;
+      },
+    });
+    expect(String(await readAll((await connect(portOf(proxy))).end()))).toBe('g');
+    expect(shown).toEqual([
+      { name: 'one', weight: 7, priority: 0, tags: { zone: 'eu-1' }, open: 0, health: 'up' },
+      { name: 'two', weight: 1, priority: 1, tags: {}, open: 0, health: 'up' },
+    ]);
   });
 
   it('picks for handoff() as well', async () => {

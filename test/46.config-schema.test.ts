@@ -349,7 +349,10 @@ describe('the documents', () => {
     const listener = top.listeners?.additionalProperties as JsonSchema;
     const pool = top.pools?.additionalProperties as JsonSchema;
     const ofAddress = ['address', 'mode', 'user', 'group'];
-    const ofBackend = ['name', 'address', 'weight', 'maxSessions', 'addresses'];
+    const ofBackend = [
+      ...['name', 'address', 'weight', 'maxSessions', 'addresses'],
+      ...['priority', 'backup', 'tags'],
+    ];
     const expected: [[string, JsonSchema][], string[]][] = [
       [Object.entries(properties), ['$schema', 'listen', 'backends', ...inFile(...places)]],
       [keysOf([schema]), ['$schema', 'listeners', 'pools', ...inFile('process', 'command')]],

@@ -12,7 +12,17 @@ import { inRoot } from '../lib/root.js';
 /** What means something to one of the parsers. */
 const words = [
   ...['listeners', 'pools', 'pool', 'name', 'onRemove', 'after'],
-  ...['listen', 'backends', 'address', 'weight', 'policy', 'round-robin', 'idleTimeout', 'threads'],
+  ...[
+    'listen',
+    'backends',
+    'address',
+    'weight',
+    'policy',
+    'round-robin',
+    'tags',
+    'idleTimeout',
+    'threads',
+  ],
   ...[
     ':',
     ',',

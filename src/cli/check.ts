@@ -3,6 +3,7 @@
 import { connectBudgetOf } from '../config/connect-budget.js';
 import { formatDuration } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
+import { formatHashKey } from '../config/hash-key.js';
 import { unusedPools } from '../config/services.js';
 import type { Place } from '../config/setting.js';
 import type { SettingKey } from '../config/settings.js';
@@ -14,7 +15,8 @@ import type { BackendConfig } from '../model/backend.js';
 
 /** The lines of the summary: which settings each has, and what they are called there. */
 const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>> = {
-  policy: { policy: '' },
+  policy: { policy: '', pickTimeout: 'pick' },
+  hash: { hashKey: 'by', hashSlots: 'slots' },
   engine: { engine: '', threads: 'threads', accept: 'accept' },
   transfer: { transfer: '', busyPoll: 'busy poll' },
   limits: { maxSessions: 'sessions', maxSessionsPerClient: 'per client' },
@@ -116,8 +118,12 @@ const isLimited = ({ engine, maxSessions }: CommandConfig) =>
 
 /** Values that need more than themselves to be understood. */
 const specialWords: {
-  readonly [Key in SettingKey]?: (config: CommandConfig & PoolConfig) => string;
+  readonly [Key in SettingKey]?: (config: CommandConfig & PoolConfig) => string | false;
 } = {
+  hashKey: ({ policy, hashKey }) => policy === 'source-hash' && formatHashKey(hashKey),
+  hashSlots: ({ policy, hashSlots }) => policy === 'source-hash' && String(hashSlots),
+  // No file has a policy that is a function.
+  pickTimeout: () => false,
   maxSessions: (config) =>
     String(config.maxSessions ?? (isLimited(config) ? 'as descriptors allow' : 'any number')),
   maxSessionsPerClient: (config) =>
@@ -138,9 +144,16 @@ function describeAddress(listener: ListenAddress): string {
   return formatAddress(listener) + (access.length === 0 ? '' : ` (${access.join(', ')})`);
 }
 
-function describe({ name, address, weight, maxSessions, addresses }: BackendConfig): string {
+function describe(backend: BackendConfig): string {
+  const { name, address, weight, maxSessions, addresses, priority, tags = {} } = backend;
   const text = formatAddress(address);
-  const called = name === text ? text : `${name} at ${text}`;
-  const limit = maxSessions === undefined ? '' : `, max sessions ${maxSessions}`;
-  return `${called}, weight ${weight}${limit}${addresses === 'all' ? ', all addresses in turn' : ''}`;
+  const words = Object.entries(tags).map(([key, value]) => `${key}=${value}`);
+  return [
+    name === text ? text : `${name} at ${text}`,
+    `weight ${weight}`,
+    ...(maxSessions === undefined ? [] : [`max sessions ${maxSessions}`]),
+    ...(addresses === 'all' ? ['all addresses in turn'] : []),
+    ...(priority === undefined ? [] : [`priority ${priority}`]),
+    ...(words.length === 0 ? [] : [`tags ${words.join(' ')}`]),
+  ].join(', ');
 }

@@ -22,7 +22,7 @@ export function addServeOptions(command: Command): Command {
   addListen(command)
     .option(
       '-b, --backend <address[,option=N]>',
-      'a server to balance over; its options are name, weight, its share (1 to 1000), max-sessions, at once, and addresses, first or all of its name; repeatable',
+      'a server to balance over; its options are name, weight, its share (1 to 1000), max-sessions, at once, addresses, first or all of its name, and backup, for want of others, or priority; repeatable',
       collect,
     )
     .option(

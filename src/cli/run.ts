@@ -51,11 +51,12 @@ function services({ form, listeners, pools }: ProxyConfig): object {
 const ofPool = ({ policy, backends }: PoolConfig) => ({ policy, backends: backends.map(flagOf) });
 
 /** As `--backend` takes it. */
-function flagOf({ name, address, weight, maxSessions }: BackendConfig): string {
+function flagOf({ name, address, weight, maxSessions, priority }: BackendConfig): string {
   const text = formatAddress(address);
   const called = name === text ? '' : `,name=${name}`;
   const limit = maxSessions === undefined ? '' : `,max-sessions=${maxSessions}`;
-  return `${text}${called},weight=${weight}${limit}`;
+  const rank = priority === undefined ? '' : `,priority=${priority}`;
+  return `${text}${called},weight=${weight}${limit}${rank}`;
 }
 
 /** Says on standard output where the proxy listens. */

@@ -4,6 +4,7 @@ import * as z from '../vendor/zod.js';
 import { backendDescriptions } from './descriptions.js';
 import { nameText } from './name.js';
 import { SESSIONS_MAX } from './settings.js';
+import { tags } from './tags.js';
 import {
   backendAddress,
   hasPlainPath,
@@ -15,14 +16,23 @@ import {
   oneOf,
   show,
   wholeNumber,
+  yesOrNo,
 } from './values.js';
 
 export const WEIGHT_MAX = 1000;
+export const PRIORITY_MAX = 255;
+/** What `backup` stands for. */
+const BACKUP_PRIORITY = 1;
+/** The one option that is a word alone. */
+const BACKUP = 'backup';
 
 /** How one is written as text. */
-export const BACKEND_FORM = 'ADDRESS,name=NAME,weight=N,max-sessions=N,addresses=all';
+export const BACKEND_FORM = 'ADDRESS,name=NAME,weight=N,max-sessions=N,addresses=all,backup';
 
-/** `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all]` taken apart into the object form, so that one schema checks both. */
+/**
+ * `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all][,backup][,priority=N]` taken apart into the object form,
+ * so that one schema checks both.
+ */
 function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'string') return input;
   const [addressText = '', ...options] = input.split(',');
@@ -30,18 +40,27 @@ function splitBackend(input: unknown, context: z.RefinementCtx): unknown {
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   };
-  if (isLoneOption(addressText)) return refuse(loneOption(input, BACKEND_FORM));
+  if (isLoneOption(addressText) || addressText === BACKUP) {
+    return refuse(loneOption(input, BACKEND_FORM));
+  }
   if (!hasPlainPath(addressText)) return refuse(notAnOption(addressText, BACKEND_FORM));
   const backend = new Map<string, unknown>([['address', addressText]]);
   for (const option of options) {
     const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(option) ?? [];
-    const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    if (key === '') return refuse(notAnOption(option, BACKEND_FORM));
-    if (backend.has(key)) return refuse(`${name} is given twice`);
-    backend.set(key, key !== 'name' && /^-?\d+$/.test(value) ? Number(value) : value);
+    const key = option === BACKUP ? option : camelCase(name);
+    if (key === '' || name === BACKUP) return refuse(notAnOption(option, BACKEND_FORM));
+    if (backend.has(key)) return refuse(`${name || option} is given twice`);
+    backend.set(key, option === BACKUP ? true : parsedValue(key, value));
   }
   return Object.fromEntries(backend);
 }
+
+const camelCase = (name: string) =>
+  name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** A name is text, whatever it consists of. */
+const parsedValue = (key: string, text: string) =>
+  key !== 'name' && /^-?\d+$/.test(text) ? Number(text) : text;
 
 export const backendShape = {
   name: nameText.meta({ description: backendDescriptions.name }).optional(),
@@ -53,6 +72,11 @@ export const backendShape = {
   addresses: oneOf('a use of addresses', ['first', 'all'])
     .meta({ description: backendDescriptions.addresses, default: 'first' })
     .optional(),
+  priority: wholeNumber(0, PRIORITY_MAX)
+    .meta({ description: backendDescriptions.priority, default: 0 })
+    .optional(),
+  backup: yesOrNo.meta({ description: backendDescriptions.backup, default: false }).optional(),
+  tags: tags.meta({ description: backendDescriptions.tags }).optional(),
 };
 
 const backend = z.preprocess(
@@ -60,15 +84,25 @@ const backend = z.preprocess(
   z
     .strictObject(backendShape, {
       error: ({ input }) =>
-        `${show(input)} is not a backend; write "host:port" or { address, name, weight, maxSessions, addresses }`,
+        `${show(input)} is not a backend; write "host:port" or { address, name, weight, maxSessions, addresses, priority, backup, tags }`,
     })
-    .transform(({ name, address, weight = 1, maxSessions, addresses }) => ({
-      name: name ?? formatAddress(address),
-      address,
-      weight,
-      ...(maxSessions === undefined ? {} : { maxSessions }),
-      ...(addresses === undefined ? {} : { addresses }),
-    })),
+    .superRefine(({ priority, backup }, context) => {
+      if (priority === undefined || backup === undefined) return;
+      const message = `backup is priority ${BACKUP_PRIORITY}; give one of the two`;
+      context.addIssue({ code: 'custom', path: [BACKUP], message });
+    })
+    .transform(({ name, address, weight = 1, maxSessions, addresses, ...others }) => {
+      const priority = others.priority ?? (others.backup ? BACKUP_PRIORITY : 0);
+      return {
+        name: name ?? formatAddress(address),
+        address,
+        weight,
+        ...(maxSessions === undefined ? {} : { maxSessions }),
+        ...(addresses === undefined ? {} : { addresses }),
+        ...(priority === 0 ? {} : { priority }),
+        ...(others.tags === undefined ? {} : { tags: others.tags }),
+      };
+    }),
 );
 
 export const backends = z.preprocess(

@@ -9,7 +9,7 @@ export const descriptions = {
     'An object says who may connect to a Unix socket.',
   backends:
     'The servers behind the listeners, at least one, none twice. Each is an address, which ' +
-    'name=NAME, weight=N, max-sessions=N and addresses=all may follow after commas, or an object.',
+    'name=NAME, weight=N, max-sessions=N, addresses=all and backup or priority=N may follow after commas, or an object.',
   listeners:
     'Where clients connect: the listeners by their names. Names have a-z, 0-9, ".", "_" and "-".',
   address: `Where clients of this listener connect: ${ADDRESS}; one or several, in the forms of listen.`,
@@ -35,4 +35,8 @@ export const backendDescriptions: Readonly<Record<keyof BackendOptions, string>>
     'Sessions that it may have at once; it is passed over while it has as many. Default: any number.',
   addresses:
     'Of a name with several addresses. first: the first that answers, until it fails. all: in turn, as one backend.',
+  priority:
+    'Clients go to backends of the lowest priority, and to others only when none of those can be reached or has room.',
+  backup: 'The same as priority 1. Give one of the two.',
+  tags: 'What a policy of your own wants to know of it, as in { zone: eu-1 }: 16 entries at most.',
 };

@@ -1,7 +1,7 @@
 /** The configuration file as a JSON Schema, for editors: made from the schemas that check it. */
 import * as z from '../vendor/zod.js';
 import { addressForm } from './address.js';
-import { BACKEND_FORM, WEIGHT_MAX } from './backend-schema.js';
+import { BACKEND_FORM, PRIORITY_MAX, WEIGHT_MAX } from './backend-schema.js';
 import { backendPattern, listenerPattern } from './pattern.js';
 import { fileShapes } from './schema.js';
 import { SESSIONS_MAX } from './settings.js';
@@ -116,7 +116,7 @@ function listenersOf({ description = '', items, ...list }: JsonSchema = {}): Jso
 function backendsOf({ description = '', items, ...list }: JsonSchema = {}): JsonSchema {
   const text: JsonSchema = {
     type: 'string',
-    pattern: backendPattern(WEIGHT_MAX, SESSIONS_MAX),
+    pattern: backendPattern(WEIGHT_MAX, SESSIONS_MAX, PRIORITY_MAX),
     patternErrorMessage: `write ADDRESS, or ${BACKEND_FORM}`,
   };
   const one = [text, items as JsonSchema];

@@ -1,6 +1,7 @@
 /** The kinds of values that settings have: each is checked, shown and explained in one way. */
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
+import type { HashKey } from '../policy/plan.js';
 import { type PolicyName, policyNames } from '../policy/registry.js';
 import * as z from '../vendor/zod.js';
 import {
@@ -11,6 +12,7 @@ import {
   parseMicroseconds,
   parseSeconds,
 } from './duration.js';
+import { formatHashKey, HASH_KEY_FORM, hashKey } from './hash-key.js';
 import { type OnRemove, onRemove, onRemoveNames, type TimedRemoval } from './on-remove.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import type { Kind } from './setting.js';
@@ -95,6 +97,36 @@ export function choice<const Name extends string>(
     accepts: inWords(names.map((name) => `\`${name}\``)),
     fromFlag: asItIs,
     format: String,
+  };
+}
+
+/** One of several whole numbers. */
+export function oneNumberOf<const Value extends number>(
+  numbers: readonly Value[],
+): Kind<Value, ''> {
+  const error = ({ input }: { input?: unknown }) =>
+    `${show(input)} is not one of the numbers that it may be; choose ${numbers.join(' or ')}`;
+  return {
+    schema: z.literal(numbers, { error }),
+    unit: '',
+    placeholder: 'number',
+    accepts: inWords(numbers.map((number) => `\`${number}\``)),
+    fromFlag: numberOrText,
+    format: String,
+  };
+}
+
+/** What of a client counts. */
+export function hashKeyText(): Kind<HashKey, ''> {
+  return {
+    schema: hashKey,
+    unit: '',
+    placeholder: 'key',
+    form: `${HASH_KEY_FORM}.`,
+    accepts: '`address`, `address-and-port`, or bits of it: `/24`, or `/24,/56` for IPv4 and IPv6',
+    fromFlag: asItIs,
+    format: (value) => formatHashKey(value as HashKey),
+    toOption: (value) => formatHashKey(value as HashKey),
   };
 }
 

@@ -28,7 +28,7 @@ export function namedEntries<Entry extends object>(
 }
 
 /** Zod leaves this one key out without a word. */
-function noPrototype(input: unknown, context: z.RefinementCtx): unknown {
+export function noPrototype(input: unknown, context: z.RefinementCtx): unknown {
   if (typeof input !== 'object' || input === null || !Object.hasOwn(input, '__proto__'))
     return input;
   const message = error({ input: '__proto__' });

@@ -29,7 +29,7 @@ export interface ListenerOptions {
   group?: string | number | undefined;
 }
 
-/** A backend with its options spelled out; the text form is `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all]`. */
+/** A backend with its options spelled out; the text form is `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all][,backup][,priority=N]`. */
 export interface BackendOptions {
   /**
    * What logs, stats and `handoff()` call it: `a-z`, `0-9`, `.`, `_` and `-`, with a letter or a digit first. No two
@@ -50,6 +50,18 @@ export interface BackendOptions {
    * turn. They are one backend all the same, with one weight and one `maxSessions`. Default `first`.
    */
   addresses?: AddressesChoice | undefined;
+  /**
+   * Clients go to backends of the lowest priority, and to others only when none of those can be reached or has room: 0 to
+   * 255. Default 0.
+   */
+  priority?: number | undefined;
+  /** The same as priority 1. Not both. */
+  backup?: boolean | undefined;
+  /**
+   * What a policy of your own wants to know of it, as in `{ zone: 'eu-1' }`: 16 entries at most. A key is as a name, and has
+   * 63 letters at most; a value is text of 255 letters at most.
+   */
+  tags?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Settings of the whole process. Every field has a default. */
@@ -133,10 +145,25 @@ export interface OnRemoveAfter {
 /** Settings of a pool: how its backends are used. Every field has a default. */
 export interface PoolSettings {
   /**
-   * How the backend of a session is picked: `round-robin`, which honours weights, or, in a program, a function that
-   * is called for each client. Default `round-robin`.
+   * How the backend of a session is picked: `round-robin`, `least-connections`, `random`, `first`, `source-hash`, or, in a
+   * program, a function that is called for each client. Default `round-robin`.
    */
   policy?: PolicyName | PickFunction | undefined;
+  /**
+   * What of a client `source-hash` goes by: `address`; `address-and-port`; or so many bits of its address, `/24` for IPv4,
+   * with /64 for IPv6, or `/24,/56` for the two. Default `address`.
+   */
+  hashKey?: string | undefined;
+  /**
+   * Slots of the table of `source-hash`: 65537 or 655373. With more of them backends have their shares more exactly, which
+   * matters for hundreds of them. Default `65537`.
+   */
+  hashSlots?: 65_537 | 655_373 | undefined;
+  /**
+   * How long a policy that is a function may take to answer with a promise. Then the client is disconnected. `0`: any time.
+   * Default `1s`.
+   */
+  pickTimeout?: Duration | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /**

@@ -77,14 +77,20 @@ export function listenerPattern(): string {
 /** Names of listeners, pools and backends. */
 export const NAME_PATTERN = '^[a-z0-9][a-z0-9._-]*$';
 
-/** `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all]`, in any order. */
-export function backendPattern(weightMax: number, sessionsMax: number): string {
+/** `ADDRESS[,name=NAME][,weight=N][,max-sessions=N][,addresses=all][,backup][,priority=N]`, in any order. */
+export function backendPattern(
+  weightMax: number,
+  sessionsMax: number,
+  priorityMax: number,
+): string {
   const address = oneOf(...addressForms('backend', PATH_LETTER));
   const options = oneOf(
     'name=[a-z0-9][a-z0-9._-]*',
     `weight=${wholeNumberPattern(1, weightMax)}`,
     `max(?:-s|S)essions=${wholeNumberPattern(1, sessionsMax)}`,
     'addresses=(?:first|all)',
+    'backup',
+    `priority=${wholeNumberPattern(0, priorityMax)}`,
   );
   return exactly(`${address}(?:,${options})*`);
 }

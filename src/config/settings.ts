@@ -8,7 +8,9 @@ import {
   choice,
   duration,
   filterFunction,
+  hashKeyText,
   microseconds,
+  oneNumberOf,
   onRemoveChoice,
   policyOrFunction,
   seconds,
@@ -42,8 +44,33 @@ export const settings = {
     description: `How the backend of a session is picked. ${Object.entries(policies)
       .map(([name, { description }]) => `${name}: ${description}.`)
       .join(' ')}`,
-    see: 'library.md#a-policy-of-your-own',
+    see: 'policies.md#the-policies',
     flag: { group: 'How:', help: 'how a backend is picked' },
+  },
+  hashKey: {
+    place: 'pool',
+    kind: hashKeyText(),
+    default: 'address',
+    description:
+      'What of a client source-hash goes by: its address, its port as well, or so many bits of its address.',
+    see: 'policies.md#source-hash',
+    flag: { group: 'How:', help: 'what of a client source-hash goes by' },
+  },
+  hashSlots: {
+    place: 'pool',
+    kind: oneNumberOf([65_537, 655_373]),
+    default: 65_537,
+    description:
+      'Slots of the table of source-hash. More of them share clients out more evenly, for pools of hundreds of backends.',
+    see: 'policies.md#source-hash',
+    flag: { group: 'How:', help: 'slots of the table of source-hash' },
+  },
+  pickTimeout: {
+    place: 'pool',
+    kind: duration(),
+    default: '1s',
+    description: 'How long a policy that is a function may take to answer with a promise.',
+    see: 'library.md#a-policy-of-your-own',
   },
   filter: {
     place: 'listener',

@@ -149,6 +149,12 @@ export function filterFailed(count: number, { message }: Error): string {
   return `${who} denied because the filter failed: ${message}; have it answer with true or false, within connectTimeout`;
 }
 
+/** Clients for whom a policy of the user's threw, rejected, or gave no answer that it may give. */
+export function policyFailed(count: number, { message }: Error): string {
+  const who = count === 1 ? '1 client was' : `${count} clients were`;
+  return `${who} disconnected because the policy failed: ${message}; have it answer with an index, or undefined, within pickTimeout`;
+}
+
 /** A pool that nobody comes to, most likely by mistake. */
 export function poolUnused(name: string): string {
   return `no listener uses the pool ${name}; name it as the pool of one, or remove it`;

@@ -12,4 +12,8 @@ export interface BackendConfig {
   readonly maxSessions?: number | undefined;
   /** Without it, `first`. */
   readonly addresses?: AddressesChoice | undefined;
+  /** 1 to 255; without it, 0, which comes before all others. */
+  readonly priority?: number | undefined;
+  /** What a program wants to know of it; frozen. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }

@@ -1,9 +1,9 @@
 import { SplicewayError } from '../errors/catalogue.js';
-import type { PickBackend, PickFunction } from './pick-function.js';
-import type { Client, Policy } from './policy.js';
+import type { Client, PickBackend, PickFunction } from './pick-function.js';
+import { isThenable } from './thenable.js';
 
 /** Asks a function of the user's for each pick. */
-export class CustomPolicy implements Policy {
+export class CustomPolicy {
   readonly #pick: PickFunction;
   readonly #backends: readonly PickBackend[];
 
@@ -13,17 +13,29 @@ export class CustomPolicy implements Policy {
     this.#backends = backends;
   }
 
-  /** @throws what the function throws, or SplicewayError `ERR_SPLICEWAY_INVALID_PICK` for what is no answer */
-  pick(tried: ReadonlySet<number>, { client, listener }: Client): number | undefined {
-    const backends = this.#backends;
-    const count = backends.length;
+  /**
+   * @param tried indexes of those that failed for this very client
+   * @returns an index that is not in `tried`, or `undefined`; a promise of that, where the function gives one
+   * @throws what the function throws, or SplicewayError `ERR_SPLICEWAY_INVALID_PICK` for what is no answer; a promise rejects
+   *   with the same
+   */
+  pick(
+    tried: ReadonlySet<number>,
+    { client, listener }: Client,
+  ): number | undefined | Promise<number | undefined> {
+    const check = (picked: unknown) => this.#check(picked, tried);
     const picked: unknown = this.#pick({
       client,
       listener,
-      backends,
+      backends: this.#backends,
       // A copy: it grows with each pick, and a context may be kept.
       tried: new Set(tried),
     });
+    return isThenable(picked) ? Promise.resolve(picked).then(check) : check(picked);
+  }
+
+  #check(picked: unknown, tried: ReadonlySet<number>): number | undefined {
+    const count = this.#backends.length;
     if (picked === undefined) return undefined;
     if (typeof picked !== 'number' || !Number.isInteger(picked) || picked < 0 || picked >= count) {
       throw invalid(`${show(picked)}, which is not an index from 0 to ${count - 1}`);
@@ -31,17 +43,9 @@ export class CustomPolicy implements Policy {
     if (tried.has(picked)) throw invalid(`${picked}, which has failed for this client already`);
     return picked;
   }
-
-  cycle(): undefined {
-    return undefined;
-  }
-
-  /** It counts its turns itself, if it has any. */
-  readonly turn = 0;
 }
 
 function show(picked: unknown): string {
-  if (picked instanceof Promise) return 'a promise';
   return typeof picked === 'number' ? String(picked) : `a value of type ${typeof picked}`;
 }
 

@@ -5,6 +5,8 @@ import type { Address, ResolvedAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { BackendConfig } from '../model/backend.js';
+import type { Health } from '../model/health.js';
+import type { Candidate } from '../policy/candidate.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { now } from '../timers.js';
 import { AddressOrder } from './address-order.js';
@@ -50,7 +52,7 @@ export interface Override {
 }
 
 /** One backend with its current addresses. One that moves to another address is another one. */
-export class Backend implements PickBackend {
+export class Backend implements Candidate {
   /** Of the counters, and for the engine. */
   readonly row: number;
   /** The pool that it is in, by name. */
@@ -62,6 +64,9 @@ export class Backend implements PickBackend {
   readonly isName: boolean;
   /** Clients on their way to it, or connected, as their routes say. */
   open = 0;
+  readonly health: Health = 'up';
+  /** Whether it works, as far as anybody knows. */
+  readonly isUp = true;
   /** It was taken out of its pool. */
   isGone = false;
   #config: BackendConfig;
@@ -128,6 +133,15 @@ export class Backend implements PickBackend {
   /** 1 to 1000. */
   get weight(): number {
     return this.#override.weight ?? this.#config.weight;
+  }
+
+  /** 0 to 255; the lower, the sooner. */
+  get priority(): number {
+    return this.#config.priority ?? 0;
+  }
+
+  get tags(): Readonly<Record<string, string>> {
+    return this.#config.tags ?? NO_TAGS;
   }
 
   /** Sessions at once; 0 is any number. */
@@ -237,6 +251,8 @@ export class Backend implements PickBackend {
   }
 }
 
+const NO_TAGS = Object.freeze({});
+
 /** The address itself, when there is nothing to look up. */
 function literal(address: Address): ResolvedAddress | undefined {
   if (address.kind === 'unix') return { kind: 'unix', path: address.path };
@@ -254,8 +270,17 @@ function show(backend: Backend): PickBackend {
     get weight() {
       return backend.weight;
     },
+    get priority() {
+      return backend.priority;
+    },
+    get tags() {
+      return backend.tags;
+    },
     get open() {
       return backend.open;
+    },
+    get health() {
+      return backend.health;
     },
   });
 }

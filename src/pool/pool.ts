@@ -1,15 +1,15 @@
 /** A named set of backends, and how one of them is picked. */
 import type { SearchLimits } from '../engine/engine.js';
-import type { PickFunction } from '../policy/pick-function.js';
-import type { Client } from '../policy/policy.js';
-import type { PolicyName } from '../policy/registry.js';
+import type { Client } from '../policy/pick-function.js';
+import type { PickPlan } from '../policy/plan.js';
 import type { Backend } from './backend.js';
 import { RecentFailures } from './recent-failures.js';
-import { type ClientPick, Selection } from './selection.js';
+import { type ClientPick, Selection, type SelectionSettings } from './selection.js';
 
 /** What holds for all backends of a pool. */
-export interface PoolSettings {
-  readonly policy: PolicyName | PickFunction;
+export interface PoolSettings extends SelectionSettings {
+  /** For a promise of the policy, in milliseconds; 0 is any time. */
+  readonly pickMs: number;
   /** For one address to answer, in milliseconds; 0 is as long as the system allows. */
   readonly connectMs: number;
   readonly search: SearchLimits;
@@ -22,6 +22,8 @@ export class Pool {
   /** A clock, in milliseconds, that all times of the pool are of. */
   readonly now: () => number;
   readonly failures: RecentFailures;
+  /** A policy of the user's did not answer as it should for a client, who is disconnected. */
+  readonly onPickFailed: (error: Error) => void;
   #settings: PoolSettings;
   #backends: readonly Backend[];
   #byName: ReadonlyMap<string, Backend>;
@@ -31,7 +33,7 @@ export class Pool {
   #before: Selection | undefined;
 
   constructor(
-    { name, number, now }: Pick<Pool, 'name' | 'number' | 'now'>,
+    { name, number, now, onPickFailed }: Pick<Pool, 'name' | 'number' | 'now' | 'onPickFailed'>,
     settings: PoolSettings,
     backends: readonly Backend[],
   ) {
@@ -39,6 +41,7 @@ export class Pool {
     this.number = number;
     this.now = now;
     this.failures = new RecentFailures(now);
+    this.onPickFailed = onPickFailed;
     this.#settings = settings;
     this.#backends = backends;
     this.#byName = byName(backends);
@@ -57,14 +60,14 @@ export class Pool {
     return this.#byName.get(name);
   }
 
-  /** Whether the loops pick by a cycle; else a function of the user's is asked. */
+  /** Whether the loops pick by cycles; else a function of the user's is asked. */
   get hasCycle(): boolean {
     return typeof this.#settings.policy === 'string';
   }
 
-  /** As `Selection.cycle`. */
-  cycle(): Uint16Array | undefined {
-    return this.#selected.cycle();
+  /** As `Selection.plan`. */
+  get plan(): PickPlan | undefined {
+    return this.#selected.plan;
   }
 
   /** Has it pick by these from now on. */
@@ -84,16 +87,16 @@ export class Pool {
   }
 
   get #selected(): Selection {
-    this.#selection ??= new Selection(this.#settings.policy, this.#backends, this.#before);
+    this.#selection ??= new Selection(this.#settings, this.#backends, this.#before);
     this.#before = undefined;
     return this.#selection;
   }
 
   /** The policy, for one client. */
   pickFor(client: Client): ClientPick {
-    const pick: ClientPick = (tried) => this.#selected.pick(tried, client);
+    const byPlan = this.failures.last((tried) => this.#selected.pick(tried, client));
     // A policy of the user's knows best.
-    return this.hasCycle ? this.failures.last(pick) : pick;
+    return (tried) => (this.hasCycle ? byPlan(tried) : this.#selected.ask(tried, client));
   }
 }
 

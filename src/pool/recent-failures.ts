@@ -1,6 +1,8 @@
 /** Backends that have failed lately: tried after the others, as `Walk` and `BackendRow` of the native core do. */
 import type { Backend } from './backend.js';
-import type { ClientPick } from './selection.js';
+
+/** Picks for one client at once. */
+type PlannedPick = (tried: ReadonlySet<Backend>) => Backend | undefined;
 
 /** One client finds out that a backend does not answer, and for so long no other has to. */
 const MOMENT_MS = 1000;
@@ -29,7 +31,7 @@ export class RecentFailures {
    * Picks as `pick` does, but those that have failed lately after all others. Once a moment such a backend is picked in
    * its turn, and finds out for all.
    */
-  last(pick: ClientPick): ClientPick {
+  last(pick: PlannedPick): PlannedPick {
     return (tried) => {
       const first = pick(tried);
       if (first === undefined || !this.#isTriedLast(first)) return this.#picked(first);

@@ -5,7 +5,7 @@ import { clientLimits } from '../entrance/client-limit.js';
 import { type Entrance, whoAccepts } from '../entrance/entrance.js';
 import { NativeEntrance } from '../entrance/native-entrance.js';
 import { NodeEntrance } from '../entrance/node-entrance.js';
-import { filterFailed } from '../errors/messages.js';
+import { filterFailed, policyFailed } from '../errors/messages.js';
 import type { ResolvedAddress } from '../model/address.js';
 import type { OwnAddresses } from '../model/own-addresses.js';
 import type { Warnings } from '../observe/warnings.js';
@@ -87,6 +87,7 @@ export function assemble(
     warn: (message) => warnings.say(message),
     onFilterFailed: (error) =>
       warnings.count('filter', 1, (clients) => filterFailed(clients, error)),
+    onPickFailed: (error) => warnings.count('policy', 1, (clients) => policyFailed(clients, error)),
     checkOpen: host.checkOpen,
   });
   const { backends } = services;

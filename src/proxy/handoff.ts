@@ -49,9 +49,7 @@ export function handOff(
     socket,
     origin,
     (client) =>
-      named === undefined
-        ? policyRoute(pool, client, origin.listener)
-        : new PoolRoute(pool.failures, named, connectMs),
+      named === undefined ? policyRoute(pool, client, origin.listener) : new PoolRoute(pool, named),
     {
       isAccepted: false,
       head,

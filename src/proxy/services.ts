@@ -38,6 +38,7 @@ export interface ServicesHost {
   readonly events: BackendEvents;
   warn(message: string): void;
   onFilterFailed(error: Error): void;
+  onPickFailed(error: Error): void;
   checkOpen(): void;
 }
 
@@ -265,6 +266,7 @@ export class Services {
       name: config.name,
       number: this.#poolNumbers.take(),
       now: this.#host.internals.now ?? now,
+      onPickFailed: this.#host.onPickFailed,
     };
     return new Pool(place, poolSettings(config), backends);
   }
@@ -308,11 +310,7 @@ export class Services {
   }
 
   #publishPool(pool: Pool): void {
-    const cycle = pool.cycle();
-    this.#host.accepting?.setPool(
-      pool.number,
-      cycle === undefined ? undefined : { entry: 'turn', tiers: [cycle], triesDown: false },
-    );
+    this.#host.accepting?.setPool(pool.number, pool.plan);
   }
 
   /** Frees all that a backend has, once its last session has left. */

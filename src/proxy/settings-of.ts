@@ -7,6 +7,9 @@ import type { PoolSettings } from '../pool/pool.js';
 export function poolSettings(config: PoolConfig): PoolSettings {
   return {
     policy: config.policy,
+    hash: { key: config.hashKey, slots: config.hashSlots },
+    pickMs: config.pickTimeoutMs,
+    triesDown: false,
     connectMs: config.connectTimeoutMs,
     search: {
       budgetMs: connectBudgetOf(config),

@@ -1,9 +1,10 @@
 import type { NextHop } from '../engine/engine.js';
-import { PatientTimer } from '../engine/patient-timer.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { sessionError } from '../errors/session-errors.js';
 import type { CloseReason } from '../model/close-reason.js';
 import type { FilterContext, FilterFunction } from '../policy/filter-function.js';
+import { isThenable } from '../policy/thenable.js';
+import { Promised } from './promised.js';
 import type { ClientRoute } from './route.js';
 
 type Client = Omit<FilterContext, 'signal'>;
@@ -24,8 +25,7 @@ export class FilteredRoute implements ClientRoute {
   #isIn = false;
   #ending: CloseReason | undefined;
   #failure: Error | undefined;
-  /** Ends the wait for a promise of the filter; while there is one. */
-  #stopWaiting: ((error: Error) => void) | undefined;
+  readonly #promised = new Promised((error) => this.#context.abort(error));
 
   constructor(gate: Gate, { client, listener }: Client, route: ClientRoute) {
     this.#gate = gate;
@@ -34,7 +34,7 @@ export class FilteredRoute implements ClientRoute {
   }
 
   get failure(): Error | undefined {
-    return this.#failure;
+    return this.#failure ?? this.#route.failure;
   }
 
   next(): NextHop | Promise<NextHop> {
@@ -53,7 +53,7 @@ export class FilteredRoute implements ClientRoute {
 
   end(reason: CloseReason): void {
     this.#ending = reason;
-    this.#stopWaiting?.(endingError(reason));
+    this.#promised.stop(() => endingError(reason));
     this.#route.end(reason);
   }
 
@@ -68,25 +68,12 @@ export class FilteredRoute implements ClientRoute {
   }
 
   async #wait(answer: PromiseLike<unknown>): Promise<NextHop> {
-    const { limitMs } = this.#gate;
-    const timer = new PatientTimer();
-    const stopped = new Promise<never>((_, reject) => {
-      this.#stopWaiting = (error) => {
-        reject(error);
-        this.#context.abort(error);
-      };
-    });
-    if (limitMs > 0) {
-      const late = new Error(`the filter did not answer within ${limitMs} ms`);
-      timer.start(limitMs, () => this.#stopWaiting?.(late));
-    }
-    // A filter may end its client's session itself before it answers.
-    if (this.#ending !== undefined) this.#stopWaiting?.(endingError(this.#ending));
     try {
-      const settled = await Promise.race([answer, stopped]).finally(() => {
-        timer.clear();
-        this.#stopWaiting = undefined;
-      });
+      const waiting = this.#promised.wait(answer, 'filter', this.#gate.limitMs);
+      // A filter may end its client's session itself before it answers.
+      const ending = this.#ending;
+      if (ending !== undefined) this.#promised.stop(() => endingError(ending));
+      const settled = await waiting;
       return await this.#judge(settled);
     } catch (error) {
       return this.#fail(error);
@@ -131,10 +118,6 @@ class CallContext implements FilterContext {
     this.#reason = reason;
     this.#controller?.abort(reason);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function show(answer: unknown): string {

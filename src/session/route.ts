@@ -6,10 +6,9 @@ import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason } from '../model/close-reason.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
-import type { RecentFailures } from '../pool/recent-failures.js';
 import type { ClientPick } from '../pool/selection.js';
 import { waitAtMost } from '../pool/wait.js';
-import { throwLater } from './emit.js';
+import { Promised } from './promised.js';
 
 /** The route of one session. */
 export interface ClientRoute extends Route {
@@ -17,13 +16,13 @@ export interface ClientRoute extends Route {
   attemptFailed(): void;
   /** The session has ended, for this reason. */
   end(reason: CloseReason): void;
-  /** Why the client was denied, where that was no plain answer. */
+  /** What a filter or a policy of the user's did in place of an answer, where the client is not served for that. */
   readonly failure?: Error | undefined;
 }
 
 /** By the policy of a pool. @param listener where the client came from, for a policy that asks */
 export function policyRoute(pool: Pool, client: ClientAddress, listener: string): ClientRoute {
-  return new PoolRoute(pool.failures, pool.pickFor({ client, listener }), pool.settings.connectMs);
+  return new PoolRoute(pool, pool.pickFor({ client, listener }));
 }
 
 /** What was known of a backend when it was tried. */
@@ -38,9 +37,9 @@ interface Trial {
  * other addresses get one more try: a backend that moved is the usual reason why none answers.
  */
 export class PoolRoute implements ClientRoute {
-  readonly #failures: RecentFailures;
+  readonly #pool: Pool;
   readonly #pick: ClientPick;
-  readonly #lookupLimitMs: number;
+  readonly #promised = new Promised();
   readonly #tried = new Set<Backend>();
   readonly #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
@@ -49,26 +48,29 @@ export class PoolRoute implements ClientRoute {
   /** It was tried, and not passed over as full. */
   #hasFailed = false;
   #hasEnded = false;
+  #failure: Error | undefined;
 
-  /**
-   * @param failures of the pool
-   * @param lookupLimitMs how long to wait for a lookup before going on without it; 0 is no limit
-   */
-  constructor(failures: RecentFailures, pick: ClientPick, lookupLimitMs: number) {
-    this.#failures = failures;
+  /** @param pick may also be of one backend of the pool alone */
+  constructor(pool: Pool, pick: ClientPick) {
+    this.#pool = pool;
     this.#pick = pick;
-    this.#lookupLimitMs = lookupLimitMs;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** In the common case the answer is there at once, and no promise is made. */
   next(): number | undefined | Promise<number | undefined> {
     // Whoever asks again has failed at every address of the last one: it may have moved.
     this.#leaveFailed();
-    const backend = this.#secondRound === undefined ? this.#pickSafely() : undefined;
-    if (backend === undefined) return this.#nextOfSecondRound();
-    this.#tried.add(backend);
-    this.#enter(backend);
-    return backend.addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
+    if (this.#secondRound !== undefined) return this.#nextOfSecondRound();
+    try {
+      const picked = this.#pick(this.#tried);
+      return picked instanceof Promise ? this.#wait(picked) : this.#goTo(picked);
+    } catch (error) {
+      return this.#fail(error);
+    }
   }
 
   attemptFailed(): void {
@@ -77,20 +79,37 @@ export class PoolRoute implements ClientRoute {
 
   end(reason: CloseReason): void {
     this.#hasEnded = true;
+    this.#promised.stop(() => new Error('the client has left'));
     // Its search may have been over before it asked again.
     if (reason === 'no-backend') this.#leaveFailed();
     else this.#leave();
   }
 
-  /** A policy of the user's may throw. Its client gets no other backend, and the error is heard of. */
-  #pickSafely(): Backend | undefined {
+  /** For a policy of the user's, as long as that may take. */
+  async #wait(picked: Promise<Backend | undefined>): Promise<number | undefined> {
     try {
-      return this.#pick(this.#tried);
+      const backend = await this.#promised.wait(picked, 'policy', this.#pool.settings.pickMs);
+      if (this.#hasEnded) return undefined;
+      // It was drained or taken out meanwhile: there are others to pick from.
+      if (backend?.isReady === false) return await this.next();
+      return await this.#goTo(backend);
     } catch (error) {
-      this.#secondRound = [];
-      throwLater(error);
-      return undefined;
+      return this.#fail(error);
     }
+  }
+
+  /** The policy does not do what it should: its client gets no other backend. */
+  #fail(error: unknown): undefined {
+    this.#secondRound = [];
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    if (!this.#hasEnded) this.#pool.onPickFailed(this.#failure);
+  }
+
+  #goTo(backend: Backend | undefined): number | undefined | Promise<number | undefined> {
+    if (backend === undefined) return this.#nextOfSecondRound();
+    this.#tried.add(backend);
+    this.#enter(backend);
+    return backend.addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
   }
 
   #try(backend: Backend): number {
@@ -109,7 +128,7 @@ export class PoolRoute implements ClientRoute {
 
   #leaveFailed(): void {
     const failed = this.#leave();
-    if (failed !== undefined && this.#hasFailed) this.#failures.note(failed);
+    if (failed !== undefined && this.#hasFailed) this.#pool.failures.note(failed);
     void failed?.resolve();
   }
 
@@ -146,7 +165,7 @@ export class PoolRoute implements ClientRoute {
 
   /** Resolvers may take half a minute to give up; the client should not. */
   #lookup(backend: Backend): Promise<void> {
-    return waitAtMost(backend.resolve(), this.#lookupLimitMs);
+    return waitAtMost(backend.resolve(), this.#pool.settings.connectMs);
   }
 }
 

@@ -7,6 +7,7 @@ export {
   enum,
   globalRegistry,
   int,
+  literal,
   NEVER,
   preprocess,
   record,

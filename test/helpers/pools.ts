@@ -2,7 +2,7 @@
 import { parseAddress } from '../../src/config/address.js';
 import { Backend, type BackendEvents, type PoolInternals } from '../../src/pool/backend.js';
 import { resolveAll } from '../../src/pool/names.js';
-import { Pool } from '../../src/pool/pool.js';
+import { Pool, type PoolSettings } from '../../src/pool/pool.js';
 import { now } from '../../src/timers.js';
 
 const silent: BackendEvents = {
@@ -11,12 +11,18 @@ const silent: BackendEvents = {
   onResolved: () => {},
 };
 
+export interface TestPoolOptions {
+  readonly connectMs?: number;
+  readonly policy?: PoolSettings['policy'];
+  readonly onPickFailed?: (error: Error) => void;
+}
+
 /** A pool whose backends have these addresses, the first one in row 0; nothing is looked up yet. */
 export function poolOf(
   addresses: readonly string[],
   events: Partial<BackendEvents> = {},
   internals: PoolInternals = {},
-  connectMs = 1000,
+  { connectMs = 1000, policy = 'round-robin', onPickFailed = () => {} }: TestPoolOptions = {},
 ): Pool {
   const clock = internals.now ?? now;
   const backends = addresses.map((name, row) => {
@@ -25,8 +31,10 @@ export function poolOf(
     return new Backend(config, { row, pool: 'default' }, told, { ...internals, now: clock });
   });
   const search = { budgetMs: 0, attempts: 100, abortOnClose: false };
-  const settings = { policy: 'round-robin', connectMs, search } as const;
-  return new Pool({ name: 'default', number: 0, now: clock }, settings, backends);
+  const hash = { key: { ipv4Prefix: 32, ipv6Prefix: 128, withPort: false }, slots: 65_537 };
+  const picking = { policy, hash, triesDown: false, pickMs: 0 };
+  const place = { name: 'default', number: 0, now: clock, onPickFailed };
+  return new Pool(place, { ...picking, connectMs, search }, backends);
 }
 
 /** The same, once the resolver has answered. */
