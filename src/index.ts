@@ -1,6 +1,18 @@
 /** Spliceway as a library: everything that is public. */
 export type { Duration } from './config/duration.js';
 export type {
+  FunctionHealthOptions,
+  HealthOptions,
+  HealthSettings,
+  HealthShorthand,
+  HttpHealthOptions,
+  HttpsHealthOptions,
+  MysqlHealthOptions,
+  PostgresHealthOptions,
+  RedisHealthOptions,
+  TcpHealthOptions,
+} from './config/health-options.js';
+export type {
   BackendOptions,
   ListenerOptions,
   ListenerSettings,
@@ -28,7 +40,8 @@ export type {
   EngineChoice,
   TransferChoice,
 } from './model/choices.js';
-export type { Health } from './model/health.js';
+export type { HealthContext, HealthFunction, ServerRole } from './model/health.js';
+export type { HealthStatus } from './model/health-status.js';
 export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observe/stats.js';
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';

@@ -116,6 +116,25 @@ const good: unknown[] = [
   ...['keep', 'close', { after: '30s' }, { after: '1ms' }].map((value) =>
     withSetting('onRemove', value),
   ),
+  ...['tcp', 'http', 'https', 'mysql', 'redis'].flatMap((type) =>
+    [type, { type }].map((value) => withSetting('health', value)),
+  ),
+  ...[
+    { interval: '1ms', timeout: '596h', fastInterval: '007s', rise: 1, fall: 100, startDown: true },
+    ...['0%', '9%', '10%', '50%'].map((jitter) => ({ jitter })),
+    { port: 65_535, send: 'PING\r\n', expect: 'hex:0d0A' },
+    ...['db:1', '[::1]:1', 'unix:/a b'].map((address) => ({ address })),
+  ].map((value) => withSetting('health', { type: 'tcp', ...value })),
+  ...[
+    { method: 'OPTIONS', path: '/health?deep=1', host: 'shop.example:81', body: 'ok' },
+    ...[200, '200', '200-399', [200], [200, '300-399']].map((statuses) => ({ statuses })),
+    { verify: false, serverName: 'shop.example' },
+  ].map((value) => withSetting('health', { type: 'https', ...value })),
+  withSetting('health', { type: 'mysql', user: 'check', password: '0', role: 'primary' }),
+  withSetting('health', { type: 'postgres', user: 'check', database: 'shop', role: 'replica' }),
+  withSetting('health', { type: 'redis', username: 'check', password: 'é', role: 'primary' }),
+  services({ pools: { default: { backends, health: 'tcp' } } }),
+  services({ pools: { default: { backends, health: { type: 'http', interval: '9s' } } } }),
   services({}),
   services({
     listeners: { sql: { address: [':5555', { address: 'unix:/a' }] }, 1: { address: ':2' } },
@@ -202,6 +221,37 @@ const bad: unknown[] = [
   ...['drop', null, {}, { after: 0 }, { after: '0' }, { after: 30 }, { after: '1s', first: 1 }].map(
     (value) => withSetting('onRemove', value),
   ),
+  ...['ping', 'function', 'postgres', null, 1, [], {}, { interval: '1s' }, { check: 'a' }].map(
+    (value) => withSetting('health', value),
+  ),
+  ...['ping', 'function', null].map((type) => withSetting('health', { type })),
+  ...[
+    ...['0', 0, 30, '1.5s', true].map((interval) => ({ interval })),
+    ...[0, 101, '2', 1.5].flatMap((count) => [{ rise: count }, { fall: count }]),
+    ...['51%', '10', 10, '-1%', '1.5%'].map((jitter) => ({ jitter })),
+    ...[0, 65_536, '80'].map((port) => ({ port })),
+    ...[':80', 'db', 80].map((address) => ({ address })),
+    ...['', 1, null].map((send) => ({ send })),
+    { startDown: 'no' },
+    { user: 'check' },
+    { role: 'primary' },
+    { intervall: '1s' },
+  ].map((value) => withSetting('health', { type: 'tcp', ...value })),
+  ...[
+    { method: 'POST' },
+    ...['health', '/a b', ''].map((path) => ({ path })),
+    ...['', 'a b'].map((host) => ({ host })),
+    ...[99, 600, '20x', [], [99], null, true].map((statuses) => ({ statuses })),
+    { body: '' },
+    { verify: false },
+  ].map((value) => withSetting('health', { type: 'http', ...value })),
+  ...['main', '', null].map((role) =>
+    withSetting('health', { type: 'mysql', user: 'check', role }),
+  ),
+  ...['', 7, 'a\0b'].map((user) => withSetting('health', { type: 'postgres', user })),
+  withSetting('health', { type: 'redis', user: 'check' }),
+  services({ health: 'tcp' }),
+  services({ pools: { default: { backends, health: { type: 'tcp', interval: 30 } } } }),
   // The two forms mixed, and settings in the wrong place.
   services({ listen }),
   services({ backends }),
@@ -246,6 +296,14 @@ const onlyTheProgramRefuses: unknown[] = [
   listeningOn('unix:80'),
   // Bytes of a path; a schema counts letters.
   listeningOn(`unix:/${'é'.repeat(60)}`),
+  // What one key of a health check says of another, and bytes.
+  withSetting('health', { type: 'tcp', port: 80, address: 'db:1' }),
+  withSetting('health', { type: 'tcp', send: 'hex:0' }),
+  withSetting('health', { type: 'http', statuses: '399-200' }),
+  withSetting('health', { type: 'http', method: 'HEAD', body: 'ok' }),
+  withSetting('health', { type: 'mysql', role: 'primary' }),
+  withSetting('health', { type: 'mysql', password: 'secret' }),
+  withSetting('health', { type: 'redis', username: 'check' }),
   // What one part of the long form says of another.
   services({ listeners: { sql: { address: listen, pool: 'db' } } }),
   services({ pools: { db: { backends } } }),

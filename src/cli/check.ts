@@ -31,6 +31,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
   names: { resolveEvery: 'looked up' },
   keepalive: { keepAlive: '' },
   removed: { onRemove: '' },
+  health: { health: '' },
   log: { logLevel: '', logFormat: '' },
 };
 /** Those that have no place in another line, under their own names. */

@@ -98,9 +98,12 @@ function withoutSchema(value: unknown, format: Format): unknown {
   return typeof $schema === 'string' ? rest : value;
 }
 
-/** Where durations stand: at the top level, in a listener or a pool, and the last within their `onRemove`. */
+/** Where durations stand: at the top level, in a listener or a pool, and the last within their `onRemove` and `health`. */
 const MOST_LEVELS = 4;
-const keysWithUnit: ReadonlySet<string> = new Set([...durationKeys, 'after']);
+const keysWithUnit: ReadonlySet<string> = new Set([
+  ...durationKeys,
+  ...['after', 'interval', 'timeout', 'fastInterval'],
+]);
 
 /**
  * Numbers that are durations as text, for which a unit is asked as it is of flags: who writes `idleTimeout: 30` does not

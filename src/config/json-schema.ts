@@ -2,6 +2,7 @@
 import * as z from '../vendor/zod.js';
 import { addressForm } from './address.js';
 import { BACKEND_FORM, PRIORITY_MAX, WEIGHT_MAX } from './backend-schema.js';
+import { healthShorthands } from './health-schema.js';
 import { backendPattern, listenerPattern } from './pattern.js';
 import { fileShapes } from './schema.js';
 import { SESSIONS_MAX } from './settings.js';
@@ -18,7 +19,7 @@ type Properties = Readonly<Record<string, JsonSchema>>;
 export function configFileSchema(): JsonSchema {
   const { $schema, properties: short } = toSchema(fileShapes.short);
   const { properties: long } = toSchema(fileShapes.long);
-  const { listen, backends, ...shortSettings } = short;
+  const { listen, backends, health, ...shortSettings } = short;
   const { listeners, pools, ...settings } = long;
   // The first are of both forms; who has begun nothing yet is offered all.
   const common: Properties = {
@@ -32,7 +33,7 @@ export function configFileSchema(): JsonSchema {
     properties: {
       ...common,
       listeners: entriesOf(listeners, { address: listenersOf }),
-      pools: entriesOf(pools, { backends: backendsOf }),
+      pools: entriesOf(pools, { backends: backendsOf, health: healthOf }),
     },
     if: { anyOf: [{ required: ['listeners'] }, { required: ['pools'] }] },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
@@ -43,6 +44,7 @@ export function configFileSchema(): JsonSchema {
         $schema: {},
         listen: listenersOf(listen),
         backends: backendsOf(backends),
+        health: healthOf(health),
         ...shortSettings,
         ...known(settings),
       },
@@ -121,4 +123,10 @@ function backendsOf({ description = '', items, ...list }: JsonSchema = {}): Json
   };
   const one = [text, items as JsonSchema];
   return { description, anyOf: [...one, { ...list, items: { anyOf: one }, uniqueItems: true }] };
+}
+
+/** The name of a type that needs nothing else said, or an object. */
+function healthOf({ description = '', oneOf = [] }: JsonSchema = {}): JsonSchema {
+  const types = (oneOf as JsonSchema[]).filter(({ properties }) => properties?.check === undefined);
+  return { description, anyOf: [{ type: 'string', enum: [...healthShorthands] }, ...types] };
 }

@@ -1,4 +1,5 @@
 /** The kinds of values that settings have: each is checked, shown and explained in one way. */
+import type { HealthConfig } from '../model/health.js';
 import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 import type { HashKey } from '../policy/plan.js';
@@ -13,6 +14,8 @@ import {
   parseSeconds,
 } from './duration.js';
 import { formatHashKey, HASH_KEY_FORM, hashKey } from './hash-key.js';
+import { healthOptionsOf } from './health-options-of.js';
+import { health, healthShorthands } from './health-schema.js';
 import { type OnRemove, onRemove, onRemoveNames, type TimedRemoval } from './on-remove.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import type { Kind } from './setting.js';
@@ -192,6 +195,21 @@ export function onRemoveChoice(): Kind<OnRemove, ''> {
       typeof value === 'string'
         ? value
         : { after: formatDuration((value as TimedRemoval).afterMs) },
+  };
+}
+
+/** Health checks: the name of a type, or an object. */
+export function healthChecks(): Kind<HealthConfig, ''> {
+  return {
+    schema: health,
+    unit: '',
+    accepts: `${inWords(healthShorthands.map((name) => `\`${name}\``))}, or an object with \`type\``,
+    fromFlag: asItIs,
+    format: (value) => {
+      const { type, intervalMs } = value as HealthConfig;
+      return `${type} every ${formatDuration(intervalMs)}`;
+    },
+    toOption: (value) => healthOptionsOf(value as HealthConfig),
   };
 }
 

@@ -10,6 +10,7 @@ import type { FilterFunction } from '../policy/filter-function.js';
 import type { PickFunction } from '../policy/pick-function.js';
 import type { PolicyName } from '../policy/registry.js';
 import type { Duration } from './duration.js';
+import type { HealthOptions, HealthShorthand } from './health-options.js';
 
 /** A listener with its options spelled out; the text form of a Unix one is `unix:/path[,mode=0660][,user=U][,group=G]`. */
 export interface ListenerOptions {
@@ -183,6 +184,11 @@ export interface PoolSettings {
    * `keep`, they go on; `close`, they end at once; or `{ after: '30s' }`, they may go on for so long. Default `keep`.
    */
   onRemove?: 'keep' | 'close' | OnRemoveAfter | undefined;
+  /**
+   * How backends are asked, again and again, whether they work: the name of a type, such as `tcp`, or an object. A backend
+   * that does not work is down, and gets no new sessions. Default: nobody is asked.
+   */
+  health?: HealthShorthand | HealthOptions | undefined;
 }
 
 /** Everything about a proxy but where it listens and what it connects to. Every field has a default. */

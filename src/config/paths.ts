@@ -1,5 +1,6 @@
 /** Where things stand in a configuration as users write it, and where they belong. */
 import { backendShape } from './backend-schema.js';
+import { healthShapes, healthTypes } from './health-schema.js';
 import type { ConfigPath } from './issues.js';
 import { listenerShape } from './listen-schema.js';
 import { namedListenerShape, namedPoolShape } from './services-schema.js';
@@ -49,15 +50,38 @@ const MOVED: Readonly<Record<string, string>> = {
  *
  * @param path of the schema, to the key
  * @param known at the top level
+ * @param input what the user gave
  */
-export function explainKey(path: ConfigPath, known: readonly string[], form: ProxyConfig['form']) {
+export function explainKey(
+  path: ConfigPath,
+  known: readonly string[],
+  form: ProxyConfig['form'],
+  input: unknown,
+) {
   const key = String(path.at(-1));
+  if (path.length > 1 && path.at(-2) === 'health') return explainHealthKey(key, path, input);
   const keys = keysAt(path.slice(0, -1), known);
   const isInService = path.length === 1 || path.length === 3;
   const elsewhere = form === 'long' && isInService ? placeOf(key, known) : undefined;
   if (elsewhere !== undefined) return elsewhere;
   const words = form === 'long' ? [...keys, ...settingsOfProxies] : keys;
   return `unknown option${didYouMean(key, words) || `; the options are ${keys.join(', ')}`}`;
+}
+
+/** Of a health check, whose type says which keys it has. */
+function explainHealthKey(key: string, path: ConfigPath, input: unknown): string {
+  const type = healthTypes.find((one) => one === typeAt(path.slice(0, -1), input)) ?? 'function';
+  const keys = Object.keys(healthShapes[type]);
+  const others = healthTypes.filter((one) => Object.hasOwn(healthShapes[one], key));
+  if (others.length > 0) return `not an option of ${type}, but of ${others.join(', ')}`;
+  return `unknown option${didYouMean(key, keys) || `; the options of ${type} are ${keys.join(', ')}`}`;
+}
+
+/** The type of a health check, which may be all that there is of it. */
+function typeAt(path: ConfigPath, input: unknown): unknown {
+  let value = input;
+  for (const part of path) value = (value as Readonly<Record<string, unknown>>)[part];
+  return isPlainObject(value) ? (value as { type?: unknown }).type : value;
 }
 
 /** Where it belongs, when it is one that the long form has elsewhere. */

@@ -170,6 +170,6 @@ function issuesOf(
   known: readonly string[],
   form: Form = 'short',
 ): ConfigIssue[] {
-  const issues = issuesFromSchema(failed.issues, (path) => explainKey(path, known, form));
+  const issues = issuesFromSchema(failed.issues, (path) => explainKey(path, known, form, input));
   return issues.map((issue) => ({ ...issue, path: asGiven(issue.path, input) }));
 }

@@ -9,6 +9,7 @@ import {
   duration,
   filterFunction,
   hashKeyText,
+  healthChecks,
   microseconds,
   oneNumberOf,
   onRemoveChoice,
@@ -185,6 +186,14 @@ export const settings = {
       'What becomes of the sessions of a backend that is removed, moved to another address, drained or put in ' +
       'maintenance. keep: they go on. close: they end at once. With a time, they may go on for so long.',
     see: 'services.md#sessions-of-a-backend-that-goes',
+  },
+  health: {
+    place: 'pool',
+    kind: healthChecks(),
+    unset: 'nobody is asked',
+    description:
+      'How backends are asked whether they work. One that does not is down, and gets no new sessions.',
+    see: 'health.md#types',
   },
   idleTimeout: {
     place: 'listener',

@@ -1,7 +1,7 @@
 /** From what an engine tells about a session to what users see. */
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../errors/catalogue.js';
-import type { ResolvedAddress } from '../model/address.js';
+import { formatResolved, type ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 
 /**
@@ -13,19 +13,13 @@ export function clientOf(socket: Socket): ClientAddress {
   return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port: socket.remotePort ?? 0 };
 }
 
-/** `127.0.0.1:3306`, `[::1]:3306` or `unix:/path`. */
-function showResolved(address: ResolvedAddress): string {
-  if (address.kind === 'unix') return `unix:${address.path}`;
-  return address.family === 6 ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`;
-}
-
 /** @param code the system's name of what happened, such as `ECONNREFUSED` */
 export function attemptError(
   backend: string,
   address: ResolvedAddress,
   code: string,
 ): SplicewayError {
-  const resolved = showResolved(address);
+  const resolved = formatResolved(address);
   const where = resolved === backend ? backend : `${backend} (${resolved})`;
   return new SplicewayError('ERR_SPLICEWAY_BACKEND_FAILED', `backend ${where} ${because(code)}`, {
     cause: connectError(address, code),
@@ -41,7 +35,7 @@ function connectError(address: ResolvedAddress, code: string): Error {
     address.kind === 'unix'
       ? { address: address.path }
       : { address: address.ip, port: address.port };
-  return Object.assign(new Error(`connect ${code} ${showResolved(address)}`), {
+  return Object.assign(new Error(`connect ${code} ${formatResolved(address)}`), {
     code,
     syscall: 'connect',
     ...target,
@@ -69,7 +63,7 @@ export function keptAddresses(backend: string, cause: Error): string {
 /** An address of a backend that is a listener of the same proxy. */
 export function leftOut(backend: string, address: ResolvedAddress): string {
   return (
-    `the name of backend ${backend} has an address that is this proxy itself, ${showResolved(address)}, which is left out; ` +
+    `the name of backend ${backend} has an address that is this proxy itself, ${formatResolved(address)}, which is left out; ` +
     'correct what the name resolves to'
   );
 }
@@ -77,7 +71,7 @@ export function leftOut(backend: string, address: ResolvedAddress): string {
 /** Said of each address once an hour at most. */
 export function outrun(backend: string, address: ResolvedAddress): string {
   return (
-    `the name of backend ${backend} has an address that was silent for a quarter of a second, ${showResolved(address)}, ` +
+    `the name of backend ${backend} has an address that was silent for a quarter of a second, ${formatResolved(address)}, ` +
     'so one of the other family of IP was tried and has answered first; where this is said again and again, ' +
     'check the network on the way there, or correct what the name resolves to'
   );
@@ -87,7 +81,7 @@ export function outrun(backend: string, address: ResolvedAddress): string {
 export function noPort(count: number, backend: string, address: ResolvedAddress): string {
   const times = count === 1 ? '1 connection' : `${count} connections`;
   return (
-    `no local port was left for ${times} to backend ${backend} at ${showResolved(address)}; the clients go to other backends, ` +
+    `no local port was left for ${times} to backend ${backend} at ${formatResolved(address)}; the clients go to other backends, ` +
     'or wait; give it more addresses, widen net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse to 1, ' +
     'or lower maxSessionsPerClient'
   );
@@ -138,7 +132,7 @@ export function cameBack(count: number, to: ResolvedAddress): string {
   const who =
     count === 1 ? '1 client was refused, which was' : `${count} clients were refused, which were`;
   return (
-    `${who} this proxy itself: its backend at ${showResolved(to)} leads back to it; ` +
+    `${who} this proxy itself: its backend at ${formatResolved(to)} leads back to it; ` +
     'correct the backend, or the route or NAT on the way there'
   );
 }

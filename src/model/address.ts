@@ -33,3 +33,9 @@ export function formatAddress(address: ListenAddress): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   return `${host}:${address.port}`;
 }
+
+/** `127.0.0.1:3306`, `[::1]:3306` or `unix:/path`. */
+export function formatResolved(address: ResolvedAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return address.family === 6 ? `[${address.ip}]:${address.port}` : `${address.ip}:${address.port}`;
+}

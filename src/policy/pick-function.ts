@@ -1,6 +1,6 @@
 /** A policy that users write: a function that picks. */
 import type { ClientAddress } from '../model/client-address.js';
-import type { Health } from '../model/health.js';
+import type { HealthStatus } from '../model/health-status.js';
 
 /** One backend, as a policy sees it. */
 export interface PickBackend {
@@ -20,7 +20,7 @@ export interface PickBackend {
    */
   readonly open: number;
   /** Whether it works, as far as anybody knows. Of the moment that it is read. */
-  readonly health: Health;
+  readonly health: HealthStatus;
 }
 
 /** For whom a backend is picked, and from what. */

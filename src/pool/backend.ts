@@ -5,7 +5,7 @@ import type { Address, ResolvedAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { BackendConfig } from '../model/backend.js';
-import type { Health } from '../model/health.js';
+import type { HealthStatus } from '../model/health-status.js';
 import type { Candidate } from '../policy/candidate.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { now } from '../timers.js';
@@ -64,7 +64,7 @@ export class Backend implements Candidate {
   readonly isName: boolean;
   /** Clients on their way to it, or connected, as their routes say. */
   open = 0;
-  readonly health: Health = 'up';
+  readonly health: HealthStatus = 'up';
   /** Whether it works, as far as anybody knows. */
   readonly isUp = true;
   /** It was taken out of its pool. */

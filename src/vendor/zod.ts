@@ -4,6 +4,7 @@ export type { core, output, RefinementCtx, ZodError, ZodObject, ZodOptional, Zod
 export {
   array,
   boolean,
+  discriminatedUnion,
   enum,
   globalRegistry,
   int,

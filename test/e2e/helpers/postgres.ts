@@ -3,7 +3,7 @@ import path from 'node:path';
 import { freePort } from '../../../scripts/lib/port.js';
 import { otherUsers } from '../../helpers/machine.js';
 import { describeWhere } from '../../helpers/where.js';
-import { runCommand, runOk } from './command.js';
+import { type CommandOptions, runCommand, runOk } from './command.js';
 import { Daemon } from './daemon.js';
 import { identityOf } from './identity.js';
 import { type Needs, program, remedyFor } from './programs.js';
@@ -16,6 +16,7 @@ const needs: Needs = {
   pgbench: 'postgresql',
   pg_isready: 'postgresql-client',
   psql: 'postgresql-client',
+  pg_basebackup: 'postgresql-client',
 };
 
 /** For tests that need its server, which refuses to be root, and its clients. */
@@ -31,7 +32,29 @@ export const connectionArguments = (port: number): string[] => [
   '--username=tester',
 ];
 
-export async function startPostgres(): Promise<Server> {
+export function startPostgres(): Promise<Server> {
+  const initArguments = ['--username=tester', '--auth=trust', '--no-sync', '--locale=C.UTF-8'];
+  return start((data, identity) =>
+    runOk(program('initdb'), [`--pgdata=${data}`, ...initArguments], identity),
+  );
+}
+
+/** A hot standby of another server: it follows that, and answers what only reads. */
+export function startStandby(primary: Server): Promise<Server> {
+  const copyArguments = ['--write-recovery-conf', '--checkpoint=fast', '--no-sync'];
+  return start((data, identity) =>
+    runOk(
+      program('pg_basebackup'),
+      [...connectionArguments(primary.port), `--pgdata=${data}`, ...copyArguments],
+      identity,
+    ),
+  );
+}
+
+/** @param fill makes a data directory of an empty folder */
+async function start(
+  fill: (data: string, identity: CommandOptions | undefined) => Promise<unknown>,
+): Promise<Server> {
   const folder = await makeTempFolder('postgres');
   const data = path.join(folder, 'data');
   const identity = identityOf('postgres');
@@ -40,8 +63,7 @@ export async function startPostgres(): Promise<Server> {
     await chown(folder, identity.uid, identity.gid);
     await chown(data, identity.uid, identity.gid);
   }
-  const initArguments = ['--username=tester', '--auth=trust', '--no-sync', '--locale=C.UTF-8'];
-  await runOk(program('initdb'), [`--pgdata=${data}`, ...initArguments], identity);
+  await fill(data, identity);
 
   const port = await freePort();
   const settings = {

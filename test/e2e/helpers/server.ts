@@ -20,6 +20,11 @@ export class Server {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** For stopping it for a while, mostly. */
+  signal(signal: NodeJS.Signals): void {
+    this.#daemon.signal(signal);
+  }
+
   /** Ends it as a crash would; the folder stays until `stop`. */
   kill(): Promise<void> {
     return this.#daemon.kill();

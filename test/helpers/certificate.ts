@@ -1,0 +1,21 @@
+/** A certificate for the name `checked.example`, signed by itself and good for a hundred years, and its key. */
+
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBqDCCAU2gAwIBAgIUSBeStVvex+qkMtKfMHBB/JlGuMwwCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPY2hlY2tlZC5leGFtcGxlMCAXDTI2MTEzMDA3NDQxMloYDzIx
+MjYxMTA2MDc0NDEyWjAaMRgwFgYDVQQDDA9jaGVja2VkLmV4YW1wbGUwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAASjadY3zbS+log795tCZG+WcPKLqZGdSeDiRZ1r
+wmkvQbot60khZt2yb+vJD/nw9N3tsBNoUZsajYyTo3cgRYAto28wbTAdBgNVHQ4E
+FgQUTjPnbJF7v8U7LGyW69oJ41wZH7wwHwYDVR0jBBgwFoAUTjPnbJF7v8U7LGyW
+69oJ41wZH7wwDwYDVR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgg9jaGVja2VkLmV4
+YW1wbGUwCgYIKoZIzj0EAwIDSQAwRgIhAMm7Mzu6dLG7VMwD2rRTnzvGm8q4kCqq
+nXMpHT0B7cWtAiEAhiuP99l/O/7Qp5RhJSQ6x7JAsEcT+HBlF8l2Zco4+ug=
+-----END CERTIFICATE-----
+`;
+
+export const privateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgrQVMi4XWELL7Cm6q
+lPvAnFORcuSgmIus6kJHIjeSmFChRANCAASjadY3zbS+log795tCZG+WcPKLqZGd
+SeDiRZ1rwmkvQbot60khZt2yb+vJD/nw9N3tsBNoUZsajYyTo3cgRYAt
+-----END PRIVATE KEY-----
+`;
