@@ -46,6 +46,8 @@ export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observ
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type { PolicyName } from './policy/registry.js';
+export type { HealthStats } from './pool/health/backend-health.js';
+export type { CheckReport } from './pool/health/check-state.js';
 export { createProxy } from './proxy/create.js';
 export type {
   BackendHandle,
@@ -60,6 +62,7 @@ export type { Proxy } from './proxy/proxy.js';
 export type { UpdateResult } from './proxy/results.js';
 export type {
   BackendErrorEvent,
+  BackendEvent,
   NoBackendEvent,
   PauseEvent,
   ProxyEvents,

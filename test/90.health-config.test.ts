@@ -216,8 +216,8 @@ describe('what people see of it', () => {
     expect(settingOf('health').kind.format(health)).toBe('redis every 5s');
   });
 
-  it('has a row in docs/health.md for each key, with its default', () => {
-    const page = readFileSync(new URL('../docs/health.md', import.meta.url), 'utf8');
+  it('has a row in docs/health-checks.md for each key, with its default', () => {
+    const page = readFileSync(new URL('../docs/health-checks.md', import.meta.url), 'utf8');
     const rows = [...page.matchAll(/^\| `(\w+)` \|.*\|([^|]*)\|$/gm)].map(
       ([, key = '', text = '']) => [key, /^ `([^`]+)` $/.exec(text)?.[1]],
     );

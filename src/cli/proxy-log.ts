@@ -1,4 +1,5 @@
 /** What a running proxy tells, as log lines; what may come in crowds is limited to a line a second. */
+import { DEFAULT_NAME } from '../config/services.js';
 import { formatAddress } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Session } from '../session/session.js';
@@ -21,6 +22,11 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
       log.warn({ backend, code, count }, `${message}${times(count)}`);
     // Each of its addresses may fail in a way of its own.
     limit.report(`backend ${backend} ${message}`, write, events);
+  });
+  proxy.on('backend', ({ pool, backend, from, to, reason }) => {
+    const label = pool === DEFAULT_NAME ? backend : `${pool}/${backend}`;
+    const level = to === 'down' || to === 'ejected' ? 'warn' : 'info';
+    log[level]({ pool, backend, from, to }, `backend ${label} is ${to}: ${reason}`);
   });
   proxy.on('noBackend', ({ session, error: { code, message } }) => {
     const client = showClient(session.client);

@@ -180,6 +180,30 @@ export interface PoolSettings {
    */
   abortOnClose?: boolean | undefined;
   /**
+   * Clients that a backend has failed, one after the other, until it is ejected: it gets no new sessions for a while. The last
+   * backend that takes sessions is not ejected, nor are more than half of the pool. 1 to 1000. Default 5.
+   */
+  ejectAfter?: number | undefined;
+  /** How long a backend is ejected the first time; each that soon follows is twice as long. `0`: none is ejected. Default `10s`. */
+  ejectFor?: Duration | undefined;
+  /** How long a backend is ejected at most. `0`: any time. Default `5m`. */
+  ejectForMax?: Duration | undefined;
+  /**
+   * What a client meets where no backend is up: `fail`, it is refused; `try`, those that are down or ejected are tried all the
+   * same. Default `fail`.
+   */
+  whenAllDown?: 'fail' | 'try' | undefined;
+  /**
+   * How long the share of a backend grows that was added to a running proxy, or is up again: from a tenth to all of it. Not with
+   * `source-hash`, whose places stay. `0`: it has all at once. Default `0`, off.
+   */
+  slowStart?: Duration | undefined;
+  /**
+   * What becomes of the sessions of a backend that a check finds down, or that is set down: as `onRemove`. With a time, they may
+   * go on for so long, or until it is up again. Default `keep`.
+   */
+  onDown?: 'keep' | 'close' | OnRemoveAfter | undefined;
+  /**
    * What becomes of the sessions of a backend that is removed, moved to another address, drained or put in maintenance:
    * `keep`, they go on; `close`, they end at once; or `{ after: '30s' }`, they may go on for so long. Default `keep`.
    */

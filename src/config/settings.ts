@@ -178,6 +178,61 @@ export const settings = {
       help: 'seek a backend for more than a second for a client that has ended its stream and sent nothing',
     },
   },
+  ejectAfter: {
+    place: 'pool',
+    kind: whole(1, 1000),
+    default: 5,
+    description:
+      'Clients that a backend has failed, one after the other, until it is ejected: no new sessions for a while. Never the ' +
+      'last that takes sessions, nor more than half of the pool.',
+    see: 'health.md#ejection',
+    flag: { group: 'Limits:', help: 'clients that a backend may fail in a row' },
+  },
+  ejectFor: {
+    place: 'pool',
+    kind: duration('0 ejects none'),
+    default: '10s',
+    description:
+      'How long a backend is ejected the first time. Each that soon follows is twice as long.',
+    see: 'health.md#ejection',
+    flag: { group: 'Limits:', help: 'for a backend that has failed so many; doubles each time' },
+  },
+  ejectForMax: {
+    place: 'pool',
+    kind: duration('0 is no limit'),
+    default: '5m',
+    description: 'How long a backend is ejected at most.',
+    see: 'health.md#ejection',
+    flag: { group: 'Limits:', help: 'the same, at most' },
+  },
+  whenAllDown: {
+    place: 'pool',
+    kind: choice('a way to go on', ['fail', 'try']),
+    default: 'fail',
+    description:
+      'What a client meets where no backend is up. fail: it is refused. try: those that are down are tried all the same.',
+    see: 'health.md#when-all-are-down',
+    flag: { group: 'Limits:', help: 'what a client meets where no backend is up' },
+  },
+  slowStart: {
+    place: 'pool',
+    kind: duration(),
+    default: '0',
+    description:
+      'How long the share of a backend grows that was added or is up again, from a tenth to all of it. Not at the start of the ' +
+      'program, and not with source-hash.',
+    see: 'health.md#slow-start',
+    flag: { group: 'Limits:', help: 'for a backend that is new or back to get its whole share' },
+  },
+  onDown: {
+    place: 'pool',
+    kind: onRemoveChoice(),
+    default: 'keep',
+    description:
+      'What becomes of the sessions of a backend that a check finds down. keep: they go on. close: they end at once. ' +
+      'With a time, they may go on for so long, or until it is up again.',
+    see: 'health.md#sessions-of-a-backend-that-is-down',
+  },
   onRemove: {
     place: 'pool',
     kind: onRemoveChoice(),
@@ -193,7 +248,7 @@ export const settings = {
     unset: 'nobody is asked',
     description:
       'How backends are asked whether they work. One that does not is down, and gets no new sessions.',
-    see: 'health.md#types',
+    see: 'health-checks.md#types',
   },
   idleTimeout: {
     place: 'listener',

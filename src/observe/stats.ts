@@ -3,6 +3,7 @@
 import type { Counters } from '../engine/counters.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { Backend } from '../pool/backend.js';
+import type { HealthStats } from '../pool/health/backend-health.js';
 import type { Ledger } from './ledger.js';
 
 /** Figures of one listener, one backend, or the handoffs. */
@@ -44,6 +45,8 @@ export interface BackendStats extends RowStats {
   readonly weight: number;
   /** What was asked of it; `removed`: it is in no pool any more, and listed until its last session has left. */
   readonly state: AdminState | 'removed';
+  /** What checks, clients and operators say of it. */
+  readonly health: HealthStats;
 }
 
 /** What `Proxy.stats()` returns: a copy, which nothing changes any more. Bytes and sessions count from the start. */
@@ -134,12 +137,13 @@ export function readStats(counted: Counted): ProxyStats {
     handoff,
     backends: Array.from(
       counted.backends,
-      ({ row, pool, name, address, weight, state, isGone }) => ({
+      ({ row, pool, name, address, weight, state, isGone, condition }) => ({
         pool,
         name,
         address,
         weight,
         state: isGone ? 'removed' : state,
+        health: condition.stats,
         ...counters.backend(row),
       }),
     ),

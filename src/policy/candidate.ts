@@ -5,7 +5,7 @@ import type { HashKey } from './plan.js';
 export interface Placed {
   /** No other one in its pool has it. */
   readonly name: string;
-  /** A whole number from 1 to 1000. */
+  /** A whole number, 1 or more. */
   readonly weight: number;
   /** 0 to 255; the lower, the sooner. */
   readonly priority: number;

@@ -10,6 +10,8 @@ import type { Candidate } from '../policy/candidate.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { now } from '../timers.js';
 import { AddressOrder } from './address-order.js';
+import { BackendHealth } from './health/backend-health.js';
+import { WARM } from './slow-start.js';
 
 /** All addresses of a name, best first. Rejects when there is none. */
 export type Lookup = (name: string) => Promise<readonly { address: string; family: number }[]>;
@@ -49,6 +51,7 @@ export interface Override {
   readonly weight?: number;
   /** 0 is any number. */
   readonly maxSessions?: number;
+  readonly health?: 'up' | 'down';
 }
 
 /** One backend with its current addresses. One that moves to another address is another one. */
@@ -64,11 +67,12 @@ export class Backend implements Candidate {
   readonly isName: boolean;
   /** Clients on their way to it, or connected, as their routes say. */
   open = 0;
-  readonly health: HealthStatus = 'up';
-  /** Whether it works, as far as anybody knows. */
-  readonly isUp = true;
   /** It was taken out of its pool. */
   isGone = false;
+  /** How far it has come to all of its share, of `WARM`. */
+  warmth = WARM;
+  /** What checks and traffic say of it. */
+  readonly condition = new BackendHealth();
   #config: BackendConfig;
   #override: Override = {};
   #shown: PickBackend | undefined;
@@ -100,7 +104,7 @@ export class Backend implements Candidate {
     this.#events = events;
     this.#lookup = internals.lookup ?? lookupAll;
     this.#now = internals.now ?? now;
-    const fixed = literal(config.address);
+    const fixed = literalAddress(config.address);
     this.isName = fixed === undefined;
     this.#order = new AddressOrder(fixed === undefined ? [] : [fixed]);
   }
@@ -128,6 +132,22 @@ export class Backend implements Candidate {
   /** Whether it may be picked. */
   get isReady(): boolean {
     return this.state === 'ready' && !this.isGone;
+  }
+
+  /** As it was configured, without the port; empty for a Unix socket. */
+  get host(): string {
+    return this.#address.kind === 'tcp' ? this.#address.host : '';
+  }
+
+  /** What an operator has said of its health, or else what checks and traffic say. */
+  get health(): HealthStatus {
+    return this.#override.health ?? this.condition.status;
+  }
+
+  /** Whether its health lets new sessions come. */
+  get isUp(): boolean {
+    const { health } = this;
+    return health === 'up' || (health === 'checking' && !this.condition.startsDown);
   }
 
   /** 1 to 1000. */
@@ -254,7 +274,7 @@ export class Backend implements Candidate {
 const NO_TAGS = Object.freeze({});
 
 /** The address itself, when there is nothing to look up. */
-function literal(address: Address): ResolvedAddress | undefined {
+export function literalAddress(address: Address): ResolvedAddress | undefined {
   if (address.kind === 'unix') return { kind: 'unix', path: address.path };
   const family = isIP(address.host);
   if (family === 0) return undefined;

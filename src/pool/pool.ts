@@ -1,8 +1,10 @@
 /** A named set of backends, and how one of them is picked. */
 import type { SearchLimits } from '../engine/engine.js';
+import type { HealthConfig } from '../model/health.js';
 import type { Client } from '../policy/pick-function.js';
 import type { PickPlan } from '../policy/plan.js';
 import type { Backend } from './backend.js';
+import type { EjectionSettings } from './health/ejections.js';
 import { RecentFailures } from './recent-failures.js';
 import { type ClientPick, Selection, type SelectionSettings } from './selection.js';
 
@@ -13,6 +15,14 @@ export interface PoolSettings extends SelectionSettings {
   /** For one address to answer, in milliseconds; 0 is as long as the system allows. */
   readonly connectMs: number;
   readonly search: SearchLimits;
+  /** `undefined`: they are not checked. */
+  readonly health: HealthConfig | undefined;
+  /** `undefined`: none is ejected. */
+  readonly ejection: EjectionSettings | undefined;
+  /** Until a backend that is new, or up again, has all of its share, in milliseconds. */
+  readonly slowStartMs: number;
+  /** What becomes of the sessions of a backend that a check finds down. */
+  readonly onDown: 'keep' | 'close' | { readonly afterMs: number };
 }
 
 export class Pool {

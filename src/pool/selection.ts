@@ -7,6 +7,7 @@ import type { PickPlan } from '../policy/plan.js';
 import { PlannedPolicy } from '../policy/planned-policy.js';
 import { type PolicyName, policies } from '../policy/registry.js';
 import type { Backend } from './backend.js';
+import { WARM } from './slow-start.js';
 
 /**
  * Picks for one client, who has tried some in vain; throws or rejects where a policy of the user's does. Whoever tries
@@ -46,8 +47,9 @@ export class Selection {
     backends: readonly Backend[],
     before?: Selection | undefined,
   ) {
-    const placesAll = typeof policy === 'string' && policies[policy].placesAll === true;
-    const told = placesAll ? backends : backends.filter(({ isReady }) => isReady);
+    const builtIn = typeof policy === 'string' ? policies[policy] : undefined;
+    const told =
+      builtIn === undefined ? ready(backends) : builtIn.placesAll ? backends : up(backends);
     this.#backends = told;
     this.#indexes = new Map(told.map((backend, index) => [backend, index]));
     if (told.length === 0) return;
@@ -56,7 +58,7 @@ export class Selection {
       this.#custom = new CustomPolicy(policy, Object.freeze(told.map(({ shown }) => shown)));
       return;
     }
-    const placed = told.map(({ name, weight, priority }) => ({ name, weight, priority }));
+    const placed = builtIn?.placesAll ? told.map(placeOf) : warmed(told);
     this.#ingredients = { policy, hash, placed };
     const made = before?.planOf(this.#ingredients) ?? policies[policy].plan(placed, hash);
     this.#planned = new PlannedPolicy({ ...made, triesDown }, told, { turn: before?.turn });
@@ -107,4 +109,24 @@ export class Selection {
     }
     return indexes;
   }
+}
+
+const ready = (backends: readonly Backend[]) => backends.filter(({ isReady }) => isReady);
+
+/** Those that get sessions; where no backend is up, those that would. */
+function up(backends: readonly Backend[]): readonly Backend[] {
+  const wanted = ready(backends);
+  const some = wanted.filter(({ isUp }) => isUp);
+  return some.length > 0 ? some : wanted;
+}
+
+const placeOf = ({ name, weight, priority }: Backend): Placed => ({ name, weight, priority });
+
+/** With the weights that they have now, as parts of those that they will have. */
+function warmed(backends: readonly Backend[]): readonly Placed[] {
+  if (backends.every(({ warmth }) => warmth === WARM)) return backends.map(placeOf);
+  return backends.map((backend) => {
+    const { weight, ...place } = placeOf(backend);
+    return { ...place, weight: weight * backend.warmth };
+  });
 }

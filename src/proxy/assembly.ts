@@ -10,7 +10,10 @@ import type { ResolvedAddress } from '../model/address.js';
 import type { OwnAddresses } from '../model/own-addresses.js';
 import type { Warnings } from '../observe/warnings.js';
 import type { PoolInternals } from '../pool/backend.js';
+import { createCheck } from '../pool/health/checks/registry.js';
+import { HealthWatch } from '../pool/health/health-watch.js';
 import { Names } from '../pool/names.js';
+import { emitSafely } from '../session/emit.js';
 import type { SessionEmitter } from '../session/session-emitter.js';
 import { Sessions } from '../session/sessions.js';
 import { BackendReports } from './backend-reports.js';
@@ -38,6 +41,7 @@ export interface Parts {
   readonly services: Services;
   readonly sessions: Sessions;
   readonly names: Names;
+  readonly health: HealthWatch;
   /** Who accepts, as it was asked for and can be. */
   readonly accept: 'native' | 'node';
   readonly entrance: Entrance;
@@ -62,12 +66,22 @@ export function assemble(
     publish: ({ row, inTurn }, addresses) => tables.setBackend(row, addresses, inTurn),
     ownAddresses: internals.ownAddresses,
   });
+  const health = new HealthWatch({
+    counters,
+    createCheck,
+    onChanged: (change) => {
+      services.healthChanged(change);
+      const { backend, ...others } = change;
+      emitSafely(emitter, 'backend', { pool: backend.pool, backend: backend.name, ...others });
+    },
+  });
   const services = new Services({
     tables,
     accepting: accepting?.engine.tables,
     counters,
     guard,
     names,
+    health,
     internals,
     events: {
       // Before a backend is in use, and after it was taken out, nobody is to be told.
@@ -99,8 +113,10 @@ export function assemble(
     loopsAccept: () => host.entrance() instanceof NativeEntrance,
   });
   const heard = {
-    onAttemptFailed: (row: number, address: ResolvedAddress, code: string, count = 1) =>
-      reports.attemptFailed(row, address, code, count),
+    onAttemptFailed: (row: number, address: ResolvedAddress, code: string, count = 1) => {
+      reports.attemptFailed(row, address, code, count);
+      health.attemptFailed(backends.at(row), code);
+    },
     onOutrun: (row: number, address: ResolvedAddress) => reports.outrun(row, address),
     onNoPort: (row: number, address: ResolvedAddress, count: number) =>
       reports.noPort(row, address, count),
@@ -125,5 +141,5 @@ export function assemble(
     accepting === undefined
       ? makeNodeEntrance()
       : new NativeEntrance(accepting, { ...entranceHost, ...heard });
-  return { services, sessions, names, accept, entrance, makeNodeEntrance };
+  return { services, sessions, names, health, accept, entrance, makeNodeEntrance };
 }

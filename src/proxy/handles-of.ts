@@ -96,6 +96,9 @@ export class Handles {
       get state() {
         return backend().state;
       },
+      get health() {
+        return backend().health;
+      },
       get weight() {
         return backend().weight;
       },
@@ -105,6 +108,7 @@ export class Handles {
       drain: async (onRemove) => this.#empty(backend(), 'drain', onRemove),
       maintenance: async (onRemove) => this.#empty(backend(), 'maintenance', onRemove),
       ready: () => this.#ready(backend()),
+      setHealth: (health) => this.#setHealth(backend(), health),
       reset: () => this.#reset(backend()),
       setWeight: (weight) => {
         const { weight: valid } = parseOne({ weight }, 'weight');
@@ -187,6 +191,17 @@ export class Handles {
   #ready(backend: Backend): void {
     this.#drains.get(backend)?.();
     this.#override(backend, { state: 'ready' });
+  }
+
+  #setHealth(backend: Backend, health: 'up' | 'down' | 'auto'): void {
+    if (!['up', 'down', 'auto'].includes(health)) {
+      throw new SplicewayError(
+        'ERR_SPLICEWAY_INVALID_OPTION',
+        `${JSON.stringify(health)} is not a health that can be set; choose up, down or auto`,
+      );
+    }
+    const { health: _, ...others } = backend.override;
+    this.#setOverride(backend, health === 'auto' ? others : { ...others, health });
   }
 
   #reset(backend: Backend): void {

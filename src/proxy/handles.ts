@@ -2,6 +2,7 @@
 import type { BackendOptions, PoolSettings } from '../config/options.js';
 import type { ListenerAddress } from '../entrance/listener.js';
 import type { AdminState } from '../model/admin-state.js';
+import type { HealthStatus } from '../model/health-status.js';
 import type { UpdateResult } from './results.js';
 
 /** What becomes of sessions: as `onRemove` of the options. */
@@ -53,6 +54,8 @@ export interface BackendHandle {
   readonly name: string;
   /** What was asked of it. */
   readonly state: AdminState;
+  /** What checks and traffic say of it, or what was set. */
+  readonly health: HealthStatus;
   /** 1 to 1000. */
   readonly weight: number;
   /** Sessions at once; `undefined` is any number. */
@@ -68,7 +71,13 @@ export interface BackendHandle {
   maintenance(onRemove?: OnRemoveOption): Promise<DrainResult>;
   /** Sends new sessions to it again. */
   ready(): void;
-  /** Takes back what was set: its state, weight and limit are those of the options again. */
+  /**
+   * Says whether it is up, whatever checks and traffic say.
+   *
+   * @param health `auto`: what they say holds again
+   */
+  setHealth(health: 'up' | 'down' | 'auto'): void;
+  /** Takes back what was set: its state, health, weight and limit are those of checks and options again. */
   reset(): void;
   /**
    * Gives it another share of new sessions.

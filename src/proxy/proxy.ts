@@ -17,6 +17,7 @@ import { lacksHardLinks } from '../errors/listen-error.js';
 import { poolUnused, tooManyAsked } from '../errors/messages.js';
 import { openSessions, type ProxyStats, readStats } from '../observe/stats.js';
 import { Warnings } from '../observe/warnings.js';
+import type { HealthWatch } from '../pool/health/health-watch.js';
 import type { Names } from '../pool/names.js';
 import { emitSafely } from '../session/emit.js';
 import type { Session } from '../session/session.js';
@@ -43,6 +44,7 @@ export class Proxy extends SessionEmitter {
   readonly #handles: Handles;
   readonly #sessions: Sessions;
   readonly #names: Names;
+  readonly #health: HealthWatch;
   readonly #makeNodeEntrance: () => Entrance;
   #entrance: Entrance;
   #accept: 'native' | 'node';
@@ -71,6 +73,7 @@ export class Proxy extends SessionEmitter {
     this.#services = parts.services;
     this.#sessions = parts.sessions;
     this.#names = parts.names;
+    this.#health = parts.health;
     this.#accept = parts.accept;
     this.#entrance = parts.entrance;
     this.#makeNodeEntrance = parts.makeNodeEntrance;
@@ -304,6 +307,7 @@ export class Proxy extends SessionEmitter {
   async #close(drainMs: number): Promise<void> {
     this.#entrance.close();
     this.#names.close();
+    this.#health.close();
     const drained = this.#engine.drain();
     if (drainMs > 0) await this.#drain(drained, drainMs);
     const closed = this.#engine.close();

@@ -15,15 +15,19 @@ import type { Service } from '../entrance/service.js';
 import { Ledger } from '../observe/ledger.js';
 import type { Backend, BackendEvents, Override, PoolInternals } from '../pool/backend.js';
 import { Backends } from '../pool/backends.js';
+import type { HealthChange, HealthWatch } from '../pool/health/health-watch.js';
 import type { Names } from '../pool/names.js';
 import { Pool } from '../pool/pool.js';
 import { Rows } from '../pool/rows.js';
-import { now } from '../timers.js';
+import { SlowStarts } from '../pool/slow-start.js';
+import { now, setTimeout } from '../timers.js';
 import { Departures } from './departures.js';
 import type { LoopGuard } from './loop-guard.js';
 import { Preparation, type PreparedPool } from './preparation.js';
 import { poolSettings, serviceSettings } from './settings-of.js';
 
+/** Between two selections that changes of health are the reason of. */
+const RESELECT_MS = 100;
 /** Pools that a process may have at once: numbers of 16 bits, as the engine has them. */
 const MOST_POOLS = 65_535;
 
@@ -34,6 +38,7 @@ export interface ServicesHost {
   readonly counters: Counters;
   readonly guard: LoopGuard;
   readonly names: Names;
+  readonly health: HealthWatch;
   readonly internals: PoolInternals;
   readonly events: BackendEvents;
   warn(message: string): void;
@@ -71,6 +76,13 @@ export class Services {
   readonly leavingBackends = new Set<Backend>();
   /** Of whom the engine is to be told what an operator has said. */
   readonly #overridden = new Set<Backend>();
+  readonly #slowStarts = new SlowStarts(({ pool }) => this.#selectSoon(this.#pools.get(pool)));
+  /** Pools whose selection is about to be made anew, and when it was the last time. */
+  readonly #reselected = new Set<Pool>();
+  readonly #selectedAt = new WeakMap<Pool, number>();
+  #isClosed = false;
+  /** What lets the sessions of backends that are down go on after all. */
+  readonly #downs = new Map<Backend, () => void>();
   #pools: ReadonlyMap<string, Pool> = new Map();
   #services: ReadonlyMap<string, Service> = new Map();
   #isStart = true;
@@ -139,8 +151,13 @@ export class Services {
   override(backend: Backend, override: Override): void {
     const pool = this.#pools.get(backend.pool);
     if (pool === undefined || backend.isGone) return;
+    const { state } = backend;
     backend.configure(backend.config, override);
+    if (state === 'maintenance' && backend.isReady) {
+      this.#slowStarts.begin(backend, pool.settings.slowStartMs);
+    }
     pool.selectAnew();
+    this.#host.health.overridden(backend);
     if (this.#overridden.size === 0) queueMicrotask(() => this.#tellOverridden());
     this.#overridden.add(backend);
   }
@@ -150,12 +167,62 @@ export class Services {
     const backends = [...this.#overridden].filter(({ isGone }) => !isGone);
     this.#overridden.clear();
     const pools = new Set(backends.map(({ pool }) => this.#pools.get(pool)));
-    for (const backend of backends) if (backend.isReady) this.#tell(backend);
+    for (const backend of backends) if (isOpen(backend)) this.#tell(backend);
     this.#publish(() => {
       for (const pool of pools) if (pool !== undefined) this.#publishPool(pool);
     });
     // Last: whom one turns away is to find the others.
-    for (const backend of backends) if (!backend.isReady) this.#tell(backend);
+    for (const backend of backends) if (!isOpen(backend)) this.#tell(backend);
+  }
+
+  /** Its health is another: the engine is told at once, and nothing is published. */
+  healthChanged({ backend, from, to }: HealthChange): void {
+    if (backend.isGone) return;
+    this.#tell(backend);
+    const pool = this.#pools.get(backend.pool);
+    const isBack = to === 'up' && (from === 'down' || from === 'ejected');
+    if (isBack) this.#slowStarts.begin(backend, pool?.settings.slowStartMs ?? 0);
+    this.#selectSoon(pool);
+    this.#downs.get(backend)?.();
+    this.#downs.delete(backend);
+    if (to === 'down') this.#endSessions(backend);
+  }
+
+  /**
+   * Loops pass over who is not up, and its share would go to who follows it: without it, each gets its own part. Of
+   * thousands that change soon after each other, not each is a reason to begin anew.
+   */
+  #selectSoon(pool: Pool | undefined): void {
+    if (pool === undefined || this.#reselected.has(pool)) return;
+    this.#reselected.add(pool);
+    const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);
+    const select = () => {
+      this.#reselected.delete(pool);
+      this.#selectedAt.set(pool, now());
+      if (this.#isClosed || this.#pools.get(pool.name) !== pool) return;
+      pool.selectAnew();
+      this.#publish(() => this.#publishPool(pool));
+    };
+    if (since >= RESELECT_MS) queueMicrotask(select);
+    else setTimeout(select, RESELECT_MS).unref();
+  }
+
+  /** As `onDown` says, unless it is up again before. */
+  #endSessions(backend: Backend): void {
+    const onDown = this.#pools.get(backend.pool)?.settings.onDown ?? 'keep';
+    if (onDown === 'keep') return;
+    const { tables, counters } = this.#host;
+    const { row } = backend;
+    const callOff = this.departures.add(
+      {
+        sessions: { backend: row },
+        isVacant: () => tables.isBackendVacant(row),
+        open: () => counters.backend(row).open,
+        onVacant: () => this.#downs.delete(backend),
+      },
+      onDown,
+    );
+    this.#downs.set(backend, callOff);
   }
 
   #publish(change: () => void): void {
@@ -168,6 +235,8 @@ export class Services {
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#slowStarts.close();
     this.departures.close();
   }
 
@@ -226,7 +295,7 @@ export class Services {
    */
   async #takeOut({ pools, backends, binds }: Leaving, entrance: Entrance): Promise<void> {
     if (pools.length + backends.length + binds.length === 0) return;
-    const { tables, accepting, guard, names } = this.#host;
+    const { tables, accepting, guard, names, health } = this.#host;
     await (binds.length > 0 ? tables.settled() : tables.inEffect());
     this.#publish(() => {
       for (const [{ row }] of binds) accepting?.detachListener(row);
@@ -239,6 +308,7 @@ export class Services {
         backend.isGone = true;
         guard.delete(backend);
         names.forget(backend);
+        health.forget(backend);
         tables.removeBackend(backend.row);
       }
     });
@@ -287,11 +357,14 @@ export class Services {
       }
       // One that has moved is what an operator has said of it.
       backend.configure(backend.config, overrides.get(backend.name) ?? {});
+      if (!this.#isStart) this.#slowStarts.begin(backend, config.slowStartMs);
       this.backends.add(backend);
       this.#host.guard.add(backend);
-      this.#tell(backend);
     }
     pool.replace(poolSettings(config), backends);
+    this.#host.health.watch(pool);
+    // Only now: the pool says whether those that are not known yet are up.
+    for (const backend of backends) this.#tell(backend);
     this.#publishPool(pool);
     return removed;
   }
@@ -300,13 +373,12 @@ export class Services {
     const wasInTurn = backend.inTurn;
     backend.configure(config, backend.override);
     if (backend.inTurn !== wasInTurn) this.#host.guard.publish(backend, true);
-    this.#tell(backend);
   }
 
   /** The engine, of what it has to know of a backend besides where it is. */
   #tell(backend: Backend): void {
     this.#host.tables.limitBackend(backend.row, backend.maxSessions);
-    this.#host.tables.setBackendState(backend.row, backend.isReady ? 'up' : 'drain');
+    this.#host.tables.setBackendState(backend.row, stateOf(backend));
   }
 
   #publishPool(pool: Pool): void {
@@ -315,6 +387,9 @@ export class Services {
 
   /** Frees all that a backend has, once its last session has left. */
   #seeOff(backend: Backend, onRemove: OnRemove): void {
+    this.#slowStarts.stop(backend);
+    this.#downs.get(backend)?.();
+    this.#downs.delete(backend);
     const { tables, counters } = this.#host;
     const { row } = backend;
     this.departures.add(
@@ -355,6 +430,11 @@ export class Services {
     );
   }
 }
+
+/** Whether new sessions may set out for it. */
+const isOpen = ({ isReady, isUp }: Backend) => isReady && isUp;
+
+const stateOf = ({ isReady, isUp }: Backend) => (!isReady ? 'drain' : isUp ? 'up' : 'down');
 
 /** The configuration before, by name. */
 class Before {

@@ -1,5 +1,6 @@
 /** What the parts of a proxy are told of a configuration. */
 import { connectBudgetOf } from '../config/connect-budget.js';
+import { LONGEST_MS } from '../config/duration.js';
 import type { ListenerConfig, PoolConfig } from '../config/types.js';
 import type { ServiceSettings } from '../entrance/service.js';
 import type { PoolSettings } from '../pool/pool.js';
@@ -9,14 +10,24 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     policy: config.policy,
     hash: { key: config.hashKey, slots: config.hashSlots },
     pickMs: config.pickTimeoutMs,
-    triesDown: false,
+    triesDown: config.whenAllDown === 'try',
     connectMs: config.connectTimeoutMs,
     search: {
       budgetMs: connectBudgetOf(config),
       attempts: config.connectAttempts,
       abortOnClose: config.abortOnClose,
     },
+    health: config.health,
+    ejection: ejectionOf(config),
+    slowStartMs: config.slowStartMs,
+    onDown: config.onDown,
   };
+}
+
+function ejectionOf({ ejectAfter, ejectForMs, ejectForMaxMs }: PoolConfig) {
+  if (ejectForMs === 0) return undefined;
+  const maxTimeMs = ejectForMaxMs === 0 ? LONGEST_MS : Math.max(ejectForMs, ejectForMaxMs);
+  return { failures: ejectAfter, timeMs: ejectForMs, maxTimeMs };
 }
 
 export function serviceSettings(

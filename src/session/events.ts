@@ -1,5 +1,6 @@
 /** What a proxy tells its listeners. */
 import type { SplicewayError } from '../errors/catalogue.js';
+import type { HealthStatus } from '../model/health-status.js';
 import type { Session } from './session.js';
 
 /** What comes with `backendError`: a backend that could not be reached. */
@@ -15,6 +16,20 @@ export interface BackendErrorEvent {
   readonly count: number;
   /** `ERR_SPLICEWAY_BACKEND_FAILED`; the newest, where an event stands for several kinds. */
   readonly error: SplicewayError;
+}
+
+/** What comes with `backend`: the health of a backend is another. */
+export interface BackendEvent {
+  /** Name of its pool. */
+  readonly pool: string;
+  /** Name of the backend. */
+  readonly backend: string;
+  /** What it was before. */
+  readonly from: HealthStatus;
+  /** What it is now. */
+  readonly to: HealthStatus;
+  /** Why, in words for people: `expected 200, got 503 ×3`. */
+  readonly reason: string;
 }
 
 /** What comes with `noBackend`: a client that nobody could serve. */
@@ -50,6 +65,8 @@ export interface ProxyEvents {
   session: [session: Session];
   /** One address of a backend could not be reached, or its name not be resolved. The next one is tried. */
   backendError: [event: BackendErrorEvent];
+  /** Checks, clients that a backend has failed, or an operator say something else of its health. */
+  backend: [event: BackendEvent];
   /** No backend answered, and the client was disconnected. */
   noBackend: [event: NoBackendEvent];
   /** One line for a person. Goes to `process.emitWarning` when nobody listens. */

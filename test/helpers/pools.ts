@@ -32,9 +32,15 @@ export function poolOf(
   });
   const search = { budgetMs: 0, attempts: 100, abortOnClose: false };
   const hash = { key: { ipv4Prefix: 32, ipv6Prefix: 128, withPort: false }, slots: 65_537 };
+  const unchecked = {
+    health: undefined,
+    ejection: undefined,
+    slowStartMs: 0,
+    onDown: 'keep',
+  } as const;
   const picking = { policy, hash, triesDown: false, pickMs: 0 };
   const place = { name: 'default', number: 0, now: clock, onPickFailed };
-  return new Pool(place, { ...picking, connectMs, search }, backends);
+  return new Pool(place, { ...picking, connectMs, search, ...unchecked }, backends);
 }
 
 /** The same, once the resolver has answered. */

@@ -19,13 +19,17 @@ const fileServer = (port: number, folder: string) => `
     }
   }`;
 
-/** @param server its block of configuration for that port; default: it serves and (with PUT) takes files in `<its folder>/files` */
+/**
+ * @param server its block of configuration for that port; default: it serves and (with PUT) takes files in `<its folder>/files`
+ * @param wanted the port; default: any free one
+ */
 export async function startNginx(
   server: (port: number, folder: string) => string = fileServer,
+  wanted?: number,
 ): Promise<Server> {
   const folder = await makeTempFolder('nginx');
   await mkdir(path.join(folder, 'files'));
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   const configuration = path.join(folder, 'nginx.conf');
   const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   await writeFile(
@@ -33,6 +37,7 @@ export async function startNginx(
     `
       ${identityOf('root') ? 'user root;' : ''}
       daemon off;
+      master_process off;
       worker_processes 1;
       pid ${folder}/pid;
       error_log stderr;

@@ -28,10 +28,26 @@ export class Wrk {
    * @throws when one failed: what wrk says of it
    */
   async stop(): Promise<number> {
+    const { answered, failed } = await this.end();
+    if (failed > 0) throw new Error(this.#daemon.output);
+    return answered;
+  }
+
+  /**
+   * Ends it. Idempotent.
+   *
+   * @returns how many requests were answered, and how many connections failed or brought no good answer
+   */
+  async end(): Promise<{ answered: number; failed: number }> {
     await this.#daemon.stop();
     const { output } = this.#daemon;
-    const requests = Number(output.match(/(\d+) requests in/)?.[1]);
-    if (Number.isNaN(requests) || /Socket errors|Non-2xx/.test(output)) throw new Error(output);
-    return requests;
+    const answered = Number(output.match(/(\d+) requests in/)?.[1]);
+    if (Number.isNaN(answered)) throw new Error(output);
+    const errors = output.match(/Socket errors: .*|Non-2xx .*/g)?.join(' ') ?? '';
+    const failed = [...errors.matchAll(/ (\d+)/g)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+    return { answered, failed };
   }
 }

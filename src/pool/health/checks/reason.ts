@@ -1,5 +1,8 @@
 /** Failures of a connection, in a few words. */
 
+/** What the reason of a failure begins with that is this machine's, and says nothing of the server. */
+export const NOT_ASKED = 'not asked: ';
+
 /** @param error from a socket */
 export function reasonOf(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
@@ -22,9 +25,9 @@ export function reasonOf(error: Error): string {
       return 'not permitted to connect to its socket';
     case 'EMFILE':
     case 'ENFILE':
-      return 'not asked: no file descriptor is left on this machine';
+      return `${NOT_ASKED}no file descriptor is left on this machine`;
     case 'EADDRNOTAVAIL':
-      return 'not asked: no local address or port is left on this machine';
+      return `${NOT_ASKED}no local address or port is left on this machine`;
     default:
       return error.message;
   }

@@ -1,0 +1,92 @@
+/** What is known of the health of one backend, and since when. */
+import { isDeepStrictEqual } from 'node:util';
+import type { HealthConfig } from '../../model/health.js';
+import type { HealthStatus } from '../../model/health-status.js';
+import { type CheckReport, CheckState } from './check-state.js';
+import { Ejection } from './ejections.js';
+
+/** What is shown of it. */
+export interface HealthStats {
+  /** What it is now. */
+  readonly status: HealthStatus;
+  /** When it became so: milliseconds since 1970, as `Date.now()`. */
+  readonly since: number;
+  /** Why, in words for people; empty at first. */
+  readonly reason: string;
+  /** The last answer to a check, where there are checks and one has come. */
+  readonly lastCheck?: CheckReport;
+  /** How often it was ejected. */
+  readonly ejections: number;
+}
+
+/** Changed by the watch of its pool alone. */
+export class BackendHealth {
+  readonly ejection = new Ejection();
+  #config: HealthConfig | undefined;
+  #checks: CheckState | undefined;
+  #startsDown = false;
+  /** As it was told last. */
+  #told: HealthStatus = 'up';
+  #since = Date.now();
+  #reason = '';
+
+  /** What checks and traffic say, whatever an operator has said. */
+  get status(): HealthStatus {
+    if (this.#checks?.status === 'down') return 'down';
+    if (this.ejection.until !== undefined) return 'ejected';
+    return this.#checks?.status ?? 'up';
+  }
+
+  /** Whether it takes new sessions while it is not known. */
+  get startsDown(): boolean {
+    return this.#startsDown;
+  }
+
+  get checks(): CheckState | undefined {
+    return this.#checks;
+  }
+
+  /** As it was told last. */
+  get told(): HealthStatus {
+    return this.#told;
+  }
+
+  /** @returns whether it is asked in another way from now on */
+  configure(config: HealthConfig | undefined): boolean {
+    if (isDeepStrictEqual(config, this.#config)) return false;
+    this.#config = config;
+    // What is known of it stays so until the new checks say something else.
+    if (config === undefined) this.#checks = undefined;
+    else this.#checks ??= new CheckState();
+    this.#startsDown = config?.startDown ?? false;
+    return true;
+  }
+
+  /** Nothing is known of it any more: it was not looked after. */
+  forget(): void {
+    if (this.#checks !== undefined) this.#checks = new CheckState();
+  }
+
+  /** From its beginning: nobody is told. */
+  begin(status: HealthStatus): void {
+    this.#told = status;
+    this.#since = Date.now();
+  }
+
+  tell(status: HealthStatus, reason: string): void {
+    this.#told = status;
+    this.#since = Date.now();
+    this.#reason = reason;
+  }
+
+  get stats(): HealthStats {
+    const last = this.#checks?.last;
+    return {
+      status: this.#told,
+      since: this.#since,
+      reason: this.#reason,
+      ...(last === undefined ? {} : { lastCheck: last }),
+      ejections: this.ejection.count,
+    };
+  }
+}
