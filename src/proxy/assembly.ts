@@ -70,7 +70,7 @@ export function assemble(
     counters,
     createCheck,
     onChanged: (change) => {
-      services.healthChanged(change);
+      services.healthEffects.changed(change);
       const { backend, ...others } = change;
       emitSafely(emitter, 'backend', { pool: backend.pool, backend: backend.name, ...others });
     },

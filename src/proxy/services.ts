@@ -15,19 +15,17 @@ import type { Service } from '../entrance/service.js';
 import { Ledger } from '../observe/ledger.js';
 import type { Backend, BackendEvents, Override, PoolInternals } from '../pool/backend.js';
 import { Backends } from '../pool/backends.js';
-import type { HealthChange, HealthWatch } from '../pool/health/health-watch.js';
+import type { HealthWatch } from '../pool/health/health-watch.js';
 import type { Names } from '../pool/names.js';
 import { Pool } from '../pool/pool.js';
 import { Rows } from '../pool/rows.js';
-import { SlowStarts } from '../pool/slow-start.js';
-import { now, setTimeout } from '../timers.js';
+import { now } from '../timers.js';
 import { Departures } from './departures.js';
+import { HealthEffects } from './health-effects.js';
 import type { LoopGuard } from './loop-guard.js';
 import { Preparation, type PreparedPool } from './preparation.js';
 import { poolSettings, serviceSettings } from './settings-of.js';
 
-/** Between two selections that changes of health are the reason of. */
-const RESELECT_MS = 100;
 /** Pools that a process may have at once: numbers of 16 bits, as the engine has them. */
 const MOST_POOLS = 65_535;
 
@@ -65,6 +63,7 @@ export class Services {
   readonly ledger = new Ledger();
   readonly backends = new Backends();
   readonly departures: Departures;
+  readonly healthEffects: HealthEffects;
   readonly #backendRows = new Rows(BACKEND_ROWS);
   readonly #listenerRows = new Rows(LISTENER_ROWS);
   readonly #poolNumbers = new Rows(MOST_POOLS);
@@ -76,13 +75,6 @@ export class Services {
   readonly leavingBackends = new Set<Backend>();
   /** Of whom the engine is to be told what an operator has said. */
   readonly #overridden = new Set<Backend>();
-  readonly #slowStarts = new SlowStarts(({ pool }) => this.#selectSoon(this.#pools.get(pool)));
-  /** Pools whose selection is about to be made anew, and when it was the last time. */
-  readonly #reselected = new Set<Pool>();
-  readonly #selectedAt = new WeakMap<Pool, number>();
-  #isClosed = false;
-  /** What lets the sessions of backends that are down go on after all. */
-  readonly #downs = new Map<Backend, () => void>();
   #pools: ReadonlyMap<string, Pool> = new Map();
   #services: ReadonlyMap<string, Service> = new Map();
   #isStart = true;
@@ -90,6 +82,17 @@ export class Services {
   constructor(host: ServicesHost) {
     this.#host = host;
     this.departures = new Departures(host.tables);
+    this.healthEffects = new HealthEffects({
+      tables: host.tables,
+      counters: host.counters,
+      departures: this.departures,
+      poolOf: ({ pool }) => this.#pools.get(pool),
+      tell: (backend) => this.#tell(backend),
+      select: (pool) => {
+        pool.selectAnew();
+        this.#publish(() => this.#publishPool(pool));
+      },
+    });
   }
 
   /** By name, in the order of the configuration. */
@@ -153,9 +156,7 @@ export class Services {
     if (pool === undefined || backend.isGone) return;
     const { state } = backend;
     backend.configure(backend.config, override);
-    if (state === 'maintenance' && backend.isReady) {
-      this.#slowStarts.begin(backend, pool.settings.slowStartMs);
-    }
+    if (state === 'maintenance' && backend.isReady) this.healthEffects.begin(backend);
     pool.selectAnew();
     this.#host.health.overridden(backend);
     if (this.#overridden.size === 0) queueMicrotask(() => this.#tellOverridden());
@@ -175,56 +176,6 @@ export class Services {
     for (const backend of backends) if (!isOpen(backend)) this.#tell(backend);
   }
 
-  /** Its health is another: the engine is told at once, and nothing is published. */
-  healthChanged({ backend, from, to }: HealthChange): void {
-    if (backend.isGone) return;
-    this.#tell(backend);
-    const pool = this.#pools.get(backend.pool);
-    const isBack = to === 'up' && (from === 'down' || from === 'ejected');
-    if (isBack) this.#slowStarts.begin(backend, pool?.settings.slowStartMs ?? 0);
-    this.#selectSoon(pool);
-    this.#downs.get(backend)?.();
-    this.#downs.delete(backend);
-    if (to === 'down') this.#endSessions(backend);
-  }
-
-  /**
-   * Loops pass over who is not up, and its share would go to who follows it: without it, each gets its own part. Of
-   * thousands that change soon after each other, not each is a reason to begin anew.
-   */
-  #selectSoon(pool: Pool | undefined): void {
-    if (pool === undefined || this.#reselected.has(pool)) return;
-    this.#reselected.add(pool);
-    const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);
-    const select = () => {
-      this.#reselected.delete(pool);
-      this.#selectedAt.set(pool, now());
-      if (this.#isClosed || this.#pools.get(pool.name) !== pool) return;
-      pool.selectAnew();
-      this.#publish(() => this.#publishPool(pool));
-    };
-    if (since >= RESELECT_MS) queueMicrotask(select);
-    else setTimeout(select, RESELECT_MS).unref();
-  }
-
-  /** As `onDown` says, unless it is up again before. */
-  #endSessions(backend: Backend): void {
-    const onDown = this.#pools.get(backend.pool)?.settings.onDown ?? 'keep';
-    if (onDown === 'keep') return;
-    const { tables, counters } = this.#host;
-    const { row } = backend;
-    const callOff = this.departures.add(
-      {
-        sessions: { backend: row },
-        isVacant: () => tables.isBackendVacant(row),
-        open: () => counters.backend(row).open,
-        onVacant: () => this.#downs.delete(backend),
-      },
-      onDown,
-    );
-    this.#downs.set(backend, callOff);
-  }
-
   #publish(change: () => void): void {
     this.#host.tables.hold();
     try {
@@ -235,8 +186,7 @@ export class Services {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#slowStarts.close();
+    this.healthEffects.close();
     this.departures.close();
   }
 
@@ -349,6 +299,7 @@ export class Services {
       (backend) => !kept.has(backend),
     );
     const overrides = new Map(removed.map(({ name, override }) => [name, override]));
+    const added: Backend[] = [];
     for (const [index, backend] of backends.entries()) {
       const wanted = config.backends[index];
       if (this.backends.has(backend)) {
@@ -357,11 +308,12 @@ export class Services {
       }
       // One that has moved is what an operator has said of it.
       backend.configure(backend.config, overrides.get(backend.name) ?? {});
-      if (!this.#isStart) this.#slowStarts.begin(backend, config.slowStartMs);
+      added.push(backend);
       this.backends.add(backend);
       this.#host.guard.add(backend);
     }
     pool.replace(poolSettings(config), backends);
+    if (!this.#isStart) for (const backend of added) this.healthEffects.begin(backend);
     this.#host.health.watch(pool);
     // Only now: the pool says whether those that are not known yet are up.
     for (const backend of backends) this.#tell(backend);
@@ -387,9 +339,7 @@ export class Services {
 
   /** Frees all that a backend has, once its last session has left. */
   #seeOff(backend: Backend, onRemove: OnRemove): void {
-    this.#slowStarts.stop(backend);
-    this.#downs.get(backend)?.();
-    this.#downs.delete(backend);
+    this.healthEffects.forget(backend);
     const { tables, counters } = this.#host;
     const { row } = backend;
     this.departures.add(

@@ -1,0 +1,106 @@
+/** What a change of a backend's health means for its sessions, and for those of the others. */
+import type { Counters } from '../engine/counters.js';
+import type { EngineTables } from '../engine/tables.js';
+import type { Backend } from '../pool/backend.js';
+import type { HealthChange } from '../pool/health/health-watch.js';
+import type { Pool } from '../pool/pool.js';
+import { SlowStarts } from '../pool/slow-start.js';
+import { now, setTimeout } from '../timers.js';
+import type { Departures } from './departures.js';
+
+/** Between two selections of a pool that changes of health are the reason of. */
+const RESELECT_MS = 100;
+
+export interface HealthEffectsHost {
+  readonly tables: EngineTables;
+  readonly counters: Counters;
+  readonly departures: Departures;
+  /** `undefined` where it is gone. */
+  poolOf(backend: Backend): Pool | undefined;
+  /** Tells the engine whether a backend takes sessions. */
+  tell(backend: Backend): void;
+  /** Has a pool pick by who is up now. */
+  select(pool: Pool): void;
+}
+
+export class HealthEffects {
+  readonly #host: HealthEffectsHost;
+  readonly #slowStarts = new SlowStarts((backend) => this.#selectSoon(backend));
+  /** Pools whose selection is about to be made anew, and when it was the last time. */
+  readonly #reselected = new Set<Pool>();
+  readonly #selectedAt = new WeakMap<Pool, number>();
+  /** What lets the sessions of backends that are down go on after all. */
+  readonly #downs = new Map<Backend, () => void>();
+  #isClosed = false;
+
+  constructor(host: HealthEffectsHost) {
+    this.#host = host;
+  }
+
+  /** The engine is told at once, and nothing is published. */
+  changed({ backend, from, to }: HealthChange): void {
+    if (backend.isGone) return;
+    this.#host.tell(backend);
+    if (to === 'up' && (from === 'down' || from === 'ejected')) this.begin(backend);
+    this.#selectSoon(backend);
+    this.#letGoOn(backend);
+    if (to === 'down') this.#endSessions(backend);
+  }
+
+  /** It is new, or back: its share grows, where its pool has a slow start. */
+  begin(backend: Backend): void {
+    this.#slowStarts.begin(backend, this.#host.poolOf(backend)?.settings.slowStartMs ?? 0);
+  }
+
+  /** It was taken out of its pool. */
+  forget(backend: Backend): void {
+    this.#slowStarts.stop(backend);
+    this.#letGoOn(backend);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#slowStarts.close();
+  }
+
+  /**
+   * Loops pass over who is not up, and its share would go to who follows it: without it, each gets its own part. Of
+   * thousands that change soon after each other, not each is a reason to begin anew.
+   */
+  #selectSoon(backend: Backend): void {
+    const pool = this.#host.poolOf(backend);
+    if (pool === undefined || this.#reselected.has(pool)) return;
+    this.#reselected.add(pool);
+    const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);
+    const select = () => {
+      this.#reselected.delete(pool);
+      this.#selectedAt.set(pool, now());
+      if (!this.#isClosed && this.#host.poolOf(backend) === pool) this.#host.select(pool);
+    };
+    if (since >= RESELECT_MS) queueMicrotask(select);
+    else setTimeout(select, RESELECT_MS).unref();
+  }
+
+  /** As `onDown` says, unless it is up again before. */
+  #endSessions(backend: Backend): void {
+    const onDown = this.#host.poolOf(backend)?.settings.onDown ?? 'keep';
+    if (onDown === 'keep') return;
+    const { tables, counters, departures } = this.#host;
+    const { row } = backend;
+    const callOff = departures.add(
+      {
+        sessions: { backend: row },
+        isVacant: () => tables.isBackendVacant(row),
+        open: () => counters.backend(row).open,
+        onVacant: () => this.#downs.delete(backend),
+      },
+      onDown,
+    );
+    this.#downs.set(backend, callOff);
+  }
+
+  #letGoOn(backend: Backend): void {
+    this.#downs.get(backend)?.();
+    this.#downs.delete(backend);
+  }
+}
