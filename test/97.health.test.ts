@@ -195,6 +195,55 @@ describe.each(ways)('the health of backends with %s', (way) => {
     expect(changes.at(-1)).toMatchObject({ to: 'up', reason: 'no other backend is left' });
   });
 
+  it('takes back who is ejected where the only other one fails', async () => {
+    const x = `${await refusedAddress()},name=x`;
+    const y = `${await refusedAddress()},name=y`;
+    const { proxy, port, changes } = await start([x, y], { ejectAfter: 1 });
+    const refused = () => answersAt(port, 1).catch(() => '');
+    for (; changes.length === 0; ) await refused();
+    const ejected = changes[0]?.backend ?? '';
+    // The other one cannot be ejected, and does not answer.
+    for (; changes.length === 1; ) await refused();
+    expect(changes[1]).toMatchObject({
+      backend: ejected,
+      to: 'up',
+      reason: 'no other backend is left',
+    });
+    expect(healthOf(proxy, ejected).ejections).toBeGreaterThan(0);
+  });
+
+  it('is never ejected any more where a reload says so', async () => {
+    const [a = ''] = await namedBackends('a');
+    const x = `${await refusedAddress()},name=x`;
+    const { proxy, port, changes, services } = await start([x, a], { ejectAfter: 1 });
+    expect(await answersAt(port, 2)).toBe('aa');
+    await until('its ejection', () => changes.length === 1);
+    const pools = { db: { backends: [x, a], ejectFor: '0' } };
+    await proxy.update(wholeOf(way, { ...services, pools }));
+    expect(healthOf(proxy, 'x').status).toBe('up');
+    expect(changes[1]).toMatchObject({ from: 'ejected', to: 'up' });
+  });
+
+  it.each([
+    ['fail', ''],
+    ['try', 'a'],
+  ] as const)('where none is up, clients %s', async (whenAllDown, answer) => {
+    const { proxy, port } = await start(await namedBackends('ab'), { whenAllDown });
+    for (const name of 'ab') proxy.pool('db').backend(name).setHealth('down');
+    void proxy.pool('db').backend('b').drain();
+    expect(await answersAt(port, 1).catch(() => '')).toBe(answer);
+  });
+
+  it('goes on for one that served before its pool had checks', async () => {
+    const { proxy, port, services } = await start(await namedBackends('a'));
+    const check = () => new Promise<boolean>(() => {});
+    const health = { check, interval: '1h', timeout: '1h', startDown: true };
+    const backends = services.pools.db?.backends ?? [];
+    await proxy.update(wholeOf(way, { ...services, pools: { db: { backends, health } } }));
+    expect(healthOf(proxy, 'a').status).toBe('checking');
+    expect(await answersAt(port, 1)).toBe('a');
+  });
+
   it('ends sessions where that is asked for', async () => {
     const echo = await startEcho();
     const { proxy, port } = await start([`${echo.address},name=e`], { onDown: 'close' });

@@ -71,8 +71,9 @@ export function assemble(
     createCheck,
     onChanged: (change) => {
       services.healthEffects.changed(change);
-      const { backend, ...others } = change;
-      emitSafely(emitter, 'backend', { pool: backend.pool, backend: backend.name, ...others });
+      const { backend, from, to, reason } = change;
+      const { name, pool } = backend;
+      emitSafely(emitter, 'backend', { pool, backend: name, from, to, reason });
     },
   });
   const services = new Services({

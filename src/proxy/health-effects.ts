@@ -26,6 +26,8 @@ export interface HealthEffectsHost {
 export class HealthEffects {
   readonly #host: HealthEffectsHost;
   readonly #slowStarts = new SlowStarts((backend) => this.#selectSoon(backend));
+  /** Those that were not there at the start, or were away since. */
+  readonly #late = new WeakSet<Backend>();
   /** Pools whose selection is about to be made anew, and when it was the last time. */
   readonly #reselected = new Set<Pool>();
   readonly #selectedAt = new WeakMap<Pool, number>();
@@ -38,17 +40,20 @@ export class HealthEffects {
   }
 
   /** The engine is told at once, and nothing is published. */
-  changed({ backend, from, to }: HealthChange): void {
+  changed({ backend, from, to, isBack }: HealthChange): void {
     if (backend.isGone) return;
     this.#host.tell(backend);
-    if (to === 'up' && (from === 'down' || from === 'ejected')) this.begin(backend);
+    // One that was there at the start, and is found to work, is as new as the others are.
+    if (isBack && (from !== 'checking' || this.#late.has(backend))) this.begin(backend);
     this.#selectSoon(backend);
     this.#letGoOn(backend);
     if (to === 'down') this.#endSessions(backend);
   }
 
-  /** It is new, or back: its share grows, where its pool has a slow start. */
+  /** It is new, or back: its share grows, where its pool has a slow start, from when it takes sessions. */
   begin(backend: Backend): void {
+    this.#late.add(backend);
+    if (!backend.isUp) return;
     this.#slowStarts.begin(backend, this.#host.poolOf(backend)?.settings.slowStartMs ?? 0);
   }
 
@@ -69,7 +74,10 @@ export class HealthEffects {
    */
   #selectSoon(backend: Backend): void {
     const pool = this.#host.poolOf(backend);
-    if (pool === undefined || this.#reselected.has(pool)) return;
+    if (pool === undefined) return;
+    // Where it is the only one, nobody can wait for it.
+    const isUrgent = pool.backends.filter(({ isReady, isUp }) => isReady && isUp).length < 2;
+    if (this.#reselected.has(pool) && !isUrgent) return;
     this.#reselected.add(pool);
     const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);
     const select = () => {
@@ -77,7 +85,7 @@ export class HealthEffects {
       this.#selectedAt.set(pool, now());
       if (!this.#isClosed && this.#host.poolOf(backend) === pool) this.#host.select(pool);
     };
-    if (since >= RESELECT_MS) queueMicrotask(select);
+    if (isUrgent || since >= RESELECT_MS) queueMicrotask(select);
     else setTimeout(select, RESELECT_MS).unref();
   }
 

@@ -313,8 +313,8 @@ export class Services {
       this.#host.guard.add(backend);
     }
     pool.replace(poolSettings(config), backends);
-    if (!this.#isStart) for (const backend of added) this.healthEffects.begin(backend);
     this.#host.health.watch(pool);
+    if (!this.#isStart) for (const backend of added) this.healthEffects.begin(backend);
     // Only now: the pool says whether those that are not known yet are up.
     for (const backend of backends) this.#tell(backend);
     this.#publishPool(pool);

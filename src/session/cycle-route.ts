@@ -36,7 +36,9 @@ export class CycleRoute implements ClientRoute {
       return 'by cycle';
     }
     if (this.#left === undefined) {
-      this.#left = this.#pool.backends.filter(({ isName, isReady }) => isName && isReady);
+      this.#left = this.#pool.backends.filter(
+        ({ isName, isReady, isUp }) => isName && isReady && isUp,
+      );
       this.#since = this.#earliestArrival();
     }
     return this.#left.length === 0 ? undefined : this.#search(this.#left);
@@ -50,7 +52,7 @@ export class CycleRoute implements ClientRoute {
     for (let backend = left.shift(); backend !== undefined; backend = left.shift()) {
       const hasMoved = () => (backend?.movedAt ?? 0) > this.#since;
       if (!hasMoved()) await waitAtMost(backend.resolve(), this.#pool.settings.connectMs);
-      if (hasMoved() && backend.isReady) return backend.row;
+      if (hasMoved() && backend.isReady && backend.isUp) return backend.row;
     }
     return undefined;
   }

@@ -232,7 +232,8 @@ void Worker::Handle(ConnectCommand& command) {
     return;
   }
   session->route.by_cycle = false;
-  Approach(*session, command.backend, {.counts = true, .takes_failed = true});
+  // Whoever names it knows what state it is in.
+  Approach(*session, command.backend, {.counts = true, .takes_failed = true, .takes_down = true});
   TryBackends(*session);
 }
 

@@ -87,7 +87,8 @@ export class StreamTables implements EngineTables {
   /** Takes a place at a backend, to be given back; or says why there is none. */
   takePlace(row: number): 'taken' | 'full' | 'closed' {
     const backend = this.#at(row);
-    if (backend.state !== 'up') return 'closed';
+    // Whoever picked it knew that it is down, where it is.
+    if (backend.state === 'drain') return 'closed';
     if (backend.most > 0 && backend.taken >= backend.most) return 'full';
     backend.taken += 1;
     return 'taken';

@@ -27,6 +27,7 @@ export class BackendHealth {
   #startsDown = false;
   /** As it was told last. */
   #told: HealthStatus = 'up';
+  #toldUp = true;
   #since = Date.now();
   #reason = '';
 
@@ -51,30 +52,39 @@ export class BackendHealth {
     return this.#told;
   }
 
-  /** @returns whether it is asked in another way from now on */
-  configure(config: HealthConfig | undefined): boolean {
+  /** Whether it took sessions then. */
+  get toldUp(): boolean {
+    return this.#toldUp;
+  }
+
+  /**
+   * @param isNew nobody was sent to it before
+   * @returns whether it is asked in another way from now on
+   */
+  configure(config: HealthConfig | undefined, isNew: boolean): boolean {
     if (isDeepStrictEqual(config, this.#config)) return false;
     this.#config = config;
-    // What is known of it stays so until the new checks say something else.
+    // What is known of it stays so until the new checks say something else: one that has served goes on.
     if (config === undefined) this.#checks = undefined;
     else this.#checks ??= new CheckState();
-    this.#startsDown = config?.startDown ?? false;
+    this.#startsDown = (isNew || this.#startsDown) && config?.startDown === true;
     return true;
   }
 
   /** Nothing is known of it any more: it was not looked after. */
   forget(): void {
     if (this.#checks !== undefined) this.#checks = new CheckState();
+    this.#startsDown = this.#config?.startDown ?? false;
   }
 
   /** From its beginning: nobody is told. */
-  begin(status: HealthStatus): void {
-    this.#told = status;
-    this.#since = Date.now();
+  begin(status: HealthStatus, isUp: boolean): void {
+    this.tell(status, isUp, '');
   }
 
-  tell(status: HealthStatus, reason: string): void {
+  tell(status: HealthStatus, isUp: boolean, reason: string): void {
     this.#told = status;
+    this.#toldUp = isUp;
     this.#since = Date.now();
     this.#reason = reason;
   }

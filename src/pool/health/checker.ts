@@ -9,6 +9,9 @@ import type { CheckReport } from './check-state.js';
 import type { Check, CheckTarget } from './checks/check.js';
 import { NOT_ASKED } from './checks/reason.js';
 
+/** So often in a row this machine's own want does not count. */
+const NOT_ASKED_MOST = 10;
+
 export interface CheckerHost {
   readonly config: HealthConfig;
   readonly check: Check;
@@ -22,6 +25,7 @@ export class Checker {
   readonly #host: CheckerHost;
   #timer: NodeJS.Timeout | undefined;
   #running: AbortController | undefined;
+  #notAsked = 0;
   #isStopped = false;
 
   /** @param firstMs until the first check */
@@ -54,7 +58,8 @@ export class Checker {
     let passed = true;
     let detail: string;
     try {
-      detail = await check(await this.#target(), running.signal);
+      const target = await Promise.race([this.#target(), aborted(running.signal)]);
+      detail = await check(target, running.signal);
     } catch (error) {
       passed = false;
       detail = error instanceof Error ? error.message : String(error);
@@ -62,7 +67,13 @@ export class Checker {
     clearTimeout(limit);
     if (this.#isStopped) return;
     const report = { at: Date.now(), durationMs: now() - begin, passed, detail };
-    const isSoon = detail.startsWith(NOT_ASKED) || this.#host.onReport(report);
+    // A name may have moved, and no client fails any more where it was.
+    if (!passed && this.#backend.isName) void this.#backend.resolve(true);
+    const isAsked = passed || !detail.startsWith(NOT_ASKED);
+    this.#notAsked = isAsked ? 0 : this.#notAsked + 1;
+    // A want that does not end is a failure as others are: nobody knows whether the backend works.
+    const counts = isAsked || this.#notAsked > NOT_ASKED_MOST;
+    const isSoon = counts ? this.#host.onReport(report) : true;
     if (this.#isStopped) return;
     const everyMs = isSoon ? Math.min(config.fastIntervalMs, config.intervalMs) : config.intervalMs;
     this.#wait(everyMs * (1 + (config.jitterPercent / 100) * (2 * Math.random() - 1)));
@@ -86,4 +97,11 @@ async function resolved(address: Address): Promise<ResolvedAddress> {
   if (address.kind === 'unix') return address;
   const { address: ip, family } = await lookup(address.host);
   return { kind: 'tcp', ip, port: address.port, family: family === 6 ? 6 : 4 };
+}
+
+/** Rejects when the time is over. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }

@@ -73,7 +73,7 @@ type Figures = Pick<ReturnType<Counters['backend']>, 'opened' | 'failed'>;
 
 /** Whether one more may be ejected: half of the pool at most, and never the last that takes sessions. */
 export function mayEject(backend: Backend, backends: readonly Backend[]): boolean {
-  const ejected = backends.filter(({ health }) => health === 'ejected').length;
+  const ejected = backends.filter(({ condition }) => condition.ejection.until !== undefined).length;
   if (2 * (ejected + 1) > backends.length) return false;
   return backends.some((other) => other !== backend && other.isReady && other.isUp);
 }

@@ -9,6 +9,9 @@ import { Checker } from './checker.js';
 import type { Check } from './checks/check.js';
 import { mayEject } from './ejections.js';
 
+/** Errors of the system that are this machine's: no descriptor, no memory, no local port. */
+const LOCAL = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
+
 /** One backend is another in the eyes of whoever looks after it. */
 export interface HealthChange {
   readonly backend: Backend;
@@ -16,6 +19,8 @@ export interface HealthChange {
   readonly to: HealthStatus;
   /** In words for people. */
   readonly reason: string;
+  /** Whether it takes sessions that it did not take before. */
+  readonly isBack: boolean;
 }
 
 export interface HealthWatchHost {
@@ -38,35 +43,51 @@ interface Watched {
 export class HealthWatch {
   readonly #host: HealthWatchHost;
   readonly #watched = new Map<Backend, Watched>();
+  /** Changes that are told of later. */
+  #held: HealthChange[] | undefined;
   #isClosed = false;
 
   constructor(host: HealthWatchHost) {
     this.#host = host;
   }
 
-  /** To be called when a pool, its settings or its backends are new. */
+  /**
+   * To be called when a pool, its settings or its backends are new, before the engine is told. Whoever listens hears of it
+   * when the change is done.
+   */
   watch(pool: Pool): void {
     if (this.#isClosed) return;
-    const { health } = pool.settings;
+    const { health, ejection } = pool.settings;
     const check = health === undefined ? undefined : this.#host.createCheck(health);
     const { backends } = pool;
+    const changes: HealthChange[] = [];
+    this.#held = changes;
     for (const [index, backend] of backends.entries()) {
       const isNew = !this.#watched.has(backend);
       const watched: Watched = this.#watched.get(backend) ?? { backend, pool };
       this.#watched.set(backend, watched);
       watched.pool = pool;
-      if (isNew) backend.condition.ejection.countFrom(this.#host.counters.backend(backend.row));
-      if (!backend.condition.configure(health)) continue;
+      const isOther = backend.condition.configure(health, isNew);
       // Spread over an interval, so that they do not all come at once, now and ever after.
       const firstMs = ((health?.intervalMs ?? 0) * index) / backends.length;
-      this.#check(watched, health, check, firstMs);
-      if (isNew) backend.condition.begin(backend.health);
-      else
-        this.#settle(
-          watched,
-          health === undefined ? 'it is not checked any more' : 'its checks changed',
-        );
+      if (isOther) this.#check(watched, health, check, firstMs);
+      if (isNew) {
+        backend.condition.ejection.countFrom(this.#host.counters.backend(backend.row));
+        backend.condition.begin(backend.health, backend.isUp);
+      } else if (isOther) {
+        const what = health === undefined ? 'it is not checked any more' : 'its checks changed';
+        this.#settle(watched, what);
+      }
+      if (ejection === undefined && backend.condition.ejection.until !== undefined) {
+        this.#readmit(watched, 'none is ejected any more');
+      }
     }
+    this.#readmitIfNobodyIsLeft(pool);
+    this.#held = undefined;
+    if (changes.length === 0) return;
+    queueMicrotask(() => {
+      for (const change of changes) if (!this.#isClosed) this.#host.onChanged(change);
+    });
   }
 
   /** The backend is in no pool any more. */
@@ -119,8 +140,15 @@ export class HealthWatch {
     if (ejection === undefined || !this.#watched.has(backend)) return;
     if (!backend.isUp || backend.override.health !== undefined) return;
     const own = backend.condition.ejection;
-    const failures = own.inARow(this.#host.counters.backend(backend.row));
-    if (failures < ejection.failures || !mayEject(backend, watched.pool.backends)) return;
+    const figures = this.#host.counters.backend(backend.row);
+    // What this machine is short of says nothing of the backend.
+    if (LOCAL.has(code ?? '')) own.countFrom(figures);
+    const failures = own.inARow(figures);
+    if (failures < ejection.failures) return;
+    if (!mayEject(backend, watched.pool.backends)) {
+      this.#readmitIfNobodyIsLeft(watched.pool, backend);
+      return;
+    }
     const ms = own.begin(now(), ejection);
     this.#settle(watched, `connect failed ×${failures} (${code}); for ${ms / 1000} s`);
     this.#readmitAfter(watched, ms);
@@ -144,12 +172,20 @@ export class HealthWatch {
         onReport: (report) => {
           const { checks } = backend.condition;
           const reason = checks?.note(report, config);
-          if (reason !== undefined) this.#settle(watched, reason);
+          if (reason !== undefined) this.#answered(watched, reason);
           return checks?.isInTransition ?? false;
         },
       },
       firstMs,
     );
+  }
+
+  /** Its checks have come to something else. Where they find it up, it need not wait for the end of its ejection. */
+  #answered(watched: Watched, reason: string): void {
+    const { checks, ejection } = watched.backend.condition;
+    const isProven = checks?.status === 'up' && ejection.until !== undefined;
+    if (isProven) this.#readmit(watched, reason);
+    else this.#settle(watched, reason);
   }
 
   #readmitAfter(watched: Watched, ms: number): void {
@@ -171,9 +207,9 @@ export class HealthWatch {
     this.#settle(watched, reason);
   }
 
-  /** Those that are ejected may answer after all; nobody else does. */
-  #readmitIfNobodyIsLeft({ backends }: Pool): void {
-    if (backends.some(({ isReady, isUp }) => isReady && isUp)) return;
+  /** Those that are ejected may answer after all; nobody else does. @param failing one that does not, though it is up */
+  #readmitIfNobodyIsLeft({ backends }: Pool, failing?: Backend): void {
+    if (backends.some((other) => other !== failing && other.isReady && other.isUp)) return;
     for (const backend of backends) {
       const watched = this.#watched.get(backend);
       if (watched !== undefined && backend.condition.ejection.until !== undefined) {
@@ -187,8 +223,11 @@ export class HealthWatch {
     const { condition, health: to } = backend;
     const from = condition.told;
     if (from === to) return;
-    condition.tell(to, reason);
-    this.#host.onChanged({ backend, from, to, reason });
+    const isBack = backend.isUp && !condition.toldUp;
+    condition.tell(to, backend.isUp, reason);
+    const change = { backend, from, to, reason, isBack };
+    if (this.#held === undefined) this.#host.onChanged(change);
+    else this.#held.push(change);
     if (!backend.isUp) this.#readmitIfNobodyIsLeft(pool);
   }
 }

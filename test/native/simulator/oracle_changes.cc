@@ -23,9 +23,6 @@ void Oracle::CheckPicked(const Socket& socket, const Pair* pair, std::uint64_t g
     return kernel_.Fail("a session set out for a backend that drains");
   }
   const bool is_owners = pair == nullptr || pair->by_owner || pair->owner_rows.contains(row);
-  if (state == BackendState::kDown && pair != nullptr && is_owners) {
-    return kernel_.Fail("a session set out for a backend that is down, as its owner did not know");
-  }
   // Who has waited for a descriptor, or for room, was counted before the limit fell, and sent there
   // when others were not up.
   const bool may_have_waited = scene_.few_descriptors || kernel_.shortage_was_met();
