@@ -52,7 +52,10 @@ const program = `
     };
     const { createProxy } = await import(index);
     if (step === 'imported') return finish();
-    if (step === 'picking') options.policy = () => { finish(); return 0; };
+    // What a policy throws denies its client, and is caught.
+    const isThrown = end === 'an exception that nobody catches';
+    const pick = () => { if (isThrown) queueMicrotask(finish); else finish(); return 0; };
+    if (step === 'picking') options.policy = pick;
     const starting = createProxy(options);
     if (step === 'starting') return finish();
     const proxy = await starting;

@@ -195,14 +195,15 @@ describe.each(ways)('the health of backends with %s', (way) => {
     expect(changes.at(-1)).toMatchObject({ to: 'up', reason: 'no other backend is left' });
   });
 
-  it('takes back who is ejected where the only other one fails', async () => {
+  it('takes back who is ejected where all others fail', async () => {
     const x = `${await refusedAddress()},name=x`;
     const y = `${await refusedAddress()},name=y`;
-    const { proxy, port, changes } = await start([x, y], { ejectAfter: 1 });
+    const z = `${await refusedAddress()},name=z`;
+    const { proxy, port, changes } = await start([x, y, z], { ejectAfter: 1 });
     const refused = () => answersAt(port, 1).catch(() => '');
     for (; changes.length === 0; ) await refused();
     const ejected = changes[0]?.backend ?? '';
-    // The other one cannot be ejected, and does not answer.
+    // The others cannot be ejected, and do not answer.
     for (; changes.length === 1; ) await refused();
     expect(changes[1]).toMatchObject({
       backend: ejected,

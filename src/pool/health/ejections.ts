@@ -47,6 +47,11 @@ export class Ejection {
     return failed - this.#failed;
   }
 
+  /** Whether so many have failed in a row, and nobody has got to it since. */
+  hasFailed(failures: number, { opened, failed }: Figures): boolean {
+    return opened === this.#opened && failed - this.#failed >= failures;
+  }
+
   /** @returns for how long, in milliseconds */
   begin(now: number, { timeMs, maxTimeMs }: EjectionSettings): number {
     // After a time without trouble that is as long as the last one, it begins with the shortest.

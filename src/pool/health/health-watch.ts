@@ -146,7 +146,7 @@ export class HealthWatch {
     const failures = own.inARow(figures);
     if (failures < ejection.failures) return;
     if (!mayEject(backend, watched.pool.backends)) {
-      this.#readmitIfNobodyIsLeft(watched.pool, backend);
+      this.#readmitIfNobodyIsLeft(watched.pool);
       return;
     }
     const ms = own.begin(now(), ejection);
@@ -207,9 +207,14 @@ export class HealthWatch {
     this.#settle(watched, reason);
   }
 
-  /** Those that are ejected may answer after all; nobody else does. @param failing one that does not, though it is up */
-  #readmitIfNobodyIsLeft({ backends }: Pool, failing?: Backend): void {
-    if (backends.some((other) => other !== failing && other.isReady && other.isUp)) return;
+  /** Those that are ejected may answer after all; of the others nobody is up, or they fail all clients themselves. */
+  #readmitIfNobodyIsLeft({ backends, settings: { ejection: limits } }: Pool): void {
+    const { counters } = this.#host;
+    const isLeft = ({ isReady, isUp, row, condition: { ejection } }: Backend) =>
+      isReady &&
+      isUp &&
+      !(limits !== undefined && ejection.hasFailed(limits.failures, counters.backend(row)));
+    if (backends.some(isLeft)) return;
     for (const backend of backends) {
       const watched = this.#watched.get(backend);
       if (watched !== undefined && backend.condition.ejection.until !== undefined) {
