@@ -22,9 +22,9 @@ std::uint32_t Lane(std::span<const std::uint8_t> bytes) {
 
 /// Bits behind a prefix become zero.
 void Mask(std::span<std::uint8_t> bytes, std::size_t prefix) {
-  for (std::size_t index = 0; index < bytes.size(); ++index) {
+  for (std::uint8_t& byte : bytes) {
     const std::size_t kept = std::min<std::size_t>(prefix, 8);
-    bytes[index] &= static_cast<std::uint8_t>(0xFF00 >> kept);
+    byte &= static_cast<std::uint8_t>(0xFF00 >> kept);
     prefix -= kept;
   }
 }
