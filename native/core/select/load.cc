@@ -52,7 +52,8 @@ std::uint32_t LeastLoaded(const Cycle& cycle, const BackendTable& table, Random&
   // foretell: so it is no branch, which would cost more than all the rest.
   std::array<std::uint64_t, kMostLookedAt / 64> equals{};
   Load least = kNoLoad;
-  for (std::uint16_t member = 0; member < members.size(); ++member) {
+  const auto count = static_cast<std::uint16_t>(members.size());
+  for (std::uint16_t member = 0; member < count; ++member) {
     const BackendRow& row = table.Row(members[member]);
     if (!row.is_open()) continue;
     const Load load{.sessions = std::uint64_t{row.in_use()} + 1, .weight = cycle.WeightOf(member)};
