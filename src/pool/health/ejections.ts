@@ -76,9 +76,13 @@ export class Ejection {
 
 type Figures = Pick<ReturnType<Counters['backend']>, 'opened' | 'failed'>;
 
-/** Whether one more may be ejected: half of the pool at most, and never the last that takes sessions. */
-export function mayEject(backend: Backend, backends: readonly Backend[]): boolean {
+/** Whether one more may be ejected: half of the pool at most, and never the last one. @param isLeft whether one would serve */
+export function mayEject(
+  backend: Backend,
+  backends: readonly Backend[],
+  isLeft: (other: Backend) => boolean,
+): boolean {
   const ejected = backends.filter(({ condition }) => condition.ejection.until !== undefined).length;
   if (2 * (ejected + 1) > backends.length) return false;
-  return backends.some((other) => other !== backend && other.isReady && other.isUp);
+  return backends.some((other) => other !== backend && isLeft(other));
 }

@@ -7,7 +7,7 @@ import type { Backend } from '../backend.js';
 import type { Pool } from '../pool.js';
 import { Checker } from './checker.js';
 import type { Check } from './checks/check.js';
-import { mayEject } from './ejections.js';
+import { type EjectionSettings, mayEject } from './ejections.js';
 
 /** Errors of the system that are this machine's: no descriptor, no memory, no local port. */
 const LOCAL = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
@@ -72,7 +72,7 @@ export class HealthWatch {
       const firstMs = ((health?.intervalMs ?? 0) * index) / backends.length;
       if (isOther) this.#check(watched, health, check, firstMs);
       if (isNew) {
-        backend.condition.ejection.countFrom(this.#host.counters.backend(backend.row));
+        this.#forgive(watched);
         backend.condition.begin(backend.health, backend.isUp);
       } else if (isOther) {
         const what = health === undefined ? 'it is not checked any more' : 'its checks changed';
@@ -145,7 +145,7 @@ export class HealthWatch {
     if (LOCAL.has(code ?? '')) own.countFrom(figures);
     const failures = own.inARow(figures);
     if (failures < ejection.failures) return;
-    if (!mayEject(backend, watched.pool.backends)) {
+    if (!mayEject(backend, watched.pool.backends, (other) => this.#serves(other, ejection))) {
       this.#readmitIfNobodyIsLeft(watched.pool);
       return;
     }
@@ -184,6 +184,7 @@ export class HealthWatch {
   #answered(watched: Watched, reason: string): void {
     const { checks, ejection } = watched.backend.condition;
     const isProven = checks?.status === 'up' && ejection.until !== undefined;
+    if (isProven) this.#forgive(watched);
     if (isProven) this.#readmit(watched, reason);
     else this.#settle(watched, reason);
   }
@@ -194,7 +195,8 @@ export class HealthWatch {
       if (condition.checks?.isFailing === true) {
         this.#readmitAfter(watched, condition.ejection.prolong(now()));
       } else {
-        this.#readmit(watched, `its ejection is over`);
+        this.#forgive(watched);
+        this.#readmit(watched, 'its ejection is over');
       }
     }, ms).unref();
   }
@@ -203,24 +205,32 @@ export class HealthWatch {
     clearTimeout(watched.timer);
     const { backend } = watched;
     backend.condition.ejection.end(now());
-    backend.condition.ejection.countFrom(this.#host.counters.backend(backend.row));
     this.#settle(watched, reason);
   }
 
-  /** Those that are ejected may answer after all; of the others nobody is up, or they fail all clients themselves. */
-  #readmitIfNobodyIsLeft({ backends, settings: { ejection: limits } }: Pool): void {
-    const { counters } = this.#host;
-    const isLeft = ({ isReady, isUp, row, condition: { ejection } }: Backend) =>
-      isReady &&
-      isUp &&
-      !(limits !== undefined && ejection.hasFailed(limits.failures, counters.backend(row)));
-    if (backends.some(isLeft)) return;
+  /** It begins anew, as one that has not failed. */
+  #forgive({ backend }: Watched): void {
+    backend.condition.ejection.countFrom(this.#host.counters.backend(backend.row));
+  }
+
+  /** Those that are ejected may answer after all: of the others nobody serves. */
+  #readmitIfNobodyIsLeft({ backends, settings: { ejection } }: Pool): void {
+    if (backends.some((backend) => this.#serves(backend, ejection))) return;
     for (const backend of backends) {
       const watched = this.#watched.get(backend);
       if (watched !== undefined && backend.condition.ejection.until !== undefined) {
+        // Not forgiven: else those that fail would be ejected by turns, again and again.
         this.#readmit(watched, 'no other backend is left');
       }
     }
+  }
+
+  /** Whether clients are sent to it, and it does not fail them all. */
+  #serves(backend: Backend, limits: EjectionSettings | undefined): boolean {
+    if (!backend.isReady || !backend.isUp) return false;
+    if (limits === undefined) return true;
+    const figures = this.#host.counters.backend(backend.row);
+    return !backend.condition.ejection.hasFailed(limits.failures, figures);
   }
 
   #settle(watched: Watched, reason: string): void {
