@@ -88,18 +88,25 @@ bool Oracle::MayBePassedOver(std::uint16_t row, const Pair& pair, const Socket& 
 }
 
 /// A session of whose pool nobody was up since before it came has tried those that are down, where
-/// it was to.
+/// it was to: by whatever tables its loop may have had. A change that waits to be published is not
+/// in them.
 void Oracle::CheckThatDownAreTried(const Pair& pair) {
   const Changes& changes = scene_.changes;
   const std::uint64_t since_us = changes.states_since_us;
   if (changes.moved_pools || !pair.client || since_us >= Near(*pair.client).made_us) return;
-  for (const auto& [generation, plans] : changes.published) {
-    if (!plans[pair.service].tries_down) return;
+  auto plans = changes.published.upper_bound(pair.generation);
+  if (plans != changes.published.begin()) --plans;
+  for (; plans != changes.published.end(); ++plans) {
+    const PickPlan& plan = plans->second[pair.service];
+    if (!plan.tries_down) return;
+    for (const std::vector<std::uint16_t>& tier : plan.tiers) {
+      const auto is_up = [&](std::uint16_t row) {
+        return changes.StateOf(row) == BackendState::kUp;
+      };
+      if (std::any_of(tier.begin(), tier.end(), is_up)) return;
+    }
   }
-  const std::vector<std::uint16_t>& rows = changes.pools[pair.service];
-  const auto is_up = [&](std::uint16_t row) { return changes.StateOf(row) == BackendState::kUp; };
-  if (std::any_of(rows.begin(), rows.end(), is_up)) return;
-  for (const std::uint16_t row : rows) {
+  for (const std::uint16_t row : changes.pools[pair.service]) {
     if (changes.StateOf(row) != BackendState::kDown || changes.limits.contains(row)) continue;
     if (scene_.removed.contains(row) || changes.first_socket.contains(row)) continue;
     if (kernel_.LackedPort(row) || pair.failed_ports.contains(row) || IsTurnedBackFrom(row))
