@@ -34,7 +34,7 @@ class Shared {
 std::string RunApart(const std::function<void()>& work);
 
 /// For `work`: it ends, as a failure, when it has not called this again, or returned, in so many
-/// seconds.
+/// seconds of a processor's time. On a busy machine that takes several times as long.
 void ExpectEndWithin(unsigned seconds);
 
 }  // namespace spliceway::simulator
