@@ -93,7 +93,12 @@ export const knownFaults = {
           buildFaulty(/** @type {typeof faults[number]} */ (fault)),
         );
         const { failure } = await timed(timings, `finding "${name}"`, () =>
-          runSeeds(program, { from: 0, count: seedsForFault, processes: 1 }),
+          runSeeds(program, {
+            from: 0,
+            count: seedsForFault,
+            among: fault.among,
+            processes: 1,
+          }),
         );
         if (failure === undefined) {
           counted.failed += 1;

@@ -11,13 +11,17 @@ import { policyFaults } from './faults/policies.js';
 import { tableFaults } from './faults/tables.js';
 import { timeFaults } from './faults/time.js';
 
-/** @import { Edit } from './faults/edit.js' */
+/**
+ * @import { Edit } from './faults/edit.js'
+ * @import { Kind } from './seeds.js'
+ */
 
 /**
  * @typedef {object} Fault
  * @property {string} name
  * @property {string} why what it did to whom
  * @property {readonly Edit[]} edits
+ * @property {Kind} [among] where it is sought, if what it takes is rare among all schedules
  */
 
 /** @type {readonly Fault[]} */

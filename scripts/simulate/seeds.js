@@ -16,6 +16,12 @@ const blockSize = 2000;
  */
 
 /**
+ * Schedules of which there are few among all: `Among` in test/native/simulator/world.h.
+ *
+ * @typedef {'streams' | 'stops' | 'stayers'} Kind
+ */
+
+/**
  * @typedef {object} Failure
  * @property {number} seed
  * @property {string} what failed
@@ -28,11 +34,13 @@ const blockSize = 2000;
  * @param {string} program
  * @param {number} first
  * @param {number} count
+ * @param {Kind | undefined} among
  * @returns {Promise<Totals | Failure>}
  */
-function runBlock(program, first, count) {
+function runBlock(program, first, count, among) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ['seeds', String(first), String(count)], {
+    const kind = among === undefined ? [] : [among];
+    const child = spawn(program, ['seeds', String(first), String(count), ...kind], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     /** @type {string[]} */
@@ -70,6 +78,7 @@ function runBlock(program, first, count) {
  * @param {object} options
  * @param {number} options.from the first seed
  * @param {number} options.count of seeds at most
+ * @param {Kind} [options.among] only schedules of this kind
  * @param {number} [options.processes] at a time; as many as there are processors when not given
  * @param {() => boolean} [options.goesOn] asked before each block
  * @param {(totals: Totals) => void} [options.onPassed] told of each block
@@ -77,7 +86,7 @@ function runBlock(program, first, count) {
  */
 export async function runSeeds(
   program,
-  { from, count, processes = availableParallelism(), goesOn = () => true, onPassed },
+  { from, count, among, processes = availableParallelism(), goesOn = () => true, onPassed },
 ) {
   /** @type {Totals} */
   const totals = { schedules: 0, sessions: 0, steps: 0, calls: 0, bytes: 0 };
@@ -89,7 +98,7 @@ export async function runSeeds(
       const first = next;
       const some = Math.min(blockSize, from + count - first);
       next += some;
-      const result = await runBlock(program, first, some);
+      const result = await runBlock(program, first, some, among);
       if ('what' in result) {
         failures.push(result);
         continue;

@@ -120,7 +120,11 @@ async function findFaults() {
   for (const fault of faults) {
     progress.doing(fault.name);
     const program = await buildFaulty(fault);
-    const { failure } = await runSeeds(program, { from: 0, count: mostSeedsForFault });
+    const { failure } = await runSeeds(program, {
+      from: 0,
+      count: mostSeedsForFault,
+      among: fault.among,
+    });
     if (failure === undefined) missed += 1;
     const seed =
       failure === undefined ? `not in ${grouped(mostSeedsForFault)}` : grouped(failure.seed);

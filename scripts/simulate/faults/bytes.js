@@ -148,6 +148,7 @@ export const byteFaults = [
   {
     name: 'low-water mark not looked at',
     why: 'What stays below the mark is never reported.',
+    among: 'streams',
     edits: [
       edit('session/session.cc', 'looks_again_ = looks_again_ || marked;', 'looks_again_ = false;'),
     ],

@@ -37,6 +37,7 @@ export const timeFaults = [
   {
     name: 'connect time-out before the answer',
     why: 'A process that was stopped, or frozen, drops the backends that had accepted meanwhile.',
+    among: 'stops',
     edits: [edit('session/session_connect.cc', 'if (!is_silent(backend_)) return;\n', '')],
   },
   {
@@ -218,6 +219,7 @@ export const timeFaults = [
   {
     name: 'survivor of a reset without a bound',
     why: 'A peer that does not read holds the session, and the bytes, of one that is gone.',
+    among: 'stayers',
     edits: [
       edit(
         'session/session.cc',

@@ -1,6 +1,7 @@
 // Runs schedules of the simulated kernel, each from its seed, and shrinks what fails.
 //
-// simulator seeds FIRST COUNT: what they came to; 1 at the first that fails.
+// simulator seeds FIRST COUNT [KIND]: what they came to; 1 at the first that fails. KIND: streams,
+// stops or stayers, as in `Among`.
 // simulator shrink SEED: the simplest schedule that fails as that seed's does, and its record.
 // simulator replay SEED: one schedule, with everything that happens in it.
 // simulator replay -: the same from a record of choices on standard input.
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,14 @@ constexpr unsigned kMostSeconds = 30;
 
 unsigned long long Number(std::uint64_t value) { return value; }
 
-int RunSeeds(std::uint64_t first, std::uint64_t count) {
+std::optional<Among> KindNamed(std::string_view name) {
+  if (name == "streams") return Among::kStreams;
+  if (name == "stops") return Among::kStops;
+  if (name == "stayers") return Among::kStayers;
+  return std::nullopt;
+}
+
+int RunSeeds(std::uint64_t first, std::uint64_t count, Among among) {
   struct Progress {
     std::uint64_t seed, steps, calls, bytes, sessions;
     std::array<char, 256> failure;
@@ -39,7 +48,7 @@ int RunSeeds(std::uint64_t first, std::uint64_t count) {
       ExpectEndWithin(kMostSeconds);
       progress->seed = seed;
       Choices choices(seed);
-      const Outcome outcome = World(choices, {}).Run();
+      const Outcome outcome = World(choices, {.among = among}).Run();
       progress->steps += outcome.steps;
       progress->calls += outcome.calls;
       progress->bytes += outcome.bytes;
@@ -92,13 +101,19 @@ int Main(const std::vector<std::string_view>& arguments) {
   const auto number = [&](std::size_t index) {
     return std::strtoull(std::string(arguments[index]).c_str(), nullptr, 10);
   };
-  if (arguments.size() == 4 && arguments[1] == "seeds") return RunSeeds(number(2), number(3));
+  if (arguments.size() == 4 && arguments[1] == "seeds") {
+    return RunSeeds(number(2), number(3), Among::kAll);
+  }
+  if (arguments.size() == 5 && arguments[1] == "seeds") {
+    const std::optional<Among> among = KindNamed(arguments[4]);
+    if (among) return RunSeeds(number(2), number(3), *among);
+  }
   if (arguments.size() == 3 && arguments[1] == "shrink") return ShrinkSeed(number(2));
   if (arguments.size() == 3 && arguments[1] == "replay") {
     return Replay(arguments[2] == "-" ? Choices(ReadRecord()) : Choices(number(2)));
   }
-  std::fprintf(stderr,
-               "usage: simulator seeds FIRST COUNT | shrink SEED | replay SEED | replay -\n");
+  std::fprintf(
+      stderr, "usage: simulator seeds FIRST COUNT [KIND] | shrink SEED | replay SEED | replay -\n");
   return 2;
 }
 

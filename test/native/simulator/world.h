@@ -22,6 +22,14 @@ struct Outcome {
   std::uint64_t sessions = 0;
 };
 
+/// Which schedules are drawn. Of some kinds there are few among all of them.
+enum class Among : std::uint8_t {
+  kAll,
+  kStreams,  ///< Of peers that send fast and much.
+  kStops,    ///< In which the process stands still now and then.
+  kStayers,  ///< Of peers that may be silent for ever, without a time-out that would end them.
+};
+
 /// One schedule: the core's real loops and sessions on a simulated kernel, with clients and
 /// backends, in one thread. Whatever may happen next is a choice: a turn of a loop, bytes that
 /// arrive, a peer that acts, the program that owns the engine; time goes on when nothing can
@@ -31,6 +39,7 @@ class World {
   struct Options {
     bool traces = false;                ///< Prints all that happens.
     std::size_t most_bytes = SIZE_MAX;  ///< That one end sends.
+    Among among = Among::kAll;
   };
   World(Choices& choices, const Options& options);
   ~World();

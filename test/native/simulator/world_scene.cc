@@ -26,6 +26,7 @@ void World::SetUp() {
   conditions.pipe_slots = choices_.OneIn(2) ? 256 : 16;
   conditions.signals = choices_.OneIn(4);
   conditions.races = choices_.OneIn(2);
+  if (options_.among == Among::kStops) conditions.signals = conditions.races = true;
   conditions.hesitates = choices_.OneIn(6);
   conditions.refuses_splice = choices_.OneIn(12);
   // No choice of its own: the seeds that are kept are drawn as they were.
@@ -47,6 +48,10 @@ void World::SetUp() {
   if ((conditions.segment + conditions.pipe_slots) % 5 == 0) scene_.timeouts.search.attempts = 3;
   scene_.timeouts.search.abort_on_close = conditions.segment == 16384 || conditions.segment == 536;
   may_stay_ = choices_.OneIn(4);
+  if (options_.among == Among::kStayers) {
+    may_stay_ = true;
+    scene_.timeouts.idle_ms = scene_.timeouts.half_close_ms = 0;
+  }
   // Only those who stay are silent for so long.
   scene_.keep_alive_s = may_stay_ ? 1 : 0;
 
@@ -135,7 +140,7 @@ void World::MakeWorkers(std::size_t count, Transfer transfer) {
 }
 
 void World::MakePairs() {
-  const bool much = choices_.OneIn(64);
+  const bool much = choices_.OneIn(64) || options_.among == Among::kStreams;
   const std::size_t wanted = much ? 6U << 20 : choices_.OneIn(4) ? 400'000 : 20'000;
   const std::size_t most = std::min(wanted, options_.most_bytes);
   // Slowly enough for a stream to last, and fast enough to count as one.
