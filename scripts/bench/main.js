@@ -16,6 +16,9 @@ if (options.only === 'core') {
 } else if (options.only === 'changes') {
   const { measureChanges } = await import('./changes.js');
   process.exitCode = await measureChanges();
+} else if (options.only === 'policies') {
+  const { measurePolicies } = await import('./policies.js');
+  process.exitCode = await measurePolicies(options);
 } else {
   const { bench } = await import('./bench.js');
   process.exitCode = await bench(options);

@@ -1,6 +1,10 @@
 import { parseArgs } from 'node:util';
 import { full, quick } from './catalogue.js';
 
+/** What is measured by itself, without peers. */
+const onlys = /** @type {const} */ (['core', 'changes', 'policies']);
+/** @typedef {typeof onlys[number]} Only */
+
 /**
  * @typedef {object} BenchOptions
  * @property {boolean} quick
@@ -9,7 +13,7 @@ import { full, quick } from './catalogue.js';
  * @property {readonly string[] | undefined} workloads names; all when not given
  * @property {readonly string[] | undefined} peers names; all when not given
  * @property {boolean} full nothing was asked for that makes the run smaller
- * @property {'core' | 'changes' | undefined} only pieces of the core, or changes of a configuration, and nothing else
+ * @property {Only | undefined} only one of these, and nothing else
  * @property {string | undefined} report a result to write the page of, in place of measuring
  */
 
@@ -25,6 +29,7 @@ const help = `Measures Spliceway side by side with other proxies, and all of the
   --peer NAME         only this peer (may be given again), also where it takes no part by itself
   --only core         what pieces of the core cost, as a table, and nothing else
   --only changes      what it costs to change a small configuration and large ones, as a table
+  --only policies     what new connections cost by each policy, as a table
   --report FILE       writes the page of a result in bench-results/ again, and measures nothing
   --help
 
@@ -89,8 +94,9 @@ export function readOptions(args) {
     process.stdout.write(help);
     process.exit(0);
   }
-  if (values.only !== undefined && values.only !== 'core' && values.only !== 'changes') {
-    return usageError(`--only takes core or changes, not ${values.only}.`);
+  const only = onlys.find((name) => name === values.only);
+  if (values.only !== undefined && only === undefined) {
+    return usageError(`--only takes ${onlys.join(', ')}, not ${values.only}.`);
   }
   const extent = values.quick ? quick : full;
   const repetitions = wholeNumber('repetitions', values.repetitions, extent.repetitions);
@@ -107,7 +113,7 @@ export function readOptions(args) {
       values.peer === undefined &&
       repetitions >= full.repetitions &&
       seconds >= full.seconds,
-    only: values.only,
+    only,
     report: values.report,
   };
 }

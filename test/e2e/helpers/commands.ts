@@ -82,6 +82,8 @@ export const shortened: Readonly<Record<string, string>> = {
   'npm run verify -- --status': 'npm run verify -- --status | grep prebuilds',
   'npm run bench -- --quick':
     'npm run bench -- --quick --workload requests-50 --peer native --repetitions 1',
+  'npm run bench -- --only policies':
+    'npm run bench -- --only policies --repetitions 1 --seconds 1',
   'npm run bench -- --workload bulk-1 --peer native':
     'npm run bench -- --workload bulk-1 --peer native --repetitions 1 --seconds 1',
   'npm run bench -- --report bench-results/FILE.json':
