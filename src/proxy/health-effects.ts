@@ -3,6 +3,7 @@ import type { Counters } from '../engine/counters.js';
 import type { EngineTables } from '../engine/tables.js';
 import type { Backend } from '../pool/backend.js';
 import type { HealthChange } from '../pool/health/health-watch.js';
+import { LookRound } from '../pool/look-round.js';
 import type { Pool } from '../pool/pool.js';
 import { SlowStarts } from '../pool/slow-start.js';
 import { now, setTimeout } from '../timers.js';
@@ -31,6 +32,7 @@ export class HealthEffects {
   /** Pools whose selection is about to be made anew, and when it was the last time. */
   readonly #reselected = new Set<Pool>();
   readonly #selectedAt = new WeakMap<Pool, number>();
+  readonly #lookRounds = new WeakMap<Pool, LookRound>();
   /** What lets the sessions of backends that are down go on after all. */
   readonly #downs = new Map<Backend, () => void>();
   #isClosed = false;
@@ -76,7 +78,11 @@ export class HealthEffects {
     const pool = this.#host.poolOf(backend);
     if (pool === undefined) return;
     // Where it is the only one, nobody can wait for it.
-    const isUrgent = pool.backends.filter(({ isReady, isUp }) => isReady && isUp).length < 2;
+    const isUrgent = !this.#lookRoundOf(pool).finds(
+      2,
+      pool,
+      ({ isReady, isUp }) => isReady && isUp,
+    );
     if (this.#reselected.has(pool) && !isUrgent) return;
     this.#reselected.add(pool);
     const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);
@@ -87,6 +93,14 @@ export class HealthEffects {
     };
     if (isUrgent || since >= RESELECT_MS) queueMicrotask(select);
     else setTimeout(select, RESELECT_MS).unref();
+  }
+
+  #lookRoundOf(pool: Pool): LookRound {
+    const known = this.#lookRounds.get(pool);
+    if (known !== undefined) return known;
+    const made = new LookRound();
+    this.#lookRounds.set(pool, made);
+    return made;
   }
 
   /** As `onDown` says, unless it is up again before. */

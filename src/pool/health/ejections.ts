@@ -1,6 +1,5 @@
 /** Backends of a pool that clients could not reach: they are left out for a while. */
 import type { Counters } from '../../engine/counters.js';
-import type { Backend } from '../backend.js';
 
 /** When backends are left out, and for how long. The words are those of Envoy's outlier detection. */
 export interface EjectionSettings {
@@ -75,14 +74,3 @@ export class Ejection {
 }
 
 type Figures = Pick<ReturnType<Counters['backend']>, 'opened' | 'failed'>;
-
-/** Whether one more may be ejected: half of the pool at most, and never the last one. @param isLeft whether one would serve */
-export function mayEject(
-  backend: Backend,
-  backends: readonly Backend[],
-  isLeft: (other: Backend) => boolean,
-): boolean {
-  const ejected = backends.filter(({ condition }) => condition.ejection.until !== undefined).length;
-  if (2 * (ejected + 1) > backends.length) return false;
-  return backends.some((other) => other !== backend && isLeft(other));
-}

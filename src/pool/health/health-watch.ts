@@ -7,7 +7,8 @@ import type { Backend } from '../backend.js';
 import type { Pool } from '../pool.js';
 import { Checker } from './checker.js';
 import type { Check } from './checks/check.js';
-import { type EjectionSettings, mayEject } from './ejections.js';
+import type { EjectionSettings } from './ejections.js';
+import { PoolEjections } from './pool-ejections.js';
 
 /** Errors of the system that are this machine's: no descriptor, no memory, no local port. */
 const LOCAL = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
@@ -43,6 +44,7 @@ interface Watched {
 export class HealthWatch {
   readonly #host: HealthWatchHost;
   readonly #watched = new Map<Backend, Watched>();
+  readonly #pools = new WeakMap<Pool, PoolEjections>();
   /** Changes that are told of later. */
   #held: HealthChange[] | undefined;
   #isClosed = false;
@@ -95,6 +97,7 @@ export class HealthWatch {
     const watched = this.#watched.get(backend);
     if (watched === undefined) return;
     this.#watched.delete(backend);
+    this.#ejectionsOf(watched.pool).delete(backend);
     watched.checker?.stop();
     clearTimeout(watched.timer);
   }
@@ -145,10 +148,15 @@ export class HealthWatch {
     if (LOCAL.has(code ?? '')) own.countFrom(figures);
     const failures = own.inARow(figures);
     if (failures < ejection.failures) return;
-    if (!mayEject(backend, watched.pool.backends, (other) => this.#serves(other, ejection))) {
+    const ofPool = this.#ejectionsOf(watched.pool);
+    if (ofPool.wereJustDenied(now())) return;
+    const serves = (other: Backend) => this.#serves(other, ejection);
+    if (!ofPool.mayEject(backend, watched.pool, serves)) {
+      ofPool.deny(now());
       this.#readmitIfNobodyIsLeft(watched.pool);
       return;
     }
+    ofPool.add(backend);
     const ms = own.begin(now(), ejection);
     this.#settle(watched, `connect failed ×${failures} (${code}); for ${ms / 1000} s`);
     this.#readmitAfter(watched, ms);
@@ -205,6 +213,7 @@ export class HealthWatch {
     clearTimeout(watched.timer);
     const { backend } = watched;
     backend.condition.ejection.end(now());
+    this.#ejectionsOf(watched.pool).delete(backend);
     this.#settle(watched, reason);
   }
 
@@ -214,15 +223,23 @@ export class HealthWatch {
   }
 
   /** Those that are ejected may answer after all: of the others nobody serves. */
-  #readmitIfNobodyIsLeft({ backends, settings: { ejection } }: Pool): void {
-    if (backends.some((backend) => this.#serves(backend, ejection))) return;
-    for (const backend of backends) {
+  #readmitIfNobodyIsLeft(pool: Pool): void {
+    const ejections = this.#ejectionsOf(pool);
+    const { ejection } = pool.settings;
+    if (ejections.isAnyLeft(pool, (backend) => this.#serves(backend, ejection))) return;
+    for (const backend of ejections.all) {
       const watched = this.#watched.get(backend);
-      if (watched !== undefined && backend.condition.ejection.until !== undefined) {
-        // Not forgiven: else those that fail would be ejected by turns, again and again.
-        this.#readmit(watched, 'no other backend is left');
-      }
+      // Not forgiven: else those that fail would be ejected by turns, again and again.
+      if (watched !== undefined) this.#readmit(watched, 'no other backend is left');
     }
+  }
+
+  #ejectionsOf(pool: Pool): PoolEjections {
+    const known = this.#pools.get(pool);
+    if (known !== undefined) return known;
+    const made = new PoolEjections();
+    this.#pools.set(pool, made);
+    return made;
   }
 
   /** Whether clients are sent to it, and it does not fail them all. */
