@@ -260,6 +260,30 @@ describe.each(ways)('the health of backends with %s', (way) => {
     expect((await ending).how).toBe('ECONNRESET');
   });
 
+  it('ends the sessions of one that is down already where an update says so', async () => {
+    const echo = await startEcho();
+    const [a = ''] = await namedBackends('a');
+    const backends = [`${echo.address},name=e`, a];
+    const { proxy, port, services } = await start(backends, { policy: 'first' });
+    const client = await openClient(port);
+    expect(await echoed(client, 'there')).toBe('there');
+    const ending = readToEnding(client);
+    proxy.pool('db').backend('e').setHealth('down');
+    const pools = { db: { backends, policy: 'first' as const, onDown: 'close' as const } };
+    await proxy.update(wholeOf(way, { ...services, pools }));
+    expect((await ending).how).toBe('ECONNRESET');
+  });
+
+  it('has its whole share at once where an update ends slow starts', async () => {
+    const backends = await namedBackends('ab');
+    const { proxy, port, services } = await start(backends, { slowStart: '100h' });
+    const a = proxy.pool('db').backend('a');
+    a.setHealth('down');
+    a.setHealth('auto');
+    await proxy.update(wholeOf(way, { ...services, pools: { db: { backends } } }));
+    expect(sorted(await answersAt(port, 4))).toBe('aabb');
+  });
+
   it('lets them go on where it is up again in time', async () => {
     const echo = await startEcho();
     const { proxy, port } = await start([`${echo.address},name=e`], { onDown: { after: '1h' } });

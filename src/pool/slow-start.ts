@@ -19,6 +19,21 @@ export class SlowStarts {
     this.stop(backend);
     if (ms === 0) return;
     backend.warmth = 1;
+    this.#go(backend, ms);
+  }
+
+  /** What is left of its slow start, if it is in one, goes on at another pace. @param ms as for `begin` */
+  pace(backend: Backend, ms: number): void {
+    if (!this.#timers.has(backend)) return;
+    if (ms === 0) {
+      this.stop(backend);
+      return;
+    }
+    clearInterval(this.#timers.get(backend));
+    this.#go(backend, ms);
+  }
+
+  #go(backend: Backend, ms: number): void {
     const timer = setInterval(() => {
       backend.warmth += 1;
       if (backend.warmth >= WARM) this.stop(backend);

@@ -1,10 +1,11 @@
 /** What a change of a backend's health means for its sessions, and for those of the others. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Counters } from '../engine/counters.js';
 import type { EngineTables } from '../engine/tables.js';
 import type { Backend } from '../pool/backend.js';
 import type { HealthChange } from '../pool/health/health-watch.js';
 import { LookRound } from '../pool/look-round.js';
-import type { Pool } from '../pool/pool.js';
+import type { Pool, PoolSettings } from '../pool/pool.js';
 import { SlowStarts } from '../pool/slow-start.js';
 import { now, setTimeout } from '../timers.js';
 import type { Departures } from './departures.js';
@@ -49,7 +50,9 @@ export class HealthEffects {
     if (isBack && (from !== 'checking' || this.#late.has(backend))) this.begin(backend);
     this.#selectSoon(backend);
     this.#letGoOn(backend);
-    if (to === 'down') this.#endSessions(backend);
+    if (to === 'down') {
+      this.#endSessions(backend, this.#host.poolOf(backend)?.settings.onDown ?? 'keep');
+    }
   }
 
   /** It is new, or back: its share grows, where its pool has a slow start, from when it takes sessions. */
@@ -57,6 +60,19 @@ export class HealthEffects {
     this.#late.add(backend);
     if (!backend.isUp) return;
     this.#slowStarts.begin(backend, this.#host.poolOf(backend)?.settings.slowStartMs ?? 0);
+  }
+
+  /** What is under way goes on as the settings of its pool say now. To be called before the pool is selected anew. */
+  configured({ backends, settings }: Pool, before: PoolSettings): void {
+    if (before.slowStartMs !== settings.slowStartMs) {
+      for (const backend of backends) this.#slowStarts.pace(backend, settings.slowStartMs);
+    }
+    if (isDeepStrictEqual(before.onDown, settings.onDown)) return;
+    for (const backend of backends) {
+      if (backend.health !== 'down') continue;
+      this.#letGoOn(backend);
+      this.#endSessions(backend, settings.onDown);
+    }
   }
 
   /** It was taken out of its pool. */
@@ -104,8 +120,7 @@ export class HealthEffects {
   }
 
   /** As `onDown` says, unless it is up again before. */
-  #endSessions(backend: Backend): void {
-    const onDown = this.#host.poolOf(backend)?.settings.onDown ?? 'keep';
+  #endSessions(backend: Backend, onDown: PoolSettings['onDown']): void {
     if (onDown === 'keep') return;
     const { tables, counters, departures } = this.#host;
     const { row } = backend;

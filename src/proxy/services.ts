@@ -312,8 +312,10 @@ export class Services {
       this.backends.add(backend);
       this.#host.guard.add(backend);
     }
+    const { settings } = pool;
     pool.replace(poolSettings(config), backends);
     this.#host.health.watch(pool);
+    this.healthEffects.configured(pool, settings);
     if (!this.#isStart) for (const backend of added) this.healthEffects.begin(backend);
     // Only now: the pool says whether those that are not known yet are up.
     for (const backend of backends) this.#tell(backend);
