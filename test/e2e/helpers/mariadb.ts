@@ -39,8 +39,14 @@ export async function makeMariadbTemplate(): Promise<{ folder: string; stop(): P
   return { folder, stop: () => removeFolder(folder) };
 }
 
-/** @param template what `makeMariadbTemplate` made */
-export async function startMariadb(template: string): Promise<Server> {
+/**
+ * @param template what `makeMariadbTemplate` made
+ * @param more settings of the server
+ */
+export async function startMariadb(
+  template: string,
+  more: readonly string[] = [],
+): Promise<Server> {
   const folder = await makeTempFolder('mariadb');
   const data = path.join(folder, 'data');
   await cp(template, data, { recursive: true });
@@ -48,8 +54,10 @@ export async function startMariadb(template: string): Promise<Server> {
   await writeFile(
     init,
     [
+      // The same on every server, so nothing that one would tell another.
+      'SET sql_log_bin = 0;',
       "CREATE USER 'tester'@'%' IDENTIFIED BY 'secret';",
-      "GRANT ALL ON *.* TO 'tester'@'%';",
+      "GRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;",
       'CREATE DATABASE shop;\n',
     ].join('\n'),
   );
@@ -65,6 +73,7 @@ export async function startMariadb(template: string): Promise<Server> {
     `--port=${port}`,
     '--skip-name-resolve',
     ...settings,
+    ...more,
     ...asRoot,
   ]);
   await daemon.ready(() => accepts(port));
@@ -72,12 +81,12 @@ export async function startMariadb(template: string): Promise<Server> {
 }
 
 /** Arguments of the `mariadb` client for a server or proxy on a port: values only, one row a line. */
-export const clientArguments = (port: number): string[] => [
+export const clientArguments = (port: number, user = 'tester'): string[] => [
   '--no-defaults',
   '--protocol=tcp',
   '--host=127.0.0.1',
   `--port=${port}`,
-  '--user=tester',
+  `--user=${user}`,
   '--password=secret',
   '--max-allowed-packet=256M',
   '--batch',

@@ -17,6 +17,7 @@ const needs: Needs = {
   pg_isready: 'postgresql-client',
   psql: 'postgresql-client',
   pg_basebackup: 'postgresql-client',
+  pg_ctl: 'postgresql',
 };
 
 /** For tests that need its server, which refuses to be root, and its clients. */
@@ -51,12 +52,27 @@ export function startStandby(primary: Server): Promise<Server> {
   );
 }
 
+/** A standby is a primary from now on. */
+export async function promote(standby: Server): Promise<void> {
+  const words = ['promote', '--silent', `--pgdata=${dataOf(standby.folder)}`];
+  await runOk(program('pg_ctl'), words, identityOf('postgres'));
+}
+
+/** Runs a statement with a client of its own. @returns what it printed, values only, one row a line */
+export async function sql(port: number, statement: string): Promise<string> {
+  const values = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align'];
+  const words = [...connectionArguments(port), ...values, '--command', statement, 'postgres'];
+  return (await runOk(program('psql'), words)).trimEnd();
+}
+
+const dataOf = (folder: string) => path.join(folder, 'data');
+
 /** @param fill makes a data directory of an empty folder */
 async function start(
   fill: (data: string, identity: CommandOptions | undefined) => Promise<unknown>,
 ): Promise<Server> {
   const folder = await makeTempFolder('postgres');
-  const data = path.join(folder, 'data');
+  const data = dataOf(folder);
   const identity = identityOf('postgres');
   await mkdir(data, { mode: 0o700 });
   if (identity) {
