@@ -46,6 +46,14 @@ export async function startPool(
       changes.map(({ backend, from, to, reason }) => `${backend}: ${from} -> ${to}: ${reason}`),
     changes,
     figures,
+    /** Resolves when each of these backends has had so many more sessions. */
+    async moreAt(names: readonly string[], sessions = 100): Promise<void> {
+      const before = names.map((name) => figures(name).opened);
+      await waitUntil(
+        () => names.every((name, index) => figures(name).opened >= (before[index] ?? 0) + sessions),
+        { what: `${sessions} more sessions at ${names.join(', ')}` },
+      );
+    },
     /** Resolves when a backend is so. */
     async is(name: string, status: HealthStatus): Promise<void> {
       await waitUntil(() => figures(name).health.status === status, {
