@@ -38,14 +38,28 @@ export function namespacesWith(kinds: readonly string[]): Remedy {
   return 'run it where namespaces are allowed: outside of a chroot or container, with user.max_user_namespaces above 0, or as root';
 }
 
+/** A network of one's own with a firewall. */
+export function ownFirewall(): Remedy {
+  return nftables(
+    'add table inet test; add chain inet test in { type filter hook input priority 0; }',
+  );
+}
+
 /** A network of one's own that turns connections round (DNAT). */
 export function ownNat(): Remedy {
+  return nftables(
+    'add table ip nat; add chain ip nat output { type nat hook output priority -100; }',
+  );
+}
+
+/** @param rules what is tried there */
+function nftables(rules: string): Remedy {
   const nft = findProgram('nft');
   if (nft === undefined) return 'apt-get install nftables';
   const [command = '', ...words] = namespaceWords(['--net']) ?? [];
-  const chain = 'add table ip nat; add chain ip nat output { type nat hook output priority -100; }';
-  if (spawnSync(command, [...words, nft, chain]).status === 0) return namespacesWith(['--net']);
+  if (spawnSync(command, [...words, nft, rules]).status === 0) return namespacesWith(['--net']);
   return (
-    namespacesWith(['--net']) ?? 'run it on a kernel with nftables and NAT (nf_tables, nf_nat)'
+    namespacesWith(['--net']) ??
+    'run it on a kernel with nftables, for NAT with that (nf_tables, nf_nat)'
   );
 }

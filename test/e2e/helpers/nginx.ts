@@ -27,6 +27,18 @@ export async function startNginx(
   server: (port: number, folder: string) => string = fileServer,
   wanted?: number,
 ): Promise<Server> {
+  const { folder, port, words } = await prepareNginx(server, wanted);
+  const [command = '', ...args] = words;
+  const daemon = new Daemon(command, args);
+  await daemon.ready(() => accepts(port));
+  return new Server(daemon, folder, port);
+}
+
+/** A server that somebody else is to start: with its command. @param server its block of configuration for that port */
+export async function prepareNginx(
+  server: (port: number, folder: string) => string,
+  wanted?: number,
+): Promise<{ folder: string; port: number; words: string[] }> {
   const folder = await makeTempFolder('nginx');
   await mkdir(path.join(folder, 'files'));
   const port = wanted ?? (await freePort());
@@ -52,7 +64,6 @@ export async function startNginx(
       }
     `,
   );
-  const daemon = new Daemon(program('nginx'), ['-e', 'stderr', '-p', folder, '-c', configuration]);
-  await daemon.ready(() => accepts(port));
-  return new Server(daemon, folder, port);
+  const words = [program('nginx'), '-e', 'stderr', '-p', folder, '-c', configuration];
+  return { folder, port, words };
 }
