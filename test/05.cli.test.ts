@@ -149,7 +149,7 @@ describe('spliceway check', () => {
         '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, drain 30s',
         '  names     looked up every 30s',
         '  keepalive 1m',
-        '  ejection  after 5, for 10s, at most 5m',
+        '  ejection  after 5, for 10s, at most 5m, early reset 0',
         '  down      sessions keep, slow start 0',
         '  all down  fail',
         '  removed   keep',

@@ -234,10 +234,12 @@ describe('two sockets, and the end of the client in silence', () => {
         idleMs: 0,
         halfCloseMs: 0,
         handshakeMs: 0,
+        earlyResetMs: 0,
       };
       const readers = [new EventReader(client.near), new EventReader(backend.near)] as const;
       new RelayPair(...readers, timeouts, {
         onBytes: () => {},
+        onSideOver: () => {},
         onSilentEnd: () => true,
         onHeldForLong: () => true,
         onClose: resolve,

@@ -76,7 +76,7 @@ describe('answers to checks', () => {
 });
 
 describe('an ejection', () => {
-  const settings = { failures: 5, timeMs: 10_000, maxTimeMs: 35_000 };
+  const settings = { failures: 5, timeMs: 10_000, maxTimeMs: 35_000, earlyResetMs: 0 };
 
   it('lasts twice as long each time, up to the most, and the shortest after a quiet time', () => {
     const ejection = new Ejection();
@@ -98,6 +98,8 @@ describe('an ejection', () => {
     expect(ejection.inARow({ opened: 7, failed: 5 })).toBe(2);
     expect(ejection.inARow({ opened: 8, failed: 9 })).toBe(1);
     expect(ejection.inARow({ opened: 8, failed: 10 })).toBe(2);
+    expect(ejection.since({ opened: 8, failed: 10 })).toBe(2);
+    expect(ejection.since({ opened: 9, failed: 10 })).toBe(0);
   });
 });
 

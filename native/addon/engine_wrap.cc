@@ -67,12 +67,13 @@ SocketAddress Address(const Napi::Value& value) {
 SessionTimeouts Timeouts(const Napi::Value& value) {
   assert(value.IsTypedArray());
   const auto array = value.As<Napi::Uint32Array>();
-  assert(array.ElementLength() == 7);
+  assert(array.ElementLength() == 8);
   return {.connect_ms = array[0],
           .search = {.budget_ms = array[1], .attempts = array[2], .abort_on_close = array[3] != 0},
           .idle_ms = array[4],
           .half_close_ms = array[5],
-          .handshake_ms = array[6]};
+          .handshake_ms = array[6],
+          .early_reset_ms = array[7]};
 }
 
 ClientLimits Limits(const Napi::Value& value) {
@@ -125,6 +126,8 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
                    InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
                    InstanceMethod<&EngineWrap::SetBackendState>("setBackendState"),
+                   InstanceMethod<&EngineWrap::EarlyResets>("earlyResets"),
+                   InstanceMethod<&EngineWrap::ForgetEarlyResets>("forgetEarlyResets"),
                    InstanceMethod<&EngineWrap::RemoveBackend>("removeBackend"),
                    InstanceMethod<&EngineWrap::IsBackendVacant>("isBackendVacant"),
                    InstanceMethod<&EngineWrap::ResetBackendCounters>("resetBackendCounters"),
@@ -252,6 +255,16 @@ void EngineWrap::LimitBackend(const Napi::CallbackInfo& info) {
 // setBackendState(row, state)
 void EngineWrap::SetBackendState(const Napi::CallbackInfo& info) {
   engine_->SetBackendState(Row(info[0]), static_cast<BackendState>(Unsigned(info[1])));
+}
+
+// earlyResets(row): how many in a row
+Napi::Value EngineWrap::EarlyResets(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), engine_->EarlyResets(Row(info[0])));
+}
+
+// forgetEarlyResets(row)
+void EngineWrap::ForgetEarlyResets(const Napi::CallbackInfo& info) {
+  engine_->ForgetEarlyResets(Row(info[0]));
 }
 
 // removeBackend(row): the generation

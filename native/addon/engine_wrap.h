@@ -28,6 +28,8 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void SetBackend(const Napi::CallbackInfo& info);
   void LimitBackend(const Napi::CallbackInfo& info);
   void SetBackendState(const Napi::CallbackInfo& info);
+  Napi::Value EarlyResets(const Napi::CallbackInfo& info);
+  void ForgetEarlyResets(const Napi::CallbackInfo& info);
   Napi::Value RemoveBackend(const Napi::CallbackInfo& info);
   Napi::Value IsBackendVacant(const Napi::CallbackInfo& info);
   void ResetBackendCounters(const Napi::CallbackInfo& info);

@@ -30,7 +30,12 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
   },
   names: { resolveEvery: 'looked up' },
   keepalive: { keepAlive: '' },
-  ejection: { ejectAfter: 'after', ejectFor: 'for', ejectForMax: 'at most' },
+  ejection: {
+    ejectAfter: 'after',
+    ejectFor: 'for',
+    ejectForMax: 'at most',
+    earlyReset: 'early reset',
+  },
   down: { onDown: 'sessions', slowStart: 'slow start' },
   'all down': { whenAllDown: '' },
   removed: { onRemove: '' },

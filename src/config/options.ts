@@ -189,6 +189,12 @@ export interface PoolSettings {
   /** How long a backend is ejected at most. `0`: any time. Default `5m`. */
   ejectForMax?: Duration | undefined;
   /**
+   * A session that its backend resets, or ends, within this time of its beginning, without having sent a byte, is one that the
+   * backend has failed, as one that could not connect: it counts for `ejectAfter`, until a session gets a byte from it. Not for
+   * servers that only listen. `0`: only who cannot connect counts. Default `0`, off.
+   */
+  earlyReset?: Duration | undefined;
+  /**
    * What a client meets where no backend is up: `fail`, it is refused; `try`, those that are down or ejected are tried all the
    * same. Default `fail`.
    */

@@ -205,6 +205,16 @@ export const settings = {
     see: 'health.md#ejection',
     flag: { group: 'Limits:', help: 'the same, at most' },
   },
+  earlyReset: {
+    place: 'pool',
+    kind: duration(),
+    default: '0',
+    description:
+      'A session that its backend ends within this time, without having sent a byte, is one that the backend has failed, as one ' +
+      'that could not connect: for ejection.',
+    see: 'health.md#early-resets',
+    flag: { group: 'Limits:', help: 'in which a backend that ends a session has failed it' },
+  },
   whenAllDown: {
     place: 'pool',
     kind: choice('a way to go on', ['fail', 'try']),

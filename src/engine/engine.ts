@@ -44,6 +44,8 @@ export interface SessionTimeouts {
   readonly halfCloseMs: number;
   /** For the first byte, from either side, after the backend has answered. */
   readonly handshakeMs: number;
+  /** After it has opened: a backend that ends it within this time, and has said nothing, has failed. */
+  readonly earlyResetMs: number;
 }
 
 /** What an engine tells the proxy about one session, in this order, each at most once but what is said of addresses. */
@@ -57,6 +59,8 @@ export interface SessionObserver {
    * sessions may be counted in.
    */
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  /** A backend has ended sessions early, without a byte: see `EngineTables.earlyResets`. Those of others may be counted in. */
+  onEarlyReset(backend: number): void;
   /** A backend answered; bytes move from now on. Not called for `join`. */
   onOpen(backend: number): void;
   /**
@@ -122,6 +126,8 @@ export interface AcceptHost {
   onOutrun(backend: number, address: ResolvedAddress): void;
   /** As `SessionObserver.onNoPort`, for clients of whom only the engine knows. */
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  /** As `SessionObserver.onEarlyReset`, for clients of whom only the engine knows. */
+  onEarlyReset(backend: number): void;
   /**
    * A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. EBUSY is
    * for clients of whom the host has to be asked, and has too much to answer.

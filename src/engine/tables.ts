@@ -51,6 +51,13 @@ export interface EngineTables {
    * see `PickPlan.triesDown`.
    */
   setBackendState(row: number, state: BackendState): void;
+  /**
+   * How many sessions, one after the other, a backend has ended within `earlyResetMs` of their beginning without a byte. The next
+   * byte that a session gets from it as its first one forgets them.
+   */
+  earlyResets(row: number): number;
+  /** Counts them anew. */
+  forgetEarlyResets(row: number): void;
   /** Takes a backend out, which is in no cycle any more. Its sessions go on. */
   removeBackend(row: number): void;
   /** Whether no session is at the backend, or on its way to it, nor will be while it is not up, or removed. */

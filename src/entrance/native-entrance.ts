@@ -20,6 +20,7 @@ export interface NativeEntranceHost extends EntranceHost {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
   onOutrun(backend: number, address: ResolvedAddress): void;
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  onEarlyReset(backend: number): void;
 }
 
 /** The engine accepts and, where the policy is a cycle, picks; JavaScript hears of a client when it has to. */
@@ -123,6 +124,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onNoPort(backend: number, address: ResolvedAddress, count: number): void {
     this.#host.onNoPort(backend, address, count);
+  }
+
+  onEarlyReset(backend: number): void {
+    this.#host.onEarlyReset(backend);
   }
 
   /** A listener that is being closed cannot accept either, which is no news. */

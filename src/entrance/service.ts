@@ -48,8 +48,8 @@ export class Service {
   }
 
   get timeouts(): SessionTimeouts {
-    const { connectMs, search } = this.#pool.settings;
-    return { connectMs, search, ...this.#settings.timeouts };
+    const { connectMs, search, earlyResetMs } = this.#pool.settings;
+    return { connectMs, search, earlyResetMs, ...this.#settings.timeouts };
   }
 
   /** What the loops are told, where they accept. A filter has to hear of every client. */

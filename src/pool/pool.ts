@@ -15,6 +15,8 @@ export interface PoolSettings extends SelectionSettings {
   /** For one address to answer, in milliseconds; 0 is as long as the system allows. */
   readonly connectMs: number;
   readonly search: SearchLimits;
+  /** A backend that ends a session within this time, and has said nothing in it, has failed; 0 is off. */
+  readonly earlyResetMs: number;
   /** `undefined`: they are not checked. */
   readonly health: HealthConfig | undefined;
   /** `undefined`: none is ejected. */

@@ -68,6 +68,7 @@ export function assemble(
   });
   const health = new HealthWatch({
     counters,
+    tables,
     createCheck,
     onChanged: (change) => {
       services.healthEffects.changed(change);
@@ -121,6 +122,7 @@ export function assemble(
     onOutrun: (row: number, address: ResolvedAddress) => reports.outrun(row, address),
     onNoPort: (row: number, address: ResolvedAddress, count: number) =>
       reports.noPort(row, address, count),
+    onEarlyReset: (row: number) => health.earlyReset(backends.at(row)),
   };
   const sessions = new Sessions({
     emitter,

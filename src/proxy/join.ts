@@ -87,12 +87,14 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
       idleMs: idleTimeoutMs,
       halfCloseMs: halfCloseTimeoutMs,
       handshakeMs: 0,
+      earlyResetMs: 0,
     },
     observer: {
       // A join connects to nothing, so there is nothing that fails or opens.
       onAttemptFailed: () => {},
       onOutrun: () => {},
       onNoPort: () => {},
+      onEarlyReset: () => {},
       onOpen: () => {},
       onClose: (reason, cause) => session.markClosed(reason, sessionError(reason, { cause })),
     },

@@ -17,6 +17,7 @@ export function poolSettings(config: PoolConfig): PoolSettings {
       attempts: config.connectAttempts,
       abortOnClose: config.abortOnClose,
     },
+    earlyResetMs: config.earlyResetMs,
     health: config.health,
     ejection: ejectionOf(config),
     slowStartMs: config.slowStartMs,
@@ -24,10 +25,10 @@ export function poolSettings(config: PoolConfig): PoolSettings {
   };
 }
 
-function ejectionOf({ ejectAfter, ejectForMs, ejectForMaxMs }: PoolConfig) {
+function ejectionOf({ ejectAfter, ejectForMs, ejectForMaxMs, earlyResetMs }: PoolConfig) {
   if (ejectForMs === 0) return undefined;
   const maxTimeMs = ejectForMaxMs === 0 ? LONGEST_MS : Math.max(ejectForMs, ejectForMaxMs);
-  return { failures: ejectAfter, timeMs: ejectForMs, maxTimeMs };
+  return { failures: ejectAfter, timeMs: ejectForMs, maxTimeMs, earlyResetMs };
 }
 
 export function serviceSettings(

@@ -62,6 +62,8 @@ class Harness final : public SessionOwner, private Timer {
   std::vector<int> failed_attempts;
   int outrun = 0;
   int searches_over = 0;
+  int early_resets = 0;
+  int first_bytes = 0;
   CloseReason reason{};
   int error = 0;
   /// What the listener counted while the last session told that it had closed.
@@ -73,6 +75,8 @@ class Harness final : public SessionOwner, private Timer {
   void OnOutrun(Session& session, const SocketAddress& address) override;
   void OnSearchOver(Session& session) override;
   void OnOpened(Session& session) override;
+  void OnFirstByte(Session& /*session*/) override { ++first_bytes; }
+  void OnEarlyReset(Session& /*session*/) override { ++early_resets; }
   void OnClosed(Session& session, CloseReason why, int code) override;
   void OnTimer() override;
 

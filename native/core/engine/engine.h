@@ -71,6 +71,13 @@ class Engine {
   void SetBackendState(std::uint16_t row, BackendState state) {
     crew_.table.Row(row).SetState(state);
   }
+  /// Sessions that a backend has ended soon after they began, one after the other, up to now: see
+  /// `SessionTimeouts::early_reset_ms`. The first byte that it sends anybody forgets them, and so
+  /// does the owner.
+  [[nodiscard]] std::uint32_t EarlyResets(std::uint16_t row) const {
+    return crew_.table.Row(row).early_resets();
+  }
+  void ForgetEarlyResets(std::uint16_t row) { crew_.table.Row(row).ForgetEarlyResets(); }
   /// Publishes how clients of a pool are served. Turns go on at the part of the round where they
   /// are in the cycles of the plan that the pool had before.
   void SetPool(std::uint16_t pool, PickPlan plan);

@@ -35,6 +35,7 @@ struct SessionEvent {
     kNoPort = 11,
     kUnreported = 12,
     kLate = 13,
+    kEarlyReset = 14,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -109,6 +110,10 @@ class EventQueue {
   void PushNoPort(const SessionEvent& event) {
     PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].no_port);
   }
+  /// The same for a backend that has ended a session soon after it began.
+  void PushEarlyReset(const SessionEvent& event) {
+    PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].early_reset);
+  }
   /// The same for a client that was refused: joined with an earlier one of the same listener.
   void PushRefusal(const SessionEvent& event) {
     PushJoined(event, listeners_[static_cast<std::size_t>(event.listener)].refusal);
@@ -155,6 +160,7 @@ class EventQueue {
     Place failure;  ///< Its first one, in `failures_`.
     Place outrun;   ///< Its outrun addresses, in `waiting_`, and so on.
     Place no_port;
+    Place early_reset;
   };
   struct ListenerPlaces {
     Place refusal;

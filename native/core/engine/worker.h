@@ -167,6 +167,8 @@ class Worker final : private EventHandler,
   void OnOpened(Session& session) override;
   void OnSilentEnd(Session& session) override;
   void OnAnswered(Session& session) override;
+  void OnFirstByte(Session& session) override;
+  void OnEarlyReset(Session& session) override;
   [[nodiscard]] std::uint64_t HesitationMs() const override {
     return ring_guard_.HesitationMs(loop_->now_ms());
   }

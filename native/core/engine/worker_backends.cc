@@ -296,6 +296,17 @@ void Worker::OnOutrun(Session& session, const SocketAddress& address) {
   crew_.events.PushOutrun(event);
 }
 
+void Worker::OnFirstByte(Session& session) {
+  crew_.table.Row(session.backend()).ForgetEarlyResets();
+}
+
+void Worker::OnEarlyReset(Session& session) {
+  crew_.table.Row(session.backend()).NoteEarlyReset();
+  SessionEvent event = EventOf(SessionEvent::Kind::kEarlyReset, session);
+  if (!session.route.reported) event.slot = -1;
+  crew_.events.PushEarlyReset(event);
+}
+
 void Worker::OnOpened(Session& session) {
   if (session.backend() != kNoRow) crew_.table.Row(session.backend()).ForgetFailure();
   if (session.route.reported) crew_.events.Push(EventOf(SessionEvent::Kind::kOpened, session));

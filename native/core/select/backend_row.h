@@ -79,6 +79,20 @@ class alignas(64) BackendRow {
     state_.store(BackendState::kUp);
     no_port_ms_.store(kNever);
     failed_ms_.store(kNever);
+    early_resets_.store(0);
+  }
+
+  /// It has ended a session soon after it began, without a byte; see
+  /// `SessionTimeouts::early_reset_ms`.
+  void NoteEarlyReset() { early_resets_.fetch_add(1, std::memory_order_relaxed); }
+  /// A session has got its first byte from there; or they are forgiven.
+  void ForgetEarlyResets() {
+    // Read first: of a backend that works nobody writes here.
+    if (early_resets() != 0) early_resets_.store(0, std::memory_order_relaxed);
+  }
+  /// How many sessions, one after the other.
+  [[nodiscard]] std::uint32_t early_resets() const {
+    return early_resets_.load(std::memory_order_relaxed);
   }
 
   // The times are of the machine's clock: those of two loops differ by what each has stood still.
@@ -142,6 +156,7 @@ class alignas(64) BackendRow {
   std::atomic<std::uint32_t> in_use_{0};
   std::atomic<std::uint32_t> turn_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
+  std::atomic<std::uint32_t> early_resets_{0};  // in a row
   std::atomic<std::uint64_t> no_port_ms_{kNever};
   std::atomic<std::uint64_t> failed_ms_{kNever};
   std::atomic<std::uint64_t> moved_{0};  // generation of tables

@@ -224,6 +224,7 @@ void Session::Advance() {
       backend_, client_, upstream_.state() == Relay::State::kEnded && client_.is_ours_alone,
       context_->relay);
   Account(up.bytes, down.bytes);
+  if (search_) JudgeBeginning();
   context_->loop.Spend(up.bytes + down.bytes);
   if (up.bytes > 0) downstream_.NoteAnswer(backend_);
   if (down.bytes > 0) upstream_.NoteAnswer(client_);
@@ -277,11 +278,27 @@ void Session::Account(std::size_t upstream, std::size_t downstream) {
   counters.bytes_upstream.Add(upstream);
   counters.bytes_downstream.Add(downstream);
   if (downstream > 0 && route.ended_silently) context_->owner.OnAnswered(*this);
+  if (downstream > 0 && search_) {
+    search_.reset();
+    context_->owner.OnFirstByte(*this);
+  }
   for (CounterRow* row : {listener_counters(), backend_counters()}) {
     if (row == nullptr) continue;
     row->bytes_upstream.Add(upstream);
     row->bytes_downstream.Add(downstream);
   }
+}
+
+/// Of a session that its backend may still reset early. Who ends first is the one that ends it: a
+/// client that leaves is no failure of the backend's. The trial ends here at the latest; of a
+/// session in which nothing happens, nobody looks when its time is over.
+void Session::JudgeBeginning() {
+  const bool client_ended = client_.end_told || client_.failed || upstream_.source_ended();
+  const bool backend_ended = downstream_.source_ended() && downstream_.held() == 0;
+  if (!client_ended && !backend_ended) return;
+  const std::uint64_t deadline = search_->began_ms + timeouts_->early_reset_ms;
+  search_.reset();
+  if (!client_ended && context_->loop.now_ms() < deadline) context_->owner.OnEarlyReset(*this);
 }
 
 /// One side is lost. Once all that it had sent is written to the other side, that one is reset too.

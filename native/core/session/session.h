@@ -68,6 +68,11 @@ class SessionOwner {
   virtual void OnSilentEnd(Session& /*session*/) {}
   /// The backend's first bytes, of a session that is marked as `Route::ended_silently`.
   virtual void OnAnswered(Session& /*session*/) {}
+  /// The backend's first byte, where `early_reset_ms` is set.
+  virtual void OnFirstByte(Session& /*session*/) {}
+  /// The backend has ended its stream, or reset the session, within that time, without a byte, and
+  /// before the client has ended anything.
+  virtual void OnEarlyReset(Session& /*session*/) {}
   /// Milliseconds by which sessions of clients of this machine are to set out later.
   [[nodiscard]] virtual std::uint64_t HesitationMs() const { return 0; }
   /// Whether sessions that are marked so are too many to wait for long.
@@ -292,12 +297,14 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     Session& session_;
   };
 
-  /// What few sessions need on their way to a backend.
+  /// What few sessions need on their way to a backend; and those that it may still reset early, of
+  /// which only their beginning counts.
   struct Search {
     Walk walk;
     std::optional<Rival> rival;
     std::optional<Place> place;
-    /// When the first attempt began, or the search for a backend to try.
+    /// When the first attempt began, or the search for a backend to try; or when the session
+    /// opened.
     std::uint64_t began_ms = 0;
     std::uint16_t attempts = 0;
     /// No address has been silent for long enough before: one was waited for, or a rival could not
@@ -363,6 +370,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Advance();
   [[nodiscard]] bool streams() const;
   void Account(std::size_t upstream, std::size_t downstream);
+  void JudgeBeginning();
   void AnswerFailure(bool more);
   void ArmRelayTimer();
   void LookAgain();
@@ -393,9 +401,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Relay downstream_;
   Endpoint client_;
   Endpoint backend_;
-  HeldAddresses addresses_;  // of the backend that is being tried
-  std::unique_ptr<Search> search_;
-  std::uint64_t since_ms_ = 0;  // last byte moved, or start of the state
+  HeldAddresses addresses_;         // of the backend that is being tried
+  std::unique_ptr<Search> search_;  // while open: for as long as it is on trial
+  std::uint64_t since_ms_ = 0;      // last byte moved, or start of the state
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;
   std::uint8_t next_address_ = 0;  // index

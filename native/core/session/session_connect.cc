@@ -429,8 +429,10 @@ void Session::Open() {
   state_ = State::kRelaying;
   // A socket that somebody else connected is as they want it.
   keep_alive_s_ = addresses_ && backend_.is_tcp ? context_->keep_alive_s : 0;
+  const bool is_on_trial = addresses_ && timeouts_->early_reset_ms > 0;
   addresses_.reset();
   search_.reset();
+  if (is_on_trial) static_cast<void>(search());  // It begins now.
   if (CounterRow* row = backend_counters()) {
     row->opened.Add(1);
     row->open.Add(1);

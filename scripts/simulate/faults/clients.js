@@ -50,6 +50,17 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'backend blamed for a client that left',
+    why: 'Clients that connect and leave, as probes do, have the backend ejected that serves all others.',
+    edits: [
+      edit(
+        'session/session.cc',
+        'if (!client_ended && context_->loop.now_ms() < deadline)',
+        'if (context_->loop.now_ms() < deadline)',
+      ),
+    ],
+  },
+  {
     name: 'every client refused',
     why: 'A limit of sessions is taken for none at all.',
     edits: [

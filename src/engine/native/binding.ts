@@ -57,6 +57,12 @@ export interface NativeEngineBinding {
    */
   setBackendState(row: number, state: number): void;
   /**
+   * How many sessions, one after the other, a backend has ended within `earlyResetMs` of their beginning without a byte. Its
+   * next first byte to anybody forgets them, as `forgetEarlyResets` does.
+   */
+  earlyResets(row: number): number;
+  forgetEarlyResets(row: number): void;
+  /**
    * Takes a backend out; its sessions go on. No pool may have its row any more, as published, or as held with it, and
    * `connect` is to name it no more.
    * @returns what `isBackendVacant` is to be asked with
@@ -94,7 +100,7 @@ export interface NativeEngineBinding {
    * @param picks `Picks.cycle`: the loops pick by the cycle of the pool, and ask JavaScript (`needBackend`) only while it
    *   attends, or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
    * @param timeouts of its sessions, in milliseconds: connect; budget, attempts and 1 for `abortOnClose` of a search;
-   *   idle, half-close and handshake
+   *   idle, half-close and handshake; the time within which a backend must not end one that it has said nothing in
    * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
   setListener(
@@ -319,6 +325,11 @@ export const EventKind = {
   unreported: 12,
   /** Sessions go on without a word, because none has come for a while: listener, count of those that had waited for it. */
   late: 13,
+  /**
+   * A backend has ended sessions early, without a byte: backend, count; in `slot` as for `noPort`. `earlyResets` tells how many
+   * in a row.
+   */
+  earlyReset: 14,
 } as const;
 
 /** What becomes of clients that the loops pick for. `Attention` in native/core/engine/crew.h. */

@@ -331,6 +331,9 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.noPort:
         this.#onNoPort(session, event);
         break;
+      case EventKind.earlyReset:
+        (session ?? this.#acceptHost)?.onEarlyReset(event.get('backend'));
+        break;
       case EventKind.needBackend:
         if (event.get('reason') === 1) session?.giveUp();
         else session?.pick();

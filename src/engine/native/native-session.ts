@@ -121,6 +121,10 @@ export class NativeSession implements EngineSession {
     this.#observer?.onNoPort(backend, address, count);
   }
 
+  onEarlyReset(backend: number): void {
+    this.#observer?.onEarlyReset(backend);
+  }
+
   onOpened(backend: number): void {
     this.#letGo();
     // A join has no backend of the pool.

@@ -108,6 +108,14 @@ export class NativeTables implements AcceptingTables {
     if (!this.#host.isClosed()) this.#host.binding.setBackendState(row, BackendState[state]);
   }
 
+  earlyResets(row: number): number {
+    return this.#host.isClosed() ? 0 : this.#host.binding.earlyResets(row);
+  }
+
+  forgetEarlyResets(row: number): void {
+    if (!this.#host.isClosed()) this.#host.binding.forgetEarlyResets(row);
+  }
+
   removeBackend(row: number): void {
     if (this.#host.isClosed()) return;
     this.#left.delete(`backend ${row}`);
@@ -150,7 +158,7 @@ export class NativeTables implements AcceptingTables {
 
   detachListener(row: number): void {
     const none = { connectMs: 0, search: { budgetMs: 0, attempts: 1, abortOnClose: false } };
-    const timeouts = { ...none, idleMs: 0, halfCloseMs: 0, handshakeMs: 0 };
+    const timeouts = { ...none, idleMs: 0, halfCloseMs: 0, handshakeMs: 0, earlyResetMs: 0 };
     const clientLimits = { remote: 0, loopback: 0 };
     this.setListener(row, { pool: NONE, picks: 'cycle', timeouts, clientLimits });
   }
@@ -226,8 +234,8 @@ function rowsOf({ tiers }: PickPlan): Uint16Array {
 
 /** As the binding takes them. */
 export function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
-  const { connectMs, search, idleMs, halfCloseMs, handshakeMs } = timeouts;
+  const { connectMs, search, idleMs, halfCloseMs, handshakeMs, earlyResetMs } = timeouts;
   const { budgetMs, attempts, abortOnClose } = search;
   const searching = [budgetMs, attempts, abortOnClose ? 1 : 0];
-  return Uint32Array.of(connectMs, ...searching, idleMs, halfCloseMs, handshakeMs);
+  return Uint32Array.of(connectMs, ...searching, idleMs, halfCloseMs, handshakeMs, earlyResetMs);
 }

@@ -43,7 +43,7 @@ export interface ConnectorEvents {
   /** The end: connected. Its socket has no error listener yet; add one before this returns. */
   onConnected(backend: number, reader: Reader): void;
   /** The end: a backend accepted and has reset since. What it may have said is lost: Node gives no such socket. */
-  onReset(cause: Error): void;
+  onReset(backend: number, cause: Error): void;
   /** The end: the route ran out, or what the search may cost was used up. */
   onExhausted(): void;
   /** The end: nobody is there any more to connect for. */
@@ -180,7 +180,7 @@ export class Connector {
       onSetOut: (socket) => this.#events.onSetOut(socket, address),
       onConnected: () => this.#connected(backend, attempt),
       onFailed: (code) => this.#failed(backend, attempt, code),
-      onReset: (cause) => this.#events.onReset(cause),
+      onReset: (cause) => this.#events.onReset(backend, cause),
       onSlow: () => this.#advance(backend),
     });
     this.#attempts = [...this.#attempts, attempt];

@@ -21,6 +21,8 @@ export interface RelayPairEvents {
    * passed on by `passEndOn()`, or at once when the backend says a word or ends.
    */
   onSilentEnd(): boolean;
+  /** A side has ended its stream, or is lost; told once of each. */
+  onSideOver(side: 'client' | 'backend'): void;
   /** It was held back for a second. True to have both sides reset; else it is passed on. */
   onHeldForLong(): boolean;
   /** Both sockets are closed. */
@@ -131,6 +133,7 @@ export class RelayPair {
   }
 
   #sourceEnded(direction: 'bytesUpstream' | 'bytesDownstream'): void {
+    this.#events.onSideOver(direction === 'bytesUpstream' ? 'client' : 'backend');
     if (direction === 'bytesDownstream') {
       this.#downstream.passEnd();
       this.passEndOn();
@@ -146,6 +149,7 @@ export class RelayPair {
   #failed(relay: Relay, cause?: Error): void {
     if (this.#ending !== undefined) return;
     this.#holdsEnd = false;
+    if (!relay.ended) this.#events.onSideOver(relay === this.#upstream ? 'client' : 'backend');
     this.#ending = cause === undefined ? { reason: 'reset' } : { reason: 'reset', cause };
     const reverse = relay === this.#upstream ? this.#downstream : this.#upstream;
     reverse.stop();

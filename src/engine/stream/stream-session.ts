@@ -1,6 +1,7 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
 import type { Socket } from 'node:net';
 import type { CloseReason } from '../../model/close-reason.js';
+import { now } from '../../timers.js';
 import { markReturned, readingOf, rememberReading } from '../check-socket.js';
 import type { CounterName } from '../counters.js';
 import type { ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
@@ -51,6 +52,8 @@ export class StreamSession implements EngineSession {
   #wasReadable = false;
   /** The client ended its stream, and neither side had said a word; until the backend says one. */
   #endedSilently = false;
+  /** Until its backend has sent a byte, or one side has ended: when an end of the backend's is no longer early. */
+  #earlyUntil: number | undefined;
 
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
@@ -128,12 +131,17 @@ export class StreamSession implements EngineSession {
           this.#backend = backend;
           this.#host.counters.addToBackend(backend, 'opened', 1);
           this.#host.counters.addToBackend(backend, 'open', 1);
+          const { earlyResetMs } = timeouts;
+          if (earlyResetMs > 0) this.#earlyUntil = now() + earlyResetMs;
           this.#relay(readerOf(request), reader);
           observer.onOpen(backend);
         },
         hasClientLeft: () => this.#hasClientLeft,
         onClientLeft: () => this.#leave({ reason: 'reset' }, resetSocket),
-        onReset: (cause) => this.#leave({ reason: 'reset', cause }, resetSocket),
+        onReset: (backend, cause) => {
+          if (timeouts.earlyResetMs > 0) this.#noteEarlyReset(backend);
+          this.#leave({ reason: 'reset', cause }, resetSocket);
+        },
         onExhausted: () => {
           this.#count('failed', 1);
           if (request.returnsClient === true) this.#returnClient();
@@ -236,9 +244,13 @@ export class StreamSession implements EngineSession {
     this.#connector = undefined;
     this.#pair = new RelayPair(client, backend, timeouts, {
       onBytes: (direction, bytes) => {
-        if (direction === 'bytesDownstream') this.#silentEndIsOver();
+        if (direction === 'bytesDownstream') {
+          this.#silentEndIsOver();
+          this.#noteFirstByte();
+        }
         this.#count(direction, bytes);
       },
+      onSideOver: (side) => this.#judgeBeginning(side),
       onSilentEnd: () => this.#onSilentEnd(),
       onHeldForLong: () => this.#onHeldForLong(),
       onClose: (reason, cause) => this.#closed(reason, cause),
@@ -265,6 +277,25 @@ export class StreamSession implements EngineSession {
     // The others of the crowd, whose time is over as well, may wait if it is none without this one.
     if (hasCrowd) this.#silentEndIsOver();
     return hasCrowd;
+  }
+
+  #noteFirstByte(): void {
+    if (this.#earlyUntil === undefined || this.#backend === undefined) return;
+    this.#earlyUntil = undefined;
+    this.#host.tables.forgetEarlyResets(this.#backend);
+  }
+
+  /** The first side that ends is the one that ends the session: a client that leaves is no failure of the backend's. */
+  #judgeBeginning(side: 'client' | 'backend'): void {
+    const until = this.#earlyUntil;
+    this.#earlyUntil = undefined;
+    if (until === undefined || this.#backend === undefined) return;
+    if (side === 'backend' && now() < until) this.#noteEarlyReset(this.#backend);
+  }
+
+  #noteEarlyReset(backend: number): void {
+    this.#host.tables.noteEarlyReset(backend);
+    this.#request.observer.onEarlyReset(backend);
   }
 
   #takePlace(backend: number): boolean {

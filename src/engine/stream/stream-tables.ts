@@ -14,6 +14,8 @@ interface Backend {
   state: BackendState;
   /** Sessions that it has, or that are on their way to it. */
   taken: number;
+  /** Sessions that it has ended early, one after the other. */
+  earlyResets: number;
 }
 
 export interface StreamTablesHost {
@@ -46,6 +48,18 @@ export class StreamTables implements EngineTables {
 
   setBackendState(row: number, state: BackendState): void {
     this.#at(row).state = state;
+  }
+
+  earlyResets(row: number): number {
+    return this.#at(row).earlyResets;
+  }
+
+  forgetEarlyResets(row: number): void {
+    this.#at(row).earlyResets = 0;
+  }
+
+  noteEarlyReset(row: number): void {
+    this.#at(row).earlyResets += 1;
   }
 
   removeBackend(row: number): void {
@@ -108,6 +122,7 @@ export class StreamTables implements EngineTables {
       most: 0,
       state: 'up',
       taken: 0,
+      earlyResets: 0,
     };
     this.#backends.set(row, unknown);
     return unknown;

@@ -1,14 +1,16 @@
-/** Backends of a pool that clients could not reach: they are left out for a while. */
+/** Backends of a pool that have failed clients, one after the other: they are left out for a while. */
 import type { Counters } from '../../engine/counters.js';
 
 /** When backends are left out, and for how long. The words are those of Envoy's outlier detection. */
 export interface EjectionSettings {
-  /** Clients that could not reach it, one after the other. */
+  /** Clients that it has failed, one after the other. */
   readonly failures: number;
   /** The first time; each that follows is twice as long. */
   readonly timeMs: number;
   /** No less than that. */
   readonly maxTimeMs: number;
+  /** A session that it ends within this time, without a byte, is one that it has failed; 0 is off. */
+  readonly earlyResetMs: number;
 }
 
 /** What has come of one backend so far. */
@@ -46,9 +48,9 @@ export class Ejection {
     return failed - this.#failed;
   }
 
-  /** Whether so many have failed in a row, and nobody has got to it since. */
-  hasFailed(failures: number, { opened, failed }: Figures): boolean {
-    return opened === this.#opened && failed - this.#failed >= failures;
+  /** Failures in a row, where none is known to be new: none, where a session was opened since. */
+  since({ opened, failed }: Figures): number {
+    return opened === this.#opened ? failed - this.#failed : 0;
   }
 
   /** @returns for how long, in milliseconds */

@@ -1,5 +1,6 @@
 /** Looks after the health of the backends of all pools. */
 import type { Counters } from '../../engine/counters.js';
+import type { EngineTables } from '../../engine/tables.js';
 import type { HealthConfig } from '../../model/health.js';
 import type { HealthStatus } from '../../model/health-status.js';
 import { clearTimeout, now, setTimeout } from '../../timers.js';
@@ -26,6 +27,7 @@ export interface HealthChange {
 
 export interface HealthWatchHost {
   readonly counters: Counters;
+  readonly tables: Pick<EngineTables, 'earlyResets' | 'forgetEarlyResets'>;
   createCheck(config: HealthConfig): Check;
   /** `backend.health` is another. */
   onChanged(change: HealthChange): void;
@@ -36,6 +38,8 @@ interface Watched {
   pool: Pool;
   /** What the last attempt of this turn came to. */
   failedWith?: string | undefined;
+  /** It is looked at, at the end of this turn. */
+  isSuspect?: boolean;
   checker?: Checker | undefined;
   /** Until its ejection is over. */
   timer?: NodeJS.Timeout | undefined;
@@ -130,15 +134,28 @@ export class HealthWatch {
   /** A client could not reach one of its addresses. @param code of the system */
   attemptFailed(backend: Backend, code: string): void {
     const watched = this.#watched.get(backend);
-    if (watched?.pool.settings.ejection === undefined) return;
-    // At the end of this turn the counters have it, and all that others say of it.
-    if (watched.failedWith === undefined) queueMicrotask(() => this.#eject(watched));
+    if (watched === undefined) return;
+    this.#suspect(watched);
     watched.failedWith = code;
+  }
+
+  /** It has ended sessions early, without a byte. */
+  earlyReset(backend: Backend): void {
+    const watched = this.#watched.get(backend);
+    if (watched !== undefined) this.#suspect(watched);
+  }
+
+  /** At the end of this turn the counters have it, and all that others say of it. */
+  #suspect(watched: Watched): void {
+    if (watched.isSuspect === true) return;
+    watched.isSuspect = true;
+    queueMicrotask(() => this.#eject(watched));
   }
 
   #eject(watched: Watched): void {
     const { backend, failedWith: code } = watched;
     watched.failedWith = undefined;
+    watched.isSuspect = false;
     const { ejection } = watched.pool.settings;
     if (ejection === undefined || !this.#watched.has(backend)) return;
     if (!backend.isUp || backend.override.health !== undefined) return;
@@ -146,8 +163,9 @@ export class HealthWatch {
     const figures = this.#host.counters.backend(backend.row);
     // What this machine is short of says nothing of the backend.
     if (LOCAL.has(code ?? '')) own.countFrom(figures);
-    const failures = own.inARow(figures);
-    if (failures < ejection.failures) return;
+    const unreached = code === undefined ? own.since(figures) : own.inARow(figures);
+    const reset = this.#host.tables.earlyResets(backend.row);
+    if (unreached + reset < ejection.failures) return;
     const ofPool = this.#ejectionsOf(watched.pool);
     if (ofPool.wereJustDenied(now())) return;
     const serves = (other: Backend) => this.#serves(other, ejection);
@@ -158,7 +176,13 @@ export class HealthWatch {
     }
     ofPool.add(backend);
     const ms = own.begin(now(), ejection);
-    this.#settle(watched, `connect failed ×${failures} (${code}); for ${ms / 1000} s`);
+    const failures = [
+      ...(unreached > 0
+        ? [`connect failed ×${unreached}${code === undefined ? '' : ` (${code})`}`]
+        : []),
+      ...(reset > 0 ? [`reset ×${reset} within ${ejection.earlyResetMs / 1000} s`] : []),
+    ];
+    this.#settle(watched, `${failures.join(', ')}; for ${ms / 1000} s`);
     this.#readmitAfter(watched, ms);
   }
 
@@ -220,6 +244,7 @@ export class HealthWatch {
   /** It begins anew, as one that has not failed. */
   #forgive({ backend }: Watched): void {
     backend.condition.ejection.countFrom(this.#host.counters.backend(backend.row));
+    this.#host.tables.forgetEarlyResets(backend.row);
   }
 
   /** Those that are ejected may answer after all: of the others nobody serves. */
@@ -246,8 +271,8 @@ export class HealthWatch {
   #serves(backend: Backend, limits: EjectionSettings | undefined): boolean {
     if (!backend.isReady || !backend.isUp) return false;
     if (limits === undefined) return true;
-    const figures = this.#host.counters.backend(backend.row);
-    return !backend.condition.ejection.hasFailed(limits.failures, figures);
+    const unreached = backend.condition.ejection.since(this.#host.counters.backend(backend.row));
+    return unreached + this.#host.tables.earlyResets(backend.row) < limits.failures;
   }
 
   #settle(watched: Watched, reason: string): void {

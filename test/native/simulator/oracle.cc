@@ -185,6 +185,7 @@ void Oracle::CheckResults() {
   CheckLimits();
   CheckReports();
   CheckCounters();
+  CheckEarlyResets();
   CheckCosts();
 }
 

@@ -88,6 +88,7 @@ class Oracle {
   void CheckAttempts();
   void CheckLimits();
   void CheckReports();
+  void CheckEarlyResets();
   struct ListenerTotals {
     std::uint64_t begun = 0;
     std::uint64_t refused = 0;

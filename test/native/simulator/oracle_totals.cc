@@ -154,6 +154,37 @@ void Oracle::CheckCounters() {
   }
 }
 
+/// A backend is blamed for sessions that it ended first, without a byte, and for all of them. Where
+/// both sides ended, only what the core was told before the other end came tells who was first.
+void Oracle::CheckEarlyResets() {
+  std::map<std::uint16_t, std::uint64_t> surely;
+  std::map<std::uint16_t, std::uint64_t> perhaps;
+  for (const Pair& pair : scene_.pairs) {
+    if (!pair.client || !pair.backend || pair.joins) continue;
+    const Socket& client = Near(*pair.client);
+    const Socket& backend = Near(*pair.backend);
+    const std::uint64_t ended_us = std::min(backend.fin_in_us, backend.reset_came_us);
+    if (backend.read > 0 || ended_us == kNever || client.fin_read_us < ended_us) continue;
+    const std::uint16_t row = RowOf(backend.port);
+    ++perhaps[row];
+    const bool client_stayed = !client.fin_in && !client.reset_came() && !client.lost_by_reset;
+    if (client_stayed && backend.fin_read() && !WasDisturbed(pair)) ++surely[row];
+  }
+  for (const std::uint16_t row : scene_.rows) {
+    const auto told = scene_.early_resets.find(row);
+    const std::uint64_t count = told == scene_.early_resets.end() ? 0 : told->second;
+    if (scene_.timeouts.early_reset_ms > 0 && count < surely[row]) {
+      kernel_.Fail("a backend ended a session early, and is not blamed");
+    }
+    if (count > perhaps[row]) {
+      kernel_.Fail("a backend is blamed for a session that it did not end early");
+    }
+    if (scene_.crew->table.Row(row).early_resets() > count) {
+      kernel_.Fail("a backend has ended more sessions early than were told of");
+    }
+  }
+}
+
 /// A bound on calls for each event and each byte: whoever works without a cause exceeds it.
 void Oracle::CheckCosts() {
   const std::uint64_t most =

@@ -97,14 +97,15 @@ struct Scene {
     bool is_vacant;
   };
   std::map<std::uint16_t, Removed> removed;
-  std::set<std::uint16_t> pairs_of_addresses;       ///< Rows that have two, of both families.
-  std::map<std::uint16_t, std::uint32_t> limits;    ///< Of those rows that have one.
-  std::map<std::uint16_t, std::uint64_t> failures;  ///< By row, as events told them.
-  std::vector<Ended> ended;                         ///< Sessions, of backends or listeners.
-  std::uint64_t refusals = 0;                       ///< As events told them.
-  std::uint64_t unreported = 0;                     ///< As events told them.
-  std::uint64_t stimuli = 0;                        ///< What the core may have had to react to.
-  std::uint64_t longest_turn_us = 0;                ///< Of any loop, by the clock of the kernel.
+  std::set<std::uint16_t> pairs_of_addresses;           ///< Rows that have two, of both families.
+  std::map<std::uint16_t, std::uint32_t> limits;        ///< Of those rows that have one.
+  std::map<std::uint16_t, std::uint64_t> failures;      ///< By row, as events told them.
+  std::map<std::uint16_t, std::uint64_t> early_resets;  ///< The same.
+  std::vector<Ended> ended;                             ///< Sessions, of backends or listeners.
+  std::uint64_t refusals = 0;                           ///< As events told them.
+  std::uint64_t unreported = 0;                         ///< As events told them.
+  std::uint64_t stimuli = 0;                            ///< What the core may have had to react to.
+  std::uint64_t longest_turn_us = 0;  ///< Of any loop, by the clock of the kernel.
   bool drain_asked = false;
   bool gave_up = false;  ///< The peers were made to go.
 };

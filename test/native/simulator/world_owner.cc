@@ -108,6 +108,10 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kUnreported:
       scene_.unreported += static_cast<std::uint64_t>(event.count);
       return;
+    case SessionEvent::Kind::kEarlyReset:
+      scene_.early_resets[static_cast<std::uint16_t>(event.backend)] +=
+          static_cast<std::uint64_t>(event.count);
+      return;
     case SessionEvent::Kind::kRefused:
       scene_.refusals += static_cast<std::uint64_t>(event.count);
       return;

@@ -47,6 +47,10 @@ void World::SetUp() {
   if (conditions.pipe_slots > 16) scene_.timeouts.search.budget_ms = 1200;
   if ((conditions.segment + conditions.pipe_slots) % 5 == 0) scene_.timeouts.search.attempts = 3;
   scene_.timeouts.search.abort_on_close = conditions.segment == 16384 || conditions.segment == 536;
+  // Longer than a schedule lasts in which the process does not stand still.
+  if (!conditions.stops && conditions.pipe_slots == 16) {
+    scene_.timeouts.early_reset_ms = 3'600'000;
+  }
   may_stay_ = choices_.OneIn(4);
   if (options_.among == Among::kStayers) {
     may_stay_ = true;
