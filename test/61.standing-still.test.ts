@@ -6,7 +6,7 @@ import { until, within, withTimeEnough } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
 import { isAsked } from './helpers/kernel.js';
 import { packageUrl, startProgram } from './helpers/program.js';
-import { startEcho, startLate } from './helpers/servers.js';
+import { startEcho, startLate, startServer } from './helpers/servers.js';
 import { connect, readToEnding } from './helpers/sockets.js';
 
 interface Stoppable {
@@ -54,6 +54,13 @@ const WITH_QUEUE = `
   socket.on('error', () => {}).write(Buffer.alloc(${MUCH}));
   proxy.handoff(socket);
   process.send('queued');`;
+
+/** Tells of the health of its backend. */
+const WITH_CHECKS = `
+  const { packageUrl, options } = JSON.parse(process.argv.at(-1));
+  const { createProxy } = await import(packageUrl);
+  const proxy = await createProxy(options);
+  proxy.on('backend', ({ to, reason }) => process.send({ to, reason }));`;
 
 describe.each(engines)('a stopped process with the %s engine', (engine) => {
   const start = (...args: string[]) =>
@@ -133,6 +140,23 @@ describe.each(engines)('a stopped process with the %s engine', (engine) => {
       program.process.kill('SIGCONT');
       const { data } = await within('the end', ending);
       return data.length === MUCH + 'all of it'.length;
+    });
+  });
+
+  it('finds no backend down whose answer to a check waits', async () => {
+    await withTimeEnough(500, async (ms) => {
+      const server = await startServer();
+      const health = { type: 'tcp', expect: 'well', fall: 1, timeout: ms };
+      const options = { engine, listen: [], backends: server.address, health };
+      const program = startProgram(WITH_CHECKS, { packageUrl, options });
+      const socket = await server.socket(0);
+      await stop(program.process);
+      const stopped = performance.now();
+      socket.end('well');
+      await hasPassed(1.2 * ms, stopped);
+      program.process.kill('SIGCONT');
+      const told = (await program.message()) as { to: string };
+      return told.to === 'up';
     });
   });
 

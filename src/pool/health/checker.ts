@@ -1,5 +1,6 @@
 /** Asks one backend again and again. */
 import { lookup } from 'node:dns/promises';
+import { PatientTimer } from '../../engine/patient-timer.js';
 import type { Address, ResolvedAddress } from '../../model/address.js';
 import type { HealthConfig } from '../../model/health.js';
 import { clearTimeout, now, setTimeout } from '../../timers.js';
@@ -24,6 +25,8 @@ export class Checker {
   readonly #backend: Backend;
   readonly #host: CheckerHost;
   #timer: NodeJS.Timeout | undefined;
+  /** Of the check that runs. */
+  readonly #limit = new PatientTimer();
   #running: AbortController | undefined;
   #notAsked = 0;
   #isStopped = false;
@@ -50,11 +53,14 @@ export class Checker {
     const { config, check } = this.#host;
     const running = new AbortController();
     this.#running = running;
-    const limit = setTimeout(
-      () => running.abort(new Error(`no answer within ${config.timeoutMs} ms`)),
-      config.timeoutMs,
-    );
     const begin = now();
+    this.#limit.start(config.timeoutMs, () => {
+      // While this program stood still, nobody could answer it: a check takes several turns.
+      const lateMs = now() - begin - config.timeoutMs;
+      this.#limit.start(Math.max(0, Math.min(lateMs, config.timeoutMs)), () => {
+        running.abort(new Error(`no answer within ${config.timeoutMs} ms`));
+      });
+    });
     let passed = true;
     let detail: string;
     try {
@@ -64,7 +70,7 @@ export class Checker {
       passed = false;
       detail = error instanceof Error ? error.message : String(error);
     }
-    clearTimeout(limit);
+    this.#limit.clear();
     if (this.#isStopped) return;
     const report = { at: Date.now(), durationMs: now() - begin, passed, detail };
     // A name may have moved, and no client fails any more where it was.
