@@ -70,7 +70,10 @@ describeWith({ ...mariadbNeeds, ...sysbenchNeeds }, 'three MariaDB servers under
     });
     await servers[1]?.kill();
     await waitUntil(() => dead().length === 2, { what: 'its clients to notice' });
-    for (const { output } of dead()) expect(output).toMatch(gone);
+    for (const client of dead()) {
+      await client.exited();
+      expect(client.output).toMatch(gone);
+    }
 
     // As many come as there are servers, so one of them is to go there.
     await more(3);
