@@ -124,6 +124,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::Hold>("hold"),
                    InstanceMethod<&EngineWrap::Publish>("publish"),
                    InstanceMethod<&EngineWrap::SetBackend>("setBackend"),
+                   InstanceMethod<&EngineWrap::SetSources>("setSources"),
                    InstanceMethod<&EngineWrap::LimitBackend>("limitBackend"),
                    InstanceMethod<&EngineWrap::SetBackendState>("setBackendState"),
                    InstanceMethod<&EngineWrap::EarlyResets>("earlyResets"),
@@ -245,6 +246,17 @@ void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   const bool in_turn = info[2].As<Napi::Boolean>();
   engine_->SetBackend(Row(info[0]), std::move(addresses),
                       in_turn ? AddressOrder::kInTurn : AddressOrder::kAsGiven);
+}
+
+// setSources(row, addresses)
+void EngineWrap::SetSources(const Napi::CallbackInfo& info) {
+  const auto list = info[1].As<Napi::Array>();
+  Addresses sources;
+  for (std::uint32_t index = 0; index < list.Length(); ++index) {
+    const std::string ip = list.Get(index).As<Napi::String>();
+    if (const auto source = SocketAddress::FromIp(ip, 0)) sources.push_back(*source);
+  }
+  engine_->SetSources(Row(info[0]), sources);
 }
 
 // limitBackend(row, maxSessions)

@@ -26,6 +26,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void Hold(const Napi::CallbackInfo& info);
   void Publish(const Napi::CallbackInfo& info);
   void SetBackend(const Napi::CallbackInfo& info);
+  void SetSources(const Napi::CallbackInfo& info);
   void LimitBackend(const Napi::CallbackInfo& info);
   void SetBackendState(const Napi::CallbackInfo& info);
   Napi::Value EarlyResets(const Napi::CallbackInfo& info);

@@ -29,6 +29,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
     drainTimeout: 'drain',
   },
   names: { resolveEvery: 'looked up' },
+  from: { from: '' },
   keepalive: { keepAlive: '' },
   ejection: {
     ejectAfter: 'after',

@@ -13,6 +13,7 @@ import {
   parseMicroseconds,
   parseSeconds,
 } from './duration.js';
+import { from, SOURCES_MAX } from './from.js';
 import { formatHashKey, HASH_KEY_FORM, hashKey } from './hash-key.js';
 import { healthOptionsOf } from './health-options-of.js';
 import { health, healthShorthands } from './health-schema.js';
@@ -195,6 +196,19 @@ export function onRemoveChoice(): Kind<OnRemove, ''> {
       typeof value === 'string'
         ? value
         : { after: formatDuration((value as TimedRemoval).afterMs) },
+  };
+}
+
+/** Source addresses: one, or a list; in a flag with commas between them. */
+export function sourceAddresses(): Kind<readonly string[], ''> {
+  return {
+    schema: from,
+    unit: '',
+    placeholder: 'address',
+    form: `An address of this machine without a port, or a list of ${SOURCES_MAX} at most.`,
+    accepts: `an IPv4 or IPv6 address, or a list of 1 to ${SOURCES_MAX}; in a flag with commas between them`,
+    fromFlag: (text) => text.split(','),
+    format: (value) => (value as readonly string[]).join(' and '),
   };
 }
 

@@ -189,6 +189,13 @@ export interface PoolSettings {
   /** How long a backend is ejected at most. `0`: any time. Default `5m`. */
   ejectForMax?: Duration | undefined;
   /**
+   * Addresses of this machine that connections to the backends come from, and those of health checks: one, or a list of up to
+   * 64, which are used in turn. Where one has no port left for a backend, the next one is tried at once. A backend with an
+   * address of a family of IP that none of them has is connected to as without this; so are Unix sockets. Default: the
+   * kernel picks one.
+   */
+  from?: string | readonly string[] | undefined;
+  /**
    * A session that its backend resets, or ends, within this time of its beginning, without having sent a byte, is one that the
    * backend has failed, as one that could not connect: it counts for `ejectAfter`, until a session gets a byte from it. Not for
    * servers that only listen. `0`: only who cannot connect counts. Default `0`, off.

@@ -15,6 +15,7 @@ import {
   onRemoveChoice,
   policyOrFunction,
   seconds,
+  sourceAddresses,
   whole,
   yesNo,
 } from './kinds.js';
@@ -204,6 +205,16 @@ export const settings = {
     description: 'How long a backend is ejected at most.',
     see: 'health.md#ejection',
     flag: { group: 'Limits:', help: 'the same, at most' },
+  },
+  from: {
+    place: 'pool',
+    kind: sourceAddresses(),
+    unset: 'the kernel picks one',
+    description:
+      'Addresses of this machine that connections to the backends, and their checks, come from. Several are used in turn, and where ' +
+      'one has no port left for a backend, the next one is.',
+    see: 'source-addresses.md#from',
+    flag: { group: 'How:', help: 'that connections to backends come from; several with commas' },
   },
   earlyReset: {
     place: 'pool',

@@ -59,6 +59,11 @@ export interface SessionObserver {
    * sessions may be counted in.
    */
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  /**
+   * This machine does not have an address that connections to a backend are to come from, so many times. The backend has not
+   * failed, and the other addresses are used. Those of other sessions may be counted in.
+   */
+  onNoSource(backend: number, source: string, count: number): void;
   /** A backend has ended sessions early, without a byte: see `EngineTables.earlyResets`. Those of others may be counted in. */
   onEarlyReset(backend: number): void;
   /** A backend answered; bytes move from now on. Not called for `join`. */
@@ -126,6 +131,8 @@ export interface AcceptHost {
   onOutrun(backend: number, address: ResolvedAddress): void;
   /** As `SessionObserver.onNoPort`, for clients of whom only the engine knows. */
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  /** As `SessionObserver.onNoSource`, for clients of whom only the engine knows. */
+  onNoSource(backend: number, source: string, count: number): void;
   /** As `SessionObserver.onEarlyReset`, for clients of whom only the engine knows. */
   onEarlyReset(backend: number): void;
   /**

@@ -41,6 +41,11 @@ export interface EngineTables {
    */
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void;
   /**
+   * Says which addresses of this machine connections to a backend come from. They are used in turn, those of the family of the
+   * backend's address; without one, the system picks.
+   */
+  setSources(row: number, addresses: readonly string[]): void;
+  /**
    * Says how many sessions a backend may have at once, those included that are on their way to it; 0 is any number.
    * Sessions pass over a backend that is full, which has not failed: it counts as `rejected`, and the route is asked for
    * another.

@@ -20,6 +20,7 @@ export interface NativeEntranceHost extends EntranceHost {
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string, count: number): void;
   onOutrun(backend: number, address: ResolvedAddress): void;
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  onNoSource(backend: number, source: string, count: number): void;
   onEarlyReset(backend: number): void;
 }
 
@@ -124,6 +125,10 @@ export class NativeEntrance implements Entrance, AcceptHost {
 
   onNoPort(backend: number, address: ResolvedAddress, count: number): void {
     this.#host.onNoPort(backend, address, count);
+  }
+
+  onNoSource(backend: number, source: string, count: number): void {
+    this.#host.onNoSource(backend, source, count);
   }
 
   onEarlyReset(backend: number): void {

@@ -82,8 +82,17 @@ export function noPort(count: number, backend: string, address: ResolvedAddress)
   const times = count === 1 ? '1 connection' : `${count} connections`;
   return (
     `no local port was left for ${times} to backend ${backend} at ${formatResolved(address)}; the clients go to other backends, ` +
-    'or wait; give it more addresses, widen net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse to 1, ' +
+    'or wait; give it more addresses, or its pool more source addresses (from), widen net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse to 1, ' +
     'or lower maxSessionsPerClient'
+  );
+}
+
+/** Of `from` of its pool. */
+export function noSource(count: number, backend: string, source: string): string {
+  const times = count === 1 ? '1 connection' : `${count} connections`;
+  return (
+    `${times} to backend ${backend} could not come from ${source}, which is no address of this machine (EADDRNOTAVAIL); ` +
+    'the other source addresses are tried; give the address to an interface, or correct `from`'
   );
 }
 

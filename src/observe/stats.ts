@@ -47,6 +47,11 @@ export interface BackendStats extends RowStats {
   readonly state: AdminState | 'removed';
   /** What checks, clients and operators say of it. */
   readonly health: HealthStats;
+  /**
+   * How often an attempt to connect to one of its addresses found no local port left (EADDRNOTAVAIL), from none of the source
+   * addresses. It has not failed: the session goes to another backend, or waits and tries again, which counts again.
+   */
+  readonly noPort: number;
 }
 
 /** What `Proxy.stats()` returns: a copy, which nothing changes any more. Bytes and sessions count from the start. */
@@ -137,13 +142,14 @@ export function readStats(counted: Counted): ProxyStats {
     handoff,
     backends: Array.from(
       counted.backends,
-      ({ row, pool, name, address, weight, state, isGone, condition }) => ({
+      ({ row, pool, name, address, weight, state, isGone, condition, noPort }) => ({
         pool,
         name,
         address,
         weight,
         state: isGone ? 'removed' : state,
         health: condition.stats,
+        noPort,
         ...counters.backend(row),
       }),
     ),

@@ -67,6 +67,8 @@ export class Backend implements Candidate {
   readonly isName: boolean;
   /** Clients on their way to it, or connected, as their routes say. */
   open = 0;
+  /** How often no local port was left to connect to it from. */
+  noPort = 0;
   /** It was taken out of its pool. */
   isGone = false;
   /** How far it has come to all of its share, of `WARM`. */

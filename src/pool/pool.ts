@@ -15,6 +15,8 @@ export interface PoolSettings extends SelectionSettings {
   /** For one address to answer, in milliseconds; 0 is as long as the system allows. */
   readonly connectMs: number;
   readonly search: SearchLimits;
+  /** Addresses of this machine that connections to the backends come from; none: the system picks. */
+  readonly from: readonly string[];
   /** A backend that ends a session within this time, and has said nothing in it, has failed; 0 is off. */
   readonly earlyResetMs: number;
   /** `undefined`: they are not checked. */

@@ -122,6 +122,8 @@ export function assemble(
     onOutrun: (row: number, address: ResolvedAddress) => reports.outrun(row, address),
     onNoPort: (row: number, address: ResolvedAddress, count: number) =>
       reports.noPort(row, address, count),
+    onNoSource: (row: number, source: string, count: number) =>
+      reports.noSource(row, source, count),
     onEarlyReset: (row: number) => health.earlyReset(backends.at(row)),
   };
   const sessions = new Sessions({

@@ -3,7 +3,14 @@ import type { EventEmitter } from 'node:events';
 import { DEFAULT_NAME } from '../config/services.js';
 import type { Counters } from '../engine/counters.js';
 import type { SplicewayError } from '../errors/catalogue.js';
-import { attemptError, keptAddresses, noPort, outrun, resolveError } from '../errors/messages.js';
+import {
+  attemptError,
+  keptAddresses,
+  noPort,
+  noSource,
+  outrun,
+  resolveError,
+} from '../errors/messages.js';
 import type { ResolvedAddress } from '../model/address.js';
 import type { Warnings } from '../observe/warnings.js';
 import type { Backend } from '../pool/backend.js';
@@ -44,8 +51,17 @@ export class BackendReports {
   }
 
   noPort(row: number, address: ResolvedAddress, count: number): void {
-    const name = labelOf(this.#host.backends.at(row));
+    const backend = this.#host.backends.at(row);
+    backend.noPort += count;
+    const name = labelOf(backend);
     this.#host.warnings.count(`no port ${name}`, count, (times) => noPort(times, name, address));
+  }
+
+  noSource(row: number, source: string, count: number): void {
+    const name = labelOf(this.#host.backends.at(row));
+    this.#host.warnings.count(`no source ${source} ${name}`, count, (times) =>
+      noSource(times, name, source),
+    );
   }
 
   resolveFailed(backend: Backend, cause: Error, isRoutine: boolean): void {

@@ -94,6 +94,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
       onAttemptFailed: () => {},
       onOutrun: () => {},
       onNoPort: () => {},
+      onNoSource: () => {},
       onEarlyReset: () => {},
       onOpen: () => {},
       onClose: (reason, cause) => session.markClosed(reason, sessionError(reason, { cause })),

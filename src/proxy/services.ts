@@ -318,7 +318,10 @@ export class Services {
     this.healthEffects.configured(pool, settings);
     if (!this.#isStart) for (const backend of added) this.healthEffects.begin(backend);
     // Only now: the pool says whether those that are not known yet are up.
-    for (const backend of backends) this.#tell(backend);
+    for (const backend of backends) {
+      this.#host.tables.setSources(backend.row, pool.settings.from);
+      this.#tell(backend);
+    }
     this.#publishPool(pool);
     return removed;
   }

@@ -17,6 +17,7 @@ export function poolSettings(config: PoolConfig): PoolSettings {
       attempts: config.connectAttempts,
       abortOnClose: config.abortOnClose,
     },
+    from: config.from ?? [],
     earlyResetMs: config.earlyResetMs,
     health: config.health,
     ejection: ejectionOf(config),

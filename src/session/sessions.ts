@@ -28,6 +28,7 @@ export interface SessionsHost {
   onOutrun(backend: number, address: ResolvedAddress): void;
   /** No local port was left for an address of a backend. */
   onNoPort(backend: number, address: ResolvedAddress, count: number): void;
+  onNoSource(backend: number, source: string, count: number): void;
   onEarlyReset(backend: number): void;
   /** One session less is open. */
   onEnded(): void;
@@ -136,6 +137,7 @@ export class Sessions {
       },
       onOutrun: (backend, address) => this.#host.onOutrun(backend, address),
       onNoPort: (...shortage) => this.#host.onNoPort(...shortage),
+      onNoSource: (...want) => this.#host.onNoSource(...want),
       onEarlyReset: (backend) => this.#host.onEarlyReset(backend),
       onOpen: (row) => {
         const backend = this.#host.backends.at(row);

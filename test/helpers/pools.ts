@@ -33,6 +33,7 @@ export function poolOf(
   const search = { budgetMs: 0, attempts: 100, abortOnClose: false };
   const hash = { key: { ipv4Prefix: 32, ipv6Prefix: 128, withPort: false }, slots: 65_537 };
   const unchecked = {
+    from: [],
     earlyResetMs: 0,
     health: undefined,
     ejection: undefined,

@@ -129,6 +129,7 @@ bool Crew::IsVacant(std::uint16_t row, std::uint64_t removed) {
 
 void Crew::ResetBackend(std::uint16_t row) {
   table.Row(row).Reset();
+  table.TurnsOf(row).Reset();
   for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
     Reset(counters->Backend(writer, row));
   }

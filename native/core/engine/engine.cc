@@ -69,6 +69,11 @@ void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder ord
   PublishUnlessHeld();
 }
 
+void Engine::SetSources(std::uint16_t row, const Addresses& sources) {
+  crew_.table.SetSources(row, sources);
+  PublishUnlessHeld();
+}
+
 void Engine::SetPool(std::uint16_t pool, PickPlan plan) {
   crew_.table.SetPool(pool, std::move(plan));
   PublishUnlessHeld();

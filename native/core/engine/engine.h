@@ -62,6 +62,10 @@ class Engine {
   /// most come first.
   void SetBackend(std::uint16_t row, Addresses addresses,
                   AddressOrder order = AddressOrder::kAsGiven);
+  /// Publishes where connections to a backend come from: IP addresses of this machine, of which 64
+  /// of each family are used in turn. Where there are none of the family of an address of the
+  /// backend, the kernel picks one. They outlast `RemoveBackend`, for those on their way.
+  void SetSources(std::uint16_t row, const Addresses& sources);
   /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
   /// passed over. Where it has more already, they go on.
   void LimitBackend(std::uint16_t row, std::uint32_t most) { crew_.table.Row(row).Limit(most); }

@@ -36,6 +36,7 @@ struct SessionEvent {
     kUnreported = 12,
     kLate = 13,
     kEarlyReset = 14,
+    kNoSource = 15,
   };
   Kind kind;
   std::int32_t slot = -1;
@@ -110,6 +111,10 @@ class EventQueue {
   void PushNoPort(const SessionEvent& event) {
     PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].no_port);
   }
+  /// The same for a source address that this machine does not have; of several, the newest.
+  void PushNoSource(const SessionEvent& event) {
+    PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].no_source);
+  }
   /// The same for a backend that has ended a session soon after it began.
   void PushEarlyReset(const SessionEvent& event) {
     PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].early_reset);
@@ -161,6 +166,7 @@ class EventQueue {
     Place outrun;   ///< Its outrun addresses, in `waiting_`, and so on.
     Place no_port;
     Place early_reset;
+    Place no_source;
   };
   struct ListenerPlaces {
     Place refusal;

@@ -159,6 +159,12 @@ class Worker final : private EventHandler,
   void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;
   void OnNoPort(Session& session, const SocketAddress& address) override;
+  [[nodiscard]] std::optional<std::uint32_t> NextSource(const Session& session,
+                                                        std::uint32_t count) override {
+    return crew_.table.TurnsOf(session.backend()).Next(count, loop_->now_ms());
+  }
+  void OnNoPortFrom(Session& session, std::uint32_t source) override;
+  void OnNoSource(Session& session, const SocketAddress& source) override;
   void OnPauseOver(Session& session) override;
   void OnTurn(Session& session) override;
   void OnWordOverdue(Session& session, bool is_late) override;

@@ -288,6 +288,18 @@ void Worker::OnNoPort(Session& session, const SocketAddress& address) {
   AttemptIsOver(session);
 }
 
+void Worker::OnNoPortFrom(Session& session, std::uint32_t source) {
+  crew_.table.TurnsOf(session.backend()).NoteNoPort(source, loop_->now_ms(), BackendRow::kNoPortMs);
+  loop_->Spend(kCostOfFailure);
+}
+
+void Worker::OnNoSource(Session& session, const SocketAddress& source) {
+  SessionEvent event = EventOf(SessionEvent::Kind::kNoSource, session);
+  if (!session.route.reported) event.slot = -1;
+  event.SetAddress(source);
+  crew_.events.PushNoSource(event);
+}
+
 void Worker::OnOutrun(Session& session, const SocketAddress& address) {
   SessionEvent event = EventOf(SessionEvent::Kind::kOutrun, session);
   event.SetAddress(address);

@@ -11,6 +11,19 @@ void BackendTable::SetAddresses(std::uint16_t row, Addresses addresses, AddressO
   if (moves) Row(row).NoteMoved(next.generation_);
 }
 
+void BackendTable::SetSources(std::uint16_t row, const Addresses& sources) {
+  if (sources.empty()) {
+    if (latest().SourcesOf(row) != nullptr) Next().sources_.Set(row, nullptr);
+    return;
+  }
+  Sources wanted(sources);
+  if (!last_sources_ || *last_sources_ != wanted) {
+    last_sources_ = std::make_shared<const Sources>(std::move(wanted));
+  }
+  if (latest().SourcesOf(row) == last_sources_.get()) return;
+  Next().sources_.Set(row, last_sources_);
+}
+
 void BackendTable::SetPool(std::uint16_t number, PickPlan plan) {
   const std::shared_ptr<const Tiers> before = latest().pools_[number].tiers;
   if (before && before->AreOf(plan)) return;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "select/backend_row.h"
@@ -45,6 +46,13 @@ class HeldAddresses {
   /// Of the tables that they are in; 0 for none.
   [[nodiscard]] std::uint64_t generation() const {
     return kept_ == nullptr ? 0 : kept_->tables->generation();
+  }
+  /// Where connections to an address of that family come from, of the backend in this row; none
+  /// where the kernel is to pick. In the same tables.
+  [[nodiscard]] std::span<const SocketAddress> SourcesFor(std::uint16_t row, int family) const {
+    const Sources* const sources = kept_ == nullptr ? nullptr : kept_->tables->SourcesOf(row);
+    if (sources == nullptr) return {};
+    return sources->Of(family);
   }
   const Addresses& operator*() const { return *addresses_; }
   const Addresses* operator->() const { return addresses_; }

@@ -7,6 +7,7 @@
 #include "select/backend_addresses.h"
 #include "select/listener_options.h"
 #include "select/rows.h"
+#include "select/sources.h"
 #include "select/tiers.h"
 
 namespace spliceway {
@@ -36,6 +37,8 @@ class Tables {
     const std::shared_ptr<const BackendAddresses>& addresses = backends_[row];
     return addresses == nullptr ? Nowhere() : *addresses;
   }
+  /// Where connections to a backend come from; null where the kernel is to pick an address.
+  [[nodiscard]] const Sources* SourcesOf(std::uint16_t row) const { return sources_[row].get(); }
 
  private:
   /// What it takes to change it, before it is published.
@@ -50,6 +53,7 @@ class Tables {
   Rows<ListenerOptions, 16> listeners_;
   Rows<Pool, 32> pools_;
   Rows<std::shared_ptr<const BackendAddresses>, 128> backends_;
+  Rows<std::shared_ptr<const Sources>, 128> sources_;  // those of a pool share theirs
 };
 
 }  // namespace spliceway

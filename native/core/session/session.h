@@ -48,6 +48,16 @@ class SessionOwner {
   /// This machine has no local port left for the address, which has not failed. The session waits
   /// as after the last failure.
   virtual void OnNoPort(Session& /*session*/, const SocketAddress& /*address*/) {}
+  /// Which of `count` source addresses the next connection comes from; nothing where each of them
+  /// was without a port for its backend lately.
+  [[nodiscard]] virtual std::optional<std::uint32_t> NextSource(const Session& /*session*/,
+                                                                std::uint32_t /*count*/) {
+    return 0;
+  }
+  /// From this one of them no port was left to the backend's one address.
+  virtual void OnNoPortFrom(Session& /*session*/, std::uint32_t /*source*/) {}
+  /// This machine does not have an address that connections to the backend are to come from.
+  virtual void OnNoSource(Session& /*session*/, const SocketAddress& /*source*/) {}
   /// The time is over for which the session was to `Pause`.
   virtual void OnPauseOver(Session& /*session*/) {}
   /// The session that was to `Yield` has its turn.
@@ -328,6 +338,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void MoveWhatWaits();
 
   sys::Result SetOut(Endpoint& endpoint, const SocketAddress& to);
+  sys::Result SetOutFrom(Endpoint& endpoint, const SocketAddress& to, const SocketAddress* source);
   void TryConnect();
   void Postpone(Postponed why);
   void BeginTimeOfAddress();

@@ -13,6 +13,9 @@ using sys::Status;
 
 namespace {
 
+/// Of source addresses, for one attempt.
+constexpr std::size_t kSourcesAtOnce = 8;
+
 bool LacksPort(const sys::Result& connected) {
   return connected.status == Status::kExhausted && connected.error == EADDRNOTAVAIL;
 }
@@ -61,9 +64,28 @@ bool Session::TryNextAddress() {
 
 // ── One attempt ──
 
-/// Opens a socket and begins to connect it; it is watched where that goes on, or is done already.
-/// Where no socket could be opened, `endpoint` has none.
+/// Connects from one of the source addresses that the backend has of this family. They take turns.
+/// One that has no port left for it is followed by the next at once, and by some more: to find none
+/// the kernel looks at all ports, while all other sessions of the loop wait.
 sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
+  const auto sources = addresses_.SourcesFor(backend_row_, to.family());
+  if (sources.empty()) return SetOutFrom(endpoint, to, nullptr);
+  for (std::size_t tried = 0; tried < std::min(sources.size(), kSourcesAtOnce); ++tried) {
+    const std::optional<std::uint32_t> source =
+        context_->owner.NextSource(*this, static_cast<std::uint32_t>(sources.size()));
+    if (!source) break;
+    const sys::Result connected = SetOutFrom(endpoint, to, &sources[*source]);
+    if (!LacksPort(connected)) return connected;
+    // Ports are those of one address that is connected to: of several, each is asked for its own.
+    if (addresses_->size() == 1) context_->owner.OnNoPortFrom(*this, *source);
+  }
+  return {.status = Status::kExhausted, .error = EADDRNOTAVAIL};
+}
+
+/// Opens a socket and begins to connect it; it is watched where that goes on, or is done already.
+/// Where no socket could be opened, `endpoint` has none. `source` is null where the kernel picks.
+sys::Result Session::SetOutFrom(Endpoint& endpoint, const SocketAddress& to,
+                                const SocketAddress* source) {
   sys::Opened opened = sys::OpenSocket(to.family());
   if (opened.status != Status::kOk) return {.status = opened.status, .error = opened.error};
   endpoint.socket = std::move(opened.fd);
@@ -72,6 +94,15 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
   const int socket = endpoint.socket.get();
   if (endpoint.is_tcp) sys::SetNoDelay(socket);
   if (context_->paces_unless_told && to.is_loopback()) sys::SwitchPacingOff(socket);
+  if (source != nullptr) {
+    const sys::Result bound = sys::Bind(socket, *source);
+    if (bound.status == Status::kFailed && bound.error == EADDRNOTAVAIL) {
+      // No fault of the backend's, and the next address may be there.
+      context_->owner.OnNoSource(*this, *source);
+      return {.status = Status::kExhausted, .error = EADDRNOTAVAIL};
+    }
+    if (bound.status != Status::kOk) return bound;
+  }
   const sys::Result connected = sys::Connect(socket, to);
   if (connected.status != Status::kOk && connected.status != Status::kAgain) return connected;
   context_->owner.OnSetOut(socket, to);

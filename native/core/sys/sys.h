@@ -59,6 +59,11 @@ Opened OpenSocket(int family);
 /// Takes a connection that waits at a listening socket; `peer` gets its address.
 /// Connections that failed before they were taken are skipped. kAgain: none waits.
 Opened Accept(int listener, SocketAddress& peer);
+/// Has a socket that is to connect come from this address of the machine, from a port that the
+/// kernel picks when it connects: of those that are free for where it goes, and not of those that
+/// are free for every place (IP_BIND_ADDRESS_NO_PORT; ip(7)). Before Linux 4.2 it is the latter. An
+/// address that this machine does not have fails with EADDRNOTAVAIL.
+Result Bind(int socket, const SocketAddress& from);
 /// kOk: connected. kAgain: in progress, wait for EPOLLOUT and ask `TakeSocketError`. kExhausted:
 /// not now; EAGAIN says that the queue of a Unix socket's listener is full, EADDRNOTAVAIL that no
 /// local port is left for this address. Else failed; with EADDRNOTAVAIL where this machine has no

@@ -195,6 +195,16 @@ bool HasSourceFor(const SocketAddress& to) {
 
 }  // namespace
 
+Result Bind(int socket, const SocketAddress& from) {
+  // Of IPv6 as well: it is an option of the socket's ports.
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (::bind(socket, reinterpret_cast<const sockaddr*>(&from.storage), from.length) == 0) {
+    return {};
+  }
+  return Failure(errno);
+}
+
 Result Connect(int socket, const SocketAddress& to) {
   SocketAddress address = to;
   if (to.zone.front() != '\0' && !TieToZone(socket, address)) return Failure(errno);

@@ -61,6 +61,11 @@ export const clientFaults = [
     ],
   },
   {
+    name: 'other source addresses not tried',
+    why: 'The ports of one source address are used up, and a backend is passed over that others would reach.',
+    edits: [edit('session/session_connect.cc', 'if (!LacksPort(connected)) return', 'return')],
+  },
+  {
     name: 'every client refused',
     why: 'A limit of sessions is taken for none at all.',
     edits: [

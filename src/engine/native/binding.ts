@@ -24,7 +24,7 @@ export interface NativeEngineBinding {
 
   /**
    * From here on changes of tables are collected, and published together by `publish()`: no loop picks by a part of them.
-   * They are those of `setBackend`, `removeBackend`, `setPool`, `removePool` and `setListener`. Each of them is published at once
+   * They are those of `setBackend`, `setSources`, `removeBackend`, `setPool`, `removePool` and `setListener`. Each of them is published at once
    * otherwise. All else takes effect at once in any case.
    */
   hold(): void;
@@ -45,6 +45,12 @@ export interface NativeEngineBinding {
     addresses: readonly (readonly [ipOrPath: string, port: number])[],
     inTurn: boolean,
   ): void;
+  /**
+   * Publishes which addresses of this machine connections to a backend come from, in turn; where there is none of a family of IP,
+   * the kernel picks. They outlast `removeBackend`, and `resetBackendCounters`.
+   * @param addresses IP addresses, 64 of each family at most
+   */
+  setSources(row: number, addresses: readonly string[]): void;
   /**
    * How many sessions a backend may have at once; 0 is any number. A backend that is full is passed over. It may change at
    * any time: sessions beyond it go on, and nobody comes before there are fewer.
@@ -330,6 +336,8 @@ export const EventKind = {
    * in a row.
    */
   earlyReset: 14,
+  /** This machine does not have a source address: backend, count, the address without its port; in `slot` as for `noPort`. */
+  noSource: 15,
 } as const;
 
 /** What becomes of clients that the loops pick for. `Attention` in native/core/engine/crew.h. */

@@ -331,6 +331,12 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.noPort:
         this.#onNoPort(session, event);
         break;
+      case EventKind.noSource: {
+        const { ip = '' } = event.endpoint ?? {};
+        const told = session ?? this.#acceptHost;
+        told?.onNoSource(event.get('backend'), ip, event.get('count'));
+        break;
+      }
       case EventKind.earlyReset:
         (session ?? this.#acceptHost)?.onEarlyReset(event.get('backend'));
         break;

@@ -121,6 +121,10 @@ export class NativeSession implements EngineSession {
     this.#observer?.onNoPort(backend, address, count);
   }
 
+  onNoSource(backend: number, source: string, count: number): void {
+    this.#observer?.onNoSource(backend, source, count);
+  }
+
   onEarlyReset(backend: number): void {
     this.#observer?.onEarlyReset(backend);
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ResolvedAddress } from '../../model/address.js';
 import type { PickPlan } from '../../policy/plan.js';
 import { setImmediate, setTimeout } from '../../timers.js';
@@ -34,6 +35,8 @@ export class NativeTables implements AcceptingTables {
   readonly #host: NativeTablesHost;
   /** By row, as they were said last. */
   readonly #backends = new Map<number, readonly ResolvedAddress[]>();
+  /** Of those rows that have any. */
+  readonly #sources = new Map<number, readonly string[]>();
   /** Generations of the tables in which they were taken out, by row. */
   readonly #removed = new Map<number, number>();
   /** Rows of listeners that the loops accept on, or have sessions of. */
@@ -100,6 +103,13 @@ export class NativeTables implements AcceptingTables {
     return this.#backends.get(row)?.[0];
   }
 
+  setSources(row: number, addresses: readonly string[]): void {
+    if (this.#host.isClosed() || isDeepStrictEqual(this.#sources.get(row) ?? [], addresses)) return;
+    if (addresses.length > 0) this.#sources.set(row, addresses);
+    else this.#sources.delete(row);
+    this.#host.binding.setSources(row, addresses);
+  }
+
   limitBackend(row: number, maxSessions: number): void {
     if (!this.#host.isClosed()) this.#host.binding.limitBackend(row, maxSessions);
   }
@@ -134,6 +144,7 @@ export class NativeTables implements AcceptingTables {
     this.#backends.delete(row);
     this.#removed.delete(row);
     this.#left.delete(`backend ${row}`);
+    this.setSources(row, []);
     this.#host.binding.resetBackendCounters(row);
   }
 

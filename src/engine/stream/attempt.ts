@@ -18,6 +18,10 @@ export interface AttemptEvents {
   onSetOut(socket: Socket): void;
   onConnected(): void;
   onFailed(code: string): void;
+  /** No local port is left for the address, from none of the source addresses. The last that it tells, as `onFailed`. */
+  onNoPort(): void;
+  /** This machine does not have a source address; the next one is tried. */
+  onNoSource(source: string): void;
   /** It was accepted, and reset since. */
   onReset(cause: Error): void;
   /** No answer yet, and the time that an address has for itself is over. Told only of one that is watched. */
@@ -30,6 +34,8 @@ export interface AttemptOptions {
   /** As for `connectSocket`. */
   readonly keepAliveMs: number;
   readonly isWatched: boolean;
+  /** Addresses of this machine that it may come from, to be tried in this order; none: the system picks. */
+  readonly sources: readonly string[];
 }
 
 /** A try to connect to one address. */
@@ -38,6 +44,8 @@ export class Attempt {
   /** Another may be tried beside it. */
   isSlow = false;
   readonly #keepAliveMs: number;
+  /** Those that were not tried, and the one that is. */
+  #sources: readonly string[];
   readonly #events: AttemptEvents;
   readonly #timeout = new PatientTimer();
   readonly #delay = new PatientTimer();
@@ -48,6 +56,7 @@ export class Attempt {
   constructor(address: ResolvedAddress, options: AttemptOptions, events: AttemptEvents) {
     this.address = address;
     this.#keepAliveMs = options.keepAliveMs;
+    this.#sources = options.sources;
     this.#events = events;
     if (options.timeoutMs > 0) {
       const code = address.kind === 'unix' ? 'EAGAIN' : 'ETIMEDOUT';
@@ -89,7 +98,8 @@ export class Attempt {
   #connect(): void {
     const reader = DirectReader.create();
     const { socket } = reader;
-    connectSocket(socket, this.address, this.#keepAliveMs);
+    const [source] = this.#sources;
+    connectSocket(socket, this.address, this.#keepAliveMs, source);
     this.#events.onSetOut(socket);
     this.#reader = reader;
     socket.once('error', (error) => {
@@ -98,6 +108,8 @@ export class Attempt {
       else if (code === 'EAGAIN' && this.address.kind === 'unix') {
         // Its queue is full, as with TCP when a SYN gets no answer: it waits, as that would, for the connect timeout.
         this.#retry = setTimeout(() => this.#connect(), QUEUE_RETRY_MS);
+      } else if (source !== undefined && lacksPort(code)) {
+        this.#tryNextSource(source, error);
       } else this.#events.onFailed(code);
     });
     socket.once('connect', () => {
@@ -107,9 +119,20 @@ export class Attempt {
     });
   }
 
+  /** `from` cannot be bound to, or has no port left. */
+  #tryNextSource(from: string, error: NodeJS.ErrnoException): void {
+    if (error.code === 'EADDRNOTAVAIL' && error.syscall === 'bind') this.#events.onNoSource(from);
+    this.#sources = this.#sources.slice(1);
+    if (this.#sources.length > 0) this.#connect();
+    else this.#events.onNoPort();
+  }
+
   #stopTimers(): void {
     this.#timeout.clear();
     this.#delay.clear();
     clearTimeout(this.#retry);
   }
 }
+
+/** What binding or connecting from a source address says when that has no port left, or is not there. */
+const lacksPort = (code: string) => code === 'EADDRNOTAVAIL' || code === 'EADDRINUSE';

@@ -32,6 +32,12 @@ export interface ConnectorEvents {
   takePlace(backend: number): boolean;
   /** A socket was told to connect there. */
   onSetOut(socket: Socket, to: ResolvedAddress): void;
+  /** Where a connection to an address of a backend may come from, best first; none: from anywhere. */
+  sourcesFor(backend: number, to: ResolvedAddress): readonly string[];
+  /** No local port was left for one address of a backend; the next one is tried. It has not failed. */
+  onNoPort(backend: number, address: ResolvedAddress): void;
+  /** This machine does not have a source address of a backend. */
+  onNoSource(backend: number, source: string): void;
   /** One address of a backend failed; the next one is tried. */
   onAttemptFailed(backend: number, address: ResolvedAddress, code: string): void;
   /** One address of a backend was still silent when another, which was tried later, answered. */
@@ -75,6 +81,8 @@ export class Connector {
   #backend: number | undefined;
   /** When the search began: a filter, or a policy that takes its time, is asked before. */
   #begunAt: number | undefined;
+  /** No local port was left for one of its addresses. */
+  #lacksPort = false;
   #aborted = false;
 
   constructor(route: Route, options: ConnectorOptions, events: ConnectorEvents) {
@@ -142,6 +150,7 @@ export class Connector {
     this.#beginSearch();
     if (!this.#events.takePlace(backend)) return false;
     this.#backend = backend;
+    this.#lacksPort = false;
     this.#left = this.#events.addressesOf(backend);
     this.#advance(backend);
     return true;
@@ -160,7 +169,8 @@ export class Connector {
     const [running, rival] = this.#attempts;
     const [next, ...others] = this.#left;
     if (running === undefined && next === undefined) {
-      this.#events.onBackendFailed(backend);
+      if (this.#lacksPort) this.#events.onTurnedBack(backend);
+      else this.#events.onBackendFailed(backend);
       this.#nextBackend();
     } else if (running === undefined && this.#attemptsLeft === 0) {
       this.#exhausted();
@@ -174,17 +184,30 @@ export class Connector {
   #begin(backend: number, address: ResolvedAddress): void {
     const { timeouts, keepAliveMs } = this.#options;
     const isWatched = canRace(address, this.#left[0]);
-    const options = { timeoutMs: timeouts.connectMs, keepAliveMs, isWatched };
+    const sources = this.#events.sourcesFor(backend, address);
+    const options = { timeoutMs: timeouts.connectMs, keepAliveMs, isWatched, sources };
     this.#attemptsLeft -= 1;
     const attempt = new Attempt(address, options, {
       onSetOut: (socket) => this.#events.onSetOut(socket, address),
       onConnected: () => this.#connected(backend, attempt),
       onFailed: (code) => this.#failed(backend, attempt, code),
+      onNoPort: () => this.#lacked(backend, attempt),
+      onNoSource: (source) => this.#events.onNoSource(backend, source),
       onReset: (cause) => this.#events.onReset(backend, cause),
       onSlow: () => this.#advance(backend),
     });
     this.#attempts = [...this.#attempts, attempt];
     this.#first ??= attempt;
+  }
+
+  /** No port was left. Nothing was sent, so it is no attempt. */
+  #lacked(backend: number, attempt: Attempt): void {
+    attempt.drop();
+    this.#attempts = this.#attempts.filter((other) => other !== attempt);
+    this.#attemptsLeft += 1;
+    this.#lacksPort = true;
+    this.#events.onNoPort(backend, attempt.address);
+    if (!this.#aborted) this.#advance(backend);
   }
 
   #failed(backend: number, attempt: Attempt, code: string): void {

@@ -31,8 +31,15 @@ export function wrapAnew(socket: Socket, options: SocketConstructorOpts): Socket
  * Connects a new socket to the address.
  *
  * @param keepAliveMs after so much silence its peer is asked whether it is still there; 0 never
+ * @param from an address of this machine, of the same family; `undefined`: the system picks. Node has the kernel pick a port at once,
+ *   which no other connection from that address may have then, wherever it goes
  */
-export function connectSocket(socket: Socket, address: ResolvedAddress, keepAliveMs: number): void {
+export function connectSocket(
+  socket: Socket,
+  address: ResolvedAddress,
+  keepAliveMs: number,
+  from?: string,
+): void {
   if (address.kind === 'unix') {
     socket.connect({ path: address.path });
     return;
@@ -40,7 +47,8 @@ export function connectSocket(socket: Socket, address: ResolvedAddress, keepAliv
   // Options of connect() would be heeded only where it makes the socket as well.
   socket.setNoDelay(true);
   if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
-  socket.connect({ host: address.ip, port: address.port, family: address.family });
+  const where = { host: address.ip, port: address.port, family: address.family };
+  socket.connect(from === undefined ? where : { ...where, localAddress: from });
 }
 
 /**

@@ -119,6 +119,9 @@ export class StreamSession implements EngineSession {
           observer.onAttemptFailed(backend, address, code),
         onOutrun: (backend, address) => observer.onOutrun(backend, address),
         addressesOf: (backend) => this.#host.tables.nextAddresses(backend),
+        sourcesFor: (backend, to) => this.#host.tables.nextSources(backend, to),
+        onNoPort: (backend, address) => observer.onNoPort(backend, address, 1),
+        onNoSource: (backend, source) => observer.onNoSource(backend, source, 1),
         takePlace: (backend) => this.#takePlace(backend),
         onSetOut: (socket, to) => this.#host.ownConnections.note(socket, to),
         onBackendFailed: (backend) => {

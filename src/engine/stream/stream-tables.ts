@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
 import { alternateFamilies } from '../alternate-families.js';
 import type { BackendState, EngineTables, SessionsOf } from '../tables.js';
@@ -16,6 +17,10 @@ interface Backend {
   taken: number;
   /** Sessions that it has ended early, one after the other. */
   earlyResets: number;
+  /** Addresses of this machine that connections come from. */
+  sources: readonly string[];
+  /** Of the source addresses. */
+  sourceTurn: number;
 }
 
 export interface StreamTablesHost {
@@ -40,6 +45,10 @@ export class StreamTables implements EngineTables {
 
   setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
     Object.assign(this.#at(row), { addresses, inTurn });
+  }
+
+  setSources(row: number, addresses: readonly string[]): void {
+    this.#at(row).sources = addresses;
   }
 
   limitBackend(row: number, maxSessions: number): void {
@@ -98,6 +107,15 @@ export class StreamTables implements EngineTables {
     return alternateFamilies([...addresses.slice(first), ...addresses.slice(0, first)]);
   }
 
+  /** Where the next connection to an address of a backend may come from, best first; none: from anywhere. */
+  nextSources(row: number, to: ResolvedAddress): readonly string[] {
+    const backend = this.#at(row);
+    if (backend.sources.length === 0 || to.kind === 'unix') return [];
+    const sources = backend.sources.filter((source) => isIP(source) === to.family);
+    const first = backend.sourceTurn++ % Math.max(sources.length, 1);
+    return [...sources.slice(first), ...sources.slice(0, first)];
+  }
+
   /** Takes a place at a backend, to be given back; or says why there is none. */
   takePlace(row: number): 'taken' | 'full' | 'closed' {
     const backend = this.#at(row);
@@ -123,6 +141,8 @@ export class StreamTables implements EngineTables {
       state: 'up',
       taken: 0,
       earlyResets: 0,
+      sources: [],
+      sourceTurn: 0,
     };
     this.#backends.set(row, unknown);
     return unknown;

@@ -1,5 +1,6 @@
 /** Asks one backend again and again. */
 import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { PatientTimer } from '../../engine/patient-timer.js';
 import type { Address, ResolvedAddress } from '../../model/address.js';
 import type { HealthConfig } from '../../model/health.js';
@@ -16,6 +17,8 @@ const NOT_ASKED_MOST = 10;
 export interface CheckerHost {
   readonly config: HealthConfig;
   readonly check: Check;
+  /** Addresses of this machine that it may be asked from; none: the system picks. */
+  from(): readonly string[];
   /** @returns whether the next check is to come soon */
   onReport(report: CheckReport): boolean;
 }
@@ -65,7 +68,8 @@ export class Checker {
     let detail: string;
     try {
       const target = await Promise.race([this.#target(), aborted(running.signal)]);
-      detail = await check(target, running.signal);
+      const from = sourceFor(target.address, this.#host.from());
+      detail = await check({ ...target, from }, running.signal);
     } catch (error) {
       passed = false;
       detail = error instanceof Error ? error.message : String(error);
@@ -97,6 +101,12 @@ export class Checker {
     if (port === undefined || first.kind === 'unix') return { name, address: first, host };
     return { name, address: { ...first, port }, host };
   }
+}
+
+/** Always the same one: a firewall sees where checks come from. */
+function sourceFor(address: ResolvedAddress, sources: readonly string[]): string | undefined {
+  if (address.kind === 'unix') return undefined;
+  return sources.find((source) => isIP(source) === address.family);
 }
 
 async function resolved(address: Address): Promise<ResolvedAddress> {

@@ -201,6 +201,7 @@ export class HealthWatch {
       {
         config,
         check,
+        from: () => watched.pool.settings.from,
         onReport: (report) => {
           const { checks } = backend.condition;
           const reason = checks?.note(report, config);

@@ -81,6 +81,7 @@ struct Socket {
   bool was_watched = false;   ///< By the core, or it tried to.
   std::uint64_t handler = 0;  ///< In the core, and which life of it; 0 before it was watched.
   bool lacked_port = false;   ///< Its connect found no local port.
+  std::uint8_t source = 0;    ///< The last byte of the address that it comes from; 0 is any.
   bool was_noted = false;     ///< By who runs the schedule, as one that was accepted.
   bool was_judged = false;    ///< As one that set out for a backend.
   /// What was there as the turn began in which its owner closed it.
@@ -122,7 +123,8 @@ struct Conditions {
   bool stops = false;           ///< The process stands still, for up to hours, between two calls.
   bool local_clients = false;   ///< At a loopback address.
   int port_shortages = 0;       ///< Connects that may find no local port.
-  int shortages = 0;            ///< Calls that may fail for want of memory or descriptors.
+  std::uint8_t missing_source = 0;  ///< That this machine does not have.
+  int shortages = 0;                ///< Calls that may fail for want of memory or descriptors.
 };
 
 /// How a backend answers.
@@ -148,6 +150,7 @@ class Kernel {
   sys::Result ReadPipe(int fd, std::span<std::byte> into);
   sys::Opened OpenSocket(bool is_tcp);
   sys::Opened Accept(int fd, std::uint16_t& port);
+  sys::Result Bind(int fd, std::uint8_t source);
   sys::Result Connect(int fd, std::uint16_t port);
   sys::OpenedPipe OpenPipe();
   std::size_t ResizePipe(int fd, std::size_t bytes);
@@ -240,6 +243,8 @@ class Kernel {
   [[nodiscard]] bool shortage_was_met() const { return shortages_met_ > 0; }
   /// No local port was left for a connect to this one, once.
   [[nodiscard]] bool LackedPort(std::uint16_t port) const;
+  /// The same from a source address; or the machine was without that address, once.
+  [[nodiscard]] bool LackedPortFrom(std::uint16_t port, std::uint8_t source) const;
   /// Some socket of the core is on its way to a backend, or connected, for this client of it.
   [[nodiscard]] bool IsUnderWay(const Socket& client) const;
 

@@ -56,6 +56,13 @@ Opened Kernel::OpenSocket(bool is_tcp) {
   return {.fd = UniqueFd(fd)};
 }
 
+Result Kernel::Bind(int fd, std::uint8_t source) {
+  Trace("%d is to come from %u", fd, source);
+  if (source == conditions.missing_source) return Failed(EADDRNOTAVAIL);
+  At(fd).source = source;
+  return {};
+}
+
 Result Kernel::Connect(int fd, std::uint16_t port) {
   Socket& socket = At(fd);
   socket.port = port;
@@ -135,6 +142,13 @@ bool Kernel::LackedPort(std::uint16_t port) const {
   return std::any_of(sockets_.begin(), sockets_.end(), [&](const auto& socket) {
     return socket->lacked_port && socket->port == port;
   });
+}
+
+bool Kernel::LackedPortFrom(std::uint16_t port, std::uint8_t source) const {
+  return source == conditions.missing_source ||
+         std::any_of(sockets_.begin(), sockets_.end(), [&](const auto& socket) {
+           return socket->lacked_port && socket->port == port && socket->source == source;
+         });
 }
 
 bool Kernel::IsUnderWay(const Socket& client) const {

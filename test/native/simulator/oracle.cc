@@ -186,6 +186,7 @@ void Oracle::CheckResults() {
   CheckReports();
   CheckCounters();
   CheckEarlyResets();
+  CheckSources();
   CheckCosts();
 }
 

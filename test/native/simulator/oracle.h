@@ -29,6 +29,8 @@ class Oracle {
   void CheckLag(bool lagged_before);
   /// An attempt is reported to have failed.
   void CheckFailed(int error);
+  /// No local port is reported to be left for an address.
+  void CheckNoPort(std::uint16_t port);
   /// A loop has had a turn: it may have set out for a backend that is gone.
   void CheckRemoved();
   /// An attempt is reported to have timed out.
@@ -89,6 +91,7 @@ class Oracle {
   void CheckLimits();
   void CheckReports();
   void CheckEarlyResets();
+  void CheckSources();
   struct ListenerTotals {
     std::uint64_t begun = 0;
     std::uint64_t refused = 0;

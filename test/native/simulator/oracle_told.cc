@@ -74,6 +74,16 @@ void Oracle::CheckFailed(int error) {
   if (error == EADDRNOTAVAIL) kernel_.Fail("a backend is blamed for want of a local port");
 }
 
+/// Only where each address that connections come from was without one.
+void Oracle::CheckNoPort(std::uint16_t port) {
+  // Those of IPv6 come from any.
+  if (port != RowOf(port)) return;
+  for (const std::uint8_t source : scene_.sources) {
+    if (kernel_.LackedPortFrom(port, source)) continue;
+    kernel_.Fail("a backend counts as without a port, and an address to come from was not tried");
+  }
+}
+
 /// Those who came when all loops knew that a backend was gone do not go there, and nobody who may
 /// does once its row is said to be vacant.
 void Oracle::CheckRemoved() {

@@ -185,6 +185,19 @@ void Oracle::CheckEarlyResets() {
   }
 }
 
+/// Connections come from the addresses that they are to come from, and from no other.
+void Oracle::CheckSources() {
+  for (const auto& socket : kernel_.sockets()) {
+    if (!socket->is_core || !socket->is_tcp || socket->connect_us == 0) continue;
+    const bool is_v6 = socket->port != RowOf(socket->port);
+    const auto& sources = scene_.sources;
+    const bool is_one = std::find(sources.begin(), sources.end(), socket->source) != sources.end();
+    if (is_one != (!sources.empty() && !is_v6)) {
+      kernel_.Fail("a connection comes from an address that it was not to come from");
+    }
+  }
+}
+
 /// A bound on calls for each event and each byte: whoever works without a cause exceeds it.
 void Oracle::CheckCosts() {
   const std::uint64_t most =

@@ -97,6 +97,8 @@ struct Scene {
     bool is_vacant;
   };
   std::map<std::uint16_t, Removed> removed;
+  /// Of IPv4, that connections to the backends come from, by their last bytes; empty: any.
+  std::vector<std::uint8_t> sources;
   std::set<std::uint16_t> pairs_of_addresses;           ///< Rows that have two, of both families.
   std::map<std::uint16_t, std::uint32_t> limits;        ///< Of those rows that have one.
   std::map<std::uint16_t, std::uint64_t> failures;      ///< By row, as events told them.

@@ -38,6 +38,10 @@ Opened Accept(int listener, SocketAddress& peer) {
   return opened;
 }
 
+Result Bind(int socket, const SocketAddress& address) {
+  return Now().Bind(socket, address.ip_port()->ip.back());
+}
+
 Result Connect(int socket, const SocketAddress& address) {
   // A Unix path is the number of the port.
   std::uint16_t port = address.port();

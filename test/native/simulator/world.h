@@ -79,6 +79,7 @@ class World {
   void MakeWorkers(std::size_t count, Transfer transfer);
   void MakeBackends();
   SocketAddress SecondAddress(std::uint16_t first);
+  [[nodiscard]] Addresses SourceAddresses() const;
   void MakePairs();
 
   void CollectPossible();

@@ -108,6 +108,8 @@ void World::HandleEvent(const SessionEvent& event) {
     case SessionEvent::Kind::kUnreported:
       scene_.unreported += static_cast<std::uint64_t>(event.count);
       return;
+    case SessionEvent::Kind::kNoPort:
+      return oracle_.CheckNoPort(static_cast<std::uint16_t>(event.port));
     case SessionEvent::Kind::kEarlyReset:
       scene_.early_resets[static_cast<std::uint16_t>(event.backend)] +=
           static_cast<std::uint64_t>(event.count);

@@ -70,6 +70,11 @@ void World::SetUp() {
   scene_.crew->attention.store(scene_.holds     ? Attention::kHold
                                : scene_.watches ? Attention::kWatch
                                                 : attention);
+  // No choice of its own, as above.
+  if (conditions.hesitates && conditions.races) {
+    scene_.sources = {11, 12, 13};
+    if (conditions.pipe_slots == 16) conditions.missing_source = 12;
+  }
   MakePairs();
   MakeBackends();
   scene_.picks = choices_.OneIn(3) ? Picks::kByOwner : Picks::kByCycle;
@@ -195,11 +200,20 @@ void World::MakeBackends() {
       addresses.push_back(SecondAddress(port));
     }
     scene_.crew->table.SetAddresses(port, addresses, AddressOrder::kAsGiven);
+    if (!scene_.sources.empty()) scene_.crew->table.SetSources(port, SourceAddresses());
     cycle.push_back(port);
     scene_.rows.push_back(port);
   }
   scene_.changes.policies[0] = ChoosePolicy();
   scene_.crew->table.SetPool(0, PlanOf(scene_.changes.policies[0], cycle));
+}
+
+Addresses World::SourceAddresses() const {
+  Addresses addresses;
+  for (const std::uint8_t source : scene_.sources) {
+    addresses.push_back(*SocketAddress::FromIp("192.0.2." + std::to_string(source), 0));
+  }
+  return addresses;
 }
 
 /// Every backend anew, at the same addresses, but perhaps for one that goes; and the cycle begins

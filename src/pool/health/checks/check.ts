@@ -7,6 +7,8 @@ export interface CheckTarget {
   readonly name: string;
   /** Where it is asked: what the settings say instead of its own address is in it already. */
   readonly address: ResolvedAddress;
+  /** The address of this machine that it is asked from; `undefined`: the system picks. */
+  readonly from?: string | undefined;
   /** The host as it is configured, for `Host` and for certificates; empty for a Unix socket. */
   readonly host: string;
 }

@@ -22,12 +22,12 @@ export interface Found<Value> {
  * @returns what `talk` resolves with
  */
 export function converse(
-  { address }: CheckTarget,
+  { address, from }: CheckTarget,
   signal: AbortSignal,
   talk: (conversation: Conversation) => Promise<string>,
 ): Promise<string> {
   return attempt(signal, (own) => {
-    const conversation = new Conversation(address, own);
+    const conversation = new Conversation(address, from, own);
     return Promise.race([conversation.failed, talk(conversation)]);
   });
 }
@@ -46,9 +46,11 @@ export class Conversation {
   #isEnded = false;
   #wake = () => {};
 
-  constructor(address: ResolvedAddress, own: Attempt) {
+  constructor(address: ResolvedAddress, from: string | undefined, own: Attempt) {
     const where =
-      address.kind === 'unix' ? { path: address.path } : { host: address.ip, port: address.port };
+      address.kind === 'unix'
+        ? { path: address.path }
+        : { host: address.ip, port: address.port, ...(from && { localAddress: from }) };
     const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
     this.#attempt = own;
     this.#socket = socket;

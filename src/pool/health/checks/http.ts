@@ -30,12 +30,12 @@ export function httpCheck(config: Config): Check {
     });
 }
 
-function requestOf(config: Config, { address, host }: CheckTarget): http.ClientRequest {
+function requestOf(config: Config, { address, from, host }: CheckTarget): http.ClientRequest {
   const { type, method, path } = config;
   const where =
     address.kind === 'unix'
       ? { socketPath: address.path }
-      : { host: address.ip, port: address.port };
+      : { host: address.ip, port: address.port, ...(from && { localAddress: from }) };
   const headers = {
     Host: config.host ?? hostHeader(type, address, host),
     'User-Agent': 'spliceway',

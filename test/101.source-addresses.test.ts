@@ -1,0 +1,182 @@
+/** Connections to backends come from the addresses that their pool says. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { LongOptions } from '../src/config/options.js';
+import { createProxy } from '../src/index.js';
+import { until } from './helpers/deadline.js';
+import { engines, ways } from './helpers/engines.js';
+import { namespacesWith, namespaceWords } from './helpers/machine.js';
+import { packageUrl } from './helpers/program.js';
+import { portOfListener, startProxy } from './helpers/proxies.js';
+import { startServer } from './helpers/servers.js';
+import { ANY_PORT, answersAt, figuresOf, wholeOf } from './helpers/services.js';
+import { itWhere } from './helpers/where.js';
+
+/** Of nobody (RFC 5737). */
+const ABSENT = '192.0.2.9';
+
+/** Says where its client comes from. */
+const startSeer = () =>
+  startServer((socket) => {
+    socket.resume();
+    socket.end(`${socket.remoteAddress};`);
+  });
+
+describe.each(ways)('source addresses with %s', (way) => {
+  async function start(settings: Partial<NonNullable<LongOptions['pools']>[string]>) {
+    const seer = await startSeer();
+    const services = {
+      listeners: { in: { address: ANY_PORT, pool: 'db' } },
+      pools: { db: { backends: [`${seer.address},name=a`], ...settings } },
+    };
+    const proxy = await startProxy(way, services);
+    const warnings: string[] = [];
+    proxy.on('warning', (warning) => warnings.push(String(warning)));
+    return { seer, services, proxy, port: portOfListener(proxy, 'in'), warnings };
+  }
+
+  it('are used in turn, those of the family', async () => {
+    const { port } = await start({ from: ['127.0.0.2', '::1', '127.0.0.3'] });
+    expect(await answersAt(port, 4)).toBe('127.0.0.2;127.0.0.3;127.0.0.2;127.0.0.3;');
+  });
+
+  it('may be one, and another one after an update', async () => {
+    const { port, proxy, services } = await start({ from: '127.0.0.2' });
+    expect(await answersAt(port, 2)).toBe('127.0.0.2;127.0.0.2;');
+    const update = (from?: string) =>
+      proxy.update(wholeOf(way, { ...services, pools: { db: { ...services.pools.db, from } } }));
+    await update('127.0.0.4');
+    expect(await answersAt(port, 2)).toBe('127.0.0.4;127.0.0.4;');
+    await update();
+    expect(await answersAt(port, 1)).toBe('127.0.0.1;');
+  });
+
+  it('do not matter where none is of the family', async () => {
+    const { port } = await start({ from: '::1' });
+    expect(await answersAt(port, 1)).toBe('127.0.0.1;');
+  });
+
+  it('that this machine does not have are passed over, and a warning names them', async () => {
+    const { port, proxy, warnings } = await start({ from: [ABSENT, '127.0.0.3'] });
+    expect(await answersAt(port, 2)).toBe('127.0.0.3;127.0.0.3;');
+    await until('the warning', () => warnings.length > 0);
+    expect(warnings[0]).toMatch(
+      /^\d connections? to backend db\/a could not come from 192\.0\.2\.9, which is no address of this machine \(EADDRNOTAVAIL\); /,
+    );
+    expect(figuresOf(proxy, 'db', 'a')).toMatchObject({ failed: 0, noPort: 0 });
+  });
+
+  it('all of which this machine does not have leave a backend alone, which has not failed', async () => {
+    const { port, proxy } = await start({ from: ABSENT, connectBudget: '300ms' });
+    expect(await answersAt(port, 1)).toBe('');
+    await until('the figure', () => figuresOf(proxy, 'db', 'a').noPort > 0);
+    expect(figuresOf(proxy, 'db', 'a')).toMatchObject({ failed: 0, opened: 0 });
+  });
+
+  it('are those of checks, too', async () => {
+    const seen: (string | undefined)[] = [];
+    const server = await startServer((socket) => {
+      seen.push(socket.remoteAddress);
+      socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+    });
+    for (const type of ['tcp', 'http'] as const) {
+      seen.length = 0;
+      const proxy = await startProxy(way, {
+        listeners: { in: { address: ANY_PORT, pool: 'db' } },
+        pools: { db: { backends: [server.address], from: ['::1', '127.0.0.5'], health: type } },
+      });
+      await until('a check', () => seen.length > 0);
+      expect(seen[0]).toBe('127.0.0.5');
+      await proxy.close();
+    }
+  });
+});
+
+describe('a source address', () => {
+  it.each([
+    ['10.0.0.256', /"10\.0\.0\.256" is not a source address; write one address as/],
+    ['10.0.0.1:80', /is not a source address/],
+    ['eth0', /is not a source address/],
+    ['fe80::1%eth0', /is not a source address/],
+    ['0.0.0.0', /is no address of one machine/],
+    ['::ffff:10.0.0.1', /is an IPv4 address; write it as 10\.0\.0\.1/],
+    [['10.0.0.1', '10.0.0.1'], /the source address 10\.0\.0\.1 is there twice/],
+    [['2001:db8::1', '2001:DB8:0::1'], /the source address 2001:db8::1 is there twice/],
+    [[], /there are 0 source addresses; give 1 to 64/],
+    [Array.from({ length: 65 }, (_, host) => `10.0.0.${host}`), /there are 65 source addresses/],
+    [7, /7 is not a source address/],
+  ])('%j is refused', async (from, message) => {
+    await expect(
+      createProxy({ listen: ANY_PORT, backends: ['127.0.0.1:1'], from: from as string }),
+    ).rejects.toThrow(message);
+  });
+});
+
+const kinds = ['--net'];
+
+/**
+ * In a network of four ports for each pair of addresses: clients of one backend that holds them, one more than one source
+ * address has ports; then as many as there are ports in all, and one more.
+ */
+const program = (engine: string) => `
+  import { once } from 'node:events';
+  import { mkdtempSync, rmSync } from 'node:fs';
+  import { connect, createServer } from 'node:net';
+  import { tmpdir } from 'node:os';
+  import { createProxy } from ${JSON.stringify(packageUrl)};
+  // Clients have no ports, so that all are the proxy's.
+  const folder = mkdtempSync(tmpdir() + '/spliceway-');
+  const held = [];
+  const server = createServer((socket) => {
+    held.push(socket.on('error', () => {}));
+    server.emit('held');
+  }).listen(7000, '127.0.0.1');
+  const holds = async (count) => { while (held.length < count) await once(server, 'held'); };
+  await once(server, 'listening');
+  const proxy = await createProxy({
+    engine: '${engine}', listen: 'unix:' + folder + '/in', backends: ['127.0.0.1:7000'], threads: 1, connectTimeout: 0,
+    from: ['127.0.0.101', '127.0.0.102'],
+  });
+  const errors = [];
+  proxy.on('backendError', ({ error }) => errors.push(String(error)));
+  const warned = once(proxy, 'warning');
+  const come = (count) => Array.from({ length: count }, () => {
+    clients.push(connect(folder + '/in').on('error', () => {}));
+  });
+  const clients = [];
+  come(5);
+  await holds(5);
+  const { noPort: before } = proxy.stats().backends[0];
+  come(3);
+  await holds(8);
+  come(1);
+  const [warning] = await warned;
+  const [{ failed, noPort }] = proxy.stats().backends;
+  const from = held.map((socket) => socket.remoteAddress).sort();
+  for (const client of clients) client.destroy();
+  await proxy.close();
+  server.close();
+  for (const socket of held) socket.destroy();
+  rmSync(folder, { recursive: true });
+  console.log(JSON.stringify({ before, noPort, warning, failed, errors, from }));
+`;
+
+describe.each(engines)('ports of source addresses with %s', (engine) => {
+  itWhere(namespacesWith(kinds), 'are used up before a backend counts as without one', async () => {
+    const [command = '', ...words] = namespaceWords(kinds) ?? [];
+    const script =
+      'ip link set lo up; echo 50000 50003 > /proc/sys/net/ipv4/ip_local_port_range; exec "$@"';
+    const node = [process.execPath, '--input-type=module', '-e', program(engine)];
+    const args = [...words, 'sh', '-ec', script, 'sh', ...node];
+    const { stdout } = await promisify(execFile)(command, args, { timeout: 60_000 });
+    const told = JSON.parse(stdout);
+    expect(told).toMatchObject({ before: 0, failed: 0, errors: [] });
+    expect(told.noPort).toBeGreaterThan(0);
+    expect(told.from).toEqual([...Array(4).fill('127.0.0.101'), ...Array(4).fill('127.0.0.102')]);
+    expect(told.warning).toMatch(
+      /^no local port was left for \d+ connections? to backend 127.0.0.1:7000 at 127.0.0.1:7000;/,
+    );
+    expect(told.warning).toContain('(from)');
+  });
+});
