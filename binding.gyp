@@ -26,6 +26,7 @@
         "native/core/relay/relay.cc",
         "native/core/session/room_queue.cc",
         "native/core/session/session.cc",
+        "native/core/session/session_age.cc",
         "native/core/session/session_connect.cc",
         "native/core/select/backend_table.cc",
         "native/core/select/client_hash.cc",

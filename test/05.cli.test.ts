@@ -146,7 +146,7 @@ describe('spliceway check', () => {
         '  transfer  auto, busy poll 0',
         '  limits    sessions as descriptors allow, per client half of them',
         '  search    budget 15s, attempts 32, abort on close',
-        '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, drain 30s',
+        '  timeouts  connect 5s, idle 1h, half-close 5m, handshake 1m, session age 0, drain 30s',
         '  names     looked up every 30s',
         '  keepalive 1m',
         '  ejection  after 5, for 10s, at most 5m, early reset 0',

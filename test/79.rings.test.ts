@@ -235,6 +235,7 @@ describe('two sockets, and the end of the client in silence', () => {
         halfCloseMs: 0,
         handshakeMs: 0,
         earlyResetMs: 0,
+        maxAgeMs: 0,
       };
       const readers = [new EventReader(client.near), new EventReader(backend.near)] as const;
       new RelayPair(...readers, timeouts, {

@@ -67,13 +67,14 @@ SocketAddress Address(const Napi::Value& value) {
 SessionTimeouts Timeouts(const Napi::Value& value) {
   assert(value.IsTypedArray());
   const auto array = value.As<Napi::Uint32Array>();
-  assert(array.ElementLength() == 8);
+  assert(array.ElementLength() == 9);
   return {.connect_ms = array[0],
           .search = {.budget_ms = array[1], .attempts = array[2], .abort_on_close = array[3] != 0},
           .idle_ms = array[4],
           .half_close_ms = array[5],
           .handshake_ms = array[6],
-          .early_reset_ms = array[7]};
+          .early_reset_ms = array[7],
+          .max_age_ms = array[8]};
 }
 
 ClientLimits Limits(const Napi::Value& value) {

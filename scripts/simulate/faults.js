@@ -3,6 +3,7 @@
  * one. A fault is what somebody might really write; where the core changes so that its text is gone, it
  * has to be thought about again, and the test says so.
  */
+import { ageFaults } from './faults/ages.js';
 import { byteFaults } from './faults/bytes.js';
 import { changeFaults } from './faults/changes.js';
 import { clientFaults } from './faults/clients.js';
@@ -28,6 +29,7 @@ import { timeFaults } from './faults/time.js';
 export const faults = [
   ...byteFaults,
   ...timeFaults,
+  ...ageFaults,
   ...clientFaults,
   ...endingFaults,
   ...tableFaults,

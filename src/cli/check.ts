@@ -26,6 +26,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
     idleTimeout: 'idle',
     halfCloseTimeout: 'half-close',
     handshakeTimeout: 'handshake',
+    maxSessionAge: 'session age',
     drainTimeout: 'drain',
   },
   names: { resolveEvery: 'looked up' },

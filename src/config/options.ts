@@ -212,6 +212,12 @@ export interface PoolSettings {
    */
   slowStart?: Duration | undefined;
   /**
+   * How long a session may live since its backend has answered, give or take a tenth at random. Then it is due: it ends as
+   * soon as it rests, and after a tenth of this time, but 10 s at least, in any case. Sessions that began before a change keep
+   * theirs. `0`: any time. Default `0`, off.
+   */
+  maxSessionAge?: Duration | undefined;
+  /**
    * What becomes of the sessions of a backend that a check finds down, or that is set down: as `onRemove`. With a time, they may
    * go on for so long, or until it is up again. Default `keep`.
    */

@@ -294,6 +294,15 @@ export const settings = {
       'How long a session may live, once its backend has answered, before either side sends its first byte.',
     flag: { group: 'Limits:', help: 'the same, before the first byte' },
   },
+  maxSessionAge: {
+    place: 'pool',
+    kind: duration(),
+    default: '0',
+    description:
+      'How long a session may live, give or take a tenth. Then it ends as soon as it rests, or after a tenth more, but 10 s at least.',
+    see: 'session-age.md#sessions-that-are-due',
+    flag: { group: 'Limits:', help: 'for a session to live, until it rests' },
+  },
   resolveEvery: {
     place: 'process',
     kind: duration('0: only when connecting fails'),

@@ -46,6 +46,8 @@ export interface SessionTimeouts {
   readonly handshakeMs: number;
   /** After it has opened: a backend that ends it within this time, and has said nothing, has failed. */
   readonly earlyResetMs: number;
+  /** Since the backend has answered, give or take a tenth. Then it ends as soon as it rests, or with its grace. */
+  readonly maxAgeMs: number;
 }
 
 /** What an engine tells the proxy about one session, in this order, each at most once but what is said of addresses. */

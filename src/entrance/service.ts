@@ -48,8 +48,8 @@ export class Service {
   }
 
   get timeouts(): SessionTimeouts {
-    const { connectMs, search, earlyResetMs } = this.#pool.settings;
-    return { connectMs, search, earlyResetMs, ...this.#settings.timeouts };
+    const { connectMs, search, earlyResetMs, maxAgeMs } = this.#pool.settings;
+    return { connectMs, search, earlyResetMs, maxAgeMs, ...this.#settings.timeouts };
   }
 
   /** What the loops are told, where they accept. A filter has to hear of every client. */

@@ -26,6 +26,10 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
     'neither side sent a byte for the handshake timeout; raise handshakeTimeout if clients may wait that long ' +
       'before they begin',
   ],
+  'max-age': [
+    'ERR_SPLICEWAY_SESSION_TIMEOUT',
+    'the session had lived for maxSessionAge; have clients connect anew when a connection ends, or raise maxSessionAge',
+  ],
   'no-backend': [
     'ERR_SPLICEWAY_NO_BACKEND',
     'no backend answered and had room, so the client was disconnected; check that the backends run and can be ' +

@@ -10,6 +10,8 @@ export type CloseReason =
   | 'half-close-timeout'
   /** Neither side had sent a byte for `handshakeTimeout` since the backend answered. */
   | 'handshake-timeout'
+  /** It had lived for `maxSessionAge`, and was at rest, or did not come to rest. */
+  | 'max-age'
   /** There was no backend left to try before any answered. */
   | 'no-backend'
   /** The `filter` of the options did not let the client in. */

@@ -44,7 +44,7 @@ export function handOff(
   }
   const head = checkHead('head', socket, options.head);
   const origin = { row: services.handoffRow, listener: 'handoff', pool };
-  const { connectMs, search, earlyResetMs } = pool.settings;
+  const { connectMs, search, earlyResetMs, maxAgeMs } = pool.settings;
   return sessions.start(
     socket,
     origin,
@@ -54,7 +54,10 @@ export function handOff(
       isAccepted: false,
       head,
       returnsClient: options.onFailure === 'return',
-      timeouts: { connectMs, search, earlyResetMs, ...serviceSettings(config.handoff).timeouts },
+      timeouts: {
+        ...{ connectMs, search, earlyResetMs, maxAgeMs },
+        ...serviceSettings(config.handoff).timeouts,
+      },
     },
   );
 }

@@ -88,6 +88,7 @@ export function join(a: Socket, b: Socket, options: JoinOptions = {}): Session {
       halfCloseMs: halfCloseTimeoutMs,
       handshakeMs: 0,
       earlyResetMs: 0,
+      maxAgeMs: 0,
     },
     observer: {
       // A join connects to nothing, so there is nothing that fails or opens.

@@ -22,6 +22,7 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     health: config.health,
     ejection: ejectionOf(config),
     slowStartMs: config.slowStartMs,
+    maxAgeMs: config.maxSessionAgeMs,
     onDown: config.onDown,
   };
 }

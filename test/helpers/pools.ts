@@ -38,6 +38,7 @@ export function poolOf(
     health: undefined,
     ejection: undefined,
     slowStartMs: 0,
+    maxAgeMs: 0,
     onDown: 'keep',
   } as const;
   const picking = { policy, hash, triesDown: false, pickMs: 0 };

@@ -46,7 +46,8 @@ Harness::Harness(const Options& options)
                .paces_unless_told = options.paces_unless_told,
                .keep_alive_s = options.keep_alive_s,
                .timeouts = {},
-               .rooms = RoomQueues(*loop_)} {}
+               .rooms = RoomQueues(*loop_),
+               .random = random_} {}
 
 Harness::~Harness() {
   for (auto& session : sessions_) {

@@ -87,6 +87,7 @@ class Harness final : public SessionOwner, private Timer {
   PipeBudget budget_;
   PipePool pipes_;
   std::vector<std::byte> scratch_;
+  Random random_{0};
   SessionContext context_;
   std::vector<std::unique_ptr<Session>> sessions_;
 };

@@ -64,7 +64,8 @@ Worker::Worker(const Options& options, Crew& crew, std::unique_ptr<EventLoop> lo
                .paces_unless_told = sys::PacesUnlessTold(),
                .keep_alive_s = options.keep_alive_s,
                .timeouts = {},
-               .rooms = RoomQueues(*loop_)},
+               .rooms = RoomQueues(*loop_),
+               .random = random_},
       random_(static_cast<std::uint32_t>(options.index)),
       ring_guard_(crew.slab, crew.silent_ends),
       // Loops get their sessions in step. An odd step spreads what they note over all of them.

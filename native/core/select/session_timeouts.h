@@ -27,13 +27,14 @@ struct SessionTimeouts {
   /// From the opening of a session on: a backend that ends it within that time, and has not said a
   /// byte, has failed.
   std::uint32_t early_reset_ms = 0;
+  std::uint32_t max_age_ms = 0;  ///< Of an open one, give or take a tenth; see `Session`.
 
   /// Some order, for maps of them.
   bool operator<(const SessionTimeouts& other) const {
     const auto key = [](const SessionTimeouts& of) {
       return std::tie(of.connect_ms, of.search.budget_ms, of.search.attempts,
                       of.search.abort_on_close, of.idle_ms, of.half_close_ms, of.handshake_ms,
-                      of.early_reset_ms);
+                      of.early_reset_ms, of.max_age_ms);
     };
     return key(*this) < key(other);
   }

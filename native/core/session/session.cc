@@ -41,6 +41,7 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   backend_row_ = kNoRow;
   route = start.route;
   half_close_noted_ = false;
+  client_spoke_last_ = false;
   starved_ = looks_again_ = false;
   state_ = State::kIdle;
 
@@ -274,6 +275,7 @@ void Session::LookAgain() {
 void Session::Account(std::size_t upstream, std::size_t downstream) {
   if (upstream == 0 && downstream == 0) return;
   since_ms_ = context_->loop.now_ms();
+  client_spoke_last_ = upstream > 0;
   SessionCounters& counters = context_->counters.Session(slot_);
   counters.bytes_upstream.Add(upstream);
   counters.bytes_downstream.Add(downstream);
@@ -375,7 +377,9 @@ Session::Patience Session::patience() const {
   return shortest;
 }
 
-std::uint64_t Session::RelayDeadline() const {
+std::uint64_t Session::RelayDeadline() const { return std::min(PatienceDeadline(), AgeDeadline()); }
+
+std::uint64_t Session::PatienceDeadline() const {
   std::uint64_t limit = patience().ms;
   // The survivor of a reset may not hold the session for ever, whatever else it may do.
   if (limit == kNever && (client_.failed || backend_.failed)) limit = kDeliveryLimitMs;
@@ -396,6 +400,7 @@ void Session::KeepBackendAlive() {
 
 void Session::ArmRelayTimer() {
   std::uint64_t deadline = std::min(RelayDeadline(), KeepAliveDeadline());
+  deadline = std::min(deadline, NextLookAtAge());
   // Up to a multiple, so that the time-outs of many idle sessions share their wake-ups.
   if (deadline != kNever)
     deadline = (deadline + kTimeoutStepMs - 1) / kTimeoutStepMs * kTimeoutStepMs;
@@ -416,6 +421,9 @@ void Session::GiveUpRelaying() {
   // been given do arrive after a plain close, and a reset would take them back. For want of memory
   // some may not have been read.
   const bool bytes_lost = upstream_.held() > 0 || downstream_.held() > 0 || starved_;
+  if (context_->loop.now_ms() < PatienceDeadline()) {
+    return Close(CloseReason::kMaxAge, ETIMEDOUT, bytes_lost || moved_lately());
+  }
   const Patience over = patience();
   Close(over.reason, ETIMEDOUT, bytes_lost || over.resets);
 }

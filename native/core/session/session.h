@@ -12,6 +12,7 @@
 #include "relay/endpoint.h"
 #include "relay/relay.h"
 #include "select/held_tables.h"
+#include "select/random.h"
 #include "select/session_timeouts.h"
 #include "select/walk.h"
 #include "session/room_queue.h"
@@ -31,6 +32,7 @@ enum class CloseReason : std::uint8_t {
   kHalfCloseTimeout = 3,  ///< One side had ended its stream and the other was silent for too long.
   kHandshakeTimeout = 4,  ///< Neither side had said anything since they were joined.
   kEnded = 5,             ///< Ended from outside.
+  kMaxAge = 6,            ///< It had lived for too long.
 };
 
 /// Who keeps sessions. Called on the loop's thread.
@@ -129,6 +131,7 @@ struct SessionContext {
   /// own.
   std::map<SessionTimeouts, std::size_t> timeouts;
   RoomQueues rooms;
+  Random& random;
 };
 
 /// How a session comes to its backend: its owner's notes.
@@ -198,6 +201,10 @@ struct Rival {
 ///
 /// Unix sockets know no reset: their survivor reads the end of the stream. docs/closing.md has
 /// every case.
+///
+/// A session that has reached its age is *due*. It ends when it rests, as one that is silent; see
+/// `rests`. One that does not ends with its grace, and is reset where bytes are moving still: a
+/// clean end would hide that the stream was cut.
 ///
 /// The object is used for one session after the other, each beginning with `Begin`, and lives as
 /// long as the loops, so that an event that comes late finds an object that knows it for a
@@ -286,6 +293,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   static constexpr unsigned kBackendToken = 1;
   static constexpr unsigned kSecondBackendToken = 2;
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+  /// That a session has room for.
+  static constexpr std::uint64_t kLatestDueMs = kNever >> 1;
   /// Between two attempts to get from a system what it has not at the moment: a descriptor, or
   /// memory.
   static constexpr std::uint64_t kExhaustedRetryMs = 50;
@@ -394,6 +403,13 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool half_closed() const;
   [[nodiscard]] bool silent() const;
   [[nodiscard]] Patience patience() const;
+  [[nodiscard]] std::uint64_t PatienceDeadline() const;
+  [[nodiscard]] bool rests() const;
+  [[nodiscard]] std::uint64_t DrawDue() const;
+  [[nodiscard]] bool ages() const { return due_ms_ != 0; }
+  [[nodiscard]] std::uint64_t AgeDeadline() const;
+  [[nodiscard]] std::uint64_t NextLookAtAge() const;
+  [[nodiscard]] bool moved_lately() const;
   [[nodiscard]] std::uint64_t RelayDeadline() const;
   [[nodiscard]] std::uint64_t KeepAliveDeadline() const;
   void KeepBackendAlive();
@@ -415,6 +431,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   HeldAddresses addresses_;         // of the backend that is being tried
   std::unique_ptr<Search> search_;  // while open: for as long as it is on trial
   std::uint64_t since_ms_ = 0;      // last byte moved, or start of the state
+  std::uint64_t due_ms_ : 63 = 0;   // has reached its age then, while it relays; 0 for never
+  bool client_spoke_last_ : 1 = false;
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;
   std::uint8_t next_address_ = 0;  // index
@@ -435,6 +453,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 };
 /// Not more than 256 bytes of user memory for an idle session, with 16 of its counters and the few
 /// of its slot.
-static_assert(sizeof(Session) <= 200);
+static_assert(sizeof(Session) <= 208);
 
 }  // namespace spliceway

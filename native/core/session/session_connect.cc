@@ -469,6 +469,7 @@ void Session::Open() {
     row->open.Add(1);
   }
   since_ms_ = context_->loop.now_ms();
+  due_ms_ = DrawDue() & kLatestDueMs;
   // They are, nearly always; their first edge may not have been handled yet.
   client_.writable = backend_.writable = true;
   ArmRelayTimer();

@@ -106,7 +106,8 @@ export interface NativeEngineBinding {
    * @param picks `Picks.cycle`: the loops pick by the cycle of the pool, and ask JavaScript (`needBackend`) only while it
    *   attends, or when no backend of it answered; `Picks.ask`: JavaScript picks for every client
    * @param timeouts of its sessions, in milliseconds: connect; budget, attempts and 1 for `abortOnClose` of a search;
-   *   idle, half-close and handshake; the time within which a backend must not end one that it has said nothing in
+   *   idle, half-close and handshake; the time within which a backend must not end one that it has said nothing in; the age
+   *   of an open session
    * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
    */
   setListener(
@@ -378,4 +379,5 @@ export const closeReasons = [
   'half-close-timeout',
   'handshake-timeout',
   'ended',
+  'max-age',
 ] as const;

@@ -169,7 +169,8 @@ export class NativeTables implements AcceptingTables {
 
   detachListener(row: number): void {
     const none = { connectMs: 0, search: { budgetMs: 0, attempts: 1, abortOnClose: false } };
-    const timeouts = { ...none, idleMs: 0, halfCloseMs: 0, handshakeMs: 0, earlyResetMs: 0 };
+    const others = { idleMs: 0, halfCloseMs: 0, handshakeMs: 0, earlyResetMs: 0, maxAgeMs: 0 };
+    const timeouts = { ...none, ...others };
     const clientLimits = { remote: 0, loopback: 0 };
     this.setListener(row, { pool: NONE, picks: 'cycle', timeouts, clientLimits });
   }
@@ -245,8 +246,9 @@ function rowsOf({ tiers }: PickPlan): Uint16Array {
 
 /** As the binding takes them. */
 export function timeoutWords(timeouts: SessionTimeouts): Uint32Array {
-  const { connectMs, search, idleMs, halfCloseMs, handshakeMs, earlyResetMs } = timeouts;
+  const { connectMs, search, idleMs, halfCloseMs, handshakeMs, earlyResetMs, maxAgeMs } = timeouts;
   const { budgetMs, attempts, abortOnClose } = search;
   const searching = [budgetMs, attempts, abortOnClose ? 1 : 0];
-  return Uint32Array.of(connectMs, ...searching, idleMs, halfCloseMs, handshakeMs, earlyResetMs);
+  const relaying = [idleMs, halfCloseMs, handshakeMs, earlyResetMs, maxAgeMs];
+  return Uint32Array.of(connectMs, ...searching, ...relaying);
 }

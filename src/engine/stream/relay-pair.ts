@@ -2,11 +2,13 @@
 
 import type { Socket } from 'node:net';
 import type { CloseReason } from '../../model/close-reason.js';
+import { now } from '../../timers.js';
 import type { SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import type { Reader } from './reader.js';
 import { Relay } from './relay.js';
+import { SessionAge } from './session-age.js';
 
 /** How long the survivor of a reset may take to read what is left, where no timeout says otherwise. */
 const SURVIVOR_LIMIT_MS = 60_000;
@@ -50,6 +52,8 @@ interface Patience {
  * | … and the other does not read   | it is reset after the half-close timeout, or a minute; `reset`    |
  * | timeout, nothing pending        | both are closed                                                   |
  * | timeout, bytes pending          | both are reset: a clean end would claim that all was passed on    |
+ * | it is too old, and rests        | both are closed                                                   |
+ * | … and its grace is over         | the same, or both are reset where bytes move or are pending       |
  * | destroy()                       | both are reset                                                    |
  */
 export class RelayPair {
@@ -58,10 +62,13 @@ export class RelayPair {
   readonly #timeouts: SessionTimeouts;
   readonly #events: RelayPairEvents;
   readonly #timer = new PatientTimer();
+  #age: SessionAge | undefined;
   #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
   #socketsOpen = 2;
   /** No byte has come from either side. */
   #isSilent = true;
+  #movedAt = now();
+  #clientSpokeLast = false;
   /** The client has ended its stream, and the backend does not know. */
   #holdsEnd = false;
 
@@ -77,7 +84,7 @@ export class RelayPair {
         source,
         sink.socket,
         (bytes) => {
-          this.#moved();
+          if (bytes > 0) this.#moved(direction);
           events.onBytes(direction, bytes);
         },
         () => this.#sourceEnded(direction),
@@ -91,6 +98,7 @@ export class RelayPair {
     this.#watch(this.#upstream);
     this.#watch(this.#downstream);
     this.#armTimer();
+    this.#startAge();
     this.#upstream.start(head);
     this.#downstream.start(backHead);
   }
@@ -160,7 +168,9 @@ export class RelayPair {
     this.#armTimer();
   }
 
-  #moved(): void {
+  #moved(direction: 'bytesUpstream' | 'bytesDownstream'): void {
+    this.#movedAt = now();
+    this.#clientSpokeLast = direction === 'bytesUpstream';
     if (!this.#isSilent) {
       this.#timer.refresh();
       return;
@@ -205,9 +215,36 @@ export class RelayPair {
       this.passEndOn();
       return;
     }
-    const pending = this.#upstream.pending || this.#downstream.pending;
+    const isLost = this.#pending || isForHeld;
     this.#end(reason);
-    this.#cut(pending || isForHeld ? resetSocket : (socket) => socket.destroy());
+    this.#cut(isLost ? resetSocket : (socket) => socket.destroy());
+  }
+
+  #startAge(): void {
+    const { maxAgeMs } = this.#timeouts;
+    if (maxAgeMs === 0) return;
+    this.#age = new SessionAge(maxAgeMs, {
+      quietMs: () => now() - this.#movedAt,
+      rests: () => this.#rests,
+      onOver: (isCut) => {
+        const cut = isCut || this.#pending;
+        this.#end('max-age');
+        this.#cut(cut ? resetSocket : (socket) => socket.destroy());
+      },
+    });
+  }
+
+  /**
+   * Nobody seems to wait for anything: all has been passed on, neither side has ended, and the client was not the last to
+   * speak. It may wait for an answer then, for as long as that takes.
+   */
+  get #rests(): boolean {
+    const hasEnded = this.#upstream.ended || this.#downstream.ended || this.#ending !== undefined;
+    return !this.#clientSpokeLast && !hasEnded && !this.#pending;
+  }
+
+  get #pending(): boolean {
+    return this.#upstream.pending || this.#downstream.pending;
   }
 
   #end(reason: CloseReason): void {
@@ -228,6 +265,7 @@ export class RelayPair {
 
   #closed(): void {
     this.#timer.clear();
+    this.#age?.stop();
     this.#settle();
     const { reason, cause } = this.#ending ?? { reason: 'finished' };
     this.#events.onClose(reason, cause);

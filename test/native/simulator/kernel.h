@@ -99,6 +99,7 @@ struct Socket {
   std::uint64_t fin_in_us = kNever;      ///< When the end of its peer's stream arrived.
   std::uint64_t closed_us = 0;           ///< When its owner closed it.
   std::uint64_t connect_us = 0;          ///< When its owner sent a SYN.
+  std::uint64_t open_us = 0;             ///< When the other side answered, or it was made open.
   std::uint64_t fin_read_us = kNever;    ///< When its owner was told of the end.
   std::uint64_t reset_came_us = kNever;  ///< When a reset came before its owner closed it.
 

@@ -29,7 +29,7 @@ Socket& Kernel::NewSocket(std::uint16_t port, bool is_tcp) {
                  : std::max(choices_.UpTo(conditions.largest_buffer), conditions.smallest_buffer);
   }
   socket.refuses_splice = conditions.refuses_splice && choices_.OneIn(2);
-  socket.made_us = socket.moved_us = now_us_;
+  socket.made_us = socket.moved_us = socket.open_us = now_us_;
   return socket;
 }
 
@@ -109,7 +109,7 @@ Socket* Kernel::Tell(Socket& socket) {
   far.peer = &socket;
   socket.peer = &far;
   far.phase = socket.phase = Socket::Phase::kOpen;
-  socket.moved_us = now_us_;
+  socket.moved_us = socket.open_us = now_us_;
   Wake(socket, EPOLLOUT);
   return &far;
 }

@@ -30,7 +30,7 @@ std::uint64_t Patience(const SessionTimeouts& timeouts, const Pair& pair, bool h
 
 bool IsTimeout(CloseReason reason) {
   return reason == CloseReason::kHandshakeTimeout || reason == CloseReason::kIdleTimeout ||
-         reason == CloseReason::kHalfCloseTimeout;
+         reason == CloseReason::kHalfCloseTimeout || reason == CloseReason::kMaxAge;
 }
 
 }  // namespace
@@ -49,6 +49,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
     if (Near(*pair.client).fd < 0 || Near(*pair.backend).fd < 0) continue;
     CheckThatNothingWaits(pair, for_us);
     CheckThatNoneIsOverdue(pair, until_us);
+    CheckThatItIsNotTooOld(pair, until_us);
     CheckThatItsBackendIsAsked(pair, until_us);
   }
   for (const auto& socket : kernel_.sockets()) {
@@ -199,7 +200,9 @@ bool Oracle::RanOutOfTime(const Pair& pair, bool is_lost) const {
   std::uint64_t patience = Patience(scene_.timeouts, pair, EndsOf(pair).any());
   if (is_lost) patience = std::min(patience, kSurvivalUs);
   const std::uint64_t closed_us = Near(*pair.client).closed_us;
-  return patience != kNever && closed_us + Hurry(scene_) >= LastMoved(pair) + patience;
+  const bool is_over =
+      patience != kNever && closed_us + Hurry(scene_) >= LastMoved(pair) + patience;
+  return is_over || MayBeOfAge(pair);
 }
 
 /// The survivor `to` of the loss of `from` was reset so late that its time may have been over.
@@ -303,7 +306,7 @@ void Oracle::CheckEnd(const Pair& pair, const Peer& from, const Peer& to) {
   if (to.saw_reset()) {
     // A time-out resets where something was held; a plain close does where something was unread.
     const bool loses = Held(from, to) > 0 || Held(to, from) > 0;
-    const bool by_time = timed_out && (loses || !near_to.reset_on_close);
+    const bool by_time = timed_out && (loses || WasCut(pair) || !near_to.reset_on_close);
     const bool has_cause =
         ResetCame(pair) || UnixPeerLeft(pair) || by_time || was_disturbed || GaveUpListener(pair);
     if (!has_cause) return kernel_.Fail(who + ": a reset that nobody sent");
@@ -344,7 +347,7 @@ void Oracle::CheckThatNothingWaited(const Pair& pair) {
 
 /// The reason that is told for an end is that of what the two sides did, and when.
 void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
-  if (IsTimeout(reason)) CheckThatNothingWaited(pair);
+  if (IsTimeout(reason) && reason != CloseReason::kMaxAge) CheckThatNothingWaited(pair);
   const Socket& client = Near(*pair.client);
   const Socket& backend = Near(*pair.backend);
   const Ends ends = EndsOf(pair);
@@ -386,6 +389,8 @@ void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
       }
       return check_time("a half-close", scene_.timeouts.half_close_ms,
                         ends.any() ? std::max(moved_us, ends.first_us) : moved_us);
+    case CloseReason::kMaxAge:
+      return CheckAge(pair);
     case CloseReason::kEnded:
       if (!pair.ended_by_owner && !pair.left_alone) {
         kernel_.Fail("a session is said to have been ended by its owner");

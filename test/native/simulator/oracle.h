@@ -77,6 +77,10 @@ class Oracle {
   /// The owner has asked for sessions to end, and some loop does not know.
   [[nodiscard]] bool IsToldLater(const Ended& ended) const;
   void CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us);
+  void CheckThatItIsNotTooOld(const Pair& pair, std::uint64_t until_us);
+  [[nodiscard]] bool MayBeOfAge(const Pair& pair) const;
+  [[nodiscard]] bool WasCut(const Pair& pair) const;
+  void CheckAge(const Pair& pair);
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);
   void CheckLonely(const Pair& pair);

@@ -51,10 +51,11 @@ void World::SetUp() {
   if (!conditions.stops && conditions.pipe_slots == 16) {
     scene_.timeouts.early_reset_ms = 3'600'000;
   }
+  if (conditions.segment == 1448 && !conditions.signals) scene_.timeouts.max_age_ms = 500;
   may_stay_ = choices_.OneIn(4);
   if (options_.among == Among::kStayers) {
     may_stay_ = true;
-    scene_.timeouts.idle_ms = scene_.timeouts.half_close_ms = 0;
+    scene_.timeouts.idle_ms = scene_.timeouts.half_close_ms = scene_.timeouts.max_age_ms = 0;
   }
   // Only those who stay are silent for so long.
   scene_.keep_alive_s = may_stay_ ? 1 : 0;

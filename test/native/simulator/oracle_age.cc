@@ -1,0 +1,90 @@
+// Sessions that have lived for too long: none ends before its time, or without a rest before its
+// grace is over; and each that is due ends in time.
+
+#include <algorithm>
+
+#include "evidence.h"
+#include "oracle.h"
+
+namespace spliceway::simulator {
+namespace {
+
+constexpr std::uint64_t kRestUs = 1'000'000;
+
+std::uint64_t GraceUs(const Scene& scene) {
+  return std::max<std::uint64_t>(Us(scene.timeouts.max_age_ms) / 10, 10'000'000);
+}
+
+/// No session is due before the one, and each is after the other.
+std::uint64_t EarliestDueUs(const Scene& scene, const Pair& pair) {
+  const std::uint64_t age_us = Us(scene.timeouts.max_age_ms);
+  return Near(*pair.backend).open_us + age_us - age_us / 10;
+}
+
+std::uint64_t LatestDueUs(const Scene& scene, const Pair& pair) {
+  const std::uint64_t age_us = Us(scene.timeouts.max_age_ms);
+  return Near(*pair.backend).open_us + age_us + age_us / 10;
+}
+
+/// What the two may have said in one turn is in doubt: it is neither of the two.
+enum class LastWord : std::uint8_t { kClient, kBackendOrNone, kInDoubt };
+
+LastWord LastWordOf(const Scene& scene, const Pair& pair) {
+  const Socket& to_backend = Near(*pair.backend);
+  const Socket& to_client = Near(*pair.client);
+  if (to_backend.written == 0) return LastWord::kBackendOrNone;
+  if (to_client.written == 0) return LastWord::kClient;
+  const std::uint64_t doubt_us = scene.longest_turn_us;
+  if (to_backend.moved_us > to_client.moved_us + doubt_us) return LastWord::kClient;
+  if (to_client.moved_us > to_backend.moved_us + doubt_us) return LastWord::kBackendOrNone;
+  return LastWord::kInDoubt;
+}
+
+bool HoldsBytes(const Pair& pair) {
+  return Held(*pair.client, *pair.backend) > 0 || Held(*pair.backend, *pair.client) > 0;
+}
+
+}  // namespace
+
+/// While the loops sleep until then.
+void Oracle::CheckThatItIsNotTooOld(const Pair& pair, std::uint64_t until_us) {
+  if (scene_.timeouts.max_age_ms == 0 || ResetCame(pair) || UnixPeerLeft(pair)) return;
+  const std::uint64_t due_us = LatestDueUs(scene_, pair);
+  if (until_us > due_us + GraceUs(scene_) + Delay()) {
+    kernel_.Fail("a session lives on beyond its age and its grace");
+  }
+  const bool rests = LastWordOf(scene_, pair) == LastWord::kBackendOrNone && !HoldsBytes(pair) &&
+                     !EndsOf(pair).any() && !kernel_.shortage_was_met();
+  // It is looked at each second, and may have begun to rest just after that.
+  if (rests && until_us > std::max(due_us, LastMoved(pair)) + 2 * kRestUs + Delay()) {
+    kernel_.Fail("a session is due and rests, and lives on");
+  }
+}
+
+/// It ended so late that its age may have ended it.
+bool Oracle::MayBeOfAge(const Pair& pair) const {
+  if (scene_.timeouts.max_age_ms == 0) return false;
+  const std::uint64_t by_us = Near(*pair.client).closed_us + Hurry(scene_);
+  const std::uint64_t due_us = EarliestDueUs(scene_, pair);
+  if (by_us < due_us) return false;
+  if (by_us >= due_us + GraceUs(scene_)) return true;
+  return by_us >= LastMoved(pair) + kRestUs && !HoldsBytes(pair) &&
+         LastWordOf(scene_, pair) != LastWord::kClient;
+}
+
+/// Bytes were moving still when its age ended it.
+bool Oracle::WasCut(const Pair& pair) const {
+  return MayBeOfAge(pair) && Near(*pair.client).closed_us < LastMoved(pair) + kRestUs + Delay();
+}
+
+/// It is said to have ended for its age.
+void Oracle::CheckAge(const Pair& pair) {
+  if (!MayBeOfAge(pair)) return kernel_.Fail("a session was ended for its age before its time");
+  const std::uint64_t latest_us = LatestDueUs(scene_, pair) + GraceUs(scene_);
+  if (Near(*pair.client).closed_us > latest_us + Delay()) {
+    kernel_.Fail("a session was ended for its age long after its time");
+  }
+  if (!WasCut(pair)) CheckThatNothingWaited(pair);
+}
+
+}  // namespace spliceway::simulator
