@@ -85,7 +85,7 @@ describeWith({ ...nginxNeeds, ...wrkNeeds }, 'three nginx servers under load', (
         },
         { what: 'its whole share' },
       );
-      expect(await wrk.stop()).toBeGreaterThan(500);
+      expect(await wrk.stop()).toBeGreaterThan(100);
       const [, , , ...changes] = told();
       expect(changes).toEqual([
         'web-1: up -> down: expected 200, got 503 ×3',

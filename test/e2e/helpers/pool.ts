@@ -47,7 +47,7 @@ export async function startPool(
     changes,
     figures,
     /** Resolves when each of these backends has had so many more sessions. */
-    async moreAt(names: readonly string[], sessions = 100): Promise<void> {
+    async moreAt(names: readonly string[], sessions = 30): Promise<void> {
       const before = names.map((name) => figures(name).opened);
       await waitUntil(
         () => names.every((name, index) => figures(name).opened >= (before[index] ?? 0) + sessions),
