@@ -93,6 +93,20 @@ describe.each(ways)('a backend that leads back to the proxy with %s', (way) => {
     expect(told.warnings.some((warning) => warning.includes('leads back to it'))).toBe(true);
   });
 
+  const from = 'is told where its connections come from source addresses';
+  itWhere(namespacesWith(kinds), from, async () => {
+    const told = await goRound('ip route add local 198.18.0.0/15 dev lo', {
+      options: {
+        ...options,
+        backends: ['198.18.0.7:5555'],
+        from: ['127.0.0.9', '127.0.0.10'],
+        maxSessions: 20,
+      },
+      client: { port: 5555, host: '127.0.0.1' },
+    });
+    expect(told.warnings.some((warning) => warning.includes('leads back to it'))).toBe(true);
+  });
+
   itWhere(
     ownNat(),
     'by a NAT of this machine is told, where the engine can ask for it',
