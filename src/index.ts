@@ -66,6 +66,7 @@ export type {
   NoBackendEvent,
   PauseEvent,
   ProxyEvents,
+  RebalanceEvent,
   ResumeEvent,
 } from './session/events.js';
 export type {

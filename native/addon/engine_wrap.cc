@@ -152,6 +152,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::Connect>("connect"),
                    InstanceMethod<&EngineWrap::End>("end"),
                    InstanceMethod<&EngineWrap::EndSessions>("endSessions"),
+                   InstanceMethod<&EngineWrap::EndIdle>("endIdle"),
                    InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
                    InstanceMethod<&EngineWrap::Ref>("ref"),
                    InstanceMethod<&EngineWrap::Unref>("unref"),
@@ -413,6 +414,13 @@ void EngineWrap::EndSessions(const Napi::CallbackInfo& info) {
   engine_->EndSessions({.backend = Row(info[0]),
                         .listener = Row(info[1]),
                         .ending = static_cast<Ending>(Unsigned(info[2]))});
+}
+
+// endIdle(backend, idleMs, most)
+void EngineWrap::EndIdle(const Napi::CallbackInfo& info) {
+  engine_->EndSessions({.backend = Row(info[0]),
+                        .quota = std::make_shared<SweepQuota>(Unsigned(info[2])),
+                        .rest_ms = Unsigned(info[1])});
 }
 
 // end(session, ending)

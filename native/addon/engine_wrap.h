@@ -53,6 +53,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void Connect(const Napi::CallbackInfo& info);
   void End(const Napi::CallbackInfo& info);
   void EndSessions(const Napi::CallbackInfo& info);
+  void EndIdle(const Napi::CallbackInfo& info);
   Napi::Value TakeEvents(const Napi::CallbackInfo& info);
   void Ref(const Napi::CallbackInfo& info);
   void Unref(const Napi::CallbackInfo& info);

@@ -40,6 +40,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
   },
   down: { onDown: 'sessions', slowStart: 'slow start' },
   'all down': { whenAllDown: '' },
+  rebalance: { rebalance: 'a second', rebalanceIdle: 'idle' },
   removed: { onRemove: '' },
   health: { health: '' },
   log: { logLevel: '', logFormat: '' },
@@ -133,6 +134,8 @@ const specialWords: {
 } = {
   hashKey: ({ policy, hashKey }) => policy === 'source-hash' && formatHashKey(hashKey),
   hashSlots: ({ policy, hashSlots }) => policy === 'source-hash' && String(hashSlots),
+  rebalanceIdle: ({ rebalance, rebalanceIdleMs }) =>
+    rebalance !== undefined && formatDuration(rebalanceIdleMs),
   // No file has a policy that is a function.
   pickTimeout: () => false,
   maxSessions: (config) =>

@@ -28,6 +28,13 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
     const level = to === 'down' || to === 'ejected' ? 'warn' : 'info';
     log[level]({ pool, backend, from, to }, `backend ${label} is ${to}: ${reason}`);
   });
+  proxy.on('rebalance', ({ pool, state, ended, reason }) => {
+    const what =
+      state === 'begun'
+        ? 'sessions are being levelled'
+        : `${ended} sessions were ended to level the load`;
+    log.info({ pool, state, ended }, `pool ${pool}: ${what}: ${reason}`);
+  });
   proxy.on('noBackend', ({ session, error: { code, message } }) => {
     const client = showClient(session.client);
     limit.report('no backend', (count) => {

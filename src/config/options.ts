@@ -218,6 +218,14 @@ export interface PoolSettings {
    */
   maxSessionAge?: Duration | undefined;
   /**
+   * How many idle sessions a second may end when a backend was added, or is up again, so that their clients come back to
+   * it: until the load is level by the weights. 1 to 10000. Not with `first` and `source-hash`, which send clients where
+   * they were. Default: clients stay where they are.
+   */
+  rebalance?: number | undefined;
+  /** How long a session must have been idle for that. `0`: whatever is at rest. Default `10s`. */
+  rebalanceIdle?: Duration | undefined;
+  /**
    * What becomes of the sessions of a backend that a check finds down, or that is set down: as `onRemove`. With a time, they may
    * go on for so long, or until it is up again. Default `keep`.
    */

@@ -303,6 +303,24 @@ export const settings = {
     see: 'session-age.md#sessions-that-are-due',
     flag: { group: 'Limits:', help: 'for a session to live, until it rests' },
   },
+  rebalance: {
+    place: 'pool',
+    kind: whole(1, 10_000),
+    unset: 'clients stay where they are',
+    description:
+      'Idle sessions a second that end, when a backend has come, so that their clients come back to it: until the load is level. ' +
+      'Not with first and source-hash.',
+    see: 'rebalancing.md#when-a-backend-comes',
+    flag: { group: 'Limits:', help: 'idle sessions a second to end when a backend has come' },
+  },
+  rebalanceIdle: {
+    place: 'pool',
+    kind: duration('0 takes whatever rests'),
+    default: '10s',
+    description: 'How long a session must have been idle for that.',
+    see: 'rebalancing.md#when-a-backend-comes',
+    flag: { group: 'Limits:', help: 'for a session to be idle before it may' },
+  },
   resolveEvery: {
     place: 'process',
     kind: duration('0: only when connecting fails'),

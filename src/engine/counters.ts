@@ -24,6 +24,8 @@ export const Counter = {
   rejected: 5,
   /** Listener: sessions that went on before JavaScript, which watched, had heard of them. */
   unheard: 6,
+  /** Sessions that were ended so that their clients come back to a backend that has fewer. */
+  rebalanced: 7,
 } as const;
 
 export type CounterName = keyof typeof Counter;

@@ -82,6 +82,11 @@ export interface EngineTables {
 
   /** Ends them with a reset. Who is only on the way to the backend goes to another one. */
   endSessions(sessions: SessionsOf): void;
+  /**
+   * Ends so many sessions of a backend, in order and with the reason `rebalanced`: of those that nobody waits for anything in,
+   * and in which no byte has moved for so long. There may be fewer.
+   */
+  endIdle(row: number, idleMs: number, most: number): void;
 }
 
 /** What holds for clients that a listener takes from now on. */

@@ -39,6 +39,8 @@ const catalogue = {
   ERR_SPLICEWAY_SESSION_RESET:
     'one side of the session reset its connection; the other was reset too',
   ERR_SPLICEWAY_SESSION_TIMEOUT: 'a session was idle, or half-closed, for longer than allowed',
+  ERR_SPLICEWAY_SESSION_REBALANCED:
+    'the session was idle at a backend that had more than its share, and was ended for its client to come back elsewhere',
   ERR_SPLICEWAY_SESSION_DENIED: 'the filter did not let the client in',
   ERR_SPLICEWAY_SESSION_DESTROYED: 'the session was cut short by close() or destroy()',
 

@@ -30,6 +30,11 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
     'ERR_SPLICEWAY_SESSION_TIMEOUT',
     'the session had lived for maxSessionAge; have clients connect anew when a connection ends, or raise maxSessionAge',
   ],
+  rebalanced: [
+    'ERR_SPLICEWAY_SESSION_REBALANCED',
+    'the session was at rest at a backend that had more than its share, so it was ended for its client to come back to ' +
+      'another; have clients connect anew when a connection ends, or switch rebalance off',
+  ],
   'no-backend': [
     'ERR_SPLICEWAY_NO_BACKEND',
     'no backend answered and had room, so the client was disconnected; check that the backends run and can be ' +

@@ -12,6 +12,8 @@ export type CloseReason =
   | 'handshake-timeout'
   /** It had lived for `maxSessionAge`, and was at rest, or did not come to rest. */
   | 'max-age'
+  /** It was at rest, and its client is to come back to a backend that has fewer sessions. */
+  | 'rebalanced'
   /** There was no backend left to try before any answered. */
   | 'no-backend'
   /** The `filter` of the options did not let the client in. */

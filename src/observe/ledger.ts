@@ -29,4 +29,5 @@ const NOTHING: CounterRow = {
   bytesUpstream: 0,
   bytesDownstream: 0,
   rejected: 0,
+  rebalanced: 0,
 };

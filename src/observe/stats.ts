@@ -19,6 +19,8 @@ export interface RowStats {
    * proxy itself, which are no sessions, and those that the filter denied. Backend: sessions that passed it over because it had as many as it may.
    */
   readonly rejected: number;
+  /** Sessions that were ended so that their clients come back to a backend that has fewer. */
+  readonly rebalanced: number;
   /** Bytes passed from clients to backends since the start. */
   readonly bytesUpstream: number;
   /** Bytes passed from backends to clients since the start. */

@@ -25,6 +25,8 @@ export interface PoolSettings extends SelectionSettings {
   readonly ejection: EjectionSettings | undefined;
   /** Until a backend that is new, or up again, has all of its share, in milliseconds. */
   readonly slowStartMs: number;
+  /** `undefined`: clients stay where they are. */
+  readonly rebalance: { readonly perSecond: number; readonly idleMs: number } | undefined;
   /** See `SessionTimeouts`. */
   readonly maxAgeMs: number;
   /** What becomes of the sessions of a backend that a check finds down. */

@@ -100,6 +100,7 @@ export function assemble(
         if (!host.isClosing() && !backend.isGone) reports.resolveFailed(backend, ...failure);
       },
     },
+    onRebalance: (event) => emitSafely(emitter, 'rebalance', event),
     warn: (message) => warnings.say(message),
     onFilterFailed: (error) =>
       warnings.count('filter', 1, (clients) => filterFailed(clients, error)),

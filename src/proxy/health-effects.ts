@@ -21,6 +21,10 @@ export interface HealthEffectsHost {
   poolOf(backend: Backend): Pool | undefined;
   /** Tells the engine whether a backend takes sessions. */
   tell(backend: Backend): void;
+  /** New sessions go to one backend more. */
+  gained(pool: Pool): void;
+  /** New sessions go to one backend less. */
+  lost(pool: Pool): void;
   /** Has a pool pick by who is up now. */
   select(pool: Pool): void;
 }
@@ -50,16 +54,18 @@ export class HealthEffects {
     if (isBack && (from !== 'checking' || this.#late.has(backend))) this.begin(backend);
     this.#selectSoon(backend);
     this.#letGoOn(backend);
-    if (to === 'down') {
-      this.#endSessions(backend, this.#host.poolOf(backend)?.settings.onDown ?? 'keep');
-    }
+    const pool = this.#host.poolOf(backend);
+    if (!isBack && pool !== undefined) this.#host.lost(pool);
+    if (to === 'down') this.#endSessions(backend, pool?.settings.onDown ?? 'keep');
   }
 
   /** It is new, or back: its share grows, where its pool has a slow start, from when it takes sessions. */
   begin(backend: Backend): void {
     this.#late.add(backend);
     if (!backend.isUp) return;
-    this.#slowStarts.begin(backend, this.#host.poolOf(backend)?.settings.slowStartMs ?? 0);
+    const pool = this.#host.poolOf(backend);
+    this.#slowStarts.begin(backend, pool?.settings.slowStartMs ?? 0);
+    if (pool !== undefined) this.#host.gained(pool);
   }
 
   /** What is under way goes on as the settings of its pool say now. To be called before the pool is selected anew. */

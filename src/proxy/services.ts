@@ -19,11 +19,13 @@ import type { HealthWatch } from '../pool/health/health-watch.js';
 import type { Names } from '../pool/names.js';
 import { Pool } from '../pool/pool.js';
 import { Rows } from '../pool/rows.js';
+import type { RebalanceEvent } from '../session/events.js';
 import { now } from '../timers.js';
 import { Departures } from './departures.js';
 import { HealthEffects } from './health-effects.js';
 import type { LoopGuard } from './loop-guard.js';
 import { Preparation, type PreparedPool } from './preparation.js';
+import { Rebalancer } from './rebalancer.js';
 import { poolSettings, serviceSettings } from './settings-of.js';
 
 /** Pools that a process may have at once: numbers of 16 bits, as the engine has them. */
@@ -42,6 +44,7 @@ export interface ServicesHost {
   warn(message: string): void;
   onFilterFailed(error: Error): void;
   onPickFailed(error: Error): void;
+  readonly onRebalance: (event: RebalanceEvent) => void;
   checkOpen(): void;
 }
 
@@ -64,6 +67,7 @@ export class Services {
   readonly backends = new Backends();
   readonly departures: Departures;
   readonly healthEffects: HealthEffects;
+  readonly #rebalancer: Rebalancer;
   readonly #backendRows = new Rows(BACKEND_ROWS);
   readonly #listenerRows = new Rows(LISTENER_ROWS);
   readonly #poolNumbers = new Rows(MOST_POOLS);
@@ -82,12 +86,20 @@ export class Services {
   constructor(host: ServicesHost) {
     this.#host = host;
     this.departures = new Departures(host.tables);
+    this.#rebalancer = new Rebalancer({
+      tables: host.tables,
+      counters: host.counters,
+      isThere: (pool) => this.#pools.get(pool.name) === pool,
+      tell: host.onRebalance,
+    });
     this.healthEffects = new HealthEffects({
       tables: host.tables,
       counters: host.counters,
       departures: this.departures,
       poolOf: ({ pool }) => this.#pools.get(pool),
       tell: (backend) => this.#tell(backend),
+      gained: (pool) => this.#rebalancer.gained(pool),
+      lost: (pool) => this.#rebalancer.lost(pool),
       select: (pool) => {
         pool.selectAnew();
         this.#publish(() => this.#publishPool(pool));
@@ -187,6 +199,7 @@ export class Services {
 
   close(): void {
     this.healthEffects.close();
+    this.#rebalancer.close();
     this.departures.close();
   }
 

@@ -22,9 +22,16 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     health: config.health,
     ejection: ejectionOf(config),
     slowStartMs: config.slowStartMs,
+    rebalance: rebalanceOf(config),
     maxAgeMs: config.maxSessionAgeMs,
     onDown: config.onDown,
   };
+}
+
+/** Not for policies that would send the clients where they were. */
+function rebalanceOf({ policy, rebalance, rebalanceIdleMs }: PoolConfig) {
+  if (rebalance === undefined || policy === 'first' || policy === 'source-hash') return undefined;
+  return { perSecond: rebalance, idleMs: rebalanceIdleMs };
 }
 
 function ejectionOf({ ejectAfter, ejectForMs, ejectForMaxMs, earlyResetMs }: PoolConfig) {

@@ -32,6 +32,18 @@ export interface BackendEvent {
   readonly reason: string;
 }
 
+/** What comes with `rebalance`: the sessions of a pool are being levelled, or are so no more. */
+export interface RebalanceEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** What has happened. */
+  readonly state: 'begun' | 'over';
+  /** Sessions that were ended for it, as far as is known: the loops may end some more. */
+  readonly ended: number;
+  /** Why, in words for people. */
+  readonly reason: string;
+}
+
 /** What comes with `noBackend`: a client that nobody could serve. */
 export interface NoBackendEvent {
   /** The client's session, which ends with the reason `no-backend`. */
@@ -67,6 +79,8 @@ export interface ProxyEvents {
   backendError: [event: BackendErrorEvent];
   /** Checks, clients that a backend has failed, or an operator say something else of its health. */
   backend: [event: BackendEvent];
+  /** Idle sessions of a pool end so that their clients come back to backends that have fewer; or no more do. */
+  rebalance: [event: RebalanceEvent];
   /** No backend answered, and the client was disconnected. */
   noBackend: [event: NoBackendEvent];
   /** One line for a person. Goes to `process.emitWarning` when nobody listens. */

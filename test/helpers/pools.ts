@@ -38,6 +38,7 @@ export function poolOf(
     health: undefined,
     ejection: undefined,
     slowStartMs: 0,
+    rebalance: undefined,
     maxAgeMs: 0,
     onDown: 'keep',
   } as const;

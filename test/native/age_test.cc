@@ -203,5 +203,24 @@ TEST("age: what waits in the kernel counts as moved for a loop that stood still"
   CHECK_EQUAL(harness.closed, 0);
 }
 
+TEST("age: a session that is to make room for others does not rest while a question waits") {
+  Harness harness;
+  Pair client = TcpPair();
+  Pair backend = TcpPair();
+  Session& session = harness.Join(std::move(client.near), std::move(backend.near));
+  CHECK(!session.has_rested_for(1000));
+  WriteSome(client.peer.get(), "x");
+  CHECK(!session.EndAtRest(0));
+  CHECK_EQUAL(harness.closed, 0);
+  std::string got;
+  harness.RunUntil([&] { return ReadSome(backend.peer.get(), got) > 0; }, "the question");
+  WriteSome(backend.peer.get(), "y");
+  harness.RunUntil([&] { return ReadSome(client.peer.get(), got) > 0; }, "the answer");
+  CHECK(session.EndAtRest(0));
+  CHECK(harness.reason == CloseReason::kRebalanced);
+  CHECK_EQUAL(ReadToTheEnd(harness, client.peer, got), 0);
+  CHECK_EQUAL(ReadToTheEnd(harness, backend.peer, got), 0);
+}
+
 }  // namespace
 }  // namespace spliceway::testing

@@ -158,6 +158,71 @@ TEST("sweep: a turn ends a few sessions, however many there are") {
   CHECK_EQUAL(turns.crew.table.Row(0).in_use(), 0U);
 }
 
+TEST("sweep: so many of a backend end that rest, in order, and none that waits for an answer") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
+  engine->SetBackend(0, {backend.address});
+  engine->SetPool(0, InTurn({0}));
+  const SocketAddress address = engine.Listen();
+  std::vector<Served> resting;
+  std::vector<Served> waiting;
+  for (int round = 0; round < 8; ++round) {
+    resting.push_back(Serve(address, backend));
+    waiting.push_back(Serve(address, backend));
+    WriteSome(waiting.back().client.get(), "?");
+    CHECK_EQUAL(Await(waiting.back().backend, 1), std::string("?"));
+  }
+  engine->EndSessions({.backend = 0, .quota = std::make_shared<SweepQuota>(5), .rest_ms = 0});
+  engine.WaitFor(Kind::kClosed, 5);
+  CHECK_EQUAL(engine.First(Kind::kClosed).reason,
+              static_cast<std::int32_t>(CloseReason::kRebalanced));
+  // Those that rest are fewer than may end now, and are all ended.
+  engine->EndSessions({.backend = 0, .quota = std::make_shared<SweepQuota>(100), .rest_ms = 0});
+  for (const Served& served : resting) {
+    CHECK_EQUAL(AwaitEnd(served.client), 0);
+    CHECK_EQUAL(AwaitEnd(served.backend), 0);
+  }
+  engine.WaitFor(Kind::kClosed, resting.size());
+  for (const Served& served : waiting) {
+    WriteSome(served.backend.get(), "!");
+    CHECK_EQUAL(Await(served.client, 1), std::string("!"));
+  }
+  CHECK_EQUAL(engine.Count(Kind::kClosed), resting.size());
+  Counters& counters = *engine->counters();
+  CHECK_EQUAL(counters.Backend(0, 0).rebalanced.value() + counters.Backend(1, 0).rebalanced.value(),
+              resting.size());
+}
+
+TEST("sweep: none ends that has not rested for so long") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
+  engine->SetBackend(0, {backend.address});
+  engine->SetPool(0, InTurn({0}));
+  const Served served = Serve(engine.Listen(), backend);
+  engine->EndSessions(
+      {.backend = 0, .quota = std::make_shared<SweepQuota>(1), .rest_ms = 3'600'000});
+  engine->EndSessions({.backend = 0, .listener = 1});
+  CHECK(IsServed(served));
+  CHECK_EQUAL(engine.Count(Kind::kClosed), 0U);
+}
+
+TEST("sweep: who has ended enough looks no further, and waits for those before it") {
+  SessionSweep sweep;
+  const auto quota = std::make_shared<SweepQuota>(1);
+  sweep.Join({.backend = 1}, 4);
+  sweep.Join({.backend = 2, .quota = quota}, 4);
+  CHECK(quota->Take());
+  CHECK(!quota->Take());
+  sweep.GoOn();
+  CHECK_EQUAL(sweep.over(), 0U);
+  for (int step = 0; step < 3; ++step) sweep.GoOn();
+  CHECK_EQUAL(sweep.over(), 2U);
+  CHECK(sweep.is_over());
+  sweep.Join({.backend = 2, .quota = quota}, 4);
+  sweep.GoOn();
+  CHECK(sweep.is_over());
+}
+
 TEST("sweep: who joins one leaves it after a whole round, though slots were added") {
   SessionSweep sweep;
   sweep.Join({}, 0);

@@ -1,12 +1,31 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "session/session.h"
 
 namespace spliceway {
+
+/// How many sessions all loops together may end.
+class SweepQuota {
+ public:
+  explicit SweepQuota(std::uint32_t most) : left_(most) {}
+  [[nodiscard]] bool is_used_up() const { return left_.load(std::memory_order_relaxed) <= 0; }
+  /// False where it is used up. One that was taken and not needed is given back.
+  [[nodiscard]] bool Take() {
+    if (left_.fetch_sub(1, std::memory_order_relaxed) > 0) return true;
+    GiveBack();
+    return false;
+  }
+  void GiveBack() { left_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> left_;
+};
 
 /// Which sessions are to be ended, and how: those to which all applies that is said.
 struct EndSessionsCommand {
@@ -16,6 +35,10 @@ struct EndSessionsCommand {
   /// Row of the counters; `kNoRow`: of whatever listener, or of none.
   std::uint16_t listener = kNoRow;
   Ending ending = Ending::kReset;
+  /// Only those that have rested for so long, in order, and so many: whichever come first. Null:
+  /// all, as `ending` says.
+  std::shared_ptr<SweepQuota> quota = nullptr;
+  std::uint32_t rest_ms = 0;
 
   [[nodiscard]] bool Means(const Session& session) const;
 };
@@ -39,7 +62,7 @@ class SessionSweep {
   template <typename End>
   void ForEachThatMeans(const Session& session, End end) const {
     for (const Round& round : rounds_) {
-      if (round.asked.Means(session)) end(round.asked);
+      if (!round.is_over && round.asked.Means(session)) end(round.asked);
     }
   }
   /// To the next slot.
@@ -49,6 +72,7 @@ class SessionSweep {
   struct Round {
     EndSessionsCommand asked;
     std::uint32_t from;  // slot
+    bool is_over = false;
   };
 
   std::vector<Round> rounds_;

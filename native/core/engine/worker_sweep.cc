@@ -44,6 +44,10 @@ std::size_t Worker::SweepNext() {
     Session& session = crew_.slab.At(slot);
     sweep_.ForEachThatMeans(session, [&](const EndSessionsCommand& asked) {
       cost += kCostOfEnding;
+      if (asked.quota) {
+        if (asked.quota->Take() && !session.EndAtRest(asked.rest_ms)) asked.quota->GiveBack();
+        return;
+      }
       if (asked.backend == kNoRow || session.is_open()) return session.End(asked.ending);
       session.TurnBack();
       GiveUpPlace(session);

@@ -33,6 +33,7 @@ enum class CloseReason : std::uint8_t {
   kHandshakeTimeout = 4,  ///< Neither side had said anything since they were joined.
   kEnded = 5,             ///< Ended from outside.
   kMaxAge = 6,            ///< It had lived for too long.
+  kRebalanced = 7,        ///< Its client is to come back to a backend that has fewer.
 };
 
 /// Who keeps sessions. Called on the loop's thread.
@@ -249,6 +250,11 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Join(UniqueFd backend, PendingBytes prefix);
   /// Ends the session from outside.
   void End(Ending ending);
+  /// Whether it has been at rest for so long: open, silent, and nobody waits for anything.
+  [[nodiscard]] bool has_rested_for(std::uint64_t ms) const;
+  /// Ends it in order, so that its client comes back to another backend. False where it has not
+  /// rested for so long, by what the kernel says: nothing was done.
+  bool EndAtRest(std::uint64_t ms);
 
   /// Its time to find a backend is over, or its attempts are used up: nothing is tried any more.
   [[nodiscard]] bool search_is_over() const;

@@ -47,6 +47,21 @@ std::uint64_t Session::NextLookAtAge() const {
   return std::max<std::uint64_t>(due_ms_, context_->loop.now_ms() + kRestMs);
 }
 
+bool Session::has_rested_for(std::uint64_t ms) const {
+  return state_ == State::kRelaying && rests() && context_->loop.now_ms() >= since_ms_ + ms;
+}
+
+bool Session::EndAtRest(std::uint64_t ms) {
+  if (!has_rested_for(ms)) return false;
+  MoveWhatWaits();
+  if (!has_rested_for(ms)) return false;
+  for (CounterRow* row : {listener_counters(), backend_counters()}) {
+    if (row != nullptr) row->rebalanced.Add(1);
+  }
+  Close(CloseReason::kRebalanced, 0, false);
+  return true;
+}
+
 bool Session::moved_lately() const { return context_->loop.now_ms() < since_ms_ + kRestMs; }
 
 }  // namespace spliceway

@@ -45,6 +45,7 @@ struct alignas(64) CounterRow {
                      ///< Backend: clients that it had no room for.
   Counter unheard;  ///< Listener: sessions that went on before the owner, who watched, had heard of
                     ///< them.
+  Counter rebalanced;  ///< Sessions that were ended so that their clients come back elsewhere.
 };
 static_assert(sizeof(CounterRow) == 64);
 

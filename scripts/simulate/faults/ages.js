@@ -51,4 +51,15 @@ export const ageFaults = [
       edit('session/session_age.cc', 'due_ms_, latest) : latest;', 'due_ms_, latest) : kNever;'),
     ],
   },
+  {
+    name: 'quota that nobody takes from',
+    why: 'All idle sessions of a backend end at once, and their clients come back in a crowd.',
+    edits: [
+      edit(
+        'engine/worker_sweep.cc',
+        'asked.quota->Take() && !session',
+        '!asked.quota->is_used_up() && !session',
+      ),
+    ],
+  },
 ];

@@ -194,6 +194,11 @@ export interface NativeEngineBinding {
    * @param ending `Ending`, by number
    */
   endSessions(backend: number, listener: number, ending: number): void;
+  /**
+   * Ends so many sessions of a backend at most, in order, with the reason `rebalanced`: of those that have been at rest for so
+   * many milliseconds, as each loop comes by them.
+   */
+  endIdle(backend: number, idleMs: number, most: number): void;
 
   /** Fills `into` with events of `EVENT_WORDS` numbers and returns how many; call until fewer than fit come. */
   takeEvents(into: Int32Array): number;
@@ -380,4 +385,5 @@ export const closeReasons = [
   'handshake-timeout',
   'ended',
   'max-age',
+  'rebalanced',
 ] as const;

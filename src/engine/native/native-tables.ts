@@ -167,6 +167,10 @@ export class NativeTables implements AcceptingTables {
     if (!this.#host.isClosed()) this.#host.binding.endSessions(backend, listener, Ending.reset);
   }
 
+  endIdle(row: number, idleMs: number, most: number): void {
+    if (!this.#host.isClosed()) this.#host.binding.endIdle(row, idleMs, most);
+  }
+
   detachListener(row: number): void {
     const none = { connectMs: 0, search: { budgetMs: 0, attempts: 1, abortOnClose: false } };
     const others = { idleMs: 0, halfCloseMs: 0, handshakeMs: 0, earlyResetMs: 0, maxAgeMs: 0 };

@@ -54,6 +54,7 @@ interface Patience {
  * | timeout, bytes pending          | both are reset: a clean end would claim that all was passed on    |
  * | it is too old, and rests        | both are closed                                                   |
  * | … and its grace is over         | the same, or both are reset where bytes move or are pending       |
+ * | it is to come back elsewhere    | both are closed, if it rests                                      |
  * | destroy()                       | both are reset                                                    |
  */
 export class RelayPair {
@@ -123,6 +124,14 @@ export class RelayPair {
   destroy(): void {
     this.#end('destroyed');
     this.#cut(resetSocket);
+  }
+
+  /** Ends both sides in order. False where it has not been at rest for so long. */
+  endAtRest(idleMs: number): boolean {
+    if (!this.#rests || now() - this.#movedAt < idleMs) return false;
+    this.#end('rebalanced');
+    this.#cut((socket) => socket.destroy());
+    return true;
   }
 
   #watch(relay: Relay): void {

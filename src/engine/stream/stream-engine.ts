@@ -42,6 +42,13 @@ export class StreamEngine implements Engine {
       endSessions: (sessions) => {
         for (const session of this.#sessions) session.endIf(sessions);
       },
+      endIdle: (row, idleMs, most) => {
+        let left = most;
+        for (const session of this.#sessions) {
+          if (left === 0) return;
+          if (session.endIfIdle(row, idleMs)) left -= 1;
+        }
+      },
     });
     this.#host = {
       counters: this.counters,

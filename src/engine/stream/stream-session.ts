@@ -108,6 +108,13 @@ export class StreamSession implements EngineSession {
     else this.destroy();
   }
 
+  /** Ends it in order, where it is one of the backend's, and has been at rest for so long. */
+  endIfIdle(backend: number, idleMs: number): boolean {
+    if (backend !== this.#backend || this.#pair?.endAtRest(idleMs) !== true) return false;
+    this.#count('rebalanced', 1);
+    return true;
+  }
+
   #connect(request: ConnectRequest): void {
     const { observer, timeouts, route } = request;
     const { keepAliveMs } = this.#host;

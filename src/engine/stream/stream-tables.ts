@@ -26,6 +26,7 @@ interface Backend {
 export interface StreamTablesHost {
   readonly counters: StreamCounters;
   endSessions(sessions: SessionsOf): void;
+  endIdle(row: number, idleMs: number, most: number): void;
 }
 
 /** What sessions go by, and how many each backend has. One thread, so what is said holds at once. */
@@ -96,6 +97,10 @@ export class StreamTables implements EngineTables {
 
   endSessions(sessions: SessionsOf): void {
     this.#host.endSessions(sessions);
+  }
+
+  endIdle(row: number, idleMs: number, most: number): void {
+    this.#host.endIdle(row, idleMs, most);
   }
 
   /** In the order in which the next session tries them: whichever is the first, the next is of the other family. */

@@ -43,10 +43,18 @@ void World::EndSessions() {
   if (!of_backend || (!scene_.has_changes && choices_.OneIn(3))) {
     ended.asked.listener = choices_.OneIn(3) ? std::uint16_t{1} : std::uint16_t{0};
   }
+  // No choice of its own: the seeds that are kept are drawn as they were.
+  const bool rebalances =
+      !scene_.has_changes && of_backend && ended.asked.listener == kNoRow && endings_left_ % 2 == 0;
+  if (rebalances) {
+    ended.asked.quota = std::make_shared<SweepQuota>(kMostRebalanced);
+    ended.asked.rest_ms = 20;
+  }
   kernel_.Trace("sessions are to end: backend %d, listener %d", ended.asked.backend,
                 ended.asked.listener);
   for (const auto& socket : kernel_.sockets()) {
-    if (socket->is_core && socket->fd >= 0 && IsMeant(scene_, ended.asked, *socket)) {
+    if (!rebalances && socket->is_core && socket->fd >= 0 &&
+        IsMeant(scene_, ended.asked, *socket)) {
       ended.meant.push_back(socket.get());
     }
   }
@@ -64,7 +72,8 @@ void World::EndSessions() {
 /// Whose sessions they may be: who was still on its way to a backend is not ended with the others.
 void World::NoteEnded() {
   for (const Ended& ended : scene_.ended) {
-    if (ended.over_us != kNever) continue;
+    // Whom one that rebalances ends is judged by what both sides get.
+    if (ended.over_us != kNever || ended.asked.quota) continue;
     for (const auto& socket : kernel_.sockets()) {
       if (!IsMeant(scene_, ended, *socket) || (!IsClients(*socket) && socket->peer == nullptr))
         continue;

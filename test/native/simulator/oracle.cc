@@ -216,7 +216,8 @@ bool Oracle::TookTooLong(const Pair& pair, const Peer& from, const Peer& to) con
 
 /// What the session's owner was told; else what the time of its end allows.
 bool Oracle::MayHaveTimedOut(const Pair& pair) const {
-  return pair.reason ? IsTimeout(*pair.reason) : RanOutOfTime(pair, ResetCame(pair));
+  if (pair.reason) return IsTimeout(*pair.reason) || *pair.reason == CloseReason::kRebalanced;
+  return RanOutOfTime(pair, ResetCame(pair)) || MayBeRebalanced(pair);
 }
 
 void Oracle::CheckPair(const Pair& pair) {
@@ -391,6 +392,8 @@ void Oracle::CheckReason(const Pair& pair, CloseReason reason) {
                         ends.any() ? std::max(moved_us, ends.first_us) : moved_us);
     case CloseReason::kMaxAge:
       return CheckAge(pair);
+    case CloseReason::kRebalanced:
+      return CheckRebalanced(pair);
     case CloseReason::kEnded:
       if (!pair.ended_by_owner && !pair.left_alone) {
         kernel_.Fail("a session is said to have been ended by its owner");

@@ -81,6 +81,8 @@ class Oracle {
   [[nodiscard]] bool MayBeOfAge(const Pair& pair) const;
   [[nodiscard]] bool WasCut(const Pair& pair) const;
   void CheckAge(const Pair& pair);
+  [[nodiscard]] bool MayBeRebalanced(const Pair& pair) const;
+  void CheckRebalanced(const Pair& pair);
   void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);
   void CheckLonely(const Pair& pair);

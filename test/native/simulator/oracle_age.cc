@@ -87,4 +87,30 @@ void Oracle::CheckAge(const Pair& pair) {
   if (!WasCut(pair)) CheckThatNothingWaited(pair);
 }
 
+/// Somebody has asked for its backend to have fewer sessions, and it had rested for so long.
+bool Oracle::MayBeRebalanced(const Pair& pair) const {
+  const Socket& near = Near(*pair.client);
+  return std::any_of(scene_.ended.begin(), scene_.ended.end(), [&](const Ended& ended) {
+    return ended.asked.quota && RowOf(Near(*pair.backend).port) == ended.asked.backend &&
+           near.closed_us >= ended.began_us && near.closed_us <= ended.over_us &&
+           near.closed_us + Hurry(scene_) >= LastMoved(pair) + Us(ended.asked.rest_ms) &&
+           !HoldsBytes(pair) && LastWordOf(scene_, pair) != LastWord::kClient;
+  });
+}
+
+/// It is said to have ended so that its client comes back elsewhere.
+void Oracle::CheckRebalanced(const Pair& pair) {
+  if (!MayBeRebalanced(pair)) {
+    return kernel_.Fail("a session was ended to rebalance that did not rest, or unasked");
+  }
+  CheckThatNothingWaited(pair);
+  std::uint64_t most = 0;
+  std::uint64_t count = 0;
+  for (const Ended& ended : scene_.ended) most += ended.asked.quota ? kMostRebalanced : 0;
+  for (const Pair& other : scene_.pairs) {
+    if (other.reason && *other.reason == CloseReason::kRebalanced) ++count;
+  }
+  if (count > most) kernel_.Fail("more sessions were ended to rebalance than were to be");
+}
+
 }  // namespace spliceway::simulator

@@ -56,6 +56,9 @@ struct Pair {
   std::set<std::int32_t> outrun_ports;
 };
 
+/// That one sweep may end which rebalances.
+inline constexpr std::uint32_t kMostRebalanced = 1;
+
 /// The owner asked the loops to end sessions.
 struct Ended {
   EndSessionsCommand asked;
