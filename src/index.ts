@@ -24,6 +24,7 @@ export type {
   ProcessSettings,
   ProxyOptions,
   ProxySettings,
+  QueueOptions,
   ShortOptions,
 } from './config/options.js';
 export type { ListenerAddress } from './entrance/listener.js';
@@ -42,7 +43,14 @@ export type {
 } from './model/choices.js';
 export type { HealthContext, HealthFunction, ServerRole } from './model/health.js';
 export type { HealthStatus } from './model/health-status.js';
-export type { BackendStats, ListenerStats, ProxyStats, RowStats } from './observe/stats.js';
+export type {
+  BackendStats,
+  ListenerStats,
+  PoolStats,
+  ProxyStats,
+  QueueStats,
+  RowStats,
+} from './observe/stats.js';
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type { PolicyName } from './policy/registry.js';

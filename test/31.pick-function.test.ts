@@ -269,7 +269,10 @@ describe.runIf(ways.includes('native'))('a crowd that a function picks for', () 
 describe('a batch of picks', () => {
   const batch = () => {
     const calls: number[][] = [];
-    return { calls, batch: new PickBatch({ connect: (picks) => calls.push([...picks]) }) };
+    return {
+      calls,
+      batch: new PickBatch({ connect: (picks) => calls.push([...picks]), queue: () => {} }),
+    };
   };
 
   it('goes to the loops in one call, and a single pick by itself', () => {

@@ -9,6 +9,7 @@ import {
   Entry,
   EventKind,
   inheritedKinds,
+  Needs,
   Picks,
   Transfer,
 } from '../src/engine/native/binding.js';
@@ -53,6 +54,11 @@ describe('both languages have the same numbers', () => {
 
   it('of attention, of which TypeScript asks for less than there is', () => {
     expect(enumOf('engine/crew.h', 'Attention')).toMatchObject(Attention);
+  });
+
+  it('of why a backend is needed', () => {
+    const { atFirst, tried, ...others } = enumOf('engine/worker.h', 'Asked');
+    expect({ first: atFirst, tried, ...others }).toEqual(Needs);
   });
 
   it('of who picks', () => {

@@ -116,6 +116,11 @@ const good: unknown[] = [
   ...['keep', 'close', { after: '30s' }, { after: '1ms' }].map((value) =>
     withSetting('onRemove', value),
   ),
+  ...[1, 1_048_576].map((value) => withSetting('maxPoolSessions', value)),
+  ...[0, 1_048_576, { length: 4 }, { length: 4, timeout: '5s' }, { length: 0, timeout: 0 }].map(
+    (value) => withSetting('queue', value),
+  ),
+  services({ pools: { default: { backends, queue: { length: 4, timeout: '0' } } } }),
   ...['tcp', 'http', 'https', 'mysql', 'redis'].flatMap((type) =>
     [type, { type }].map((value) => withSetting('health', value)),
   ),
@@ -221,6 +226,12 @@ const bad: unknown[] = [
   ...['drop', null, {}, { after: 0 }, { after: '0' }, { after: 30 }, { after: '1s', first: 1 }].map(
     (value) => withSetting('onRemove', value),
   ),
+  ...[-1, 0.5, 1_048_577, '4', true, null, [], {}].map((value) => withSetting('queue', value)),
+  ...[-1, '4', null].map((length) => withSetting('queue', { length })),
+  ...[30, '5', '1.5s', true, null].map((timeout) => withSetting('queue', { length: 4, timeout })),
+  withSetting('queue', { length: 4, time: '5s' }),
+  withSetting('queue', { timeout: '5s' }),
+  services({ queue: 4 }),
   ...['ping', 'function', 'postgres', null, 1, [], {}, { interval: '1s' }, { check: 'a' }].map(
     (value) => withSetting('health', value),
   ),

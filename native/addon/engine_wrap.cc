@@ -135,6 +135,10 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::ResetBackendCounters>("resetBackendCounters"),
                    InstanceMethod<&EngineWrap::SetPool>("setPool"),
                    InstanceMethod<&EngineWrap::RemovePool>("removePool"),
+                   InstanceMethod<&EngineWrap::LimitPool>("limitPool"),
+                   InstanceMethod<&EngineWrap::ResetPool>("resetPool"),
+                   InstanceMethod<&EngineWrap::Queued>("queued"),
+                   InstanceMethod<&EngineWrap::PoolFigures>("poolFigures"),
                    InstanceMethod<&EngineWrap::SetListener>("setListener"),
                    InstanceMethod<&EngineWrap::Listen>("listen"),
                    InstanceMethod<&EngineWrap::CloseListener>("closeListener"),
@@ -150,6 +154,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::Start>("start"),
                    InstanceMethod<&EngineWrap::Join>("join"),
                    InstanceMethod<&EngineWrap::Connect>("connect"),
+                   InstanceMethod<&EngineWrap::Queue>("queue"),
                    InstanceMethod<&EngineWrap::End>("end"),
                    InstanceMethod<&EngineWrap::EndSessions>("endSessions"),
                    InstanceMethod<&EngineWrap::EndIdle>("endIdle"),
@@ -238,7 +243,7 @@ Napi::Value EngineWrap::HavePassed(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), engine_->HavePassed(barrier));
 }
 
-// setBackend(row, addresses, inTurn)
+// setBackend(row, addresses, inTurn, pool)
 void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   const auto list = info[1].As<Napi::Array>();
   Addresses addresses;
@@ -247,7 +252,7 @@ void EngineWrap::SetBackend(const Napi::CallbackInfo& info) {
   }
   const bool in_turn = info[2].As<Napi::Boolean>();
   engine_->SetBackend(Row(info[0]), std::move(addresses),
-                      in_turn ? AddressOrder::kInTurn : AddressOrder::kAsGiven);
+                      in_turn ? AddressOrder::kInTurn : AddressOrder::kAsGiven, Row(info[3]));
 }
 
 // setSources(row, addresses)
@@ -307,6 +312,30 @@ void EngineWrap::SetPool(const Napi::CallbackInfo& info) {
 
 // removePool(pool)
 void EngineWrap::RemovePool(const Napi::CallbackInfo& info) { engine_->RemovePool(Row(info[0])); }
+
+// limitPool(pool, maxSessions, queueLength, queueTimeoutMs)
+void EngineWrap::LimitPool(const Napi::CallbackInfo& info) {
+  engine_->LimitPool(Row(info[0]), Unsigned(info[1]), Unsigned(info[2]), Unsigned(info[3]));
+}
+
+// resetPool(pool)
+void EngineWrap::ResetPool(const Napi::CallbackInfo& info) { engine_->ResetPool(Row(info[0])); }
+
+// queued(pool): how many
+Napi::Value EngineWrap::Queued(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), engine_->Queued(Row(info[0])));
+}
+
+// poolFigures(pool): Float64Array
+Napi::Value EngineWrap::PoolFigures(const Napi::CallbackInfo& info) {
+  const QueueFigures figures = engine_->QueueFiguresOf(Row(info[0]));
+  auto into = Napi::Float64Array::New(info.Env(), 4);
+  into[0] = static_cast<double>(figures.served);
+  into[1] = static_cast<double>(figures.timed_out);
+  into[2] = static_cast<double>(figures.refused);
+  into[3] = static_cast<double>(figures.left);
+  return into;
+}
 
 // setListener(listener, pool, picks, timeouts, clientLimits)
 void EngineWrap::SetListener(const Napi::CallbackInfo& info) {
@@ -406,6 +435,16 @@ void EngineWrap::Connect(const Napi::CallbackInfo& info) {
     const double row = pairs[index + 1];
     engine_->Connect({.session = Name(pairs[index]),
                       .backend = row < 0 ? kNoRow : static_cast<std::uint16_t>(row)});
+  }
+}
+
+// queue(pairs of session and pool)
+void EngineWrap::Queue(const Napi::CallbackInfo& info) {
+  const auto pairs = info[0].As<Napi::Float64Array>();
+  assert(pairs.ElementLength() % 2 == 0);
+  for (std::size_t index = 0; index + 1 < pairs.ElementLength(); index += 2) {
+    engine_->Queue(
+        {.session = Name(pairs[index]), .pool = static_cast<std::uint16_t>(pairs[index + 1])});
   }
 }
 

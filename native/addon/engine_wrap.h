@@ -36,6 +36,10 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void ResetBackendCounters(const Napi::CallbackInfo& info);
   void SetPool(const Napi::CallbackInfo& info);
   void RemovePool(const Napi::CallbackInfo& info);
+  void LimitPool(const Napi::CallbackInfo& info);
+  void ResetPool(const Napi::CallbackInfo& info);
+  Napi::Value Queued(const Napi::CallbackInfo& info);
+  Napi::Value PoolFigures(const Napi::CallbackInfo& info);
   void SetListener(const Napi::CallbackInfo& info);
   void Listen(const Napi::CallbackInfo& info);
   void CloseListener(const Napi::CallbackInfo& info);
@@ -51,6 +55,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void Start(const Napi::CallbackInfo& info);
   void Join(const Napi::CallbackInfo& info);
   void Connect(const Napi::CallbackInfo& info);
+  void Queue(const Napi::CallbackInfo& info);
   void End(const Napi::CallbackInfo& info);
   void EndSessions(const Napi::CallbackInfo& info);
   void EndIdle(const Napi::CallbackInfo& info);

@@ -11,7 +11,7 @@ import { inRoot } from '../lib/root.js';
 
 /** What means something to one of the parsers. */
 const words = [
-  ...['listeners', 'pools', 'pool', 'name', 'onRemove', 'after'],
+  ...['listeners', 'pools', 'pool', 'name', 'onRemove', 'after', 'queue', 'length', 'timeout'],
   ...[
     'listen',
     'backends',

@@ -9,6 +9,7 @@ import { changeFaults } from './faults/changes.js';
 import { clientFaults } from './faults/clients.js';
 import { endingFaults } from './faults/endings.js';
 import { policyFaults } from './faults/policies.js';
+import { queueFaults } from './faults/queue.js';
 import { tableFaults } from './faults/tables.js';
 import { timeFaults } from './faults/time.js';
 
@@ -35,4 +36,5 @@ export const faults = [
   ...tableFaults,
   ...changeFaults,
   ...policyFaults,
+  ...queueFaults,
 ];

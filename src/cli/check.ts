@@ -4,6 +4,7 @@ import { connectBudgetOf } from '../config/connect-budget.js';
 import { formatDuration } from '../config/duration.js';
 import { loadConfigFile, nameOfFile } from '../config/file.js';
 import { formatHashKey } from '../config/hash-key.js';
+import { queueTimeoutOf } from '../config/queue.js';
 import { unusedPools } from '../config/services.js';
 import type { Place } from '../config/setting.js';
 import type { SettingKey } from '../config/settings.js';
@@ -20,6 +21,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
   engine: { engine: '', threads: 'threads', accept: 'accept' },
   transfer: { transfer: '', busyPoll: 'busy poll' },
   limits: { maxSessions: 'sessions', maxSessionsPerClient: 'per client' },
+  queue: { maxPoolSessions: 'pool sessions', queue: 'waiting' },
   search: { connectBudget: 'budget', connectAttempts: 'attempts', abortOnClose: 'abort on close' },
   timeouts: {
     connectTimeout: 'connect',
@@ -142,11 +144,15 @@ const specialWords: {
     String(config.maxSessions ?? (isLimited(config) ? 'as descriptors allow' : 'any number')),
   maxSessionsPerClient: (config) =>
     String(config.maxSessionsPerClient ?? (isLimited(config) ? 'half of them' : 'any number')),
+  queue: (config) =>
+    config.queue.length > 0 && `${config.queue.length} for ${formatWait(queueTimeoutOf(config))}`,
   connectBudget: (config) => formatDuration(connectBudgetOf(config)),
   resolveEvery: ({ resolveEveryMs }) =>
     resolveEveryMs === 0 ? 'when connecting fails' : `every ${formatDuration(resolveEveryMs)}`,
   logFormat: ({ logFormat }) => logFormat ?? 'pretty on a terminal, else json',
 };
+
+const formatWait = (ms: number) => (ms === 0 ? 'any time' : formatDuration(ms));
 
 function describeAddress(listener: ListenAddress): string {
   const { mode, user, group } = (listener.kind === 'unix' && listener.access) || {};

@@ -37,7 +37,7 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
   });
   proxy.on('noBackend', ({ session, error: { code, message } }) => {
     const client = showClient(session.client);
-    limit.report('no backend', (count) => {
+    limit.report(`no backend ${code}`, (count) => {
       log.warn({ client, code, count }, `client disconnected: ${message}${times(count)}`);
     });
   });

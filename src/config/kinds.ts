@@ -19,6 +19,7 @@ import { healthOptionsOf } from './health-options-of.js';
 import { health, healthShorthands } from './health-schema.js';
 import { type OnRemove, onRemove, onRemoveNames, type TimedRemoval } from './on-remove.js';
 import { durationPattern, microsecondsPattern } from './pattern.js';
+import { QUEUE_MAX, type QueueConfig, queue } from './queue.js';
 import type { Kind } from './setting.js';
 import { durationBy, oneOf, show, wholeNumber, yesOrNo } from './values.js';
 
@@ -209,6 +210,26 @@ export function sourceAddresses(): Kind<readonly string[], ''> {
     accepts: `an IPv4 or IPv6 address, or a list of 1 to ${SOURCES_MAX}; in a flag with commas between them`,
     fromFlag: (text) => text.split(','),
     format: (value) => (value as readonly string[]).join(' and '),
+  };
+}
+
+/** How many may wait, and how long. */
+export function queueOf(): Kind<QueueConfig, ''> {
+  return {
+    schema: queue,
+    unit: '',
+    placeholder: 'number',
+    form: 'A number, or { length: 400, timeout: 5s }.',
+    accepts: `0 to ${QUEUE_MAX}, or \`{ length: 400, timeout: '5s' }\``,
+    fromFlag: numberOrText,
+    format: (value) => {
+      const { length, timeoutMs } = value as QueueConfig;
+      return timeoutMs === undefined ? `${length}` : `${length} for ${formatDuration(timeoutMs)}`;
+    },
+    toOption: (value) => {
+      const { length, timeoutMs } = value as QueueConfig;
+      return timeoutMs === undefined ? length : { length, timeout: formatDuration(timeoutMs) };
+    },
   };
 }
 

@@ -43,7 +43,8 @@ export interface BackendOptions {
   weight?: number | undefined;
   /**
    * Sessions that it may have at once, those included that are on their way to it: 1 to 1048576. Clients pass over
-   * a backend that is full, as they would one that is down; when all are, they are disconnected. Default: any number.
+   * a backend that is full, as they would one that is down; when all are, they wait in the `queue` of the pool, or are
+   * disconnected. Default: any number.
    */
   maxSessions?: number | undefined;
   /**
@@ -143,6 +144,14 @@ export interface OnRemoveAfter {
   after: Duration;
 }
 
+/** How many clients wait for a place, and how long. */
+export interface QueueOptions {
+  /** How many may wait at once: 0 to 1048576. `0`: nobody waits. */
+  length: number;
+  /** How long each may wait. `0`: any time. Default: the `connectTimeout` of the pool. */
+  timeout?: Duration | undefined;
+}
+
 /** Settings of a pool: how its backends are used. Every field has a default. */
 export interface PoolSettings {
   /**
@@ -165,6 +174,17 @@ export interface PoolSettings {
    * Default `1s`.
    */
   pickTimeout?: Duration | undefined;
+  /**
+   * Sessions at once over all backends of the pool at most, those included that are on their way: 1 to 1048576. With as many
+   * all its backends are full. Default: any number.
+   */
+  maxPoolSessions?: number | undefined;
+  /**
+   * How many clients may wait for a place where every backend that is up is full, as a number or with the time that each may
+   * wait. Who came first is served first. When the queue is full, and when the time is over, a client is disconnected.
+   * Default `0`, off.
+   */
+  queue?: number | QueueOptions | undefined;
   /** How long one address of a backend may take to answer. `0`: as long as the system allows. Default `5s`. */
   connectTimeout?: Duration | undefined;
   /**

@@ -14,6 +14,7 @@ import {
   oneNumberOf,
   onRemoveChoice,
   policyOrFunction,
+  queueOf,
   seconds,
   sourceAddresses,
   whole,
@@ -143,6 +144,24 @@ export const settings = {
       "Sessions at once from one client's address; one more is reset. IPv6 counts by the /64.",
     see: '#limits',
     flag: { group: 'Limits:', help: 'at once from one address' },
+  },
+  maxPoolSessions: {
+    place: 'pool',
+    kind: whole(1, SESSIONS_MAX),
+    unset: 'any number',
+    description:
+      'Sessions at once over all backends of the pool. At that number clients wait in its queue, where it has one.',
+    see: 'queue.md#limits',
+    flag: { group: 'Limits:', help: 'at once over all backends' },
+  },
+  queue: {
+    place: 'pool',
+    kind: queueOf(),
+    default: 0,
+    description:
+      'How many clients may wait for a place at a backend where all are full. First come, first served.',
+    see: 'queue.md#who-waits',
+    flag: { group: 'Limits:', help: 'clients who may wait where all backends are full' },
   },
   connectTimeout: {
     place: 'pool',

@@ -67,13 +67,15 @@ export const durationBy = (parse: (input: string | number) => number, pattern: s
       'ERR_SPLICEWAY_INVALID_DURATION',
       `${show(input)} is not a duration; write 500ms, 5s, 1m or 1h, or 0 for off`,
     );
-  }).meta({
-    anyOf: [
-      { type: 'string', pattern, patternErrorMessage: 'write 500ms, 5s, 1m or 1h, or 0' },
-      // Of files, where a number has no unit; a program may give milliseconds.
-      { type: 'integer', enum: [0] },
-    ],
-  });
+  }).meta({ anyOf: durationForms(pattern) });
+
+/** In a JSON Schema. */
+export const durationForms = (pattern: string) => [
+  { type: 'string', pattern, patternErrorMessage: 'write 500ms, 5s, 1m or 1h, or 0' } as const,
+  // Of files, where a number has no unit; a program may give milliseconds.
+  { type: 'integer', enum: [0] } as const,
+];
+
 export function wholeNumber(lowest: number, highest: number) {
   const error = (issue: { input?: unknown }) =>
     `${show(issue.input)} is not a whole number from ${lowest} to ${highest}`;

@@ -6,29 +6,39 @@
 import type { Socket } from 'node:net';
 import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
-import type { CloseReason } from '../model/close-reason.js';
+import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { Counters } from './counters.js';
 import type { SessionLimit } from './session-limit.js';
 import type { AcceptingTables, EngineTables } from './tables.js';
 
 /**
  * Where a client goes next: a backend by its row in the pool; `undefined` when none is left; `by cycle` when the engine
- * that accepted it is to pick by the cycle that it was given; `denied` when it is not to be served at all.
+ * that accepted it is to pick by the cycle that it was given; `queue` when it is to wait for a place in the pool; `denied` when
+ * it is not to be served at all.
  */
-export type NextHop = number | 'by cycle' | 'denied' | undefined;
+export type NextHop = number | 'by cycle' | 'queue' | 'denied' | undefined;
+
+/**
+ * What came of `queue`. `turn`: a place may be free; where it is of no use to the client, it goes on waiting, and is still the
+ * first. `full`: no more may wait. `timeout`: it has waited for as long as one may.
+ */
+export type QueueWord = 'turn' | QueueRefusal;
 
 /**
  * The backends to try for one client, best first. The engine asks for the first one when whoever gave it the client has
  * returned, before any backend hears of it, and for another each time that every address of the last one failed (or
- * that it had none).
+ * that it had none, or no room).
  */
 export interface Route {
-  next(): NextHop | Promise<NextHop>;
+  /** Number of the pool in whose queue the client waits. */
+  readonly pool: number;
+  /** @param word after `queue` */
+  next(word?: QueueWord): NextHop | Promise<NextHop>;
 }
 
 /** What the search of one client for a backend may take. */
 export interface SearchLimits {
-  /** Milliseconds for all of it: attempts, and waits for what the machine lacks; 0 is no limit. */
+  /** Milliseconds for all of it: attempts, and waits for what the machine lacks, but not in a queue; 0 is no limit. */
   readonly budgetMs: number;
   /** Attempts to connect, over all backends and addresses. */
   readonly attempts: number;

@@ -11,6 +11,28 @@ export const BACKEND_ROWS = 65_535;
 /** `drain`: an operator wants it empty. `down`: it does not answer. */
 export type BackendState = 'up' | 'drain' | 'down';
 
+/** What holds for all sessions of a pool, and for clients who wait for a place in it. */
+export interface PoolLimits {
+  /** Sessions at once over all its backends, those included that are on their way; 0 is any number. */
+  readonly maxSessions: number;
+  /** Clients who may wait at once; 0 is none. */
+  readonly queueLength: number;
+  /** How long each may wait, in milliseconds; 0 is any time. */
+  readonly queueMs: number;
+}
+
+/** What came of clients who were to wait for a place in a pool, since it is there. */
+export interface QueueFigures {
+  /** They got a place. */
+  readonly served: number;
+  /** They had waited for as long as one may. */
+  readonly timedOut: number;
+  /** As many waited as may. */
+  readonly refused: number;
+  /** They left while they waited. */
+  readonly left: number;
+}
+
 /** Sessions of one backend, of one listener, or of both at once. */
 export interface SessionsOf {
   readonly backend?: number | undefined;
@@ -38,8 +60,15 @@ export interface EngineTables {
   /**
    * Says where a backend is: its addresses in the order to try them. For attempts that begin afterwards; a backend
    * of which nothing was said has none. In turn, each session begins with the address after that of the one before.
+   *
+   * @param pool number of its pool, which stays the same until the row is cleared
    */
-  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void;
+  setBackend(
+    row: number,
+    addresses: readonly ResolvedAddress[],
+    inTurn: boolean,
+    pool: number,
+  ): void;
   /**
    * Says which addresses of this machine connections to a backend come from. They are used in turn, those of the family of the
    * backend's address; without one, the system picks.
@@ -69,6 +98,17 @@ export interface EngineTables {
   isBackendVacant(row: number): boolean;
   /** Makes a vacant row as it was before its first backend. */
   clearBackend(row: number): void;
+
+  /**
+   * Says what holds for all sessions of a pool. A backend is full where its pool is. Those beyond a lower limit go on, and
+   * so do those who wait in a queue that is too long now.
+   */
+  limitPool(pool: number, limits: PoolLimits): void;
+  /** How many wait for a place in a pool. While there are any, clients who come go behind. */
+  queued(pool: number): number;
+  queueFigures(pool: number): QueueFigures;
+  /** Makes a pool as it was before its first backend, once the rows of all that it had are clear. Its number may be another's. */
+  clearPool(pool: number): void;
 
   /**
    * Nobody comes from a listener any more. Where the engine accepts on it, those are taken first who wait already. Returns at

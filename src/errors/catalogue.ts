@@ -22,6 +22,10 @@ const catalogue = {
   // Backends: the proxy goes on.
   ERR_SPLICEWAY_BACKEND_FAILED: 'one backend refused, timed out or could not be resolved',
   ERR_SPLICEWAY_NO_BACKEND: 'no backend answered and had room; the client was disconnected',
+  ERR_SPLICEWAY_QUEUE_FULL:
+    'all backends were full, and so was the queue of their pool; the client was disconnected',
+  ERR_SPLICEWAY_QUEUE_TIMEOUT:
+    'all backends were full until a client had waited for as long as one may; it was disconnected',
   ERR_SPLICEWAY_INVALID_PICK: 'a policy written as a function picked what is not a backend to try',
 
   // Names that the program gives.

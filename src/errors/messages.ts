@@ -158,6 +158,24 @@ export function policyFailed(count: number, { message }: Error): string {
   return `${who} disconnected because the policy failed: ${message}; have it answer with an index, or undefined, within pickTimeout`;
 }
 
+/** Clients for whom a pool had no place, and its queue none either. */
+export function queueFull(count: number, pool: string, length: number): string {
+  const who = count === 1 ? '1 client was' : `${count} clients were`;
+  return (
+    `${who} disconnected because the backends of pool ${pool} are full, and so is its queue (${length}); ` +
+    'raise the length of the queue, or the limits of the backends, or add backends'
+  );
+}
+
+/** Clients who waited for a place in a pool in vain. */
+export function queueTimedOut(count: number, pool: string): string {
+  const who = count === 1 ? '1 client was' : `${count} clients were`;
+  return (
+    `${who} disconnected because no place came free in pool ${pool} in time; ` +
+    'raise the timeout of the queue, or the limits of the backends, or add backends'
+  );
+}
+
 /** A pool that nobody comes to, most likely by mistake. */
 export function poolUnused(name: string): string {
   return `no listener uses the pool ${name}; name it as the pool of one, or remove it`;

@@ -5,9 +5,11 @@ import {
   type SplicewayErrorCode,
   type SplicewayErrorDetails,
 } from '../errors/catalogue.js';
-import type { CloseReason } from '../model/close-reason.js';
+import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 
-const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorCode, string]>> = {
+type Words = readonly [SplicewayErrorCode, string];
+
+const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, Words>> = {
   reset: [
     'ERR_SPLICEWAY_SESSION_RESET',
     'one side reset its connection, so the other was reset as well; look at the side that left first',
@@ -51,16 +53,33 @@ const errors: Readonly<Record<Exclude<CloseReason, 'finished'>, [SplicewayErrorC
   ],
 };
 
+/** In place of those of `no-backend`. */
+const refusals: Readonly<Record<QueueRefusal, Words>> = {
+  full: [
+    'ERR_SPLICEWAY_QUEUE_FULL',
+    'all backends were full, and as many clients as may waited for a place, so the client was disconnected; raise the length of ' +
+      'the queue, or the limits of the backends, or add backends',
+  ],
+  timeout: [
+    'ERR_SPLICEWAY_QUEUE_TIMEOUT',
+    'all backends were full, and no place came free for the client in time, so it was disconnected; raise the timeout of the ' +
+      'queue, or the limits of the backends, or add backends',
+  ],
+};
+
 /**
  * The error that goes with a close reason; `undefined` for `finished`, which is none.
  *
  * @param details `cause`: the system's own error, where there was one; `backend`: the one that had answered
+ * @param refusal of a session that found no backend: it was to wait for one, and did so in vain, or could not
  */
 export function sessionError(
   reason: CloseReason,
   details: SplicewayErrorDetails = {},
+  refusal?: QueueRefusal | undefined,
 ): SplicewayError | undefined {
   if (reason === 'finished') return undefined;
-  const [code, message] = errors[reason];
+  const isRefused = reason === 'no-backend' && refusal !== undefined;
+  const [code, message] = isRefused ? refusals[refusal] : errors[reason];
   return new SplicewayError(code, message, details);
 }

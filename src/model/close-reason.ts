@@ -20,3 +20,6 @@ export type CloseReason =
   | 'denied'
   /** Cut short by `destroy()` of the session, or `close()` of the proxy. */
   | 'destroyed';
+
+/** What ended the wait for a place at a backend before it came: no more clients may wait, or none as long. */
+export type QueueRefusal = 'full' | 'timeout';

@@ -1,9 +1,11 @@
 /** The figures of a proxy at one moment. */
 
 import type { Counters } from '../engine/counters.js';
+import type { EngineTables } from '../engine/tables.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { Backend } from '../pool/backend.js';
 import type { HealthStats } from '../pool/health/backend-health.js';
+import type { Pool } from '../pool/pool.js';
 import type { Ledger } from './ledger.js';
 
 /** Figures of one listener, one backend, or the handoffs. */
@@ -56,6 +58,30 @@ export interface BackendStats extends RowStats {
   readonly noPort: number;
 }
 
+/** Clients who were to wait for a place at a backend of a pool. */
+export interface QueueStats {
+  /** How many wait now. */
+  readonly length: number;
+  /** They got a place. */
+  readonly served: number;
+  /** They had waited for as long as one may, and were disconnected. */
+  readonly timedOut: number;
+  /** As many waited as may, so they were disconnected. */
+  readonly refused: number;
+  /** They left while they waited. */
+  readonly left: number;
+}
+
+/** Figures of one pool. */
+export interface PoolStats {
+  /** Its name: `default` in the short form. */
+  readonly name: string;
+  /** As in the options; `undefined` is any number. */
+  readonly maxPoolSessions: number | undefined;
+  /** Of its queue, since the pool is there. */
+  readonly queue: QueueStats;
+}
+
 /** What `Proxy.stats()` returns: a copy, which nothing changes any more. Bytes and sessions count from the start. */
 export interface ProxyStats {
   /** Which engine runs. */
@@ -80,6 +106,8 @@ export interface ProxyStats {
   readonly listeners: readonly ListenerStats[];
   /** Sessions that came in through `handoff()`. */
   readonly handoff: RowStats;
+  /** In the order of the options. */
+  readonly pools: readonly PoolStats[];
   /** In the order of the options; last those that were removed and have sessions left. */
   readonly backends: readonly BackendStats[];
 }
@@ -89,6 +117,7 @@ export interface Counted {
   readonly engine: ProxyStats['engine'];
   readonly generation: number;
   readonly counters: Counters;
+  readonly tables: Pick<EngineTables, 'queued' | 'queueFigures'>;
   /** Where clients come in, in the order of the options. */
   readonly listeners: Iterable<{
     readonly row: number;
@@ -99,6 +128,8 @@ export interface Counted {
   readonly leaving: Iterable<number>;
   /** Row of the handoffs. */
   readonly handoff: number;
+  /** In the order of the options. */
+  readonly pools: Iterable<Pool>;
   /** In the order of the options. */
   readonly backends: Iterable<Backend>;
   readonly ledger: Ledger;
@@ -112,7 +143,7 @@ export function openSessions({ counters, listeners, leaving, handoff }: Counted)
 
 /** Reads the engine's counters, which cost its loops nothing. */
 export function readStats(counted: Counted): ProxyStats {
-  const { engine, generation, counters, ledger } = counted;
+  const { engine, generation, counters, tables, ledger } = counted;
   const handoff = counters.listener(counted.handoff);
   const listeners = Array.from(counted.listeners, ({ row, name, address }) => ({
     row,
@@ -142,6 +173,11 @@ export function readStats(counted: Counted): ProxyStats {
     bytes: { upstream: total('bytesUpstream'), downstream: total('bytesDownstream') },
     listeners: listeners.map(({ shown }) => shown),
     handoff,
+    pools: Array.from(counted.pools, ({ name, number, settings }) => ({
+      name,
+      maxPoolSessions: settings.limits.maxSessions || undefined,
+      queue: { length: tables.queued(number), ...tables.queueFigures(number) },
+    })),
     backends: Array.from(
       counted.backends,
       ({ row, pool, name, address, weight, state, isGone, condition, noPort }) => ({

@@ -60,6 +60,8 @@ export class Backend implements Candidate {
   readonly row: number;
   /** The pool that it is in, by name. */
   readonly pool: string;
+  /** The same for the engine. */
+  readonly poolNumber: number;
   readonly name: string;
   /** As it was configured, normalised. */
   readonly address: string;
@@ -93,12 +95,13 @@ export class Backend implements Candidate {
 
   constructor(
     config: BackendConfig,
-    { row, pool }: Pick<Backend, 'row' | 'pool'>,
+    { row, pool, poolNumber }: Pick<Backend, 'row' | 'pool' | 'poolNumber'>,
     events: BackendEvents,
     internals: PoolInternals = {},
   ) {
     this.row = row;
     this.pool = pool;
+    this.poolNumber = poolNumber;
     this.name = config.name;
     this.address = formatAddress(config.address);
     this.#config = config;

@@ -1,5 +1,7 @@
 /** A named set of backends, and how one of them is picked. */
 import type { SearchLimits } from '../engine/engine.js';
+import type { PoolLimits } from '../engine/tables.js';
+import type { QueueRefusal } from '../model/close-reason.js';
 import type { HealthConfig } from '../model/health.js';
 import type { Client } from '../policy/pick-function.js';
 import type { PickPlan } from '../policy/plan.js';
@@ -19,6 +21,7 @@ export interface PoolSettings extends SelectionSettings {
   readonly from: readonly string[];
   /** A backend that ends a session within this time, and has said nothing in it, has failed; 0 is off. */
   readonly earlyResetMs: number;
+  readonly limits: PoolLimits;
   /** `undefined`: they are not checked. */
   readonly health: HealthConfig | undefined;
   /** `undefined`: none is ejected. */
@@ -33,15 +36,24 @@ export interface PoolSettings extends SelectionSettings {
   readonly onDown: 'keep' | 'close' | { readonly afterMs: number };
 }
 
-export class Pool {
+/** What a pool has for ever, and what it needs of others. */
+export interface PoolHost {
   readonly name: string;
   /** What the engine knows it by. */
   readonly number: number;
   /** A clock, in milliseconds, that all times of the pool are of. */
-  readonly now: () => number;
-  readonly failures: RecentFailures;
+  now(): number;
+  /** How many clients wait for a place at one of its backends. */
+  waiting(): number;
   /** A policy of the user's did not answer as it should for a client, who is disconnected. */
-  readonly onPickFailed: (error: Error) => void;
+  onPickFailed(error: Error): void;
+  /** A client is not served, for whom all backends were full. */
+  onRefused(refusal: QueueRefusal): void;
+}
+
+export class Pool {
+  readonly #host: PoolHost;
+  readonly failures: RecentFailures;
   #settings: PoolSettings;
   #backends: readonly Backend[];
   #byName: ReadonlyMap<string, Backend>;
@@ -50,19 +62,37 @@ export class Pool {
   /** The last one. */
   #before: Selection | undefined;
 
-  constructor(
-    { name, number, now, onPickFailed }: Pick<Pool, 'name' | 'number' | 'now' | 'onPickFailed'>,
-    settings: PoolSettings,
-    backends: readonly Backend[],
-  ) {
-    this.name = name;
-    this.number = number;
-    this.now = now;
-    this.failures = new RecentFailures(now);
-    this.onPickFailed = onPickFailed;
+  constructor(host: PoolHost, settings: PoolSettings, backends: readonly Backend[]) {
+    this.#host = host;
+    this.failures = new RecentFailures(() => host.now());
     this.#settings = settings;
     this.#backends = backends;
     this.#byName = byName(backends);
+  }
+
+  get name(): string {
+    return this.#host.name;
+  }
+
+  get number(): number {
+    return this.#host.number;
+  }
+
+  /** How many clients wait for a place. */
+  get waiting(): number {
+    return this.#host.waiting();
+  }
+
+  now(): number {
+    return this.#host.now();
+  }
+
+  onPickFailed(error: Error): void {
+    this.#host.onPickFailed(error);
+  }
+
+  onRefused(refusal: QueueRefusal): void {
+    this.#host.onRefused(refusal);
   }
 
   get settings(): PoolSettings {

@@ -5,7 +5,7 @@ import { clientLimits } from '../entrance/client-limit.js';
 import { type Entrance, whoAccepts } from '../entrance/entrance.js';
 import { NativeEntrance } from '../entrance/native-entrance.js';
 import { NodeEntrance } from '../entrance/node-entrance.js';
-import { filterFailed, policyFailed } from '../errors/messages.js';
+import { filterFailed, policyFailed, queueFull, queueTimedOut } from '../errors/messages.js';
 import type { ResolvedAddress } from '../model/address.js';
 import type { OwnAddresses } from '../model/own-addresses.js';
 import type { Warnings } from '../observe/warnings.js';
@@ -63,7 +63,8 @@ export function assemble(
   const guard = new LoopGuard({
     warn: (message) => warnings.say(message),
     warnRarely: (message) => warnings.sayRarely(message),
-    publish: ({ row, inTurn }, addresses) => tables.setBackend(row, addresses, inTurn),
+    publish: ({ row, inTurn, poolNumber }, addresses) =>
+      tables.setBackend(row, addresses, inTurn, poolNumber),
     ownAddresses: internals.ownAddresses,
   });
   const health = new HealthWatch({
@@ -105,6 +106,12 @@ export function assemble(
     onFilterFailed: (error) =>
       warnings.count('filter', 1, (clients) => filterFailed(clients, error)),
     onPickFailed: (error) => warnings.count('policy', 1, (clients) => policyFailed(clients, error)),
+    onRefused: ({ name, settings }, refusal) => {
+      const { queueLength } = settings.limits;
+      if (refusal === 'timeout')
+        warnings.count(`queue time ${name}`, 1, (clients) => queueTimedOut(clients, name));
+      else warnings.count(`queue ${name}`, 1, (clients) => queueFull(clients, name, queueLength));
+    },
     checkOpen: host.checkOpen,
   });
   const { backends } = services;

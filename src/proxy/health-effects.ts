@@ -99,12 +99,10 @@ export class HealthEffects {
   #selectSoon(backend: Backend): void {
     const pool = this.#host.poolOf(backend);
     if (pool === undefined) return;
-    // Where it is the only one, nobody can wait for it.
-    const isUrgent = !this.#lookRoundOf(pool).finds(
-      2,
-      pool,
-      ({ isReady, isUp }) => isReady && isUp,
-    );
+    // Where it is the only one, or clients wait for a place, it is not to be waited for.
+    const areTwoUp = () =>
+      this.#lookRoundOf(pool).finds(2, pool, ({ isReady, isUp }) => isReady && isUp);
+    const isUrgent = pool.waiting > 0 || !areTwoUp();
     if (this.#reselected.has(pool) && !isUrgent) return;
     this.#reselected.add(pool);
     const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);

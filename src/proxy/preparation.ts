@@ -44,7 +44,8 @@ export interface PreparationHost {
   /** Whether nothing is there yet: only then may sockets be inherited. */
   readonly isStart: boolean;
   warn(message: string): void;
-  makePool(config: PoolConfig, backends: readonly Backend[]): Pool;
+  /** Without its backends, which it gets when all is ready. */
+  makePool(config: PoolConfig): Pool;
   onFilterFailed(error: Error): void;
   /** @throws SplicewayError `ERR_SPLICEWAY_CLOSED` once nothing is to begin any more */
   checkOpen(): void;
@@ -108,21 +109,26 @@ export class Preparation {
   #makeBackends(): void {
     const { backendRows, events, internals } = this.#host;
     for (const config of this.#config.pools) {
-      const before = this.#host.pools.get(config.name);
+      const known = this.#host.pools.get(config.name);
+      if (known === undefined && backendRows.left === 0) throw tooMany('backends');
+      const { number: poolNumber } = known ?? this.#makePool(config);
       const backends = config.backends.map((wanted) => {
-        const known = before?.find(wanted.name);
-        if (known !== undefined && isSameServer(known.config, wanted)) return known;
+        const there = known?.find(wanted.name);
+        if (there !== undefined && isSameServer(there.config, wanted)) return there;
         if (backendRows.left === 0) throw tooMany('backends');
-        const place = { row: backendRows.take(), pool: config.name };
+        const place = { row: backendRows.take(), pool: config.name, poolNumber };
         const backend = new Backend(wanted, place, events, internals);
         this.newBackends.push(backend);
         return backend;
       });
       this.pools.push({ config, backends });
-      if (before === undefined) {
-        this.newPools.set(config.name, this.#host.makePool(config, backends));
-      }
     }
+  }
+
+  #makePool(config: PoolConfig): Pool {
+    const pool = this.#host.makePool(config);
+    this.newPools.set(config.name, pool);
+    return pool;
   }
 
   /** Which address goes on with the socket that it has, and what is to be opened: sockets that are inherited last, for those are used up. */

@@ -166,6 +166,7 @@ export class Proxy extends SessionEmitter {
       engine: this.#engine.name,
       generation: this.#generation,
       counters: this.#engine.counters,
+      tables: this.#engine.tables,
       listeners: Array.from(this.#services.binds(), ({ row, service, name: address }) => ({
         row,
         name: service.name,
@@ -173,6 +174,7 @@ export class Proxy extends SessionEmitter {
       })),
       leaving: Array.from(leavingBinds, ({ row }) => row),
       handoff: handoffRow,
+      pools: this.#services.pools.values(),
       backends: [...this.#services.pooled(), ...leavingBackends],
       ledger,
     };

@@ -12,6 +12,7 @@ import {
 import type { Bind } from '../entrance/bind.js';
 import type { Entrance } from '../entrance/entrance.js';
 import type { Service } from '../entrance/service.js';
+import type { QueueRefusal } from '../model/close-reason.js';
 import { Ledger } from '../observe/ledger.js';
 import type { Backend, BackendEvents, Override, PoolInternals } from '../pool/backend.js';
 import { Backends } from '../pool/backends.js';
@@ -45,6 +46,8 @@ export interface ServicesHost {
   onFilterFailed(error: Error): void;
   onPickFailed(error: Error): void;
   readonly onRebalance: (event: RebalanceEvent) => void;
+  /** A client is not served, for whom all backends of a pool were full. */
+  onRefused(pool: Pool, refusal: QueueRefusal): void;
   checkOpen(): void;
 }
 
@@ -71,6 +74,10 @@ export class Services {
   readonly #backendRows = new Rows(BACKEND_ROWS);
   readonly #listenerRows = new Rows(LISTENER_ROWS);
   readonly #poolNumbers = new Rows(MOST_POOLS);
+  /** How many rows of backends each pool has, by its number, those included whose backend is gone and has sessions left. */
+  readonly #rowsOfPools = new Map<number, number>();
+  /** Numbers of pools that are gone and have such rows. */
+  readonly #leavingPools = new Set<number>();
   /** Row of the sockets that are handed over. */
   readonly handoffRow = this.#listenerRows.take();
   /** Binds that were stopped and have sessions left. */
@@ -147,7 +154,7 @@ export class Services {
       pools: this.#pools,
       services: this.#services,
       isStart: this.#isStart,
-      makePool: (config, backends) => this.#makePool(config, backends),
+      makePool: (config) => this.#makePool(config),
     });
     try {
       await preparation.run();
@@ -265,7 +272,7 @@ export class Services {
       for (const pool of pools) {
         pool.replace(pool.settings, []);
         accepting?.setPool(pool.number, undefined);
-        this.#poolNumbers.giveBack(pool.number);
+        this.#leavingPools.add(pool.number);
       }
       for (const [backend] of backends) {
         backend.isGone = true;
@@ -294,14 +301,22 @@ export class Services {
     );
   }
 
-  #makePool(config: PoolConfig, backends: readonly Backend[]): Pool {
-    const place = {
-      name: config.name,
-      number: this.#poolNumbers.take(),
-      now: this.#host.internals.now ?? now,
-      onPickFailed: this.#host.onPickFailed,
-    };
-    return new Pool(place, poolSettings(config), backends);
+  #makePool(config: PoolConfig): Pool {
+    const { tables, internals, onPickFailed, onRefused } = this.#host;
+    const number = this.#poolNumbers.take();
+    const pool: Pool = new Pool(
+      {
+        name: config.name,
+        number,
+        now: internals.now ?? now,
+        waiting: () => tables.queued(number),
+        onPickFailed,
+        onRefused: (refusal) => onRefused(pool, refusal),
+      },
+      poolSettings(config),
+      [],
+    );
+    return pool;
   }
 
   /** @returns the backends that it has no more */
@@ -323,10 +338,12 @@ export class Services {
       backend.configure(backend.config, overrides.get(backend.name) ?? {});
       added.push(backend);
       this.backends.add(backend);
+      this.#countRow(backend, 1);
       this.#host.guard.add(backend);
     }
     const { settings } = pool;
     pool.replace(poolSettings(config), backends);
+    this.#host.tables.limitPool(pool.number, pool.settings.limits);
     this.#host.health.watch(pool);
     this.healthEffects.configured(pool, settings);
     if (!this.#isStart) for (const backend of added) this.healthEffects.begin(backend);
@@ -359,21 +376,35 @@ export class Services {
   #seeOff(backend: Backend, onRemove: OnRemove): void {
     this.healthEffects.forget(backend);
     const { tables, counters } = this.#host;
-    const { row } = backend;
+    const { row, poolNumber } = backend;
+    /** Whoever waited in a pool that is gone is told of it, the one after the other. */
+    const isQueueOver = () =>
+      !this.#leavingPools.has(poolNumber) || tables.queued(poolNumber) === 0;
     this.departures.add(
       {
         sessions: { backend: row },
-        isVacant: () => tables.isBackendVacant(row),
+        isVacant: () => tables.isBackendVacant(row) && isQueueOver(),
         open: () => counters.backend(row).open,
         onVacant: () => {
           tables.clearBackend(row);
           this.backends.delete(backend);
           this.leavingBackends.delete(backend);
           this.#backendRows.giveBack(row);
+          this.#countRow(backend, -1);
         },
       },
       onRemove,
     );
+  }
+
+  /** A pool that is gone counts the sessions of its backends until the last one has left. */
+  #countRow({ poolNumber }: Backend, change: 1 | -1): void {
+    const rows = (this.#rowsOfPools.get(poolNumber) ?? 0) + change;
+    this.#rowsOfPools.set(poolNumber, rows);
+    if (rows > 0 || !this.#leavingPools.delete(poolNumber)) return;
+    this.#rowsOfPools.delete(poolNumber);
+    this.#host.tables.clearPool(poolNumber);
+    this.#poolNumbers.giveBack(poolNumber);
   }
 
   /** The same of a bind that was stopped. */

@@ -1,6 +1,7 @@
 /** What the parts of a proxy are told of a configuration. */
 import { connectBudgetOf } from '../config/connect-budget.js';
 import { LONGEST_MS } from '../config/duration.js';
+import { queueTimeoutOf } from '../config/queue.js';
 import type { ListenerConfig, PoolConfig } from '../config/types.js';
 import type { ServiceSettings } from '../entrance/service.js';
 import type { PoolSettings } from '../pool/pool.js';
@@ -19,6 +20,11 @@ export function poolSettings(config: PoolConfig): PoolSettings {
     },
     from: config.from ?? [],
     earlyResetMs: config.earlyResetMs,
+    limits: {
+      maxSessions: config.maxPoolSessions ?? 0,
+      queueLength: config.queue.length,
+      queueMs: queueTimeoutOf(config),
+    },
     health: config.health,
     ejection: ejectionOf(config),
     slowStartMs: config.slowStartMs,

@@ -1,4 +1,6 @@
 /** What is left to try for a client for whom the engine picks by itself, once it has tried every backend. */
+import type { QueueWord } from '../engine/engine.js';
+import type { QueueRefusal } from '../model/close-reason.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import { waitAtMost } from '../pool/wait.js';
@@ -23,6 +25,7 @@ export class CycleRoute implements ClientRoute {
   #isNew: boolean;
   #since = 0;
   #left: Backend[] | undefined;
+  #refusal: QueueRefusal | undefined;
 
   constructor(pool: Pool, options: CycleRouteOptions) {
     this.#pool = pool;
@@ -30,7 +33,21 @@ export class CycleRoute implements ClientRoute {
     this.#isNew = options.isNew ?? false;
   }
 
-  next(): 'by cycle' | undefined | Promise<number | undefined> {
+  get pool(): number {
+    return this.#pool.number;
+  }
+
+  get refusal(): QueueRefusal | undefined {
+    return this.#refusal;
+  }
+
+  /** The loops have it wait by themselves, and ask no more where that was in vain. */
+  next(word?: QueueWord): 'by cycle' | undefined | Promise<number | undefined> {
+    if (word === 'full' || word === 'timeout') {
+      this.#refusal = word;
+      this.#pool.onRefused(word);
+      return undefined;
+    }
     if (this.#isNew) {
       this.#isNew = false;
       return 'by cycle';

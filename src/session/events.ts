@@ -48,7 +48,7 @@ export interface RebalanceEvent {
 export interface NoBackendEvent {
   /** The client's session, which ends with the reason `no-backend`. */
   readonly session: Session;
-  /** `ERR_SPLICEWAY_NO_BACKEND`. */
+  /** `ERR_SPLICEWAY_NO_BACKEND`, or `…_QUEUE_FULL` or `…_QUEUE_TIMEOUT` where it was to wait for a place. */
   readonly error: SplicewayError;
 }
 
@@ -81,7 +81,7 @@ export interface ProxyEvents {
   backend: [event: BackendEvent];
   /** Idle sessions of a pool end so that their clients come back to backends that have fewer; or no more do. */
   rebalance: [event: RebalanceEvent];
-  /** No backend answered, and the client was disconnected. */
+  /** No backend answered, or had room in time, and the client was disconnected. */
   noBackend: [event: NoBackendEvent];
   /** One line for a person. Goes to `process.emitWarning` when nobody listens. */
   warning: [message: string];

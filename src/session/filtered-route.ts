@@ -1,7 +1,7 @@
-import type { NextHop } from '../engine/engine.js';
+import type { NextHop, QueueWord } from '../engine/engine.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { sessionError } from '../errors/session-errors.js';
-import type { CloseReason } from '../model/close-reason.js';
+import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { FilterContext, FilterFunction } from '../policy/filter-function.js';
 import { isThenable } from '../policy/thenable.js';
 import { Promised } from './promised.js';
@@ -37,8 +37,16 @@ export class FilteredRoute implements ClientRoute {
     return this.#failure ?? this.#route.failure;
   }
 
-  next(): NextHop | Promise<NextHop> {
-    if (this.#isIn) return this.#route.next();
+  get pool(): number {
+    return this.#route.pool;
+  }
+
+  get refusal(): QueueRefusal | undefined {
+    return this.#route.refusal;
+  }
+
+  next(word?: QueueWord): NextHop | Promise<NextHop> {
+    if (this.#isIn) return this.#route.next(word);
     try {
       const answer: unknown = this.#gate.filter(this.#context);
       return isThenable(answer) ? this.#wait(answer) : this.#judge(answer);

@@ -1,9 +1,9 @@
 /** The backends to try for one client. */
 
-import type { Route } from '../engine/engine.js';
+import type { NextHop, QueueWord, Route } from '../engine/engine.js';
 import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
-import type { CloseReason } from '../model/close-reason.js';
+import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import type { ClientPick } from '../pool/selection.js';
@@ -18,6 +18,8 @@ export interface ClientRoute extends Route {
   end(reason: CloseReason): void;
   /** What a filter or a policy of the user's did in place of an answer, where the client is not served for that. */
   readonly failure?: Error | undefined;
+  /** Why the client does not wait for a place, or waits no longer, where it is not served for that. */
+  readonly refusal?: QueueRefusal | undefined;
 }
 
 /** By the policy of a pool. @param listener where the client came from, for a policy that asks */
@@ -33,15 +35,18 @@ interface Trial {
 }
 
 /**
- * Every backend once, in the order of the policy. When all have failed, names that now resolve to
- * other addresses get one more try: a backend that moved is the usual reason why none answers.
+ * Every backend once, in the order of the policy. Where some had no room, and all others have failed, the client waits in
+ * the queue of the pool, if it has one; those are tried again when its turn has come. When all have failed, names that now
+ * resolve to other addresses get one more try: a backend that moved is the usual reason why none answers.
  */
 export class PoolRoute implements ClientRoute {
   readonly #pool: Pool;
   readonly #pick: ClientPick;
   readonly #promised = new Promised();
   readonly #tried = new Set<Backend>();
-  readonly #trials: Trial[] = [];
+  /** Those of them that failed; the others had no room. */
+  readonly #failed = new Set<Backend>();
+  #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
   /** The backend that was picked last: the client is on its way to it, or there. */
   #current: Backend | undefined;
@@ -49,6 +54,8 @@ export class PoolRoute implements ClientRoute {
   #hasFailed = false;
   #hasEnded = false;
   #failure: Error | undefined;
+  #isNew = true;
+  #refusal: QueueRefusal | undefined;
 
   /** @param pick may also be of one backend of the pool alone */
   constructor(pool: Pool, pick: ClientPick) {
@@ -60,11 +67,29 @@ export class PoolRoute implements ClientRoute {
     return this.#failure;
   }
 
+  get pool(): number {
+    return this.#pool.number;
+  }
+
+  get refusal(): QueueRefusal | undefined {
+    return this.#refusal;
+  }
+
   /** In the common case the answer is there at once, and no promise is made. */
-  next(): number | undefined | Promise<number | undefined> {
+  next(word?: QueueWord): NextHop | Promise<NextHop> {
     // Whoever asks again has failed at every address of the last one: it may have moved.
     this.#leaveFailed();
     if (this.#secondRound !== undefined) return this.#nextOfSecondRound();
+    if (word === 'full' || word === 'timeout') return this.#giveUpWaiting(word);
+    if (word === 'turn') this.#tryAgain();
+    const isNew = this.#isNew;
+    this.#isNew = false;
+    // Those who wait already came before.
+    if (isNew && this.#pool.waiting > 0) return 'queue';
+    return this.#pickNext();
+  }
+
+  #pickNext(): NextHop | Promise<NextHop> {
     try {
       const picked = this.#pick(this.#tried);
       return picked instanceof Promise ? this.#wait(picked) : this.#goTo(picked);
@@ -86,12 +111,12 @@ export class PoolRoute implements ClientRoute {
   }
 
   /** For a policy of the user's, as long as that may take. */
-  async #wait(picked: Promise<Backend | undefined>): Promise<number | undefined> {
+  async #wait(picked: Promise<Backend | undefined>): Promise<NextHop> {
     try {
       const backend = await this.#promised.wait(picked, 'policy', this.#pool.settings.pickMs);
       if (this.#hasEnded) return undefined;
       // It was drained or taken out meanwhile: there are others to pick from.
-      if (backend?.isReady === false) return await this.next();
+      if (backend?.isReady === false) return await this.#pickNext();
       return await this.#goTo(backend);
     } catch (error) {
       return this.#fail(error);
@@ -105,11 +130,36 @@ export class PoolRoute implements ClientRoute {
     if (!this.#hasEnded) this.#pool.onPickFailed(this.#failure);
   }
 
-  #goTo(backend: Backend | undefined): number | undefined | Promise<number | undefined> {
-    if (backend === undefined) return this.#nextOfSecondRound();
+  #goTo(backend: Backend | undefined): NextHop | Promise<NextHop> {
+    if (backend === undefined) return this.#mayWait() ? 'queue' : this.#nextOfSecondRound();
     this.#tried.add(backend);
     this.#enter(backend);
     return backend.addresses.length > 0 ? this.#try(backend) : this.#resolveThenTry(backend);
+  }
+
+  /** One that had no room may have it later; nobody waits for those that have failed, or are down. */
+  #mayWait(): boolean {
+    const { backends, settings } = this.#pool;
+    if (settings.limits.queueLength === 0) return false;
+    const isAnyUp = backends.some(({ isReady, isUp }) => isReady && isUp);
+    return [...this.#tried].some(
+      (backend) =>
+        !this.#failed.has(backend) &&
+        backend.isReady &&
+        (backend.isUp || (settings.triesDown && !isAnyUp)),
+    );
+  }
+
+  #tryAgain(): void {
+    for (const backend of this.#tried) if (!this.#failed.has(backend)) this.#tried.delete(backend);
+    this.#trials = this.#trials.filter(({ backend }) => this.#failed.has(backend));
+  }
+
+  #giveUpWaiting(refusal: QueueRefusal): NextHop | Promise<NextHop> {
+    this.#refusal = refusal;
+    this.#pool.onRefused(refusal);
+    this.#tryAgain();
+    return this.#nextOfSecondRound();
   }
 
   #try(backend: Backend): number {
@@ -128,7 +178,10 @@ export class PoolRoute implements ClientRoute {
 
   #leaveFailed(): void {
     const failed = this.#leave();
-    if (failed !== undefined && this.#hasFailed) this.#pool.failures.note(failed);
+    if (failed !== undefined && this.#hasFailed) {
+      this.#failed.add(failed);
+      this.#pool.failures.note(failed);
+    }
     void failed?.resolve();
   }
 
@@ -140,10 +193,10 @@ export class PoolRoute implements ClientRoute {
   }
 
   /** A name that has never resolved. Without an address, it fails as any backend does that cannot be reached. */
-  async #resolveThenTry(backend: Backend): Promise<number | undefined> {
+  async #resolveThenTry(backend: Backend): Promise<NextHop> {
     await this.#lookup(backend);
     // Its row may be another's by now.
-    return backend.isGone ? this.next() : this.#try(backend);
+    return backend.isGone ? this.#pickNext() : this.#try(backend);
   }
 
   #nextOfSecondRound(): undefined | Promise<number | undefined> {

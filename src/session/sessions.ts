@@ -8,6 +8,7 @@ import type {
   SessionObserver,
   SessionPlan,
 } from '../engine/engine.js';
+import type { SplicewayError } from '../errors/catalogue.js';
 import { clientOf } from '../errors/messages.js';
 import { sessionError } from '../errors/session-errors.js';
 import type { ResolvedAddress } from '../model/address.js';
@@ -147,7 +148,8 @@ export class Sessions {
       onClose: (reason, cause, client) => {
         route.end(reason);
         onEnded?.();
-        this.#closed(session, reason, cause ?? route.failure, client);
+        const details = { cause: cause ?? route.failure, backend: session.backend };
+        this.#closed(session, reason, sessionError(reason, details, route.refusal), client);
       },
     };
   }
@@ -155,10 +157,9 @@ export class Sessions {
   #closed(
     session: Session,
     reason: CloseReason,
-    cause: Error | undefined,
+    error: SplicewayError | undefined,
     client: Socket | undefined,
   ): void {
-    const error = sessionError(reason, { cause, backend: session.backend });
     this.#open -= 1;
     this.#host.onEnded();
     if (reason === 'no-backend' && error !== undefined) {

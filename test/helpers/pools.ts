@@ -28,13 +28,18 @@ export function poolOf(
   const backends = addresses.map((name, row) => {
     const config = { name, address: parseAddress(name, 'backend'), weight: 1 };
     const told = { ...silent, ...events };
-    return new Backend(config, { row, pool: 'default' }, told, { ...internals, now: clock });
+    return new Backend(config, { row, pool: 'default', poolNumber: 0 }, told, {
+      ...internals,
+      now: clock,
+    });
   });
   const search = { budgetMs: 0, attempts: 100, abortOnClose: false };
   const hash = { key: { ipv4Prefix: 32, ipv6Prefix: 128, withPort: false }, slots: 65_537 };
+  const limits = { maxSessions: 0, queueLength: 0, queueMs: 0 };
   const unchecked = {
     from: [],
     earlyResetMs: 0,
+    limits,
     health: undefined,
     ejection: undefined,
     slowStartMs: 0,
@@ -43,8 +48,15 @@ export function poolOf(
     onDown: 'keep',
   } as const;
   const picking = { policy, hash, triesDown: false, pickMs: 0 };
-  const place = { name: 'default', number: 0, now: clock, onPickFailed };
-  return new Pool(place, { ...picking, connectMs, search, ...unchecked }, backends);
+  const host = {
+    name: 'default',
+    number: 0,
+    now: clock,
+    waiting: () => 0,
+    onPickFailed,
+    onRefused: () => {},
+  };
+  return new Pool(host, { ...picking, connectMs, search, ...unchecked }, backends);
 }
 
 /** The same, once the resolver has answered. */

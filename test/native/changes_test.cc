@@ -265,18 +265,19 @@ TEST("changes: a row is not vacant while a loop may look for sessions to end the
 
 TEST("changes: a limit that falls below what a backend has lets nobody in before it has fewer") {
   BackendRow row;
+  PoolRow pool;
   for (int session = 0; session < 3; ++session) {
-    CHECK(row.Enter() == BackendRow::Entry::kCounted);
+    CHECK(row.Enter(pool) == BackendRow::Entry::kCounted);
   }
   row.Limit(2);
-  CHECK(row.Enter() == BackendRow::Entry::kFull);
-  row.Leave();
-  CHECK(row.Enter() == BackendRow::Entry::kFull);
-  row.Leave();
-  CHECK(row.Enter() == BackendRow::Entry::kCounted);
-  CHECK(row.Enter() == BackendRow::Entry::kFull);
+  CHECK(row.Enter(pool) == BackendRow::Entry::kFull);
+  row.Leave(pool);
+  CHECK(row.Enter(pool) == BackendRow::Entry::kFull);
+  row.Leave(pool);
+  CHECK(row.Enter(pool) == BackendRow::Entry::kCounted);
+  CHECK(row.Enter(pool) == BackendRow::Entry::kFull);
   row.Limit(0);
-  CHECK(row.Enter() == BackendRow::Entry::kCounted);
+  CHECK(row.Enter(pool) == BackendRow::Entry::kCounted);
 }
 
 /// A client who waits for room at a Unix backend, beside another backend.

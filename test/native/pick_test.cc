@@ -112,7 +112,7 @@ TEST("pick: who finds out whether a backend answers again is one that sets out f
   Picking picking({backends[0].address, backends[1].address});
   BackendRow& row = picking.crew.table.Row(0);
   row.Limit(1);
-  CHECK(row.Enter() == BackendRow::Entry::kCounted);
+  CHECK(picking.crew.table.Enter(0) == BackendRow::Entry::kCounted);
   row.NoteFailed(picking.crew.table.published()->generation());
   now_us += BackendRow::kMomentMs * 1000;
   const UniqueFd first = ConnectTo(picking.address);
@@ -120,7 +120,7 @@ TEST("pick: who finds out whether a backend answers again is one that sets out f
   const UniqueFd served = Accept(backends[1]);
   // It is full, which that one found out, and nothing else.
   CHECK(!row.IsTriedLast());
-  row.Leave();
+  picking.crew.table.Leave(0);
   std::vector<UniqueFd> clients;
   for (int index = 0; index < 2; ++index) {
     clients.push_back(ConnectTo(picking.address));
@@ -137,7 +137,7 @@ TEST("pick: looks at many backends that are full are part of what a turn may cos
   Picking picking(std::vector(kBackends, ListenTcp().address));
   for (std::size_t row = 0; row < kBackends; ++row) {
     picking.crew.table.Row(static_cast<std::uint16_t>(row)).Limit(1);
-    static_cast<void>(picking.crew.table.Row(static_cast<std::uint16_t>(row)).Enter());
+    static_cast<void>(picking.crew.table.Enter(static_cast<std::uint16_t>(row)));
   }
   std::vector<UniqueFd> clients;
   while (clients.size() < kClients) clients.push_back(ConnectTo(picking.address));

@@ -33,7 +33,9 @@ PickPlan Plan(PickEntry entry, Rows cycle) { return {.entry = entry, .tiers = {s
 Cycle Weighing(Rows rows) { return {std::move(rows), Weights::kKept, std::make_shared<Turn>()}; }
 
 /// A session at a backend whatever its limit.
-void Add(BackendRow& row) { CHECK(row.Enter() == BackendRow::Entry::kCounted); }
+void Add(BackendTable& table, std::uint16_t row) {
+  CHECK(table.Enter(row) == BackendRow::Entry::kCounted);
+}
 
 // ── least ──
 
@@ -80,7 +82,7 @@ TEST("least: it is exact for 256 backends of all weights, whatever comes and goe
     if (!sessions.empty() && random.Below(5) < 2) {
       std::swap(sessions[random.Below(static_cast<std::uint32_t>(sessions.size()))],
                 sessions.back());
-      table.Row(sessions.back()).Leave();
+      table.Leave(sessions.back());
       sessions.pop_back();
       continue;
     }
@@ -90,7 +92,7 @@ TEST("least: it is exact for 256 backends of all weights, whatever comes and goe
     };
     for (std::uint16_t row = 0; row < kMostLookedAt; ++row) CHECK(load(picked) <= load(row));
     sessions.push_back(picked);
-    Add(table.Row(picked));
+    Add(table, picked);
   }
 }
 
@@ -103,18 +105,18 @@ TEST("least: who cannot be entered is none of them") {
   table.Row(2).NoteFailed(0);
   table.Row(3).NoteNoPort();
   table.Row(4).Limit(1);
-  Add(table.Row(4));
+  Add(table, 4);
   Random random(1);
   const Cycle cycle = Weighing(Each(6));
   for (int client = 0; client < 100; ++client) {
     CHECK_EQUAL(cycle.RowAt(LeastLoaded(cycle, table, random)), 5U);
-    Add(table.Row(5));
+    Add(table, 5);
   }
   table.Row(5).SetState(BackendState::kDown);
   // Nobody can: at the turn, from which the walk finds those that are tried last.
   const std::uint32_t turn = LeastLoaded(cycle, table, random);
   CHECK_EQUAL(LeastLoaded(cycle, table, random), (turn + 1) % 6);
-  table.Row(4).Leave();
+  table.Leave(4);
   CHECK_EQUAL(LeastLoaded(cycle, table, random), 4U);
 }
 
@@ -124,7 +126,7 @@ TEST("least: of more than 256 backends the best of eight, which is nearly as goo
   Random random(1);
   const Cycle cycle = Weighing(Each(kBackends));
   for (std::size_t client = 0; client < 50 * kBackends; ++client) {
-    Add(table.Row(cycle.RowAt(LeastLoaded(cycle, table, random))));
+    Add(table, cycle.RowAt(LeastLoaded(cycle, table, random)));
   }
   for (std::uint16_t row = 0; row < kBackends; ++row) {
     CHECK(table.Row(row).in_use() >= 46 && table.Row(row).in_use() <= 52);
@@ -147,7 +149,7 @@ std::vector<std::size_t> Drawn(const Cycle& cycle, std::size_t backends, std::si
   for (std::size_t client = 0; client < clients; ++client) {
     const std::uint16_t row = cycle.RowAt(BetterOfTwo(cycle, table, random));
     ++served[row];
-    if (stay) Add(table.Row(row));
+    if (stay) Add(table, row);
   }
   return served;
 }
@@ -175,7 +177,7 @@ TEST("random: it is between those that can be entered, and else somewhere") {
   for (std::uint16_t row = 0; row < 50; ++row) table.Row(row).SetState(BackendState::kDown);
   for (int client = 0; client < 1000; ++client) CHECK(BetterOfTwo(cycle, table, random) >= 50);
   for (std::uint16_t row = 50; row < 100; ++row) table.Row(row).Limit(1);
-  for (std::uint16_t row = 50; row < 100; ++row) Add(table.Row(row));
+  for (std::uint16_t row = 50; row < 100; ++row) Add(table, row);
   std::vector<bool> met(100);
   for (int client = 0; client < 1000; ++client) met[BetterOfTwo(cycle, table, random)] = true;
   CHECK(std::count(met.begin(), met.end(), true) > 90);

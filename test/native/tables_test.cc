@@ -83,16 +83,17 @@ TEST("tables: a change of one backend among 10,000 copies none of the others") {
 TEST("tables: nobody enters a backend that is out of service and was found to be empty") {
   constexpr int kEntries = 100'000;
   BackendRow row;
+  PoolRow pool;
   std::atomic<bool> is_over{false};
   std::atomic<bool> was_empty{false};
   std::atomic<int> entered{0};
   std::atomic<int> late{0};
   std::thread sessions([&] {
     while (!is_over) {
-      if (row.Enter() != BackendRow::Entry::kCounted) continue;
+      if (row.Enter(pool) != BackendRow::Entry::kCounted) continue;
       ++entered;
       if (was_empty) ++late;
-      row.Leave();
+      row.Leave(pool);
     }
   });
   while (entered < kEntries) {
@@ -173,7 +174,7 @@ TEST("tables: a loop that was sent to a row by name does so before it acknowledg
   crew.table.SetAddresses(0, {listener.address}, AddressOrder::kAsGiven);
   crew.Publish();
   worker.Post(ConnectCommand{.session = session, .backend = 0});
-  crew.table.SetAddresses(0, {}, AddressOrder::kAsGiven);
+  crew.table.RemoveAddresses(0);
   crew.Publish();
   const std::uint64_t removed = crew.table.published()->generation();
   // It has gone there when it asks for another one.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <variant>
 
+#include "engine/pool_queue.h"
 #include "engine/session_slab.h"
 #include "engine/session_sweep.h"
 #include "listen/listening_socket.h"
@@ -26,6 +27,17 @@ struct StartCommand {
 struct ConnectCommand {
   SessionName session;
   std::uint16_t backend;  ///< Row of the counters; `kNoRow`: its loop picks, by the cycle.
+};
+
+/// A session that waits for a backend, whose owner picks, waits for a place in the queue of a pool.
+struct QueueCommand {
+  SessionName session;
+  std::uint16_t pool;
+};
+
+/// A session that waits in a queue is to look whether there is a place for it.
+struct QueueTurnCommand {
+  QueueTurn turn;
 };
 
 /// A session that waits for a backend gets a socket that is connected already.
@@ -70,8 +82,8 @@ struct SlotsFreeCommand {};
 struct PublishCommand {};
 
 using Command =
-    std::variant<StartCommand, ConnectCommand, JoinCommand, EndCommand, EndSessionsCommand,
-                 ListenCommand, CloseListenersCommand, PauseListenerCommand, BarrierCommand,
-                 SlotsFreeCommand, PublishCommand>;
+    std::variant<StartCommand, ConnectCommand, QueueCommand, QueueTurnCommand, JoinCommand,
+                 EndCommand, EndSessionsCommand, ListenCommand, CloseListenersCommand,
+                 PauseListenerCommand, BarrierCommand, SlotsFreeCommand, PublishCommand>;
 
 }  // namespace spliceway

@@ -105,6 +105,7 @@ bool Crew::HavePassed(std::uint64_t barrier) const {
 void Crew::Publish() {
   if (!table.Publish()) return;
   for (const std::unique_ptr<Worker>& worker : workers) worker->Publish(table.published());
+  for (const std::uint16_t pool : table.TakeChangedPools()) TellQueue(pool, true);
 }
 
 std::uint64_t Crew::TakenGeneration() const {
@@ -140,6 +141,30 @@ void Crew::ResetListener(std::uint16_t listener) {
   for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
     Reset(counters->Listener(writer, listener));
   }
+}
+
+// ── Queues ──
+
+void Crew::TellQueue(std::uint16_t pool, bool for_all) {
+  if (!table.PoolRowOf(pool).has_waiting()) return;
+  if (PoolQueue* const queue = queues.Find(pool)) Post(queue->Tell(for_all));
+}
+
+void Crew::Post(const std::optional<QueueTurn>& turn) {
+  if (turn) workers[turn->waiter.loop]->Post(QueueTurnCommand{.turn = *turn});
+}
+
+void Crew::LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue_length,
+                     std::uint32_t queue_timeout_ms) {
+  PoolRow& row = table.PoolRowOf(pool);
+  row.sessions.Limit(most);
+  row.LimitQueue(queue_length, queue_timeout_ms);
+  TellQueue(pool, true);
+}
+
+void Crew::ResetPool(std::uint16_t pool) {
+  table.PoolRowOf(pool).Reset();
+  if (PoolQueue* const queue = queues.Find(pool)) queue->ResetFigures();
 }
 
 // ── Sweeps ──

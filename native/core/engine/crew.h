@@ -11,6 +11,7 @@
 
 #include "engine/asked_sweeps.h"
 #include "engine/event_queue.h"
+#include "engine/pool_queue.h"
 #include "engine/session_slab.h"
 #include "engine/session_sweep.h"
 #include "listen/client_table.h"
@@ -88,6 +89,17 @@ struct Crew {
   void ResetListener(std::uint16_t listener);
   /// See `Engine::EndSessions`. The owner's thread.
   void EndSessions(const EndSessionsCommand& asked);
+  /// There may be room in a pool: whoever waits for it is told. With `for_all`, everybody is to
+  /// look.
+  void TellQueue(std::uint16_t pool, bool for_all = false);
+  /// Has whoever has its turn in a queue look, if there is anybody.
+  void Post(const std::optional<QueueTurn>& turn);
+  /// What holds for a pool, from now on; see `Engine::LimitPool`.
+  void LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue_length,
+                 std::uint32_t queue_timeout_ms);
+  /// Makes a pool's row as new, for its next owner, when nobody is there any more. The owner's
+  /// thread.
+  void ResetPool(std::uint16_t pool);
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
   void ReportIfDrained();
 
@@ -96,6 +108,7 @@ struct Crew {
   ClientTable clients;
   std::shared_ptr<Counters> counters;
   BackendTable table;
+  PoolQueues queues;
   OwnConnections own_connections;
   EventQueue events;
   PipeBudget pipes;

@@ -62,10 +62,11 @@ Engine::~Engine() {
   for (const std::unique_ptr<Worker>& worker : crew_.workers) worker->ResetWhatIsPosted();
 }
 
-void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder order) {
+void Engine::SetBackend(std::uint16_t row, Addresses addresses, AddressOrder order,
+                        std::uint16_t pool) {
   constexpr std::size_t kMostAddresses = std::numeric_limits<std::uint8_t>::max();
   addresses.resize(std::min(addresses.size(), kMostAddresses));
-  crew_.table.SetAddresses(row, std::move(addresses), order);
+  crew_.table.SetAddresses(row, std::move(addresses), order, pool);
   PublishUnlessHeld();
 }
 
@@ -85,7 +86,8 @@ void Engine::RemovePool(std::uint16_t pool) {
 }
 
 std::uint64_t Engine::RemoveBackend(std::uint16_t row) {
-  SetBackend(row, {});
+  crew_.table.RemoveAddresses(row);
+  PublishUnlessHeld();
   return crew_.table.generation();
 }
 
@@ -136,6 +138,10 @@ void Engine::Start(SessionStart start) {
 }
 
 void Engine::Connect(const ConnectCommand& command) {
+  if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
+}
+
+void Engine::Queue(const QueueCommand& command) {
   if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
 }
 

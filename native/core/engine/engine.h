@@ -59,21 +59,25 @@ class Engine {
   void Publish();
 
   /// Publishes the addresses of a backend, of which the first 255 are tried. In turn, 64 of them at
-  /// most come first.
+  /// most come first. Its sessions count in `pool`, which stays the same as long as there are any.
   void SetBackend(std::uint16_t row, Addresses addresses,
-                  AddressOrder order = AddressOrder::kAsGiven);
+                  AddressOrder order = AddressOrder::kAsGiven, std::uint16_t pool = 0);
   /// Publishes where connections to a backend come from: IP addresses of this machine, of which 64
   /// of each family are used in turn. Where there are none of the family of an address of the
   /// backend, the kernel picks one. They outlast `RemoveBackend`, for those on their way.
   void SetSources(std::uint16_t row, const Addresses& sources);
   /// How many sessions a backend may have at once; 0 is any number. Once it has as many, it is
   /// passed over. Where it has more already, they go on.
-  void LimitBackend(std::uint16_t row, std::uint32_t most) { crew_.table.Row(row).Limit(most); }
+  void LimitBackend(std::uint16_t row, std::uint32_t most) {
+    crew_.table.Row(row).Limit(most);
+    crew_.TellQueue(crew_.table.Row(row).pool());
+  }
   /// Whether new sessions set out for a backend; they do at first. One that may not have any is
   /// passed over; but see `PickPlan::tries_down`. Who waits there, for room or for a descriptor,
   /// goes elsewhere when it would try again.
   void SetBackendState(std::uint16_t row, BackendState state) {
     crew_.table.Row(row).SetState(state);
+    crew_.TellQueue(crew_.table.Row(row).pool());
   }
   /// Sessions that a backend has ended soon after they began, one after the other, up to now: see
   /// `SessionTimeouts::early_reset_ms`. The first byte that it sends anybody forgets them, and so
@@ -82,6 +86,28 @@ class Engine {
     return crew_.table.Row(row).early_resets();
   }
   void ForgetEarlyResets(std::uint16_t row) { crew_.table.Row(row).ForgetEarlyResets(); }
+  /// How many sessions all backends of a pool may have together; 0 is any number. A pool that has
+  /// as many is full, and so are all its backends. Clients for whom all that are up are full wait
+  /// in its queue, first come, first served: `queue_length` at most, and 0 switches it off; for
+  /// `queue_timeout_ms` at most, and 0 is any time. While some wait, others who come wait behind
+  /// them. It may change at any time, and publishes nothing: those that wait go on to, also where
+  /// the queue is shorter now.
+  void LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue_length,
+                 std::uint32_t queue_timeout_ms) {
+    crew_.LimitPool(pool, most, queue_length, queue_timeout_ms);
+  }
+  /// How many wait in the queue of a pool.
+  [[nodiscard]] std::uint32_t Queued(std::uint16_t pool) const {
+    return crew_.table.PoolRowOf(pool).waiting();
+  }
+  /// What has become of those that waited there.
+  [[nodiscard]] QueueFigures QueueFiguresOf(std::uint16_t pool) {
+    const PoolQueue* const queue = crew_.queues.Find(pool);
+    return queue == nullptr ? QueueFigures{} : queue->figures();
+  }
+  /// For the next pool of this number, when the rows of all its backends are vacant and nobody
+  /// waits: limits and figures are as at first.
+  void ResetPool(std::uint16_t pool) { crew_.ResetPool(pool); }
   /// Publishes how clients of a pool are served. Turns go on at the part of the round where they
   /// are in the cycles of the plan that the pool had before.
   void SetPool(std::uint16_t pool, PickPlan plan);
@@ -155,6 +181,9 @@ class Engine {
   /// have been taken.
   void Start(SessionStart start);
   void Connect(const ConnectCommand& command);
+  /// For a session that waits for a backend and whose owner picks: see `LimitPool`. Where it waits
+  /// there already and has had its turn, it keeps its place.
+  void Queue(const QueueCommand& command);
   void Join(JoinCommand command);
   void End(const EndCommand& command);
   /// Ends all that each loop has of those sessions when it is told, and perhaps some that begin

@@ -241,6 +241,7 @@ void Worker::Handle(ConnectCommand& command) {
 void Worker::Handle(JoinCommand& command) {
   Session* const session = Find(command.session);
   if (session != nullptr && session->alive()) {
+    if (session->route.has_turn) LeaveQueue(*session, PoolQueue::Why::kElsewhere);
     session->Join(std::move(command.backend), std::move(command.backend_prefix));
   } else {
     sys::SetResetOnClose(command.backend.get());

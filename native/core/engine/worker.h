@@ -14,6 +14,7 @@
 #include "engine/commands.h"
 #include "engine/crew.h"
 #include "engine/event_queue.h"
+#include "engine/pool_queue.h"
 #include "engine/ring_guard.h"
 #include "engine/session_sweep.h"
 #include "listen/acceptor.h"
@@ -112,6 +113,8 @@ class Worker final : private EventHandler,
 
   void Handle(StartCommand& command);
   void Handle(ConnectCommand& command);
+  void Handle(QueueCommand& command);
+  void Handle(QueueTurnCommand& command);
   void Handle(JoinCommand& command);
   void Handle(EndCommand& command);
   void Handle(EndSessionsCommand& command);
@@ -153,7 +156,36 @@ class Worker final : private EventHandler,
   [[nodiscard]] bool PickNextOf(Session& session, const Tables::Pool& pool);
   [[nodiscard]] bool WaitForPort(Session& session) const;
   void AttemptIsOver(Session& session);
+  /// Why the owner is asked for a backend. The numbers are those of src/engine/native/binding.ts.
+  enum class Asked : std::uint8_t {
+    kAtFirst = 0,
+    kSearchOver = 1,    ///< None is tried any more, whatever it says.
+    kTried = 2,         ///< Some were tried.
+    kQueueFull = 3,     ///< All that are up are full, and so is the queue of their pool.
+    kQueuedInVain = 4,  ///< It has waited there for as long as it may.
+    kTurn = 5,          ///< It has its turn there: there may be a place for it.
+  };
   void AskOwner(Session& session);
+  void AskOwner(Session& session, Asked why);
+
+  /// What there is for those who wait in the queue of a pool.
+  enum class Room : std::uint8_t {
+    kNobody,  ///< None is up: there is nothing to wait for.
+    kNone,    ///< All that are up are full.
+    kLater,   ///< Some have room, but are to be passed over at the moment.
+    kOpen,    ///< Some could be entered now.
+  };
+  [[nodiscard]] Room RoomIn(std::uint16_t pool) const;
+  [[nodiscard]] Room RoomAmong(std::span<const std::uint16_t> rows, std::uint16_t pool) const;
+  [[nodiscard]] bool StandsBehind(Session& session) const;
+  [[nodiscard]] static bool HasTurnIn(Session& session, std::uint16_t pool);
+  [[nodiscard]] bool WaitForPlace(Session& session);
+  [[nodiscard]] bool JoinQueue(Session& session, std::uint16_t pool);
+  void WaitOn(Session& session, Room room);
+  void LeaveQueue(Session& session, PoolQueue::Why why);
+  void GiveBack(Session& session, std::uint16_t backend);
+  void TellOfPlace(Session& session, std::uint16_t backend);
+  [[nodiscard]] PoolQueue& QueueOf(std::uint16_t pool);
 
   [[nodiscard]] bool TurnsBack(Session& session) override;
   void OnSetOut(int socket, const SocketAddress& to) override;
@@ -167,6 +199,8 @@ class Worker final : private EventHandler,
   void OnNoSource(Session& session, const SocketAddress& source) override;
   void OnPauseOver(Session& session) override;
   void OnTurn(Session& session) override;
+  void OnQueuedInVain(Session& session) override;
+  void OnTimeToLook(Session& session) override;
   void OnWordOverdue(Session& session, bool is_late) override;
   void OnSearchOver(Session& session) override;
   void OnOutrun(Session& session, const SocketAddress& address) override;

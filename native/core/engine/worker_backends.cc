@@ -38,6 +38,10 @@ void Worker::PickFirst(Session& session, const SocketAddress* client) {
   const Tables::Pool& pool = tables_.latest().PoolOf(session.listener());
   if (!pool.tiers) return AskOwner(session);
   session.route.by_cycle = true;
+  if (StandsBehind(session)) {
+    if (!WaitForPlace(session)) AskOwner(session);
+    return;
+  }
   session.route.EnterAt(PlaceToEnter(session, *pool.tiers, 0, client));
   const std::uint16_t row = (*pool.tiers)[0].RowAt(session.route.place);
   // Who has failed lately is met again, as the last.
@@ -83,21 +87,26 @@ Worker::Approached Worker::Approach(Session& session, std::uint16_t backend,
     session.walk().NoteNoPort();
     return pass_over(PassedOver::kUncounted);
   }
-  const BackendRow::Entry entry = row.Enter(how.takes_down);
+  const BackendRow::Entry entry = crew_.table.Enter(backend, how.takes_down);
   if (entry != BackendRow::Entry::kCounted) {
+    if (entry == BackendRow::Entry::kGivenBack) TellOfPlace(session, backend);
     const bool is_full = entry == BackendRow::Entry::kFull;
+    if (entry != BackendRow::Entry::kNotUp && row.state() == BackendState::kUp) {
+      session.walk().NoteFull();
+    }
     return pass_over(is_full ? PassedOver::kFull : PassedOver::kUncounted);
   }
   HeldAddresses addresses = tables_.Lend(backend, row);
   if (addresses->empty()) {
-    row.Leave();
+    GiveBack(session, backend);
     return pass_over(PassedOver::kNowhere);
   }
   // Asked last: who finds out for all must not turn back here.
   if (!how.takes_failed && !row.MayTryInTurn()) {
-    row.Leave();
+    GiveBack(session, backend);
     return Approached::kTriedLast;
   }
+  if (session.route.in_queue) LeaveQueue(session, PoolQueue::Why::kServed);
   session.route.has_place = true;
   session.route.takes_down = how.takes_down && row.state() == BackendState::kDown;
   session.Approach(std::move(addresses), backend);
@@ -108,7 +117,7 @@ Worker::Approached Worker::Approach(Session& session, std::uint16_t backend,
 void Worker::GiveUpPlace(Session& session) {
   if (!session.route.has_place) return;
   session.route.has_place = false;
-  crew_.table.Row(session.backend()).Leave();
+  GiveBack(session, session.backend());
 }
 
 /// Tries addresses, and backends where the loop picks them, until an attempt is under way or none
@@ -121,7 +130,7 @@ void Worker::TryBackends(Session& session) {
   do {
     attempt_failed_ = false;
     if (!TryBackend(session)) {
-      if (!WaitForPort(session)) AskOwner(session);
+      if (!WaitForPlace(session) && !WaitForPort(session)) AskOwner(session);
       break;
     }
     if (!attempt_failed_) break;
@@ -234,6 +243,16 @@ void Worker::OnPauseOver(Session& session) {
 /// Who was not reported before, and would be now, gets no other answer from an owner that does not
 /// follow: the backends of the cycle have failed it.
 void Worker::AskOwner(Session& session) {
+  AskOwner(session, session.backend() == kNoRow ? Asked::kAtFirst : Asked::kTried);
+}
+
+void Worker::AskOwner(Session& session, Asked why) {
+  const bool is_over = session.search_is_over();
+  // In the turn of one whose owner picks, the turn goes on until it has: it may be told that there
+  // is no place after all.
+  if (session.route.in_queue && (session.route.by_cycle || is_over)) {
+    LeaveQueue(session, PoolQueue::Why::kElsewhere);
+  }
   session.route.by_cycle = false;
   if (!session.route.reported && crew_.events.is_full()) {
     NoteUnreported(session.listener());
@@ -249,8 +268,7 @@ void Worker::AskOwner(Session& session) {
   }
   // It names no backend: the session has left the one that failed last, whose row may be another's.
   SessionEvent need = EventOf(SessionEvent::Kind::kNeedBackend, session.slot());
-  const bool is_over = session.search_is_over();
-  need.reason = is_over ? 1 : session.backend() != kNoRow ? 2 : 0;
+  need.reason = static_cast<std::int32_t>(is_over ? Asked::kSearchOver : why);
   crew_.events.Push(need);
   if (!is_over) session.AwaitAnswer();
 }

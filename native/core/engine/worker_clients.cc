@@ -175,6 +175,10 @@ void Worker::OnClosed(Session& session, CloseReason reason, int error) {
   }
   crew_.clients.Leave(session.slot());
   GiveUpPlace(session);
+  if (session.route.in_queue) {
+    LeaveQueue(session,
+               reason == CloseReason::kReset ? PoolQueue::Why::kLeft : PoolQueue::Why::kElsewhere);
+  }
   closed_.push_back({.slot = session.slot(),
                      .reported = session.route.reported,
                      .reason = reason,

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "select/pool_row.h"
 #include "sys/sys.h"
 
 namespace spliceway {
@@ -27,39 +28,54 @@ class alignas(64) BackendRow {
 
   /// 0 is any number. For sessions that set out for the backend afterwards: where it has more than
   /// that already, nobody does before it has fewer.
-  void Limit(std::uint32_t most) { most_.store(most, std::memory_order_relaxed); }
+  void Limit(std::uint32_t most) { sessions_.Limit(most); }
+  [[nodiscard]] bool is_full() const { return sessions_.is_full(); }
+
+  /// The number of the pool that it is of, in which its sessions count as well. It stays the same
+  /// while there are any.
+  void BelongTo(std::uint16_t pool) { pool_.store(pool, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint16_t pool() const { return pool_.load(std::memory_order_relaxed); }
 
   enum class Entry : std::uint8_t {
     kCounted,
-    kFull,   ///< It has as many sessions as it may.
+    kFull,   ///< It has as many sessions as it may, or its pool has.
     kNotUp,  ///< It is to get none.
+    /// One of these two, but only since it was counted, which is undone. Meanwhile somebody else
+    /// may have found no place: those who wait for one are to be told.
+    kGivenBack,
   };
-  /// Counts a session that sets out for the backend, or does nothing. With `takes_down`, also where
-  /// it is down.
-  [[nodiscard]] Entry Enter(bool takes_down = false) {
+  /// Counts a session that sets out for the backend, and in its pool, or does nothing. With
+  /// `takes_down`, also where it is down.
+  [[nodiscard]] Entry Enter(PoolRow& pool, bool takes_down = false) {
     if (!IsFor(state(), takes_down)) return Entry::kNotUp;
-    if (!Add()) return Entry::kFull;
+    if (pool.sessions.is_full() || !sessions_.Add()) return Entry::kFull;
+    if (!pool.sessions.Add()) {
+      sessions_.Remove();
+      return Entry::kGivenBack;
+    }
     // Looked at again, for whoever has changed it meanwhile and then found nobody here. Each of the
     // two writes first and reads then, in one order for all (T. J. Dekker's algorithm): one of them
     // sees what the other wrote.
     if (IsFor(state_.load(), takes_down)) return Entry::kCounted;
-    Leave();
-    return Entry::kNotUp;
+    Leave(pool);
+    return Entry::kGivenBack;
   }
-  /// For one who chooses: whether it could be entered now, in its turn.
+  /// For one who chooses: whether it could be entered now, in its turn, as far as its pool has
+  /// room.
   [[nodiscard]] bool is_open() const {
-    if (state() != BackendState::kUp) return false;
-    const std::uint32_t most = most_.load(std::memory_order_relaxed);
-    if (most != 0 && in_use() >= most) return false;
+    if (state() != BackendState::kUp || is_full()) return false;
     return !IsTriedLast() && !lacks_port();
   }
   /// A session that was counted has failed there, or has ended. What it wrote before is known to
-  /// whoever finds nobody here.
-  void Leave() { in_use_.fetch_sub(1, std::memory_order_release); }
+  /// whoever finds nobody here, and so is that it has left the pool.
+  void Leave(PoolRow& pool) {
+    pool.sessions.Remove();
+    sessions_.Remove();
+  }
   /// For a backend whose addresses come first in turn: whose turn it is.
   [[nodiscard]] std::uint32_t NextTurn() { return turn_.fetch_add(1, std::memory_order_relaxed); }
   /// Sessions that are connected to it, or on their way.
-  [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(); }
+  [[nodiscard]] std::uint32_t in_use() const { return sessions_.in_use(); }
 
   /// This machine has no local port for it.
   void NoteNoPort() { no_port_ms_.store(sys::NowMs(), std::memory_order_relaxed); }
@@ -74,11 +90,12 @@ class alignas(64) BackendRow {
 
   /// As it was at first, for its next backend. Nobody may be here, nor set out for it.
   void Reset() {
-    most_.store(0);
+    sessions_.Limit(0);
     turn_.store(0);
     state_.store(BackendState::kUp);
     no_port_ms_.store(kNever);
     failed_ms_.store(kNever);
+    BelongTo(0);
     early_resets_.store(0);
   }
 
@@ -138,25 +155,11 @@ class alignas(64) BackendRow {
     return state == BackendState::kUp || (takes_down && state == BackendState::kDown);
   }
 
-  bool Add() {
-    const std::uint32_t most = most_.load(std::memory_order_relaxed);
-    if (most == 0) {
-      in_use_.fetch_add(1);
-      return true;
-    }
-    // Not an addition that is taken back: meanwhile somebody else could find the last place gone.
-    std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
-    do {
-      if (in_use >= most) return false;
-    } while (!in_use_.compare_exchange_weak(in_use, in_use + 1));
-    return true;
-  }
-
-  std::atomic<std::uint32_t> most_{0};
-  std::atomic<std::uint32_t> in_use_{0};
+  SessionCount sessions_;
   std::atomic<std::uint32_t> turn_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
   std::atomic<std::uint32_t> early_resets_{0};  // in a row
+  std::atomic<std::uint16_t> pool_{0};
   std::atomic<std::uint64_t> no_port_ms_{kNever};
   std::atomic<std::uint64_t> failed_ms_{kNever};
   std::atomic<std::uint64_t> moved_{0};  // generation of tables

@@ -2,22 +2,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "select/backend_row.h"
+#include "select/pool_row.h"
 #include "select/tables.h"
 #include "stats/counters.h"
 
 namespace spliceway {
 
 /// Where the engine's owner writes what the loops are to pick by, and the numbers that all share of
-/// each backend. Changes wait for `Publish`, which publishes them together. `Row`, `TurnsOf` and
-/// `rows` may be called by any thread, the others by the owner's.
+/// each backend and of each pool. Changes wait for `Publish`, which publishes them together. Any
+/// thread may ask for rows and turns, and enter and leave them; all else is the owner's.
 class BackendTable {
  public:
   /// `rows`: of backends at most. Those that are never used cost nothing.
   explicit BackendTable(std::size_t rows)
-      : published_(std::make_shared<const Tables>()), shared_(rows), source_turns_(rows) {}
+      : published_(std::make_shared<const Tables>()),
+        shared_(rows),
+        source_turns_(rows),
+        pools_(kNoPool) {}
 
   [[nodiscard]] std::size_t rows() const { return shared_.size(); }
   /// What is shared of the backend in this row, which is below `rows()`.
@@ -26,8 +33,25 @@ class BackendTable {
 
   /// The turns of its source addresses.
   [[nodiscard]] SourceTurns& TurnsOf(std::uint16_t row) { return source_turns_[row]; }
+  /// What is shared of a pool, by its number, which is not `kNoPool`.
+  [[nodiscard]] PoolRow& PoolRowOf(std::uint16_t pool) { return pools_[pool]; }
+  [[nodiscard]] const PoolRow& PoolRowOf(std::uint16_t pool) const { return pools_[pool]; }
 
-  void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order);
+  /// As those of the row, in its pool. Any thread.
+  [[nodiscard]] BackendRow::Entry Enter(std::uint16_t row, bool takes_down = false) {
+    BackendRow& entered = Row(row);
+    return entered.Enter(PoolRowOf(entered.pool()), takes_down);
+  }
+  void Leave(std::uint16_t row) {
+    BackendRow& left = Row(row);
+    left.Leave(PoolRowOf(left.pool()));
+  }
+
+  /// `pool`: the number of the one that the backend is of.
+  void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order,
+                    std::uint16_t pool = 0);
+  /// It has none any more. Its sessions go on to count in its pool.
+  void RemoveAddresses(std::uint16_t row);
   /// Where connections to the backend come from: IP addresses of this machine; none: as the kernel
   /// says.
   void SetSources(std::uint16_t row, const Addresses& sources);
@@ -40,6 +64,10 @@ class BackendTable {
 
   /// Publishes what has changed; false where nothing has.
   bool Publish();
+  /// Pools for whose clients something has changed in what was published since this was asked last.
+  [[nodiscard]] std::set<std::uint16_t> TakeChangedPools() {
+    return std::exchange(changed_pools_, {});
+  }
   /// The latest.
   [[nodiscard]] const std::shared_ptr<const Tables>& published() const { return published_; }
   /// Of what waits to be published, or else of the latest.
@@ -50,12 +78,19 @@ class BackendTable {
   Tables& Next();
   [[nodiscard]] const Tables& latest() const { return next_ ? *next_ : *published_; }
 
+  /// Whether a backend that has addresses is of a pool.
+  void NoteMember(std::uint16_t row, std::uint16_t pool, bool is_there);
+
   std::shared_ptr<Tables> next_;
   std::shared_ptr<const Tables> published_;
   CounterBlock<BackendRow> shared_;
   CounterBlock<SourceTurns> source_turns_;
   std::shared_ptr<const Sources> last_sources_;  // of the backend before, most likely of its pool
-  std::uint64_t plans_ = 0;                      // that were ever set
+  CounterBlock<PoolRow> pools_;
+  std::map<std::uint16_t, std::set<std::uint16_t>> members_;  // rows by pool
+  std::set<std::uint16_t> changed_members_;                   // pools
+  std::set<std::uint16_t> changed_pools_;
+  std::uint64_t plans_ = 0;  // that were ever set
 };
 
 }  // namespace spliceway

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "select/backend_addresses.h"
 #include "select/listener_options.h"
@@ -28,6 +30,7 @@ class Tables {
   [[nodiscard]] const ListenerOptions& OptionsOf(std::size_t listener) const {
     return listeners_[listener];
   }
+  [[nodiscard]] const Pool& PoolAt(std::uint16_t pool) const { return pools_[pool]; }
   /// The pool of a listener; one without tiers for clients that came to none.
   [[nodiscard]] const Pool& PoolOf(std::size_t listener) const {
     return pools_[listeners_[listener].pool];
@@ -40,7 +43,15 @@ class Tables {
   /// Where connections to a backend come from; null where the kernel is to pick an address.
   [[nodiscard]] const Sources* SourcesOf(std::uint16_t row) const { return sources_[row].get(); }
 
+  /// Backends of a pool that have an address, whether or not it has tiers, and they are in them.
+  [[nodiscard]] std::span<const std::uint16_t> MembersOf(std::uint16_t pool) const {
+    const Members& members = members_[pool];
+    return members == nullptr ? std::span<const std::uint16_t>() : std::span(*members);
+  }
+
  private:
+  using Members = std::shared_ptr<const std::vector<std::uint16_t>>;
+
   /// What it takes to change it, before it is published.
   friend class BackendTable;
 
@@ -52,6 +63,7 @@ class Tables {
   std::uint64_t generation_ = 0;
   Rows<ListenerOptions, 16> listeners_;
   Rows<Pool, 32> pools_;
+  Rows<Members, 32> members_;
   Rows<std::shared_ptr<const BackendAddresses>, 128> backends_;
   Rows<std::shared_ptr<const Sources>, 128> sources_;  // those of a pool share theirs
 };

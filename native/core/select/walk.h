@@ -48,6 +48,9 @@ class Walk {
   void NoteTried(std::uint16_t row) { tried_[count_++] = row; }
   /// Somebody else is about to find out whether a row answers that has failed before.
   void NoteTriedLast() { passed_over_ = true; }
+  /// A backend that is up has no room, or its pool has none: it is asked again when there is some.
+  void NoteFull() { found_full_ = true; }
+  [[nodiscard]] bool found_full() const { return found_full_; }
   /// No local port was left for a row, which has not failed.
   void NoteNoPort() { lacks_port_ = true; }
   /// Some are to be asked again, for no port was left for them.
@@ -63,8 +66,13 @@ class Walk {
   /// Goes round anew, past those that were tried.
   void BeginAgain() {
     began_again_ = true;
-    passed_over_ = lacks_port_ = false;
+    passed_over_ = lacks_port_ = found_full_ = false;
     BeginRound(Round::kInTurn);
+  }
+  /// The same, from where a client enters that comes now.
+  void EnterAgain() {
+    BeginAgain();
+    enters_anew_ = true;
   }
 
  private:
@@ -87,6 +95,7 @@ class Walk {
   bool enters_anew_ = false;
   bool passed_over_ = false;
   bool lacks_port_ = false;
+  bool found_full_ = false;
   bool began_again_ = false;
   std::uint8_t count_ = 0;
   std::array<std::uint16_t, kMostAttempts> tried_;

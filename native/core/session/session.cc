@@ -80,6 +80,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
     case State::kIdle:
     case State::kPausing:
     case State::kYielding:
+    case State::kQueued:
     case State::kConnecting:
       endpoint.Note(events);
       if (token == kClientToken) {
@@ -90,6 +91,7 @@ void Session::OnEvents(unsigned token, std::uint32_t events) {
         const bool is_sought_for =
             state_ == State::kConnecting && postponed_ != Postponed::kForClient;
         if (is_sought_for && MayHaveLeft()) ArmConnectTimer();
+        if (state_ == State::kQueued && MayHaveLeft()) ArmQueueTimer();
         if (state_ == State::kIdle && !route.awaits_word) AwaitAnswer();
       } else if (hung_up || (events & EPOLLOUT) != 0) {
         FinishConnect(endpoint);
@@ -148,6 +150,8 @@ void Session::OnTimer() {
       if (now >= LeaveDeadline() && HasLeft()) return Leave();
       state_ = State::kIdle;
       return context_->owner.OnPauseOver(*this);
+    case State::kQueued:
+      return OnQueueTimer();
     case State::kConnecting:
       return OnConnectTimer();
     case State::kRelaying:
@@ -460,13 +464,13 @@ void Session::Close(CloseReason reason, int error, bool reset) {
   }
   ForgetEvents();
   Postpone(Postponed::kNo);
-  search_.reset();
   addresses_.reset();
   const auto timeouts = context_->timeouts.find(*timeouts_);
   // A few are kept, for those who come next.
   if (--timeouts->second == 0 && context_->timeouts.size() > 16) context_->timeouts.erase(timeouts);
   timeouts_ = nullptr;
   context_->owner.OnClosed(*this, reason, error);
+  search_.reset();
   // Whoever sees it counted out finds its place free.
   if (CounterRow* row = backend_counters(); row != nullptr && was_open) row->open.Subtract(1);
   if (CounterRow* row = listener_counters()) row->open.Subtract(1);

@@ -13,6 +13,7 @@
 #include "relay/relay.h"
 #include "select/held_tables.h"
 #include "select/random.h"
+#include "select/listener_options.h"
 #include "select/session_timeouts.h"
 #include "select/walk.h"
 #include "session/room_queue.h"
@@ -65,6 +66,11 @@ class SessionOwner {
   virtual void OnPauseOver(Session& /*session*/) {}
   /// The session that was to `Yield` has its turn.
   virtual void OnTurn(Session& /*session*/) {}
+  /// The session that was to `WaitInQueue` has done so for as long as it may, and waits there no
+  /// more.
+  virtual void OnQueuedInVain(Session& /*session*/) {}
+  /// The session that waits in a queue was to look again, for what nobody tells of.
+  virtual void OnTimeToLook(Session& /*session*/) {}
   /// Nobody has said for `Session::kWordMs` what is to become of a session that was to `AwaitWord`,
   /// unless it has set out since.
   /// `is_late`: the loop comes much later than that, and may have stood still.
@@ -147,11 +153,23 @@ struct Route {
   bool awaits_word : 1 = false;     ///< Of the engine's owner, for the first time.
   bool waited_again : 1 = false;    ///< For that word.
   bool is_kept : 1 = false;         ///< The owner has a second descriptor of the client's socket.
+  bool in_queue : 1 = false;        ///< Of a pool: it has a `QueuePlace`.
+  bool has_turn : 1 = false;        ///< There: it looks for a place.
 
   /// `at` is below `kMostPlaces`.
   void EnterAt(std::uint32_t at) { place = at & (kMostPlaces - 1); }
 };
 static_assert(sizeof(Route) == 4 && kMostPlaces == 1 << 20);
+
+/// Where a session waits for a place at a backend of a pool, or has waited.
+struct QueuePlace {
+  std::uint64_t ticket = 0;     ///< By which it comes to its place again; 0 for none.
+  std::uint64_t waited_ms = 0;  ///< Before it has begun to wait as it does now.
+  // The session's own:
+  std::uint64_t until_ms = 0;
+  std::uint64_t looks_at_ms = 0;
+  std::uint16_t pool = kNoPool;
+};
 
 /// Why a backend gets no attempt of a session.
 enum class PassedOver : std::uint8_t {
@@ -185,7 +203,7 @@ struct Rival {
 ///     kIdle ──Attempt──▶ kConnecting ──▶ kRelaying ──▶ kClosed
 ///     ▲  ▲ ▼                  │              │            ▲
 ///     │  └─┼─attempt failed───┘              └─ kResetting┘
-///     └─ kPausing, kYielding
+///     └─ kPausing, kYielding, kQueued
 ///
 /// While an address of the backend does not answer, the next one is tried beside it if it is of the
 /// other IP family: a network without IPv6 costs a client a quarter of a second, and not the whole
@@ -233,6 +251,12 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Waits until then for `SessionOwner::OnPauseOver`. False when its time to find a backend will
   /// be over before: nothing was done.
   [[nodiscard]] bool Pause(std::uint64_t until_ms);
+  /// Waits until it is told to leave, or `SessionOwner::OnQueuedInVain`: for so many milliseconds,
+  /// those that it has waited before included; 0 is any time. That is no part of its time to find a
+  /// backend. With `looks_again`, `SessionOwner::OnTimeToLook` is called in a moment.
+  void WaitInQueue(std::uint32_t timeout_ms, bool looks_again);
+  /// Waits there no more, but for a backend, as at first.
+  void StopWaiting();
   /// Has `SessionOwner::OnWordOverdue` called after `kWordMs`, where it still `waits_for_backend`.
   void AwaitWord();
   /// Its owner looks for another backend, for which it has until the search is over.
@@ -282,6 +306,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
   /// The owner's, as `route` is: how far it has looked for a backend.
   [[nodiscard]] Walk& walk() { return search().walk; }
+  /// As well: where it waits, if it is `in_queue`, or has waited.
+  [[nodiscard]] QueuePlace& queue_place() { return search().queue_place; }
   Route route;
 
  private:
@@ -289,6 +315,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     kIdle,
     kPausing,
     kYielding,
+    kQueued,
     kConnecting,
     kRelaying,
     kResetting,
@@ -330,6 +357,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     std::optional<Place> place;
     /// When the first attempt began, or the search for a backend to try; or when the session
     /// opened.
+    QueuePlace queue_place;
+    /// When the first attempt began, or the search for a backend to try.
     std::uint64_t began_ms = 0;
     std::uint16_t attempts = 0;
     /// No address has been silent for long enough before: one was waited for, or a rival could not
@@ -368,6 +397,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool HasLeft();
   void Leave();
   void OnIdleTimer();
+  void ArmQueueTimer();
+  void OnQueueTimer();
   [[nodiscard]] std::uint64_t RaceBegins() const;
   void StartRival();
   void ArmConnectTimer();

@@ -197,8 +197,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_backends.cc',
-        'if (!WaitForPort(session)) AskOwner(session);',
-        'AskOwner(session);',
+        'if (!WaitForPlace(session) && !WaitForPort(session)) AskOwner(session);',
+        'if (!WaitForPlace(session)) AskOwner(session);',
       ),
     ],
   },

@@ -39,11 +39,14 @@ export interface NativeEngineBinding {
    * see them.
    * @param addresses `ip` with its port, or the path of a Unix socket with port -1
    * @param inTurn whether each session begins with the next one
+   * @param pool the number of the one that the backend belongs to, in which its sessions count as long as they live. It stays
+   *   the same, and is no other pool's before the rows of all its backends are vacant.
    */
   setBackend(
     row: number,
     addresses: readonly (readonly [ipOrPath: string, port: number])[],
     inTurn: boolean,
+    pool: number,
   ): void;
   /**
    * Publishes which addresses of this machine connections to a backend come from, in turn; where there is none of a family of IP,
@@ -97,6 +100,25 @@ export interface NativeEngineBinding {
   setPool(pool: number, plan: Uint32Array, rows: Uint16Array): void;
   /** The pool is gone: JavaScript is asked (`needBackend`) for its clients. */
   removePool(pool: number): void;
+
+  /**
+   * How many sessions all backends of a pool may have together, those on their way included; 0 is any number. A pool that has as
+   * many is full, and so are its backends. Clients for whom all backends that are up are full wait in the queue of their pool,
+   * first come, first served. While some wait, whoever comes waits behind them. It may change at any time, publishes nothing,
+   * and has those who wait look at once. They wait on where the queue is shorter now.
+   * @param queueLength how many may wait; 0 switches the queue off
+   * @param queueTimeoutMs for how long one may; 0 is any time. It is no part of the search.
+   */
+  limitPool(pool: number, maxSessions: number, queueLength: number, queueTimeoutMs: number): void;
+  /** Makes limits and figures as new for the next pool of this number, once the rows of all its backends are vacant. */
+  resetPool(pool: number): void;
+  /** How many wait in the queue of a pool. */
+  queued(pool: number): number;
+  /**
+   * Since the beginning, or `resetPool`: clients that were served from the queue of a pool, that waited there in vain, that
+   * found it full, and that left by themselves.
+   */
+  poolFigures(pool: number): Float64Array;
 
   /**
    * Publishes what holds for clients that a listener takes from now on. It may change while it accepts. Clients that are
@@ -186,6 +208,13 @@ export interface NativeEngineBinding {
    * @param picks pairs of session and backend row; `NONE` as the row has the loop pick, by the cycle
    */
   connect(picks: Float64Array): void;
+  /**
+   * Has sessions that wait for a backend, and that JavaScript picks for, wait in the queue of a pool: `needBackend` says why
+   * that is over. One whose turn had come, and for which there was no place after all, keeps its place. Until it is answered,
+   * nobody behind it has a turn.
+   * @param sessions pairs of session and number of the pool
+   */
+  queue(sessions: Float64Array): void;
   end(session: number, ending: number): void;
   /**
    * Ends all sessions of a backend, of a listener, or of the one at the other: a few in each turn of a loop, and perhaps some
@@ -310,7 +339,7 @@ export const EventKind = {
   /**
    * The session waits for a pick: session. Where the loops pick, it is asked of a client that is new while JavaScript attends,
    * and when every backend of the cycle has failed, or there is no pool; a session that was not reported is reported by
-   * `accepted` first. In `reason` 1 where its search is over: no other is tried; 2 where some were tried.
+   * `accepted` first. `reason` is one of `Needs`.
    */
   needBackend: 4,
   /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken; EBUSY: JavaScript has too much to answer). */
@@ -344,6 +373,21 @@ export const EventKind = {
   earlyReset: 14,
   /** This machine does not have a source address: backend, count, the address without its port; in `slot` as for `noPort`. */
   noSource: 15,
+} as const;
+
+/** Why a session needs a backend. `Worker::Asked` in native/core/engine/worker.h. */
+export const Needs = {
+  first: 0,
+  /** Its search is over: no other is tried. */
+  searchOver: 1,
+  /** Some were tried. */
+  tried: 2,
+  /** All backends that are up are full, and so is the queue of their pool. */
+  queueFull: 3,
+  /** It has waited in the queue for as long as one may. */
+  queuedInVain: 4,
+  /** Its turn in the queue has come: there may be a place. For sessions that JavaScript picks for. */
+  turn: 5,
 } as const;
 
 /** What becomes of clients that the loops pick for. `Attention` in native/core/engine/crew.h. */

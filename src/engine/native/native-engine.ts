@@ -14,6 +14,7 @@ import type {
   EngineOptions,
   EngineSession,
   JoinRequest,
+  QueueWord,
   SessionTimeouts,
 } from '../engine.js';
 import { SessionLimit } from '../session-limit.js';
@@ -22,6 +23,7 @@ import {
   EventKind,
   type NativeBinding,
   type NativeEngineBinding,
+  Needs,
   NONE,
   Transfer,
 } from './binding.js';
@@ -39,6 +41,13 @@ const BATCHES_PER_TURN = 4;
 
 /** A client that has no IP address came to a unix listener. */
 const NOWHERE = { address: '', port: 0 };
+
+/** What the loops say of a queue, in the words of a route. */
+const queueWords: { readonly [Reason in number]?: QueueWord } = {
+  [Needs.queueFull]: 'full',
+  [Needs.queuedInVain]: 'timeout',
+  [Needs.turn]: 'turn',
+};
 
 /** How sockets are passed on to the loops. */
 interface Passing<Sockets extends readonly Socket[]> {
@@ -341,8 +350,8 @@ export class NativeEngine implements AcceptingEngine {
         (session ?? this.#acceptHost)?.onEarlyReset(event.get('backend'));
         break;
       case EventKind.needBackend:
-        if (event.get('reason') === 1) session?.giveUp();
-        else session?.pick();
+        if (event.get('reason') === Needs.searchOver) session?.giveUp();
+        else session?.pick(queueWords[event.get('reason')]);
         break;
       case EventKind.opened:
         session?.onOpened(event.get('backend'));
@@ -434,6 +443,7 @@ export class NativeEngine implements AcceptingEngine {
     if (this.#sessions.size > 0 || !this.#outbox.isEmpty) return;
     if (this.#loopsAreDrained) this.#drained.done();
     if (!this.#closed.isAwaited || this.#closed.isDone) return;
+    this.tables.keepFigures();
     this.#binding.close();
     this.#closed.done();
   }

@@ -5,7 +5,7 @@ import type { ResolvedAddress } from '../../model/address.js';
 import type { CloseReason } from '../../model/close-reason.js';
 import { askRoute } from '../ask-route.js';
 import { rememberReading } from '../check-socket.js';
-import type { EngineSession, Route, SessionObserver, SessionPlan } from '../engine.js';
+import type { EngineSession, QueueWord, Route, SessionObserver, SessionPlan } from '../engine.js';
 import { closeReasons, Ending, type NativeBinding, type NativeEngineBinding } from './binding.js';
 import type { Moved } from './event-ring.js';
 import type { PickBatch } from './pick-batch.js';
@@ -81,13 +81,16 @@ export class NativeSession implements EngineSession {
     this.#name = name;
   }
 
-  /** The loops wait for a backend. */
-  pick(): void {
-    if (this.#route === undefined || this.#ending !== undefined) return;
-    askRoute(this.#route, (next) => {
+  /** The loops wait for a backend. @param word as for `Route.next` */
+  pick(word?: QueueWord): void {
+    const route = this.#route;
+    if (route === undefined || this.#ending !== undefined) return;
+    askRoute(route, word, (next) => {
       if (next === undefined) this.#end('no-backend');
       else if (next === 'denied') this.#end('denied');
-      else if (this.#ending === undefined) this.#host.picks.add(this, next);
+      else if (this.#ending !== undefined) return;
+      else if (next === 'queue') this.#host.picks.queue(this, route.pool);
+      else this.#host.picks.add(this, next);
     });
   }
 

@@ -4,7 +4,13 @@ import type { PickPlan } from '../../policy/plan.js';
 import { setImmediate, setTimeout } from '../../timers.js';
 import type { Counters } from '../counters.js';
 import type { SessionTimeouts } from '../engine.js';
-import type { AcceptingTables, ListenerPlan, SessionsOf } from '../tables.js';
+import type {
+  AcceptingTables,
+  ListenerPlan,
+  PoolLimits,
+  QueueFigures,
+  SessionsOf,
+} from '../tables.js';
 import {
   BackendState,
   Ending,
@@ -39,6 +45,10 @@ export class NativeTables implements AcceptingTables {
   readonly #sources = new Map<number, readonly string[]>();
   /** Generations of the tables in which they were taken out, by row. */
   readonly #removed = new Map<number, number>();
+  /** Numbers of pools that there are. */
+  readonly #limited = new Set<number>();
+  /** Once the binding is closed. */
+  readonly #lastFigures = new Map<number, QueueFigures>();
   /** Rows of listeners that the loops accept on, or have sessions of. */
   readonly #listening = new Set<number>();
   /** Rows that the loops have left: whether what they said of them before has been taken. */
@@ -86,7 +96,12 @@ export class NativeTables implements AcceptingTables {
     });
   }
 
-  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
+  setBackend(
+    row: number,
+    addresses: readonly ResolvedAddress[],
+    inTurn: boolean,
+    pool: number,
+  ): void {
     if (this.#host.isClosed()) return;
     this.#backends.set(row, addresses);
     this.#host.binding.setBackend(
@@ -95,6 +110,7 @@ export class NativeTables implements AcceptingTables {
         address.kind === 'unix' ? [address.path, NONE] : [address.ip, address.port],
       ),
       inTurn,
+      pool,
     );
   }
 
@@ -198,6 +214,35 @@ export class NativeTables implements AcceptingTables {
     }
     this.#host.binding.listen(row, descriptor, isPaused);
     if (this.#listening.add(row).size === 1) this.#host.onListening(true);
+  }
+
+  limitPool(pool: number, { maxSessions, queueLength, queueMs }: PoolLimits): void {
+    if (this.#host.isClosed()) return;
+    this.#limited.add(pool);
+    this.#host.binding.limitPool(pool, maxSessions, queueLength, queueMs);
+  }
+
+  queued(pool: number): number {
+    return this.#host.isClosed() ? 0 : this.#host.binding.queued(pool);
+  }
+
+  queueFigures(pool: number): QueueFigures {
+    return this.#lastFigures.get(pool) ?? this.#figuresNow(pool);
+  }
+
+  clearPool(pool: number): void {
+    this.#limited.delete(pool);
+    if (!this.#host.isClosed()) this.#host.binding.resetPool(pool);
+  }
+
+  /** To be called before the binding is closed: figures are asked for afterwards. */
+  keepFigures(): void {
+    for (const pool of this.#limited) this.#lastFigures.set(pool, this.#figuresNow(pool));
+  }
+
+  #figuresNow(pool: number): QueueFigures {
+    const [served = 0, timedOut = 0, refused = 0, left = 0] = this.#host.binding.poolFigures(pool);
+    return { served, timedOut, refused, left };
   }
 
   closeListener(row: number): void {

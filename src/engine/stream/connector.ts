@@ -3,10 +3,12 @@
 import type { Socket } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
 import { now, setImmediate } from '../../timers.js';
-import type { NextHop, Route, SessionTimeouts } from '../engine.js';
+import type { NextHop, QueueWord, Route, SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
 import { Attempt } from './attempt.js';
+import type { PoolQueue, Waiter } from './pool-queue.js';
 import type { Reader } from './reader.js';
+import { SearchBudget } from './search-budget.js';
 
 /** For want of a descriptor, memory or a local port an attempt cannot even begin. */
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
@@ -30,6 +32,8 @@ export interface ConnectorEvents {
   addressesOf(backend: number): readonly ResolvedAddress[];
   /** Whether a backend has room for a session; asked before any of its addresses is tried. */
   takePlace(backend: number): boolean;
+  /** Where clients of a pool wait for such a place. */
+  queueOf(pool: number): PoolQueue;
   /** A socket was told to connect there. */
   onSetOut(socket: Socket, to: ResolvedAddress): void;
   /** Where a connection to an address of a backend may come from, best first; none: from anywhere. */
@@ -67,7 +71,7 @@ export interface ConnectorEvents {
 export class Connector {
   readonly #route: Route;
   readonly #options: ConnectorOptions;
-  readonly #budget = new PatientTimer();
+  readonly #budget: SearchBudget;
   #first: Attempt | undefined;
   readonly #leaving = new PatientTimer();
   readonly #events: ConnectorEvents;
@@ -83,12 +87,27 @@ export class Connector {
   #begunAt: number | undefined;
   /** No local port was left for one of its addresses. */
   #lacksPort = false;
+  /** While it waits there. */
+  #queue: PoolQueue | undefined;
+  /** When it began to wait there. */
+  #queuedAt = 0;
+  /** How long it has waited for places that it got; `undefined` where it got none. */
+  #waitedMs: number | undefined;
+  readonly #waiter: Waiter = {
+    onTurn: () => this.#nextBackend('turn'),
+    onTimeout: () => {
+      this.#queue = undefined;
+      this.#nextBackend('timeout');
+    },
+  };
   #aborted = false;
 
   constructor(route: Route, options: ConnectorOptions, events: ConnectorEvents) {
     this.#route = route;
     this.#options = options;
-    this.#attemptsLeft = options.timeouts.search.attempts;
+    const { attempts, budgetMs } = options.timeouts.search;
+    this.#attemptsLeft = attempts;
+    this.#budget = new SearchBudget(budgetMs, () => this.#useUp());
     this.#events = events;
   }
 
@@ -97,10 +116,15 @@ export class Connector {
     this.#nextBackend();
   }
 
-  /** Gives up at once; no event follows. */
-  abort(): void {
+  /**
+   * Gives up at once; no event follows.
+   *
+   * @param hasLeft whether that is the client's doing
+   */
+  abort(hasLeft = false): void {
     this.#aborted = true;
-    this.#budget.clear();
+    this.#leaveQueue(hasLeft ? 'left' : undefined);
+    this.#budget.stop();
     this.#leaving.clear();
     for (const attempt of this.#attempts) attempt.drop();
     this.#attempts = [];
@@ -118,10 +142,13 @@ export class Connector {
     this.#nextBackend();
   }
 
-  #nextBackend(): void {
+  /** @param word of the queue */
+  #nextBackend(word?: QueueWord): void {
+    let said = word;
     for (let passedOver = 0; passedOver < PASSED_OVER_AT_ONCE; passedOver++) {
       if (this.#aborted) return;
-      const next = this.#route.next();
+      const next = this.#route.next(said);
+      said = undefined;
       if (next instanceof Promise) {
         const goOn = (backend: NextHop) => {
           if (!this.#tryBackend(backend)) this.#nextBackend();
@@ -148,7 +175,14 @@ export class Connector {
       return true;
     }
     this.#beginSearch();
+    if (backend === 'queue') {
+      this.#wait();
+      return true;
+    }
+    if (this.#queue === undefined) this.#budget.run();
     if (!this.#events.takePlace(backend)) return false;
+    this.#leaveQueue('served');
+    this.#budget.run();
     this.#backend = backend;
     this.#lacksPort = false;
     this.#left = this.#events.addressesOf(backend);
@@ -159,9 +193,30 @@ export class Connector {
   #beginSearch(): void {
     if (this.#begunAt !== undefined) return;
     this.#begunAt = now();
-    const { budgetMs } = this.#options.timeouts.search;
-    if (budgetMs > 0) this.#budget.start(budgetMs, () => this.#useUp());
     this.noteClient();
+  }
+
+  /** What it waits for is not a backend that is silent: its budget stands still. */
+  #wait(): void {
+    if (this.#queue !== undefined) {
+      this.#queue.stay(this.#waiter);
+      return;
+    }
+    this.#budget.stop();
+    const queue = this.#events.queueOf(this.#route.pool);
+    if (!queue.enter(this.#waiter, this.#waitedMs)) {
+      this.#nextBackend('full');
+      return;
+    }
+    this.#queue = queue;
+    this.#queuedAt = now();
+  }
+
+  #leaveQueue(figure?: 'served' | 'left'): void {
+    this.#queue?.leave(this.#waiter, figure);
+    if (this.#queue !== undefined && figure === 'served')
+      this.#waitedMs = (this.#waitedMs ?? 0) + now() - this.#queuedAt;
+    this.#queue = undefined;
   }
 
   /** Tries the next address where none is being tried, or beside one that is slow. */
@@ -231,7 +286,7 @@ export class Connector {
     if (!this.#events.hasClientLeft()) return;
     this.#leaving.start(Math.max(this.#begunAt + LISTENS_FOR_MS - now(), 0), () => {
       if (!this.#events.hasClientLeft()) return;
-      this.abort();
+      this.abort(true);
       this.#events.onClientLeft();
     });
   }

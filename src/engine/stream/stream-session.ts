@@ -130,6 +130,7 @@ export class StreamSession implements EngineSession {
         onNoPort: (backend, address) => observer.onNoPort(backend, address, 1),
         onNoSource: (backend, source) => observer.onNoSource(backend, source, 1),
         takePlace: (backend) => this.#takePlace(backend),
+        queueOf: (pool) => this.#host.tables.queueOf(pool),
         onSetOut: (socket, to) => this.#host.ownConnections.note(socket, to),
         onBackendFailed: (backend) => {
           this.#giveUpPlace();
@@ -207,12 +208,12 @@ export class StreamSession implements EngineSession {
   }
 
   readonly #onClientError = (cause: Error): void => {
-    this.#connector?.abort();
+    this.#connector?.abort(true);
     this.#ending ??= { reason: 'reset', cause };
   };
 
   readonly #onClientClose = (): void => {
-    this.#connector?.abort();
+    this.#connector?.abort(true);
     this.#closed(this.#ending?.reason ?? 'reset', this.#ending?.cause);
   };
 

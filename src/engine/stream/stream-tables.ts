@@ -1,7 +1,14 @@
 import { isIP } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
 import { alternateFamilies } from '../alternate-families.js';
-import type { BackendState, EngineTables, SessionsOf } from '../tables.js';
+import type {
+  BackendState,
+  EngineTables,
+  PoolLimits,
+  QueueFigures,
+  SessionsOf,
+} from '../tables.js';
+import { PoolQueue } from './pool-queue.js';
 import type { StreamCounters } from './stream-counters.js';
 
 /** What is known of a backend. */
@@ -21,6 +28,14 @@ interface Backend {
   sources: readonly string[];
   /** Of the source addresses. */
   sourceTurn: number;
+  /** `undefined` as long as nothing was said of it. */
+  pool: Pool | undefined;
+}
+
+/** What is known of a pool. */
+interface Pool {
+  readonly queue: PoolQueue;
+  readonly backends: Set<Backend>;
 }
 
 export interface StreamTablesHost {
@@ -34,18 +49,32 @@ export class StreamTables implements EngineTables {
   readonly #host: StreamTablesHost;
   /** By row. */
   readonly #backends = new Map<number, Backend>();
+  /** By number. */
+  readonly #pools = new Map<number, Pool>();
 
   constructor(host: StreamTablesHost) {
     this.#host = host;
   }
 
   hold(): void {}
-  publish(): void {}
+
+  /** Who may be picked may be another. */
+  publish(): void {
+    for (const { queue } of this.#pools.values()) queue.change();
+  }
+
   async inEffect(): Promise<void> {}
   async settled(): Promise<void> {}
 
-  setBackend(row: number, addresses: readonly ResolvedAddress[], inTurn: boolean): void {
-    Object.assign(this.#at(row), { addresses, inTurn });
+  setBackend(
+    row: number,
+    addresses: readonly ResolvedAddress[],
+    inTurn: boolean,
+    pool: number,
+  ): void {
+    const backend = Object.assign(this.#at(row), { addresses, inTurn, pool: this.#poolAt(pool) });
+    backend.pool.backends.add(backend);
+    backend.pool.queue.change();
   }
 
   setSources(row: number, addresses: readonly string[]): void {
@@ -53,11 +82,11 @@ export class StreamTables implements EngineTables {
   }
 
   limitBackend(row: number, maxSessions: number): void {
-    this.#at(row).most = maxSessions;
+    this.#change(row, { most: maxSessions });
   }
 
   setBackendState(row: number, state: BackendState): void {
-    this.#at(row).state = state;
+    this.#change(row, { state });
   }
 
   earlyResets(row: number): number {
@@ -73,7 +102,7 @@ export class StreamTables implements EngineTables {
   }
 
   removeBackend(row: number): void {
-    Object.assign(this.#at(row), { addresses: [], state: 'drain' });
+    this.#change(row, { addresses: [], state: 'drain' });
   }
 
   isBackendVacant(row: number): boolean {
@@ -81,8 +110,26 @@ export class StreamTables implements EngineTables {
   }
 
   clearBackend(row: number): void {
+    const backend = this.#at(row);
+    backend.pool?.backends.delete(backend);
     this.#backends.delete(row);
     this.#host.counters.clearBackend(row);
+  }
+
+  limitPool(pool: number, limits: PoolLimits): void {
+    this.queueOf(pool).limit(limits);
+  }
+
+  queued(pool: number): number {
+    return this.queueOf(pool).length;
+  }
+
+  queueFigures(pool: number): QueueFigures {
+    return this.queueOf(pool).figures;
+  }
+
+  clearPool(pool: number): void {
+    this.#pools.delete(pool);
   }
 
   closeListener(): void {}
@@ -121,18 +168,29 @@ export class StreamTables implements EngineTables {
     return [...sources.slice(first), ...sources.slice(0, first)];
   }
 
+  queueOf(pool: number): PoolQueue {
+    return this.#poolAt(pool).queue;
+  }
+
   /** Takes a place at a backend, to be given back; or says why there is none. */
   takePlace(row: number): 'taken' | 'full' | 'closed' {
     const backend = this.#at(row);
     // Whoever picked it knew that it is down, where it is.
     if (backend.state === 'drain') return 'closed';
-    if (backend.most > 0 && backend.taken >= backend.most) return 'full';
+    if (isFull(backend) || backend.pool?.queue.isPoolFull) return 'full';
     backend.taken += 1;
+    backend.pool?.queue.takePlace();
     return 'taken';
   }
 
   giveBackPlace(row: number): void {
-    this.#at(row).taken -= 1;
+    const backend = this.#at(row);
+    backend.taken -= 1;
+    backend.pool?.queue.giveBackPlace();
+  }
+
+  #change(row: number, change: Partial<Backend>): void {
+    Object.assign(this.#at(row), change).pool?.queue.change();
   }
 
   #at(row: number): Backend {
@@ -148,8 +206,32 @@ export class StreamTables implements EngineTables {
       earlyResets: 0,
       sources: [],
       sourceTurn: 0,
+      pool: undefined,
     };
     this.#backends.set(row, unknown);
     return unknown;
   }
+
+  #poolAt(number: number): Pool {
+    const known = this.#pools.get(number);
+    if (known !== undefined) return known;
+    const backends = new Set<Backend>();
+    const queue: PoolQueue = new PoolQueue(() => hasRoom(backends, queue.isPoolFull));
+    const unknown = { queue, backends };
+    this.#pools.set(number, unknown);
+    return unknown;
+  }
+}
+
+const isFull = ({ most, taken }: Backend) => most > 0 && taken >= most;
+
+/** Whether a place may be free. Where no backend is up, nobody has one to wait for: who is asked finds out. */
+function hasRoom(backends: Iterable<Backend>, isPoolFull: boolean): boolean {
+  let isAnyUp = false;
+  for (const backend of backends) {
+    if (backend.state !== 'up') continue;
+    if (!isPoolFull && !isFull(backend)) return true;
+    isAnyUp = true;
+  }
+  return !isAnyUp;
 }

@@ -87,14 +87,14 @@ void PickByLoad(BackendTable& table, PickEntry entry, std::uint32_t seed) {
                                 : entry == PickEntry::kLeast ? LeastLoaded(cycle, table, random)
                                                              : BetterOfTwo(cycle, table, random);
     const std::uint16_t row = cycle.RowAt(place);
-    static_cast<void>(table.Row(row).Enter());
+    static_cast<void>(table.Enter(row));
     if (stay.size() < kStay) {
       stay.push_back(row);
     } else {
-      table.Row(std::exchange(stay[pick % kStay], row)).Leave();
+      table.Leave(std::exchange(stay[pick % kStay], row));
     }
   }
-  for (const std::uint16_t row : stay) table.Row(row).Leave();
+  for (const std::uint16_t row : stay) table.Leave(row);
 }
 
 TEST("picks by load") {
@@ -136,7 +136,7 @@ TEST("a pool that is full") {
     Fill(table);
     for (std::uint16_t row = 0; row < rows; ++row) {
       table.Row(row).Limit(1);
-      CHECK(table.Row(row).Enter() == BackendRow::Entry::kCounted);
+      CHECK(table.Enter(row) == BackendRow::Entry::kCounted);
     }
     HeldTables held(table.published());
     std::size_t asked = 0;
@@ -148,7 +148,7 @@ TEST("a pool that is full") {
         CHECK(!walk.EntersAnew(pool));
         const std::uint32_t from = (*pool.tiers)[0].Next();
         while (const auto row = walk.Next(*pool.tiers, from, table)) {
-          CHECK(table.Row(*row).Enter() == BackendRow::Entry::kFull);
+          CHECK(table.Enter(*row) == BackendRow::Entry::kFull);
           ++asked;
         }
       }

@@ -106,6 +106,7 @@ void Oracle::CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us) {
   }
   const Socket& near = Near(*pair.client);
   if (near.fd < 0 || !near.was_watched || kernel_.IsUnderWay(near)) return;
+  if (WaitsForPlace(pair, kernel_.now_us() + for_us)) return;
   kernel_.Fail("a client has no backend, none is tried for it, and the loops sleep");
 }
 

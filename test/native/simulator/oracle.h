@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kernel.h"
 #include "scene.h"
@@ -46,6 +47,16 @@ class Oracle {
   /// A session has set out in the turn that was last; null where nobody knows whose it was.
   /// `generation` is of tables that all loops had before that.
   void CheckPicked(const Socket& socket, const Pair* pair, std::uint64_t generation);
+  /// A loop has had a turn, in which some session has set out for a backend, or not.
+  void CheckPlaces(bool has_set_out);
+  /// Those that wait for a place; none where that is not known for sure.
+  [[nodiscard]] std::vector<const Pair*> WhoWaits() const;
+  /// A client has set out for the first time.
+  void CheckOrder(const Pair& pair);
+  /// The queue is said to be full.
+  void CheckQueueFull();
+  /// A client is said to have waited for as long as it may.
+  void CheckQueuedInVain(const Pair& pair);
   /// A client was accepted in that turn.
   void CheckAccepted(const Pair& pair);
   /// A loop has had a turn.
@@ -64,6 +75,9 @@ class Oracle {
                              const Socket& socket) const;
   [[nodiscard]] bool MayBePassedOver(std::uint16_t row, const Pair& pair,
                                      const Socket& socket) const;
+  [[nodiscard]] std::size_t SessionsAt(std::uint16_t row) const;
+  [[nodiscard]] bool HasPlace() const;
+  [[nodiscard]] bool WaitsForPlace(const Pair& pair, std::uint64_t until_us);
   void CheckThatDownAreTried(const Pair& pair);
   void CheckThatNothingWaits(const Pair& pair, std::uint64_t for_us);
   void CheckThatItIsSearchedFor(const Pair& pair, std::uint64_t for_us);

@@ -26,7 +26,10 @@ void Oracle::CheckRequest(const Pair& pair) {
     const std::uint64_t waited_us = kernel_.now_us() - pair.starts_at_us;
     const bool lacked_port = kernel_.LackedPort(row) || kernel_.LackedPort(row + kSecondAddress);
     if (lacked_port && waited_us + kLongestPauseUs >= Us(scene_.timeouts.connect_ms)) continue;
-    if (!all_failed && !scene_.limits.contains(row) && !IsTurnedBackFrom(row)) {
+    // Where a queue is, it waits for those that are full.
+    const Queueing& queueing = scene_.queueing;
+    const bool may_be_full = queueing.is_on ? queueing.was_off() : scene_.limits.contains(row);
+    if (!all_failed && !may_be_full && !IsTurnedBackFrom(row)) {
       return kernel_.Fail("a session gave up while backends were left that it had not tried");
     }
   }

@@ -62,6 +62,9 @@ void Oracle::CheckLimits() {
       kernel_.Fail("a backend's place was not given back");
     }
   }
+  const PoolRow& pool = table.PoolRowOf(0);
+  if (pool.sessions.in_use() != 0) kernel_.Fail("a pool's place was not given back");
+  if (pool.waiting() != 0) kernel_.Fail("a session that has ended waits in a queue");
 }
 
 /// Of each client that a listener took, the owner knows, or knows that there is one.

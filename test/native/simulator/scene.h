@@ -11,6 +11,7 @@
 #include "changes.h"
 #include "engine/worker.h"
 #include "peer.h"
+#include "queueing.h"
 
 namespace spliceway::simulator {
 
@@ -40,17 +41,21 @@ struct Pair {
   bool has_set_out = false;  ///< For a backend, as was seen or told.
   bool lets_in = false;      ///< What the owner's word will be.
   bool denied = false;
-  bool is_sent_away = false;             ///< The owner's word was to end it.
-  std::uint64_t word_at_us = kNever;     ///< When it comes.
-  std::optional<SessionName> name;       ///< While the owner knows it.
-  std::size_t loop = 0;                  ///< Where it was when the owner was told of it.
-  std::optional<CloseReason> reason;     ///< Known only of sessions that are reported.
-  std::vector<std::uint16_t> rows_left;  ///< For the owner, who picks.
-  std::set<std::uint16_t> owner_rows;    ///< That the owner has picked.
-  bool picked_by_loop = false;           ///< And each attempt is reported.
-  std::uint32_t attempts_failed = 0;     ///< That were reported for it.
-  std::set<std::int32_t> failed_ports;   ///< Before the loop asked the owner.
-  std::set<std::uint16_t> silent_rows;   ///< Of attempts that were reported to have timed out.
+  bool is_sent_away = false;               ///< The owner's word was to end it.
+  std::uint64_t word_at_us = kNever;       ///< When it comes.
+  std::optional<SessionName> name;         ///< While the owner knows it.
+  std::size_t loop = 0;                    ///< Where it was when the owner was told of it.
+  std::optional<CloseReason> reason;       ///< Known only of sessions that are reported.
+  std::vector<std::uint16_t> rows_left;    ///< For the owner, who picks.
+  std::set<std::uint16_t> owner_rows;      ///< That the owner has picked.
+  std::optional<std::uint16_t> row_named;  ///< By the owner, and last.
+  /// A loop has accepted it, or its owner has it wait for a place; `kNever` before.
+  std::uint64_t waits_since_us = kNever;
+  std::uint64_t waited_us = kNever;     ///< It was known to wait then, for the first time.
+  bool picked_by_loop = false;          ///< And each attempt is reported.
+  std::uint32_t attempts_failed = 0;    ///< That were reported for it.
+  std::set<std::int32_t> failed_ports;  ///< Before the loop asked the owner.
+  std::set<std::uint16_t> silent_rows;  ///< Of attempts that were reported to have timed out.
   // Since the owner picked last.
   std::set<std::int32_t> lately_failed_ports;
   std::set<std::int32_t> outrun_ports;
@@ -92,6 +97,7 @@ struct Scene {
   bool has_changes = false;  ///< Two listeners, of a pool each, and nothing stays as it is.
   std::vector<Service> services;
   Changes changes;
+  Queueing queueing;
   std::vector<Pair> pairs;
   std::vector<std::uint16_t> rows;  ///< Of the backends, which are their ports.
   /// Rows that were taken out of the tables: in which generation, and whether they are vacant.

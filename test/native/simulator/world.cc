@@ -92,6 +92,9 @@ void World::CollectPossible() {
   if (changes_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kChange, .which = 0});
   }
+  if (limits_at_us_ <= kernel_.now_us()) {
+    possible_.push_back({.step = Step::kLimit, .which = 0});
+  }
   if (ends_sessions_at_us_ <= kernel_.now_us()) {
     possible_.push_back({.step = Step::kEndSessions, .which = 0});
   }
@@ -123,6 +126,8 @@ void World::Take(const Possible& possible) {
       return Publish();
     case Step::kChange:
       return Change();
+    case Step::kLimit:
+      return ChangeLimits();
     case Step::kEndSessions:
       return EndSessions();
     case Step::kDrain:
@@ -180,6 +185,8 @@ void World::NoteVacant() {
 
 /// Of what a turn did: whom it accepted, and on whose behalf it has set out.
 void World::NoteAccepted() {
+  std::vector<const Pair*> first_set_out;
+  bool has_set_out = false;
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0) continue;
     if (socket->was_accepted && !socket->was_noted) {
@@ -192,13 +199,20 @@ void World::NoteAccepted() {
     if (Pair* pair = PairOf(*socket)) {
       pair->sought_since_us = std::min(pair->sought_since_us, socket->connect_us);
       oracle_.CheckSetOut(*pair);
+      if (!pair->has_set_out) first_set_out.push_back(pair);
       pair->has_set_out = true;
     }
+    if (scene_.queueing.is_on) has_set_out |= !std::exchange(socket->was_judged, true);
   }
+  if (!scene_.queueing.is_on) return;
+  oracle_.CheckPlaces(has_set_out);
+  for (const Pair* pair : first_set_out) oracle_.CheckOrder(*pair);
+  NotePlaces();
 }
 
 void World::NoteAccepted(Pair& pair) const {
   if (scene_.has_changes) pair.generation = generation_before_turn_;
+  if (scene_.picks == Picks::kByCycle) pair.waits_since_us = kernel_.now_us();
   const Attention attention = scene_.crew->attention.load();
   const bool is_asked = scene_.picks == Picks::kByOwner;
   pair.is_held = attention == Attention::kHold;
@@ -300,8 +314,8 @@ bool World::LetTimePass() {
     }
   }
   if (!scene_.drain_asked) next = std::min(next, drains_at_us_);
-  next =
-      std::min({next, publishes_at_us_, changes_at_us_, ends_sessions_at_us_, serves_owner_at_us_});
+  next = std::min({next, publishes_at_us_, changes_at_us_, limits_at_us_, ends_sessions_at_us_,
+                   serves_owner_at_us_});
   oracle_.CheckSilence(next);
   NoteLoopsSleep();
   if (next == kNever) return false;

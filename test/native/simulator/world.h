@@ -61,6 +61,7 @@ class World {
     kWord,
     kPublish,
     kChange,
+    kLimit,
     kEndSessions,
     kDrain
   };
@@ -108,6 +109,11 @@ class World {
                                        const std::vector<std::uint16_t>& rows);
   void ChangePolicy();
   void Change();
+  void SetUpQueue();
+  void LimitPool();
+  void ChangeLimits();
+  void NotePlaces();
+  [[nodiscard]] bool AnswerAboutQueue(Pair& pair, std::int32_t reason);
   std::uint16_t AnyRow();
   Service& AnyService();
   void ChangeState();
@@ -154,6 +160,9 @@ class World {
   std::uint32_t publications_left_ = 0;
   std::uint64_t changes_at_us_ = kNever;
   std::uint32_t changes_left_ = 0;
+  std::uint64_t limits_at_us_ = kNever;
+  std::uint32_t limits_left_ = 0;
+  std::uint32_t places_in_use_ = 0;
   std::uint64_t generation_before_turn_ = 0;      // that all loops had taken
   std::map<std::uint16_t, Addresses> addresses_;  // of backends that were removed
   std::uint64_t ends_sessions_at_us_ = kNever;

@@ -178,7 +178,7 @@ void World::RemoveBackend() {
   }
   BackendTable& table = scene_.crew->table;
   addresses_.try_emplace(row, table.published()->AddressesOf(row)[0]);
-  table.SetAddresses(row, {}, AddressOrder::kAsGiven);
+  table.RemoveAddresses(row);
   changes.touched.insert(row);
   scene_.removed[row] = {.generation = table.generation(), .is_vacant = false};
   kernel_.Trace("backend %u is to go, in tables %zu", row,

@@ -73,6 +73,7 @@ void World::HandleEvent(const SessionEvent& event) {
       Pair& pair = *PairNamed(name);
       // Its end is on the way.
       if (pair.is_sent_away || pair.left_alone) return;
+      if (scene_.queueing.is_on && AnswerAboutQueue(pair, event.reason)) return;
       const bool is_first = event.reason == 0;
       if (is_first && (pair.watched_us != kNever || (pair.is_held && pair.is_silent))) {
         return Judge(pair);
@@ -145,6 +146,7 @@ void World::GiveBackend(Pair& pair) {
   const std::uint16_t row = pair.rows_left.front();
   pair.rows_left.erase(pair.rows_left.begin());
   pair.owner_rows.insert(row);
+  pair.row_named = row;
   Post(pair, ConnectCommand{.session = *pair.name, .backend = row});
 }
 

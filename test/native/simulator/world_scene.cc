@@ -108,11 +108,14 @@ void World::SetUp() {
     publishes_at_us_ = kernel_.now_us() + choices_.Below(50'000);
   }
   // No choice of its own, as above. Some have small turns, or backends of two addresses.
-  const bool ends = conditions.segment == (conditions.signals ? 65536 : 16384);
+  const bool queues =
+      conditions.segment == 65536 && conditions.pipe_slots == 16 && !conditions.signals;
+  const bool ends = queues || conditions.segment == (conditions.signals ? 65536 : 16384);
   if ((ends || conditions.segment == 536) && conditions.pipe_slots == 16 && !conditions.races) {
     endings_left_ = 1 + choices_.Below(6);
     ends_sessions_at_us_ = kernel_.now_us() + choices_.Below(50'000);
   }
+  if (queues) SetUpQueue();
 }
 
 void World::MakeWorkers(std::size_t count, Transfer transfer) {
@@ -240,7 +243,7 @@ void World::Publish() {
               cycle.end());
   table.SetPool(0, PlanOf(scene_.changes.policies[0], cycle));
   if (goes) {
-    table.SetAddresses(*goes, {}, AddressOrder::kAsGiven);
+    table.RemoveAddresses(*goes);
     scene_.removed[*goes] = {.generation = table.generation(), .is_vacant = false};
   }
   kernel_.Trace("tables %zu are published%s", static_cast<std::size_t>(table.generation()),

@@ -1,0 +1,166 @@
+// How a loop's sessions wait for a place, where all backends are full.
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "engine/worker.h"
+
+namespace spliceway {
+
+Worker::Room Worker::RoomIn(std::uint16_t pool) const {
+  const Tables& tables = tables_.latest();
+  const Tiers* const tiers = tables.PoolAt(pool).tiers.get();
+  // Of a pool that its owner picks for, nobody knows more than who is in it.
+  if (tiers == nullptr) return RoomAmong(tables.MembersOf(pool), pool);
+  Room most = Room::kNobody;
+  for (std::size_t tier = 0; tier < tiers->size() && most != Room::kOpen; ++tier) {
+    most = std::max(most, RoomAmong((*tiers)[tier].members(), pool));
+  }
+  return most;
+}
+
+Worker::Room Worker::RoomAmong(std::span<const std::uint16_t> rows, std::uint16_t pool) const {
+  const bool has_room = !crew_.table.PoolRowOf(pool).sessions.is_full();
+  Room most = Room::kNobody;
+  for (const std::uint16_t number : rows) {
+    const BackendRow& row = crew_.table.Row(number);
+    if (row.state() != BackendState::kUp) continue;
+    if (tables_.latest().AddressesOf(number)[0].empty()) continue;
+    most = std::max(most, Room::kNone);
+    if (!has_room) break;
+    if (row.is_open()) return Room::kOpen;
+    if (!row.is_full()) most = Room::kLater;
+  }
+  return most;
+}
+
+/// Whether others wait for the places of its pool, whom it is not to overtake: it has come after
+/// them. Who is on its way has come before, or was served before, and goes on.
+bool Worker::StandsBehind(Session& session) const {
+  const Tables& tables = tables_.latest();
+  if (!tables.PoolOf(session.listener()).tiers) return false;
+  const std::uint16_t pool = tables.OptionsOf(session.listener()).pool;
+  return !HasTurnIn(session, pool) && crew_.table.PoolRowOf(pool).has_waiting();
+}
+
+bool Worker::HasTurnIn(Session& session, std::uint16_t pool) {
+  return session.route.has_turn && session.queue_place().pool == pool;
+}
+
+/// Where the loop has found no backend for it that is up and has room. False where it is not to
+/// wait, or the owner was asked.
+bool Worker::WaitForPlace(Session& session) {
+  if (!session.route.by_cycle || session.search_is_over()) return false;
+  if (!tables_.latest().PoolOf(session.listener()).tiers) return false;
+  if (!session.walk().found_full() && !StandsBehind(session)) return false;
+  const std::uint16_t pool = tables_.latest().OptionsOf(session.listener()).pool;
+  return JoinQueue(session, pool);
+}
+
+/// False where the pool has no queue.
+bool Worker::JoinQueue(Session& session, std::uint16_t pool) {
+  QueuePlace& place = session.queue_place();
+  if (session.route.in_queue && place.pool == pool) {
+    const Room room = RoomIn(pool);
+    WaitOn(session, room);
+    crew_.Post(QueueOf(pool).EndTurn(place.ticket, room == Room::kOpen));
+    return true;
+  }
+  if (session.route.in_queue) LeaveQueue(session, PoolQueue::Why::kElsewhere);
+  PoolRow& row = crew_.table.PoolRowOf(pool);
+  const bool was_there = place.pool == pool && place.ticket != 0;
+  const std::uint32_t most = row.queue_length();
+  if (most == 0 && !was_there) return false;
+  PoolQueue& queue = QueueOf(pool);
+  const QueueWaiter waiter{.session = crew_.slab.NameOf(session.slot()),
+                           .loop = static_cast<std::uint16_t>(index_)};
+  if (was_there) {
+    queue.JoinAgain(waiter, place.ticket);
+  } else {
+    const std::optional<std::uint64_t> ticket = queue.Join(waiter, most);
+    if (!ticket) {
+      AskOwner(session, Asked::kQueueFull);
+      return true;
+    }
+    place.pool = pool;
+    place.ticket = *ticket;
+  }
+  session.route.in_queue = true;
+  // Looked at again, now that those who make room would tell; also by tables that are new.
+  TakeNextTables();
+  const Room room = RoomIn(pool);
+  WaitOn(session, Room::kNone);
+  if (room != Room::kNone) crew_.Post(queue.Tell());
+  return true;
+}
+
+/// Nobody tells when a backend that has room is no longer to be passed over.
+void Worker::WaitOn(Session& session, Room room) {
+  session.route.has_turn = false;
+  const PoolRow& row = crew_.table.PoolRowOf(session.queue_place().pool);
+  session.WaitInQueue(row.queue_timeout_ms(), room != Room::kNone);
+}
+
+/// Of a queue that it was in, whether or not it still waits.
+void Worker::LeaveQueue(Session& session, PoolQueue::Why why) {
+  const QueuePlace& place = session.queue_place();
+  session.route.in_queue = session.route.has_turn = false;
+  crew_.Post(QueueOf(place.pool).Leave(place.ticket, why));
+}
+
+PoolQueue& Worker::QueueOf(std::uint16_t pool) {
+  return crew_.queues.Of(pool, crew_.table.PoolRowOf(pool));
+}
+
+/// The session does not have, or take, its place at a backend any more.
+void Worker::GiveBack(Session& session, std::uint16_t backend) {
+  crew_.table.Leave(backend);
+  TellOfPlace(session, backend);
+}
+
+/// There is room that was not there a moment ago. Who has its turn has that looked for when it
+/// ends.
+void Worker::TellOfPlace(Session& session, std::uint16_t backend) {
+  const std::uint16_t pool = crew_.table.Row(backend).pool();
+  if (!HasTurnIn(session, pool)) crew_.TellQueue(pool);
+}
+
+void Worker::Handle(QueueCommand& command) {
+  Session* const session = Find(command.session);
+  if (session == nullptr || !session->waits_for_backend()) return;
+  session->route.awaits_word = false;
+  session->route.by_cycle = false;
+  if (session->search_is_over()) return AskOwner(*session);
+  if (!JoinQueue(*session, command.pool)) AskOwner(*session, Asked::kQueueFull);
+}
+
+void Worker::Handle(QueueTurnCommand& command) {
+  Session* const session = Find(command.turn.waiter.session);
+  // Who has left has passed its turn on.
+  if (session == nullptr || !session->route.in_queue || session->route.has_turn) return;
+  const QueuePlace& place = session->queue_place();
+  if (place.pool != command.turn.pool || !QueueOf(place.pool).HasTurn(place.ticket)) return;
+  session->route.has_turn = true;
+  session->StopWaiting();
+  if (session->route.by_cycle) {
+    session->walk().EnterAgain();
+    return TryBackends(*session);
+  }
+  // Where it would pick in vain, it is not asked.
+  if (RoomIn(place.pool) == Room::kNone) {
+    static_cast<void>(JoinQueue(*session, place.pool));
+  } else {
+    AskOwner(*session, Asked::kTurn);
+  }
+}
+
+void Worker::OnQueuedInVain(Session& session) {
+  LeaveQueue(session, PoolQueue::Why::kTimedOut);
+  AskOwner(session, Asked::kQueuedInVain);
+}
+
+void Worker::OnTimeToLook(Session& session) { crew_.TellQueue(session.queue_place().pool); }
+
+}  // namespace spliceway

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace spliceway {
+
+/// How many sessions something has, and how many it may have. Any thread. All zeros at first: none,
+/// and any number.
+class SessionCount {
+ public:
+  /// 0 is any number. For those that come afterwards: where there are more already, nobody is added
+  /// before there are fewer.
+  void Limit(std::uint32_t most) { most_.store(most); }
+  [[nodiscard]] bool is_full() const {
+    const std::uint32_t most = most_.load();
+    return most != 0 && in_use_.load() >= most;
+  }
+  [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(); }
+
+  /// One more; false where it is full.
+  [[nodiscard]] bool Add() {
+    const std::uint32_t most = most_.load(std::memory_order_relaxed);
+    if (most == 0) {
+      in_use_.fetch_add(1);
+      return true;
+    }
+    // Not an addition that is taken back: meanwhile somebody else could find the last place gone.
+    std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
+    do {
+      if (in_use >= most) return false;
+    } while (!in_use_.compare_exchange_weak(in_use, in_use + 1));
+    return true;
+  }
+  /// One of them has left. What it wrote before is known to whoever finds nobody here. In one order
+  /// with what it reads afterwards, as `PoolRow::has_waiting`.
+  void Remove() { in_use_.fetch_sub(1); }
+
+ private:
+  std::atomic<std::uint32_t> most_{0};
+  std::atomic<std::uint32_t> in_use_{0};
+};
+
+}  // namespace spliceway

@@ -1,0 +1,172 @@
+/** Clients who wait for a place in a pool, first come, first served. */
+import { now } from '../../timers.js';
+import { PatientTimer } from '../patient-timer.js';
+import type { PoolLimits, QueueFigures } from '../tables.js';
+
+/** One of them. */
+export interface Waiter {
+  /** It may take a place now. Then it leaves the queue, or says that it stays, now or later. */
+  onTurn(): void;
+  /** Its time is over; it is in the queue no more. */
+  onTimeout(): void;
+}
+
+/** What is known of its wait. */
+interface Wait {
+  readonly timer: PatientTimer;
+  /** When it would have come, had it not had a place in between; on the clock of `now()`. */
+  readonly since: number;
+  /** The round in which it was asked last. */
+  round: number;
+  /** It was told that it is its turn, and has not answered. */
+  isAsked: boolean;
+  isOver: boolean;
+}
+
+export class PoolQueue {
+  readonly #hasRoom: () => boolean;
+  #limits: PoolLimits = { maxSessions: 0, queueLength: 0, queueMs: 0 };
+  /** Sessions of the pool. */
+  #taken = 0;
+  /** Those who had got a place before, at a backend that failed them: they came before all others. */
+  readonly #again = new Map<Waiter, Wait>();
+  /** In the order in which they came. */
+  readonly #waiting = new Map<Waiter, Wait>();
+  readonly #figures = { served: 0, timedOut: 0, refused: 0, left: 0 };
+  /** Each change begins another, in which each may be asked once: a place that nobody can use is no reason to go on and on. */
+  #round = 0;
+  #isLookingSoon = false;
+
+  /** @param hasRoom whether a place may be free for somebody */
+  constructor(hasRoom: () => boolean) {
+    this.#hasRoom = hasRoom;
+  }
+
+  get length(): number {
+    return this.#again.size + this.#waiting.size;
+  }
+
+  get figures(): QueueFigures {
+    return { ...this.#figures };
+  }
+
+  /** Whether its pool has as many sessions as it may. */
+  get isPoolFull(): boolean {
+    const { maxSessions } = this.#limits;
+    return maxSessions > 0 && this.#taken >= maxSessions;
+  }
+
+  limit(limits: PoolLimits): void {
+    const isOther = limits.queueMs !== this.#limits.queueMs;
+    this.#limits = limits;
+    if (isOther) {
+      for (const waiting of [this.#again, this.#waiting]) {
+        for (const [waiter, wait] of waiting) this.#startTimer(waiter, wait);
+      }
+    }
+    this.change();
+  }
+
+  takePlace(): void {
+    this.#taken += 1;
+  }
+
+  giveBackPlace(): void {
+    this.#taken -= 1;
+    this.change();
+  }
+
+  /**
+   * @param waitedMs how long it has waited before, where the backend failed that it then got a place at: it has come before
+   *   all others
+   * @returns whether there is room for it
+   */
+  enter(waiter: Waiter, waitedMs?: number): boolean {
+    const { queueLength } = this.#limits;
+    const isBack = waitedMs !== undefined;
+    if (!isBack && this.length >= queueLength) {
+      this.#figures.refused += 1;
+      return false;
+    }
+    const since = now() - (waitedMs ?? 0);
+    const wait = { timer: new PatientTimer(), since, round: -1, isAsked: false, isOver: false };
+    (isBack ? this.#again : this.#waiting).set(waiter, wait);
+    this.#startTimer(waiter, wait);
+    // Room may have come since it found none.
+    this.#lookSoon();
+    return true;
+  }
+
+  /** No place was of use to it, and it keeps its own in the queue. */
+  stay(waiter: Waiter): void {
+    const wait = this.#find(waiter);
+    if (wait === undefined) return;
+    wait.isAsked = false;
+    if (wait.isOver) this.#timeOut(waiter, wait);
+    else this.#lookSoon();
+  }
+
+  /** @param figure what is counted; nothing where no backend is left that it could wait for */
+  leave(waiter: Waiter, figure?: 'served' | 'left' | 'timedOut'): void {
+    const wait = this.#find(waiter);
+    if (wait === undefined) return;
+    wait.timer.clear();
+    wait.isAsked = false;
+    this.#again.delete(waiter);
+    this.#waiting.delete(waiter);
+    if (figure !== undefined) this.#figures[figure] += 1;
+    this.#lookSoon();
+  }
+
+  /** A place may be free, or somebody may have nothing left to wait for. */
+  change(): void {
+    this.#round += 1;
+    this.#lookSoon();
+  }
+
+  #find(waiter: Waiter): Wait | undefined {
+    return this.#again.get(waiter) ?? this.#waiting.get(waiter);
+  }
+
+  /** At the end of this turn, once for all that it brings. */
+  #lookSoon(): void {
+    if (this.#isLookingSoon || this.length === 0) return;
+    this.#isLookingSoon = true;
+    queueMicrotask(() => {
+      this.#isLookingSoon = false;
+      this.#look();
+    });
+  }
+
+  /** Who came first is asked first. Whoever cannot use a place that is free lets the next one have it. */
+  #look(): void {
+    for (const waiting of [this.#again, this.#waiting]) {
+      for (const [waiter, wait] of waiting) {
+        if (wait.isAsked) return;
+        if (wait.round === this.#round) continue;
+        if (!this.#hasRoom()) return;
+        wait.round = this.#round;
+        wait.isAsked = true;
+        waiter.onTurn();
+        // Nobody is asked before the answer is there.
+        if (wait.isAsked) return;
+      }
+    }
+  }
+
+  #startTimer(waiter: Waiter, wait: Wait): void {
+    const { queueMs } = this.#limits;
+    const leftMs = Math.max(wait.since + queueMs - now(), 0);
+    wait.isOver = false;
+    if (queueMs > 0) wait.timer.start(leftMs, () => this.#timeOut(waiter, wait));
+    else wait.timer.clear();
+  }
+
+  #timeOut(waiter: Waiter, wait: Wait): void {
+    wait.isOver = true;
+    // It may be about to have a place.
+    if (wait.isAsked) return;
+    this.leave(waiter, 'timedOut');
+    waiter.onTimeout();
+  }
+}
