@@ -377,9 +377,9 @@ TEST("waiting: those who wait go on to where it is made shorter, and have the ne
   queueing.turns.crew.LimitPool(0, 1, 0, 0);
   queueing.Run();
   CHECK_EQUAL(queueing.waiting(), 2U);
-  // Not before them.
+  // Nobody waits behind them any more: there is no room.
   queueing.Come('d');
-  CHECK(queueing.Asked() == Reasons{0});
+  CHECK(queueing.Asked() == Reasons{2});
   queueing.Leave('a');
   CHECK_EQUAL(queueing.Served(), "b");
   queueing.turns.crew.LimitPool(0, 1, 0, 1);
@@ -559,6 +559,37 @@ TEST("waiting: where all are to look, all do") {
     CHECK_EQUAL(TicketOf(queue.EndTurn(ticket == tickets[0] ? ticket : ticket - 1, false)), ticket);
   }
   CHECK(!queue.EndTurn(tickets[2], false));
+}
+
+TEST("waiting: a place that comes free while all look is the first one's") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  std::vector<std::uint64_t> tickets;
+  for (std::uint32_t slot = 0; slot < 3; ++slot) {
+    tickets.push_back(queue.Join(Waiter(slot), 9).value_or(0));
+  }
+  CHECK_EQUAL(TicketOf(queue.Tell(true)), tickets[0]);
+  CHECK_EQUAL(TicketOf(queue.EndTurn(tickets[0], false)), tickets[1]);
+  CHECK(!queue.Tell());
+  for (const std::uint64_t ticket : tickets) {
+    CHECK_EQUAL(TicketOf(queue.EndTurn(ticket == tickets[0] ? tickets[1] : ticket - 1, false)),
+                ticket);
+  }
+  CHECK(!queue.EndTurn(tickets[2], false));
+}
+
+TEST("waiting: who is behind many that cannot use a place gets it with one of the next looks") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  std::uint64_t last = 0;
+  for (std::uint32_t slot = 0; slot < 200; ++slot) last = queue.Join(Waiter(slot), 200).value_or(0);
+  for (int look = 0; look < 4; ++look) {
+    for (std::uint64_t turn = TicketOf(queue.Tell()); turn != 0;
+         turn = TicketOf(queue.EndTurn(turn, true))) {
+      if (turn == last) return;
+    }
+  }
+  CHECK(!"the last one had its turn");
 }
 
 }  // namespace

@@ -213,6 +213,12 @@ TEST("sweep: who has ended enough looks no further, and waits for those before i
   sweep.Join({.backend = 2, .quota = quota}, 4);
   CHECK(quota->Take());
   CHECK(!quota->Take());
+  // One that is only taken may be given back.
+  CHECK(!quota->is_used_up());
+  quota->GiveBack();
+  CHECK(quota->Take());
+  quota->Use();
+  CHECK(quota->is_used_up());
   sweep.GoOn();
   CHECK_EQUAL(sweep.over(), 0U);
   for (int step = 0; step < 3; ++step) sweep.GoOn();

@@ -1,5 +1,6 @@
 #include "engine/pool_queue.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -73,16 +74,24 @@ std::optional<QueueTurn> PoolQueue::Give(Waiters::const_iterator to) {
 }
 
 std::optional<QueueTurn> PoolQueue::GoOn(std::uint64_t after, bool passes_on) {
-  const auto next = waiters_.upper_bound(after);
-  if (next != waiters_.end() && next->first <= everyone_) return Give(next);
-  everyone_ = 0;
+  // First of all: a place that has come free is the first one's, also while all look.
   if (const Told told = std::exchange(told_, Told::kNothing); told != Told::kNothing) {
     if (told == Told::kForAll && !waiters_.empty()) everyone_ = waiters_.rbegin()->first;
     passed_over_ = 0;
     return Give(waiters_.begin());
   }
-  if (passes_on && passed_over_++ < kMostPassedOver) return Give(next);
-  return Give(waiters_.end());
+  const auto next = waiters_.upper_bound(after);
+  if (next != waiters_.end() && next->first <= everyone_) return Give(next);
+  everyone_ = 0;
+  if (!passes_on) return Give(waiters_.end());
+  const auto after_those = waiters_.upper_bound(std::max(after, passed_up_to_));
+  if (after_those == waiters_.end()) {
+    passed_up_to_ = 0;
+  } else if (passed_over_++ == kMostPassedOver) {
+    passed_up_to_ = after;
+    return Give(waiters_.end());
+  }
+  return Give(after_those);
 }
 
 QueueFigures PoolQueue::figures() const {

@@ -77,7 +77,8 @@ class PoolQueue {
  private:
   using Waiters = std::map<std::uint64_t, QueueWaiter>;
 
-  /// Past so many a turn is passed on: each costs a message and a look.
+  /// Past so many a turn is passed on: each costs a message and a look. The next turn of the first
+  /// one is passed on to those behind them.
   static constexpr int kMostPassedOver = 64;
 
   /// With the lock:
@@ -93,6 +94,7 @@ class PoolQueue {
   std::uint64_t turn_ = 0;      // ticket of whoever has it; 0 for nobody
   std::uint64_t everyone_ = 0;  // up to this ticket all are to look; 0 where only the first one is
   int passed_over_ = 0;         // of the turn that began with the first one
+  std::uint64_t passed_up_to_ = 0;  // ticket, where that was too many; or 0
   enum class Told : std::uint8_t { kNothing, kRoom, kForAll } told_ = Told::kNothing;  // meanwhile
   QueueFigures figures_;
 };

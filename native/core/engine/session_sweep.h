@@ -13,17 +13,20 @@ namespace spliceway {
 /// How many sessions all loops together may end.
 class SweepQuota {
  public:
-  explicit SweepQuota(std::uint32_t most) : left_(most) {}
+  explicit SweepQuota(std::uint32_t most) : free_(most), left_(most) {}
+  /// So many were ended. One that is only taken may be given back.
   [[nodiscard]] bool is_used_up() const { return left_.load(std::memory_order_relaxed) <= 0; }
-  /// False where it is used up. One that was taken and not needed is given back.
+  /// False where all are taken. `Use` or `GiveBack` follows.
   [[nodiscard]] bool Take() {
-    if (left_.fetch_sub(1, std::memory_order_relaxed) > 0) return true;
+    if (free_.fetch_sub(1, std::memory_order_relaxed) > 0) return true;
     GiveBack();
     return false;
   }
-  void GiveBack() { left_.fetch_add(1, std::memory_order_relaxed); }
+  void Use() { left_.fetch_sub(1, std::memory_order_relaxed); }
+  void GiveBack() { free_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
+  std::atomic<std::int64_t> free_;
   std::atomic<std::int64_t> left_;
 };
 

@@ -172,7 +172,8 @@ class Worker final : private EventHandler,
   enum class Room : std::uint8_t {
     kNobody,  ///< None is up: there is nothing to wait for.
     kNone,    ///< All that are up are full.
-    kLater,   ///< Some have room, but are to be passed over at the moment.
+    kLater,   ///< Some have room, but are to be passed over: they have failed lately.
+    kSoon,    ///< The same, as no local port was left for them.
     kOpen,    ///< Some could be entered now.
   };
   [[nodiscard]] Room RoomIn(std::uint16_t pool) const;
@@ -184,7 +185,7 @@ class Worker final : private EventHandler,
   void WaitOn(Session& session, Room room);
   void LeaveQueue(Session& session, PoolQueue::Why why);
   void GiveBack(Session& session, std::uint16_t backend);
-  void TellOfPlace(Session& session, std::uint16_t backend);
+  void TellOfPlace(Session& session, std::uint16_t pool);
   [[nodiscard]] PoolQueue& QueueOf(std::uint16_t pool);
 
   [[nodiscard]] bool TurnsBack(Session& session) override;
@@ -193,7 +194,8 @@ class Worker final : private EventHandler,
   void OnNoPort(Session& session, const SocketAddress& address) override;
   [[nodiscard]] std::optional<std::uint32_t> NextSource(const Session& session,
                                                         std::uint32_t count) override {
-    return crew_.table.TurnsOf(session.backend()).Next(count, loop_->now_ms());
+    // The machine's clock, as for all that loops share: theirs differ by what each has stood still.
+    return crew_.table.TurnsOf(session.backend()).Next(count, sys::NowMs());
   }
   void OnNoPortFrom(Session& session, std::uint32_t source) override;
   void OnNoSource(Session& session, const SocketAddress& source) override;

@@ -89,7 +89,7 @@ Worker::Approached Worker::Approach(Session& session, std::uint16_t backend,
   }
   const BackendRow::Entry entry = crew_.table.Enter(backend, how.takes_down);
   if (entry != BackendRow::Entry::kCounted) {
-    if (entry == BackendRow::Entry::kGivenBack) TellOfPlace(session, backend);
+    if (entry == BackendRow::Entry::kGivenBack) TellOfPlace(session, row.pool());
     const bool is_full = entry == BackendRow::Entry::kFull;
     if (entry != BackendRow::Entry::kNotUp && row.state() == BackendState::kUp) {
       session.walk().NoteFull();
@@ -179,7 +179,7 @@ void Worker::LeaveBackend(Session& session) {
   const bool is_done = !session.has_more_addresses();
   if (session.lacks_port()) {
     session.walk().NoteNoPort();
-    if (is_done) row.NoteNoPort();
+    if (is_done && !session.has_more_sources()) row.NoteNoPort();
   } else {
     if (session.route.by_cycle) session.walk().NoteTried(session.backend());
     if (is_done) row.NoteFailed(session.generation());
@@ -307,8 +307,7 @@ void Worker::OnNoPort(Session& session, const SocketAddress& address) {
 }
 
 void Worker::OnNoPortFrom(Session& session, std::uint32_t source) {
-  crew_.table.TurnsOf(session.backend()).NoteNoPort(source, loop_->now_ms(), BackendRow::kNoPortMs);
-  loop_->Spend(kCostOfFailure);
+  crew_.table.TurnsOf(session.backend()).NoteNoPort(source, sys::NowMs(), BackendRow::kNoPortMs);
 }
 
 void Worker::OnNoSource(Session& session, const SocketAddress& source) {

@@ -31,7 +31,7 @@ Worker::Room Worker::RoomAmong(std::span<const std::uint16_t> rows, std::uint16_
     most = std::max(most, Room::kNone);
     if (!has_room) break;
     if (row.is_open()) return Room::kOpen;
-    if (!row.is_full()) most = Room::kLater;
+    if (!row.is_full()) most = std::max(most, row.lacks_port() ? Room::kSoon : Room::kLater);
   }
   return most;
 }
@@ -42,7 +42,8 @@ bool Worker::StandsBehind(Session& session) const {
   const Tables& tables = tables_.latest();
   if (!tables.PoolOf(session.listener()).tiers) return false;
   const std::uint16_t pool = tables.OptionsOf(session.listener()).pool;
-  return !HasTurnIn(session, pool) && crew_.table.PoolRowOf(pool).has_waiting();
+  const PoolRow& row = crew_.table.PoolRowOf(pool);
+  return row.queue_length() > 0 && row.has_waiting() && !HasTurnIn(session, pool);
 }
 
 bool Worker::HasTurnIn(Session& session, std::uint16_t pool) {
@@ -100,7 +101,10 @@ bool Worker::JoinQueue(Session& session, std::uint16_t pool) {
 void Worker::WaitOn(Session& session, Room room) {
   session.route.has_turn = false;
   const PoolRow& row = crew_.table.PoolRowOf(session.queue_place().pool);
-  session.WaitInQueue(row.queue_timeout_ms(), room != Room::kNone);
+  const std::uint64_t looks_in_ms = room == Room::kNone   ? 0
+                                    : room == Room::kSoon ? BackendRow::kNoPortMs
+                                                          : BackendRow::kMomentMs;
+  session.WaitInQueue(row.queue_timeout_ms(), looks_in_ms);
 }
 
 /// Of a queue that it was in, whether or not it still waits.
@@ -116,14 +120,15 @@ PoolQueue& Worker::QueueOf(std::uint16_t pool) {
 
 /// The session does not have, or take, its place at a backend any more.
 void Worker::GiveBack(Session& session, std::uint16_t backend) {
+  // Asked before: once nobody is there, the row may be another's.
+  const std::uint16_t pool = crew_.table.Row(backend).pool();
   crew_.table.Leave(backend);
-  TellOfPlace(session, backend);
+  TellOfPlace(session, pool);
 }
 
 /// There is room that was not there a moment ago. Who has its turn has that looked for when it
 /// ends.
-void Worker::TellOfPlace(Session& session, std::uint16_t backend) {
-  const std::uint16_t pool = crew_.table.Row(backend).pool();
+void Worker::TellOfPlace(Session& session, std::uint16_t pool) {
   if (!HasTurnIn(session, pool)) crew_.TellQueue(pool);
 }
 
@@ -145,7 +150,7 @@ void Worker::Handle(QueueTurnCommand& command) {
   session->route.has_turn = true;
   session->StopWaiting();
   if (session->route.by_cycle) {
-    session->walk().EnterAgain();
+    session->walk().EnterAgain(crew_.table);
     return TryBackends(*session);
   }
   // Where it would pick in vain, it is not asked.

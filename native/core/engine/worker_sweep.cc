@@ -45,8 +45,8 @@ std::size_t Worker::SweepNext() {
     sweep_.ForEachThatMeans(session, [&](const EndSessionsCommand& asked) {
       cost += kCostOfEnding;
       if (asked.quota) {
-        if (asked.quota->Take() && !session.EndAtRest(asked.rest_ms)) asked.quota->GiveBack();
-        return;
+        if (!asked.quota->Take()) return;
+        return session.EndAtRest(asked.rest_ms) ? asked.quota->Use() : asked.quota->GiveBack();
       }
       if (asked.backend == kNoRow || session.is_open()) return session.End(asked.ending);
       session.TurnBack();

@@ -65,6 +65,15 @@ bool Walk::TakeDown(const Tiers& tiers) {
   return true;
 }
 
+void Walk::EnterAgain(const BackendTable& table) {
+  const auto tried = std::span(tried_).first(count_);
+  const auto left = std::remove_if(
+      tried.begin(), tried.end(), [&](std::uint16_t row) { return !table.Row(row).IsTriedLast(); });
+  count_ = static_cast<std::uint8_t>(left - tried.begin());
+  BeginAgain();
+  enters_anew_ = true;
+}
+
 void Walk::BeginRound(Round round) {
   round_ = round;
   BeginTier(0);

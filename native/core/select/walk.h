@@ -69,11 +69,9 @@ class Walk {
     passed_over_ = lacks_port_ = found_full_ = false;
     BeginRound(Round::kInTurn);
   }
-  /// The same, from where a client enters that comes now.
-  void EnterAgain() {
-    BeginAgain();
-    enters_anew_ = true;
-  }
+  /// The same, from where a client enters that comes now. Those that it has tried are tried again,
+  /// unless they have failed somebody lately: while it waited, they may have come back.
+  void EnterAgain(const BackendTable& table);
 
  private:
   enum class Round : std::uint8_t { kInTurn, kFailed, kDown };

@@ -253,8 +253,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool Pause(std::uint64_t until_ms);
   /// Waits until it is told to leave, or `SessionOwner::OnQueuedInVain`: for so many milliseconds,
   /// those that it has waited before included; 0 is any time. That is no part of its time to find a
-  /// backend. With `looks_again`, `SessionOwner::OnTimeToLook` is called in a moment.
-  void WaitInQueue(std::uint32_t timeout_ms, bool looks_again);
+  /// backend. After `looks_in_ms`, `SessionOwner::OnTimeToLook` is called; 0 is never.
+  void WaitInQueue(std::uint32_t timeout_ms, std::uint64_t looks_in_ms);
   /// Waits there no more, but for a backend, as at first.
   void StopWaiting();
   /// Has `SessionOwner::OnWordOverdue` called after `kWordMs`, where it still `waits_for_backend`.
@@ -303,6 +303,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] std::uint64_t generation() const { return addresses_.generation(); }
   /// No local port was left for that backend, or for one of its addresses.
   [[nodiscard]] bool lacks_port() const { return search_ && search_->lacks_port; }
+  /// Other source addresses may have one: so many are asked in one attempt.
+  [[nodiscard]] bool has_more_sources() const { return search_ && search_->has_more_sources; }
 
   /// The owner's, as `route` is: how far it has looked for a backend.
   [[nodiscard]] Walk& walk() { return search().walk; }
@@ -365,6 +367,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     /// begin.
     std::uint64_t races_not_before_ms = 0;
     bool lacks_port = false;
+    bool has_more_sources = false;   ///< Not all of the backend's were asked for a port.
     bool client_has_spoken = false;  ///< And then ended its stream.
   };
 
@@ -381,7 +384,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void NoteWhatIsNeverTold();
   void MoveWhatWaits();
 
-  sys::Result SetOut(Endpoint& endpoint, const SocketAddress& to);
+  /// `most`: of source addresses that are tried.
+  sys::Result SetOut(Endpoint& endpoint, const SocketAddress& to, std::size_t most);
   sys::Result SetOutFrom(Endpoint& endpoint, const SocketAddress& to, const SocketAddress* source);
   void TryConnect();
   void Postpone(Postponed why);

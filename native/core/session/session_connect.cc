@@ -15,6 +15,8 @@ namespace {
 
 /// Of source addresses, for one attempt.
 constexpr std::size_t kSourcesAtOnce = 8;
+/// Of one that has no port left, as bytes that are moved: some 10 us.
+constexpr std::size_t kCostOfSource = 16 * 1024;
 
 bool LacksPort(const sys::Result& connected) {
   return connected.status == Status::kExhausted && connected.error == EADDRNOTAVAIL;
@@ -26,7 +28,7 @@ void Session::Approach(HeldAddresses addresses, std::uint16_t backend) {
   addresses_ = std::move(addresses);
   next_address_ = 0;
   backend_row_ = backend;
-  if (search_) search_->lacks_port = false;
+  if (search_) search_->lacks_port = search_->has_more_sources = false;
 }
 
 void Session::PassOver(std::uint16_t backend, PassedOver why) {
@@ -67,18 +69,20 @@ bool Session::TryNextAddress() {
 /// Connects from one of the source addresses that the backend has of this family. They take turns.
 /// One that has no port left for it is followed by the next at once, and by some more: to find none
 /// the kernel looks at all ports, while all other sessions of the loop wait.
-sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
+sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to, std::size_t most) {
   const auto sources = addresses_.SourcesFor(backend_row_, to.family());
   if (sources.empty()) return SetOutFrom(endpoint, to, nullptr);
-  for (std::size_t tried = 0; tried < std::min(sources.size(), kSourcesAtOnce); ++tried) {
+  for (std::size_t tried = 0; tried < std::min(sources.size(), most); ++tried) {
     const std::optional<std::uint32_t> source =
         context_->owner.NextSource(*this, static_cast<std::uint32_t>(sources.size()));
-    if (!source) break;
+    if (!source) return {.status = Status::kExhausted, .error = EADDRNOTAVAIL};
     const sys::Result connected = SetOutFrom(endpoint, to, &sources[*source]);
     if (!LacksPort(connected)) return connected;
+    context_->loop.Spend(kCostOfSource);
     // Ports are those of one address that is connected to: of several, each is asked for its own.
     if (addresses_->size() == 1) context_->owner.OnNoPortFrom(*this, *source);
   }
+  search().has_more_sources = sources.size() > most;
   return {.status = Status::kExhausted, .error = EADDRNOTAVAIL};
 }
 
@@ -86,6 +90,8 @@ sys::Result Session::SetOut(Endpoint& endpoint, const SocketAddress& to) {
 /// Where no socket could be opened, `endpoint` has none. `source` is null where the kernel picks.
 sys::Result Session::SetOutFrom(Endpoint& endpoint, const SocketAddress& to,
                                 const SocketAddress* source) {
+  // First of all: of two sockets the second may be the one that there is no descriptor for.
+  endpoint.socket.Reset();
   sys::Opened opened = sys::OpenSocket(to.family());
   if (opened.status != Status::kOk) return {.status = opened.status, .error = opened.error};
   endpoint.socket = std::move(opened.fd);
@@ -129,7 +135,7 @@ void Session::TryConnect() {
     return ArmConnectTimer();
   }
   backend_ = Endpoint{};
-  const sys::Result connected = SetOut(backend_, address());
+  const sys::Result connected = SetOut(backend_, address(), kSourcesAtOnce);
   if (LacksPort(connected)) return LeaveForWantOfPort();
   if (backend_.socket.valid()) BeginTimeOfAddress();
   if (connected.status == Status::kExhausted && now < AttemptDeadline()) {
@@ -412,7 +418,7 @@ void Session::StartRival() {
   // A descriptor beyond those that a session needs is for nobody while others wait for one.
   const sys::Result connected = context_->shortage.sessions.load() > 0
                                     ? sys::Result{.status = Status::kExhausted}
-                                    : SetOut(other.endpoint, AddressOf(other));
+                                    : SetOut(other.endpoint, AddressOf(other), 1);
   // For want of memory, too: no failure of the backend's.
   if (connected.status == Status::kExhausted || connected.error == ENOMEM) {
     search_->races_not_before_ms = other.since_ms + kAttemptDelayMs;

@@ -6,7 +6,7 @@
 
 namespace spliceway {
 
-void Session::WaitInQueue(std::uint32_t timeout_ms, bool looks_again) {
+void Session::WaitInQueue(std::uint32_t timeout_ms, std::uint64_t looks_in_ms) {
   const std::uint64_t now = context_->loop.now_ms();
   QueuePlace& place = queue_place();
   state_ = State::kQueued;
@@ -15,7 +15,7 @@ void Session::WaitInQueue(std::uint32_t timeout_ms, bool looks_again) {
   if (timeout_ms > 0) {
     place.until_ms = now + timeout_ms - std::min<std::uint64_t>(place.waited_ms, timeout_ms);
   }
-  place.looks_at_ms = looks_again ? now + BackendRow::kMomentMs : kNever;
+  place.looks_at_ms = looks_in_ms > 0 ? now + looks_in_ms : kNever;
   ArmQueueTimer();
 }
 

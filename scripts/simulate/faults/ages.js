@@ -57,8 +57,8 @@ export const ageFaults = [
     edits: [
       edit(
         'engine/worker_sweep.cc',
-        'asked.quota->Take() && !session',
-        '!asked.quota->is_used_up() && !session',
+        'return session.EndAtRest(asked.rest_ms) ? asked.quota->Use() : asked.quota->GiveBack();',
+        'static_cast<void>(session.EndAtRest(asked.rest_ms));\n        return asked.quota->GiveBack();',
       ),
     ],
   },

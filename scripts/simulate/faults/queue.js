@@ -22,8 +22,8 @@ export const queueFaults = [
     edits: [
       edit(
         'engine/worker_queue.cc',
-        'return !HasTurnIn(session, pool) && crew_',
-        'return HasTurnIn(session, pool) && crew_',
+        'row.has_waiting() && !HasTurnIn(session, pool);',
+        'row.has_waiting() && HasTurnIn(session, pool);',
       ),
     ],
   },
