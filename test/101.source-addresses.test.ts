@@ -4,6 +4,11 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { LongOptions } from '../src/config/options.js';
 import { createProxy } from '../src/index.js';
+import type { HealthConfig } from '../src/model/health.js';
+import { type Backend, literalAddress } from '../src/pool/backend.js';
+import { Checker } from '../src/pool/health/checker.js';
+import type { Check } from '../src/pool/health/checks/check.js';
+import { NO_SOURCE, reasonOf } from '../src/pool/health/checks/reason.js';
 import { until } from './helpers/deadline.js';
 import { engines, ways } from './helpers/engines.js';
 import { namespacesWith, namespaceWords } from './helpers/machine.js';
@@ -90,6 +95,83 @@ describe.each(ways)('source addresses with %s', (way) => {
       expect(seen[0]).toBe('127.0.0.5');
       await proxy.close();
     }
+  });
+
+  it('of checks are passed over where this machine does not have them', async () => {
+    for (const [from, asked] of [
+      [[ABSENT, '127.0.0.5'], '127.0.0.5'],
+      [[ABSENT], '127.0.0.1'],
+    ] as const) {
+      const seen: (string | undefined)[] = [];
+      const server = await startServer((socket) => {
+        seen.push(socket.remoteAddress);
+        socket.resume().on('end', () => socket.end());
+      });
+      const health = { type: 'tcp', startDown: true } as const;
+      const proxy = await startProxy(way, {
+        listeners: { in: { address: ANY_PORT, pool: 'db' } },
+        pools: { db: { backends: [`${server.address},name=a`], from: [...from], health } },
+      });
+      await until('it to be up', () => proxy.pool('db').backend('a').health === 'up');
+      expect(seen[0]).toBe(asked);
+    }
+  });
+});
+
+describe('a check that has no source address to come from', () => {
+  const failing = (code: string) => new Error(reasonOf(Object.assign(new Error(code), { code })));
+
+  /** @returns the reports that counted of so many checks, and where they came from */
+  async function reportsOf(checks: number, from: readonly string[], check: Check) {
+    const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
+    const backend = { name: 'a', host: '127.0.0.1', addresses: [literalAddress(address)] };
+    const config = { timeoutMs: 60_000, intervalMs: 1, fastIntervalMs: 1, jitterPercent: 0 };
+    const reports: string[] = [];
+    const asked: (string | undefined)[] = [];
+    let rounds = 0;
+    await new Promise<void>((resolve) => {
+      const checker = new Checker(
+        backend as unknown as Backend,
+        {
+          config: config as HealthConfig,
+          check: (target, signal) => {
+            asked.push(target.from);
+            if (target.from === undefined || from.length === 0) rounds += 1;
+            if (rounds > checks) {
+              checker.stop();
+              resolve();
+            }
+            return check(target, signal);
+          },
+          from: () => from,
+          onReport: ({ passed, detail }) => {
+            reports.push(`${passed} ${detail}`);
+            return false;
+          },
+        },
+        0,
+      );
+    });
+    return { reports, asked };
+  }
+
+  it.each(['EADDRNOTAVAIL', 'EADDRINUSE'])('never counts as a failure: %s', async (code) => {
+    const from = ['127.0.0.2', '::1', '127.0.0.3'];
+    const { reports, asked } = await reportsOf(15, from, () => Promise.reject(failing(code)));
+    expect(reports).toEqual([]);
+    expect(asked.slice(0, 6)).toEqual([...Array(2)].flatMap(() => [from[0], from[2], undefined]));
+  });
+
+  it('does not count when it fails without one, where a firewall may be', async () => {
+    const { reports } = await reportsOf(15, ['127.0.0.2'], ({ from }) =>
+      Promise.reject(failing(from === undefined ? 'ECONNREFUSED' : 'EADDRINUSE')),
+    );
+    expect(reports).toEqual([]);
+  });
+
+  it('counts after a while where the pool has none', async () => {
+    const { reports } = await reportsOf(15, [], () => Promise.reject(failing('EADDRINUSE')));
+    expect(reports).toEqual(Array(5).fill(`false ${NO_SOURCE}`));
   });
 });
 

@@ -9,9 +9,9 @@ import type { Backend } from '../backend.js';
 import { literalAddress } from '../backend.js';
 import type { CheckReport } from './check-state.js';
 import type { Check, CheckTarget } from './checks/check.js';
-import { NOT_ASKED } from './checks/reason.js';
+import { NO_SOURCE, NOT_ASKED } from './checks/reason.js';
 
-/** So often in a row this machine's own want does not count. */
+/** So often in a row this machine's own want does not count; that of source addresses and their ports never does. */
 const NOT_ASKED_MOST = 10;
 
 export interface CheckerHost {
@@ -53,7 +53,7 @@ export class Checker {
   }
 
   async #ask(): Promise<void> {
-    const { config, check } = this.#host;
+    const { config } = this.#host;
     const running = new AbortController();
     this.#running = running;
     const begin = now();
@@ -68,8 +68,7 @@ export class Checker {
     let detail: string;
     try {
       const target = await Promise.race([this.#target(), aborted(running.signal)]);
-      const from = sourceFor(target.address, this.#host.from());
-      detail = await check({ ...target, from }, running.signal);
+      detail = await this.#answer(target, running.signal);
     } catch (error) {
       passed = false;
       detail = error instanceof Error ? error.message : String(error);
@@ -82,11 +81,30 @@ export class Checker {
     const isAsked = passed || !detail.startsWith(NOT_ASKED);
     this.#notAsked = isAsked ? 0 : this.#notAsked + 1;
     // A want that does not end is a failure as others are: nobody knows whether the backend works.
-    const counts = isAsked || this.#notAsked > NOT_ASKED_MOST;
+    const isForSource = detail === NO_SOURCE && this.#host.from().length > 0;
+    const counts = isAsked || (this.#notAsked > NOT_ASKED_MOST && !isForSource);
     const isSoon = counts ? this.#host.onReport(report) : true;
     if (this.#isStopped) return;
     const everyMs = isSoon ? Math.min(config.fastIntervalMs, config.intervalMs) : config.intervalMs;
     this.#wait(everyMs * (1 + (config.jitterPercent / 100) * (2 * Math.random() - 1)));
+  }
+
+  /** Always from the first source that can be used: a firewall sees where checks come from. */
+  async #answer(target: CheckTarget, signal: AbortSignal): Promise<string> {
+    const { check } = this.#host;
+    const sources = sourcesFor(target.address, this.#host.from());
+    if (sources.length === 0) return check(target, signal);
+    for (const from of sources) {
+      try {
+        return await check({ ...target, from }, signal);
+      } catch (error) {
+        if (!(error instanceof Error) || error.message !== NO_SOURCE) throw error;
+      }
+    }
+    // From elsewhere only a good answer counts: a firewall may let in nothing but the sources.
+    return check(target, signal).catch(() => {
+      throw new Error(NO_SOURCE);
+    });
   }
 
   async #target(): Promise<CheckTarget> {
@@ -103,10 +121,10 @@ export class Checker {
   }
 }
 
-/** Always the same one: a firewall sees where checks come from. */
-function sourceFor(address: ResolvedAddress, sources: readonly string[]): string | undefined {
-  if (address.kind === 'unix') return undefined;
-  return sources.find((source) => isIP(source) === address.family);
+/** Those of its family. */
+function sourcesFor(address: ResolvedAddress, sources: readonly string[]): readonly string[] {
+  if (address.kind === 'unix') return [];
+  return sources.filter((source) => isIP(source) === address.family);
 }
 
 async function resolved(address: Address): Promise<ResolvedAddress> {

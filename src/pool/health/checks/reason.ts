@@ -3,6 +3,9 @@
 /** What the reason of a failure begins with that is this machine's, and says nothing of the server. */
 export const NOT_ASKED = 'not asked: ';
 
+/** The whole reason where the source address is not there, or has no port left. */
+export const NO_SOURCE = `${NOT_ASKED}no local address or port is left on this machine`;
+
 /** @param error from a socket */
 export function reasonOf(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
@@ -27,7 +30,9 @@ export function reasonOf(error: Error): string {
     case 'ENFILE':
       return `${NOT_ASKED}no file descriptor is left on this machine`;
     case 'EADDRNOTAVAIL':
-      return `${NOT_ASKED}no local address or port is left on this machine`;
+    // Node binds to a source address before it connects, and then this says that no port is left.
+    case 'EADDRINUSE':
+      return NO_SOURCE;
     default:
       return error.message;
   }
