@@ -116,8 +116,14 @@ function rowOf(proxy: RunningProxy, name: string) {
 }
 
 describe('who has too many sessions', () => {
-  const loads = (...all: readonly (readonly [open: number, weight: number])[]): Load[] =>
-    all.map(([open, weight], row) => ({ row, weight, open }));
+  type Row = readonly [open: number, weight: number, most?: number];
+  const loads = (...all: readonly Row[]): Load[] =>
+    all.map(([open, weight, most = Number.POSITIVE_INFINITY], row) => ({
+      row,
+      weight,
+      open,
+      most,
+    }));
 
   it.each([
     ['a new backend beside one', loads([40, 1], [0, 1]), [{ row: 0, count: 20 }]],
@@ -127,19 +133,26 @@ describe('who has too many sessions', () => {
     ['a twentieth', loads([1050, 1], [950, 1]), []],
     ['more than a twentieth', loads([1060, 1], [940, 1]), [{ row: 0, count: 60 }]],
     ['nobody', loads([0, 1], [0, 1]), []],
+    ['one that takes two', loads([40, 1], [0, 1, 2]), [{ row: 0, count: 2 }]],
+    ['one that is full', loads([38, 1], [2, 1, 2]), []],
+    ['the rest for the others', loads([40, 1], [2, 1, 2], [0, 1]), [{ row: 0, count: 20 }]],
+    ['the rest, and then full', loads([36, 1], [0, 1, 7], [0, 4, 20]), [{ row: 0, count: 27 }]],
+    ['all full', loads([30, 1, 20], [10, 1, 10]), []],
+    ['fewer places than it has too many', loads([30, 1, 10], [0, 1, 5]), [{ row: 0, count: 5 }]],
   ])('%s', (_, given, expected) => {
-    expect(surplusOf(given, 0, 100)).toEqual(expected);
+    expect(surplusOf(given, 0, 100).ends).toEqual(expected);
   });
 
   it('is so many at a time, and goes by those who are not back yet', () => {
-    expect(surplusOf(loads([40, 1], [0, 1]), 40, 5)).toEqual([{ row: 0, count: 5 }]);
-    expect(surplusOf(loads([20, 1], [0, 1]), 40, 5)).toEqual([]);
+    expect(surplusOf(loads([40, 1], [0, 1]), 40, 5).ends).toEqual([{ row: 0, count: 5 }]);
+    expect(surplusOf(loads([20, 1], [0, 1]), 40, 5).ends).toEqual([]);
+    expect(surplusOf(loads([38, 1], [0, 1, 2]), 40, 5).ends).toEqual([]);
   });
 });
 
 describe('when it begins', () => {
-  /** A pool of two backends, one of which has all sessions, on a clock that the test moves. */
-  async function begin() {
+  /** A pool whose last backend is new, on a clock that the test moves: the others have 40 sessions each. */
+  async function begin({ perSecond = 5, backends = 2 } = {}) {
     vi.useFakeTimers();
     vi.resetModules();
     onTestFinished(() => {
@@ -150,18 +163,28 @@ describe('when it begins', () => {
     const events: string[] = [];
     const ended: number[] = [];
     const figures = { open: 40, rebalanced: 0 };
+    const others = Array.from({ length: backends - 2 }, () => ({ open: 40, rebalanced: 0 }));
+    const fresh = { open: 0, rebalanced: 0 };
+    const rows = [figures, ...others, fresh];
     const pool = {
       name: 'db',
-      settings: { rebalance: { perSecond: 5, idleMs: 10_000 }, slowStartMs: 0 },
-      backends: [0, 1].map((row) => ({ row, weight: 1, priority: 0, isReady: true, isUp: true })),
+      settings: { rebalance: { perSecond, idleMs: 10_000 }, slowStartMs: 0 },
+      backends: rows.map((_, row) => ({
+        row,
+        weight: 1,
+        priority: 0,
+        isReady: true,
+        isUp: true,
+        maxSessions: 0,
+      })),
     } as unknown as Pool;
     const rebalancer = new Rebalancer({
       tables: { endIdle: (_row: number, _ms: number, count: number) => ended.push(count) },
-      counters: { backend: (row: number) => (row === 0 ? figures : { open: 0, rebalanced: 0 }) },
+      counters: { backend: (row: number) => rows[row] },
       isThere: () => true,
       tell: ({ state, reason }: RebalanceEvent) => events.push(`${state}: ${reason}`),
     } as unknown as ConstructorParameters<typeof Rebalancer>[0]);
-    return { rebalancer, pool, events, ended, figures };
+    return { rebalancer, pool, events, ended, rows, figures, fresh };
   }
 
   it('is when nothing has changed for a while, and it is paced', async () => {
@@ -200,6 +223,58 @@ describe('when it begins', () => {
     await vi.advanceTimersByTimeAsync(3_600_000);
     expect(events).toEqual(['begun: a backend has come', 'over: no session is at rest']);
     expect(ended.length).toBeLessThanOrEqual(10);
+  });
+
+  it.each([
+    ['at once', [0]],
+    ['after a while', [5, 10, 0]],
+  ])('gives up where the clients come back to where they were, %s', async (_, away) => {
+    const { rebalancer, pool, events, ended, figures } = await begin();
+    rebalancer.gained(pool);
+    await vi.advanceTimersByTimeAsync(30_000);
+    for (let look = 0; look < 100; look += 1) {
+      figures.rebalanced += 5;
+      figures.open = 40 - (away[look % away.length] ?? 0);
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(events).toEqual([
+      'begun: a backend has come',
+      'over: the clients come back to where they were',
+    ]);
+    expect(ended.length).toBeLessThanOrEqual(13);
+  });
+
+  it('goes on where one client in ten goes to the new one', async () => {
+    const { rebalancer, pool, events, rows, fresh } = await begin({
+      perSecond: 1,
+      backends: 11,
+    });
+    rebalancer.gained(pool);
+    await vi.advanceTimersByTimeAsync(30_000);
+    for (let look = 1; events.length < 2 && look < 1000; look += 1) {
+      const [fullest = fresh] = rows.toSorted((left, right) => right.open - left.open);
+      fullest.rebalanced += 1;
+      if (look % 11 === 0) {
+        fullest.open -= 1;
+        fresh.open += 1;
+      }
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(events[1]).toBe('over: the load is level');
+  });
+
+  it('takes no more of the others than a backend with maxSessions has places for', async () => {
+    const { rebalancer, pool, events, ended, figures, fresh } = await begin();
+    Object.assign(pool.backends[1] ?? {}, { maxSessions: 2 });
+    rebalancer.gained(pool);
+    await vi.advanceTimersByTimeAsync(30_000);
+    Object.assign(figures, { open: 38, rebalanced: 2 });
+    fresh.open = 2;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect({ ended, events }).toEqual({
+      ended: [2],
+      events: ['begun: a backend has come', 'over: the load is level'],
+    });
   });
 
   it('is never where it is off', async () => {

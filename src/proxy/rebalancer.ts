@@ -10,8 +10,10 @@ import { clearTimeout, setTimeout } from '../timers.js';
 const LOOK_MS = 1000;
 /** So many times `rebalanceIdle` nothing has to change before it begins. */
 const CALM = 3;
-/** Looks in a row that found nobody at rest, and then it gives up. */
+/** Looks in a row that found nobody at rest, or brought the pool no nearer to being level, and then it gives up. */
 const VAIN_LOOKS = 10;
+/** So many sessions for each backend have to end meanwhile: by most policies, only some of the clients come to the new one. */
+const VAIN_ENDS = 10;
 
 export interface RebalancerHost {
   readonly tables: EngineTables;
@@ -28,7 +30,10 @@ interface Levelling {
   /** What its backends had counted at the last look. */
   counted: number;
   ended: number;
+  /** Looks in a row that ended nobody. */
   vainLooks: number;
+  /** The fewest sessions beyond their share so far, and what has been tried since. */
+  readonly nearest: { beyond: number; looks: number; ended: number };
 }
 
 export class Rebalancer {
@@ -50,6 +55,7 @@ export class Rebalancer {
       counted: 0,
       ended: 0,
       vainLooks: 0,
+      nearest: { beyond: Number.POSITIVE_INFINITY, looks: 0, ended: 0 },
     };
     this.#pools.set(pool, levelling);
     const calmMs = Math.max(CALM * rebalance.idleMs, pool.settings.slowStartMs);
@@ -79,8 +85,8 @@ export class Rebalancer {
     }
     if (levelling.sessions !== undefined) this.#count(pool, levelling);
     const loads = this.#loadsOf(pool);
-    const surplus = surplusOf(loads, levelling.sessions ?? 0, rebalance.perSecond);
-    if (surplus.length === 0) {
+    const { ends, beyond } = surplusOf(loads, levelling.sessions ?? 0, rebalance.perSecond);
+    if (ends.length === 0) {
       this.#stop(pool, 'the load is level');
       return;
     }
@@ -88,12 +94,16 @@ export class Rebalancer {
       this.#stop(pool, 'no session is at rest');
       return;
     }
+    if (isInVain(levelling, beyond, loads.length)) {
+      this.#stop(pool, 'the clients come back to where they were');
+      return;
+    }
     if (levelling.sessions === undefined) {
       levelling.sessions = sessionsOf(loads);
       levelling.counted = this.#countedOf(pool);
       this.#host.tell({ pool: pool.name, state: 'begun', ended: 0, reason: 'a backend has come' });
     }
-    for (const { row, count } of surplus) {
+    for (const { row, count } of ends) {
       this.#host.tables.endIdle(row, rebalance.idleMs, count);
     }
     this.#lookIn(levelling.vainLooks > 0 ? rebalance.idleMs : 0, pool, levelling);
@@ -106,6 +116,8 @@ export class Rebalancer {
     const ended = Math.max(counted - levelling.counted, 0);
     levelling.counted = counted;
     levelling.ended += ended;
+    levelling.nearest.looks += 1;
+    levelling.nearest.ended += ended;
     levelling.vainLooks = ended > 0 ? 0 : levelling.vainLooks + 1;
   }
 
@@ -124,11 +136,25 @@ export class Rebalancer {
     const first = Math.min(...open.map(({ priority }) => priority));
     return open
       .filter(({ priority }) => priority === first)
-      .map(({ row, weight }) => ({ row, weight, open: this.#host.counters.backend(row).open }));
+      .map(({ row, weight, maxSessions }) => ({
+        row,
+        weight,
+        open: this.#host.counters.backend(row).open,
+        most: maxSessions || Number.POSITIVE_INFINITY,
+      }));
   }
 
   #countedOf(pool: Pool): number {
     const { counters } = this.#host;
     return pool.backends.reduce((sum, { row }) => sum + counters.backend(row).rebalanced, 0);
   }
+}
+
+/** Whether many sessions have ended, and the pool is no nearer to being level, as with a policy that sends clients where they were. */
+function isInVain({ nearest }: Levelling, beyond: number, backends: number): boolean {
+  if (beyond < nearest.beyond) {
+    Object.assign(nearest, { beyond, looks: 0, ended: 0 });
+    return false;
+  }
+  return nearest.looks >= VAIN_LOOKS && nearest.ended >= VAIN_ENDS * backends;
 }
