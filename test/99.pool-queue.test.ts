@@ -94,8 +94,22 @@ describe('a queue of the stream engine', () => {
     queue.limit({ maxSessions: 0, queueLength: 1, queueMs: 0 });
     expect(queue.enter(waiter('new'))).toBe(false);
     expect(queue.enter(waiter('back too'), 5)).toBe(true);
+    await new Promise(setImmediate);
     for (let place = 0; place < 3; place++) await free();
     expect(told).toEqual(['back', 'back too', 'a']);
+  });
+
+  it('asks who comes back in another turn of the event loop, and nobody before', async () => {
+    const { queue, told, waiter } = startQueue(2);
+    queue.enter(waiter('new'));
+    queue.enter(waiter('back'), 5);
+    for (let look = 0; look < 3; look++) {
+      queue.change();
+      await Promise.resolve();
+    }
+    expect(told).toEqual([]);
+    await new Promise(setImmediate);
+    expect(told).toEqual(['back', 'new']);
   });
 
   it('counts what they had waited before', async () => {

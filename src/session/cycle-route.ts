@@ -63,6 +63,7 @@ export class CycleRoute implements ClientRoute {
 
   /** The loops have picked for it. They remember who fails, and nobody counted here. */
   attemptFailed(): void {}
+  lacked(): void {}
   end(): void {}
 
   async #search(left: Backend[]): Promise<number | undefined> {

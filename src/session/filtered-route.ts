@@ -59,6 +59,10 @@ export class FilteredRoute implements ClientRoute {
     this.#route.attemptFailed();
   }
 
+  lacked(): void {
+    this.#route.lacked();
+  }
+
   end(reason: CloseReason): void {
     this.#ending = reason;
     this.#promised.stop(() => endingError(reason));

@@ -14,6 +14,8 @@ import { Promised } from './promised.js';
 export interface ClientRoute extends Route {
   /** An address of the backend at hand has failed. */
   attemptFailed(): void;
+  /** This machine has no local port, or no source address, for the backend at hand: it has not failed, nor is it full. */
+  lacked(): void;
   /** The session has ended, for this reason. */
   end(reason: CloseReason): void;
   /** What a filter or a policy of the user's did in place of an answer, where the client is not served for that. */
@@ -44,7 +46,7 @@ export class PoolRoute implements ClientRoute {
   readonly #pick: ClientPick;
   readonly #promised = new Promised();
   readonly #tried = new Set<Backend>();
-  /** Those of them that failed; the others had no room. */
+  /** Those of them that could not serve it at all; the others had no room. */
   readonly #failed = new Set<Backend>();
   #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
@@ -100,6 +102,10 @@ export class PoolRoute implements ClientRoute {
 
   attemptFailed(): void {
     this.#hasFailed = true;
+  }
+
+  lacked(): void {
+    if (this.#current !== undefined) this.#failed.add(this.#current);
   }
 
   end(reason: CloseReason): void {
@@ -196,7 +202,10 @@ export class PoolRoute implements ClientRoute {
   async #resolveThenTry(backend: Backend): Promise<NextHop> {
     await this.#lookup(backend);
     // Its row may be another's by now.
-    return backend.isGone ? this.#pickNext() : this.#try(backend);
+    if (backend.isGone) return this.#pickNext();
+    // The engine passes it over without a word.
+    if (backend.addresses.length === 0) this.#failed.add(backend);
+    return this.#try(backend);
   }
 
   #nextOfSecondRound(): undefined | Promise<number | undefined> {

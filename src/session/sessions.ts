@@ -137,7 +137,10 @@ export class Sessions {
         this.#host.onAttemptFailed(backend, address, code);
       },
       onOutrun: (backend, address) => this.#host.onOutrun(backend, address),
-      onNoPort: (...shortage) => this.#host.onNoPort(...shortage),
+      onNoPort: (...shortage) => {
+        route.lacked();
+        this.#host.onNoPort(...shortage);
+      },
       onNoSource: (...want) => this.#host.onNoSource(...want),
       onEarlyReset: (backend) => this.#host.onEarlyReset(backend),
       onOpen: (row) => {

@@ -1,5 +1,5 @@
 /** Clients who wait for a place in a pool, first come, first served. */
-import { now } from '../../timers.js';
+import { now, setImmediate } from '../../timers.js';
 import { PatientTimer } from '../patient-timer.js';
 import type { PoolLimits, QueueFigures } from '../tables.js';
 
@@ -20,6 +20,8 @@ interface Wait {
   round: number;
   /** It was told that it is its turn, and has not answered. */
   isAsked: boolean;
+  /** Not to be asked in this turn of the event loop: it was served a moment ago, in vain. */
+  isResting: boolean;
   isOver: boolean;
 }
 
@@ -89,9 +91,12 @@ export class PoolQueue {
       return false;
     }
     const since = now() - (waitedMs ?? 0);
-    const wait = { timer: new PatientTimer(), since, round: -1, isAsked: false, isOver: false };
+    const timer = new PatientTimer();
+    const wait = { timer, since, round: -1, isAsked: false, isResting: isBack, isOver: false };
     (isBack ? this.#again : this.#waiting).set(waiter, wait);
     this.#startTimer(waiter, wait);
+    // A backend that fails at once would have it come back for ever, and nothing else would have its turn.
+    if (isBack) setImmediate(() => this.#endRest(wait));
     // Room may have come since it found none.
     this.#lookSoon();
     return true;
@@ -128,6 +133,11 @@ export class PoolQueue {
     return this.#again.get(waiter) ?? this.#waiting.get(waiter);
   }
 
+  #endRest(wait: Wait): void {
+    wait.isResting = false;
+    this.#lookSoon();
+  }
+
   /** At the end of this turn, once for all that it brings. */
   #lookSoon(): void {
     if (this.#isLookingSoon || this.length === 0) return;
@@ -142,7 +152,7 @@ export class PoolQueue {
   #look(): void {
     for (const waiting of [this.#again, this.#waiting]) {
       for (const [waiter, wait] of waiting) {
-        if (wait.isAsked) return;
+        if (wait.isAsked || wait.isResting) return;
         if (wait.round === this.#round) continue;
         if (!this.#hasRoom()) return;
         wait.round = this.#round;
