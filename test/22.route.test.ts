@@ -6,7 +6,7 @@ import type { Pool } from '../src/pool/pool.js';
 import type { ClientPick } from '../src/pool/selection.js';
 import { CycleRoute } from '../src/session/cycle-route.js';
 import { PoolRoute } from '../src/session/route.js';
-import { backendAt, poolOf, resolvedPoolOf } from './helpers/pools.js';
+import { backendAt, poolOf, resolvedPoolOf, type TestPoolOptions } from './helpers/pools.js';
 
 const inOrder =
   ({ backends }: Pool): ClientPick =>
@@ -391,5 +391,32 @@ describe('a pool', () => {
     const pool = poolOf(names, {}, { lookup });
     expect((await resolveAll(pool.backends, 20)).map(({ name }) => name)).toEqual(['slow.test:1']);
     expect(backendAt(pool, 2).addresses).toHaveLength(1);
+  });
+});
+
+describe('a route of a pool with a queue', () => {
+  /** Two backends; the clock stands still but for `time.now`. */
+  function start(options: TestPoolOptions = {}) {
+    const time = { now: 0 };
+    const addresses = ['127.0.0.1:1', '127.0.0.1:2'];
+    const clock = { now: () => time.now };
+    const pool = poolOf(addresses, {}, clock, { queueLength: 5, ...options });
+    return { time, pool, route: new PoolRoute(pool, inOrder(pool)) };
+  }
+
+  it('tries a backend again that has failed its client before it waited', () => {
+    const { time, pool } = start();
+    const route = new PoolRoute(pool, (tried) => pool.backends.find((one) => !tried.has(one)));
+    expect(route.next()).toBe(0);
+    route.attemptFailed();
+    expect(route.next()).toBe(1);
+    expect(route.next()).toBe('queue');
+    // A moment ago.
+    time.now = 999;
+    expect(route.next('turn')).toBe(1);
+    expect(route.next()).toBe('queue');
+    time.now = 1000;
+    expect(route.next('turn')).toBe(0);
+    expect(route.next()).toBe(1);
   });
 });

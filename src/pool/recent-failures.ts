@@ -5,7 +5,7 @@ import type { Backend } from './backend.js';
 type PlannedPick = (tried: ReadonlySet<Backend>) => Backend | undefined;
 
 /** One client finds out that a backend does not answer, and for so long no other has to. */
-const MOMENT_MS = 1000;
+export const MOMENT_MS = 1000;
 
 export class RecentFailures {
   readonly #now: () => number;

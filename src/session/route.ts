@@ -6,6 +6,7 @@ import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
+import { MOMENT_MS } from '../pool/recent-failures.js';
 import type { ClientPick } from '../pool/selection.js';
 import { waitAtMost } from '../pool/wait.js';
 import { Promised } from './promised.js';
@@ -38,7 +39,8 @@ interface Trial {
 
 /**
  * Every backend once, in the order of the policy. Where some had no room, and all others have failed, the client waits in
- * the queue of the pool, if it has one; those are tried again when its turn has come. When all have failed, names that now
+ * the queue of the pool, if it has one; all are tried again when its turn has come, but for those
+ * that have failed it a moment ago. When all have failed, names that now
  * resolve to other addresses get one more try: a backend that moved is the usual reason why none answers.
  */
 export class PoolRoute implements ClientRoute {
@@ -46,8 +48,8 @@ export class PoolRoute implements ClientRoute {
   readonly #pick: ClientPick;
   readonly #promised = new Promised();
   readonly #tried = new Set<Backend>();
-  /** Those of them that could not serve it at all; the others had no room. */
-  readonly #failed = new Set<Backend>();
+  /** When those of them that could not serve it at all have failed; the others had no room. */
+  readonly #failed = new Map<Backend, number>();
   #trials: Trial[] = [];
   #secondRound: Trial[] | undefined;
   /** The backend that was picked last: the client is on its way to it, or there. */
@@ -83,7 +85,10 @@ export class PoolRoute implements ClientRoute {
     this.#leaveFailed();
     if (this.#secondRound !== undefined) return this.#nextOfSecondRound();
     if (word === 'full' || word === 'timeout') return this.#giveUpWaiting(word);
-    if (word === 'turn') this.#tryAgain();
+    if (word === 'turn') {
+      this.#forgive();
+      this.#tryAgain();
+    }
     const isNew = this.#isNew;
     this.#isNew = false;
     // Those who wait already came before.
@@ -105,7 +110,7 @@ export class PoolRoute implements ClientRoute {
   }
 
   lacked(): void {
-    if (this.#current !== undefined) this.#failed.add(this.#current);
+    if (this.#current !== undefined) this.#noteFailed(this.#current);
   }
 
   end(reason: CloseReason): void {
@@ -156,6 +161,18 @@ export class PoolRoute implements ClientRoute {
     );
   }
 
+  #noteFailed(backend: Backend): void {
+    this.#failed.set(backend, this.#pool.now());
+  }
+
+  /** It may have waited for long: what has failed it before may be well again. */
+  #forgive(): void {
+    for (const [backend, failedAt] of this.#failed) {
+      // Else it would use up its attempts at once, at one that has room since it fails.
+      if (this.#pool.now() >= failedAt + MOMENT_MS) this.#failed.delete(backend);
+    }
+  }
+
   #tryAgain(): void {
     for (const backend of this.#tried) if (!this.#failed.has(backend)) this.#tried.delete(backend);
     this.#trials = this.#trials.filter(({ backend }) => this.#failed.has(backend));
@@ -185,7 +202,7 @@ export class PoolRoute implements ClientRoute {
   #leaveFailed(): void {
     const failed = this.#leave();
     if (failed !== undefined && this.#hasFailed) {
-      this.#failed.add(failed);
+      this.#noteFailed(failed);
       this.#pool.failures.note(failed);
     }
     void failed?.resolve();
@@ -204,7 +221,7 @@ export class PoolRoute implements ClientRoute {
     // Its row may be another's by now.
     if (backend.isGone) return this.#pickNext();
     // The engine passes it over without a word.
-    if (backend.addresses.length === 0) this.#failed.add(backend);
+    if (backend.addresses.length === 0) this.#noteFailed(backend);
     return this.#try(backend);
   }
 

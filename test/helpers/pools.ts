@@ -15,6 +15,10 @@ export interface TestPoolOptions {
   readonly connectMs?: number;
   readonly policy?: PoolSettings['policy'];
   readonly onPickFailed?: (error: Error) => void;
+  readonly queueLength?: number;
+  readonly triesDown?: boolean;
+  /** How many clients wait. */
+  readonly waiting?: () => number;
 }
 
 /** A pool whose backends have these addresses, the first one in row 0; nothing is looked up yet. */
@@ -22,8 +26,10 @@ export function poolOf(
   addresses: readonly string[],
   events: Partial<BackendEvents> = {},
   internals: PoolInternals = {},
-  { connectMs = 1000, policy = 'round-robin', onPickFailed = () => {} }: TestPoolOptions = {},
+  options: TestPoolOptions = {},
 ): Pool {
+  const { connectMs = 1000, policy = 'round-robin', onPickFailed = () => {} } = options;
+  const { queueLength = 0, triesDown = false, waiting = () => 0 } = options;
   const clock = internals.now ?? now;
   const backends = addresses.map((name, row) => {
     const config = { name, address: parseAddress(name, 'backend'), weight: 1 };
@@ -35,7 +41,7 @@ export function poolOf(
   });
   const search = { budgetMs: 0, attempts: 100, abortOnClose: false };
   const hash = { key: { ipv4Prefix: 32, ipv6Prefix: 128, withPort: false }, slots: 65_537 };
-  const limits = { maxSessions: 0, queueLength: 0, queueMs: 0 };
+  const limits = { maxSessions: 0, queueLength, queueMs: 0 };
   const unchecked = {
     from: [],
     earlyResetMs: 0,
@@ -47,12 +53,12 @@ export function poolOf(
     maxAgeMs: 0,
     onDown: 'keep',
   } as const;
-  const picking = { policy, hash, triesDown: false, pickMs: 0 };
+  const picking = { policy, hash, triesDown, pickMs: 0 };
   const host = {
     name: 'default',
     number: 0,
     now: clock,
-    waiting: () => 0,
+    waiting,
     onPickFailed,
     onRefused: () => {},
   };
