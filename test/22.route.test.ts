@@ -419,4 +419,10 @@ describe('a route of a pool with a queue', () => {
     expect(route.next('turn')).toBe(0);
     expect(route.next()).toBe(1);
   });
+
+  it('has nobody wait where no backend is up, also where those that are down are tried', () => {
+    const { pool, route } = start({ triesDown: true });
+    for (const backend of pool.backends) backend.configure(backend.config, { health: 'down' });
+    expect([route.next(), route.next(), route.next()]).toEqual([0, 1, undefined]);
+  });
 });

@@ -272,6 +272,15 @@ describe.each(ways)('the queue of a pool with %s', (way) => {
     expect(await refusal).toBe('ERR_SPLICEWAY_NO_BACKEND');
   });
 
+  it('is not there where no backend is up, and those that are down are tried', async () => {
+    const { proxy } = await start(1, { whenAllDown: 'try' });
+    proxy.pool().backend('a').setHealth('down');
+    await served(proxy);
+    const refusal = nextRefusal(proxy);
+    expect((await readToEnding(await connect(portOf(proxy)))).how).toBe('end');
+    expect(await refusal).toBe('ERR_SPLICEWAY_NO_BACKEND');
+  });
+
   describe.skipIf(way === 'native')('is not there', () => {
     it.each([
       ['this machine lacks the source address', (address: string) => [address], ['192.0.2.9']],

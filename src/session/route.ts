@@ -150,14 +150,9 @@ export class PoolRoute implements ClientRoute {
 
   /** One that had no room may have it later; nobody waits for those that have failed, or are down. */
   #mayWait(): boolean {
-    const { backends, settings } = this.#pool;
-    if (settings.limits.queueLength === 0) return false;
-    const isAnyUp = backends.some(({ isReady, isUp }) => isReady && isUp);
+    if (this.#pool.settings.limits.queueLength === 0) return false;
     return [...this.#tried].some(
-      (backend) =>
-        !this.#failed.has(backend) &&
-        backend.isReady &&
-        (backend.isUp || (settings.triesDown && !isAnyUp)),
+      (backend) => !this.#failed.has(backend) && backend.isReady && backend.isUp,
     );
   }
 
