@@ -425,4 +425,18 @@ describe('a route of a pool with a queue', () => {
     for (const backend of pool.backends) backend.configure(backend.config, { health: 'down' });
     expect([route.next(), route.next(), route.next()]).toEqual([0, 1, undefined]);
   });
+
+  it('has a client that comes wait behind those who wait', () => {
+    expect(start({ waiting: () => 1 }).route.next()).toBe('queue');
+  });
+
+  it('has nobody who comes wait where the queue was taken away from those who wait', () => {
+    expect(start({ waiting: () => 1, queueLength: 0 }).route.next()).toBe(0);
+  });
+
+  it('looks at no queue where its pool is removed, whose number may be another', () => {
+    const { pool, route } = start({ waiting: () => 1 });
+    pool.replace(pool.settings, []);
+    expect(route.next()).toBeUndefined();
+  });
 });

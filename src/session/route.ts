@@ -91,8 +91,11 @@ export class PoolRoute implements ClientRoute {
     }
     const isNew = this.#isNew;
     this.#isNew = false;
-    // Those who wait already came before.
-    if (isNew && this.#pool.waiting > 0) return 'queue';
+    const { backends, settings, waiting } = this.#pool;
+    // It may be removed: then its number, and so its queue, may be another's.
+    if (backends.length === 0) return undefined;
+    // Those who wait already came before. Where nobody may wait any more, it could not stand behind them.
+    if (isNew && settings.limits.queueLength > 0 && waiting > 0) return 'queue';
     return this.#pickNext();
   }
 
