@@ -31,11 +31,13 @@ export interface HealthEffectsHost {
 
 export class HealthEffects {
   readonly #host: HealthEffectsHost;
-  readonly #slowStarts = new SlowStarts((backend) => this.#selectSoon(backend));
+  readonly #slowStarts = new SlowStarts((backend) => this.#selectSoon(backend, false));
   /** Those that were not there at the start, or were away since. */
   readonly #late = new WeakSet<Backend>();
   /** Pools whose selection is about to be made anew, and when it was the last time. */
   readonly #reselected = new Set<Pool>();
+  /** Those of them that are selected at the end of this turn. */
+  readonly #queued = new Set<Pool>();
   readonly #selectedAt = new WeakMap<Pool, number>();
   readonly #lookRounds = new WeakMap<Pool, LookRound>();
   /** What lets the sessions of backends that are down go on after all. */
@@ -52,7 +54,7 @@ export class HealthEffects {
     this.#host.tell(backend);
     // One that was there at the start, and is found to work, is as new as the others are.
     if (isBack && (from !== 'checking' || this.#late.has(backend))) this.begin(backend);
-    this.#selectSoon(backend);
+    this.#selectSoon(backend, backend.isUp);
     this.#letGoOn(backend);
     const pool = this.#host.poolOf(backend);
     if (!isBack && pool !== undefined) this.#host.lost(pool);
@@ -95,24 +97,29 @@ export class HealthEffects {
   /**
    * Loops pass over who is not up, and its share would go to who follows it: without it, each gets its own part. Of
    * thousands that change soon after each other, not each is a reason to begin anew.
+   *
+   * @param takesSessions whether that is what has changed
    */
-  #selectSoon(backend: Backend): void {
+  #selectSoon(backend: Backend, takesSessions: boolean): void {
     const pool = this.#host.poolOf(backend);
-    if (pool === undefined) return;
+    if (pool === undefined || this.#queued.has(pool)) return;
     // Where it is the only one, or clients wait for a place, it is not to be waited for.
     const areTwoUp = () =>
       this.#lookRoundOf(pool).finds(2, pool, ({ isReady, isUp }) => isReady && isUp);
-    const isUrgent = pool.waiting > 0 || !areTwoUp();
+    const isUrgent = (takesSessions && pool.waiting > 0) || !areTwoUp();
     if (this.#reselected.has(pool) && !isUrgent) return;
     this.#reselected.add(pool);
     const since = now() - (this.#selectedAt.get(pool) ?? Number.NEGATIVE_INFINITY);
     const select = () => {
       this.#reselected.delete(pool);
+      this.#queued.delete(pool);
       this.#selectedAt.set(pool, now());
       if (!this.#isClosed && this.#host.poolOf(backend) === pool) this.#host.select(pool);
     };
-    if (isUrgent || since >= RESELECT_MS) queueMicrotask(select);
-    else setTimeout(select, RESELECT_MS).unref();
+    if (isUrgent || since >= RESELECT_MS) {
+      this.#queued.add(pool);
+      queueMicrotask(select);
+    } else setTimeout(select, RESELECT_MS).unref();
   }
 
   #lookRoundOf(pool: Pool): LookRound {
