@@ -187,7 +187,9 @@ describeWith(redisNeeds, `${CLIENTS} clients of a Redis with room for ${ROOM}`, 
     expect(inside.size).toBe(ROOM);
     const told = clients.filter((_, number) => !inside.has(number));
     const endings = await Promise.all(told.map(({ ended }) => ended));
-    // A timer of Node's may be early by a part of a millisecond.
-    expect(endings.filter(({ ms }) => ms >= timeoutMs - 1).length).toBeGreaterThanOrEqual(timedOut);
+    // A client may hear late that it is connected: the proxy has had it for a while by then.
+    expect(endings.filter(({ ms }) => ms >= timeoutMs - 100).length).toBeGreaterThanOrEqual(
+      timedOut,
+    );
   });
 });
