@@ -45,7 +45,7 @@ export const queueFaults = [
       edit(
         'session/session_queue.cc',
         'if (timeout_ms > 0) {',
-        'if (timeout_ms > 0 && looks_again) {',
+        'if (timeout_ms > 0 && looks_in_ms > 0) {',
       ),
     ],
   },
