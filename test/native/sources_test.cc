@@ -36,6 +36,11 @@ struct Balancer {
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
+  /// Returns when the loop goes by them: what is published holds from its next turn on.
+  void SetSources(const Addresses& sources) {
+    engine->SetSources(0, sources);
+    AwaitThat([this] { return engine->taken_generation() >= engine->generation(); }, "its tables");
+  }
   /// Where the backend sees the next client come from.
   std::string NextSource() {
     clients.push_back(ConnectTo(address));
@@ -85,9 +90,9 @@ TEST("sources: where there are none of its family, the kernel picks") {
 TEST("sources: those that are published later hold for the next session, and none does again") {
   Balancer balancer({});
   CHECK_EQUAL(balancer.NextSource(), "127.0.0.1");
-  balancer.engine->SetSources(0, {Ip("127.0.0.9")});
+  balancer.SetSources({Ip("127.0.0.9")});
   CHECK_EQUAL(balancer.NextSource(), "127.0.0.9");
-  balancer.engine->SetSources(0, {});
+  balancer.SetSources({});
   CHECK_EQUAL(balancer.NextSource(), "127.0.0.1");
 }
 
