@@ -7,7 +7,7 @@ import { until } from './helpers/deadline.js';
 function startQueue(places: number, queueMs = 0) {
   let room = places;
   const told: string[] = [];
-  const queue: PoolQueue = new PoolQueue(() => room > 0);
+  const queue: PoolQueue = new PoolQueue(() => room);
   queue.limit({ maxSessions: 0, queueLength: 100, queueMs });
   const waiter = (name: string, onTurn: (self: Waiter) => void = take): Waiter => {
     const self: Waiter = {
@@ -70,21 +70,36 @@ describe('a queue of the stream engine', () => {
     expect(told).toEqual(['a', 'b', 'c', 'a', 'b']);
   });
 
-  it('waits for the answer of who has its turn', async () => {
+  it('waits for the answer of who has its turn, where there is one place', async () => {
     const { queue, told, waiter, take, stay, free } = startQueue(0);
     const slow = waiter('slow', () => {});
     queue.enter(slow);
     queue.enter(waiter('next'));
     await free();
-    await free();
+    queue.change();
+    await Promise.resolve();
     expect(told).toEqual(['slow']);
-    // It had its turn before the second place came.
+    // It had its turn before that change.
     stay(slow);
     await Promise.resolve();
     expect(told).toEqual(['slow', 'slow']);
     take(slow);
-    await Promise.resolve();
+    await free();
     expect(told).toEqual(['slow', 'slow', 'next']);
+  });
+
+  it('asks as many at one time as there are places', async () => {
+    const { queue, told, waiter, take, free } = startQueue(0);
+    const [first, ...others] = ['a', 'b', 'c', 'd'].map((name) => waiter(name, () => {}));
+    for (const one of [first, ...others]) queue.enter(one as Waiter);
+    await free();
+    await free();
+    expect(told).toEqual(['a', 'b']);
+    take(first as Waiter);
+    await Promise.resolve();
+    expect(told).toEqual(['a', 'b']);
+    await free();
+    expect(told).toEqual(['a', 'b', 'c']);
   });
 
   it('puts those before all others who had a place that was none', async () => {

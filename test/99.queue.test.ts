@@ -321,6 +321,27 @@ describe.each(ways)('the queue of a pool with %s', (way) => {
     expect(figuresOf(proxy)).toMatchObject({ length: 0, served: 3 });
   });
 
+  it('asks a policy that takes its time for as many clients at once as there are places', async () => {
+    const answers: (() => void)[] = [];
+    let isSlow = false;
+    const { proxy } = await start(3, {
+      pickTimeout: '60s',
+      policy: ({ tried }) => {
+        const picked = tried.size === 0 ? 0 : undefined;
+        if (!isSlow) return picked;
+        return new Promise((resolve) => answers.push(() => resolve(picked)));
+      },
+    });
+    const first = [await served(proxy), await served(proxy), await served(proxy)];
+    const waiting = await wait(proxy, 4);
+    isSlow = true;
+    for (const client of first) reset(client);
+    await until('it is asked for three', () => answers.length === 3);
+    for (const answer of answers.reverse()) answer();
+    await Promise.all(waiting.slice(0, 3).map((client) => greeting(client)));
+    expect(figuresOf(proxy)).toMatchObject({ length: 1, served: 3 });
+  });
+
   it('is for those alone whom the filter lets in', async () => {
     let isOpen = true;
     const server = await startGreeter('b');

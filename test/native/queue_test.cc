@@ -120,10 +120,15 @@ TEST(
   queueing.ComeOneByOne("abc");
   CHECK_EQUAL(queueing.Served().size(), 3U);
   CHECK_EQUAL(queueing.in_use(), 3U);
-  const std::uint64_t rejected = queueing.turns.crew.counters->Backend(0, 0).rejected.value();
+  const auto rejected = [&] {
+    Counters& counters = *queueing.turns.crew.counters;
+    return counters.Backend(0, 0).rejected.value() + counters.Backend(0, 1).rejected.value();
+  };
+  const std::uint64_t before = rejected();
   queueing.Come('d');
   CHECK(queueing.Asked() == Reasons{2});
-  CHECK_EQUAL(queueing.turns.crew.counters->Backend(0, 0).rejected.value(), rejected + 1);
+  // By the one whose turn it was, and not by each.
+  CHECK_EQUAL(rejected(), before + 1);
   CHECK_EQUAL(queueing.waiting(), 0U);
   queueing.Leave('b');
   queueing.Come('e');
@@ -519,74 +524,117 @@ TEST("waiting: on several loops all are served, one after the other, and never t
 
 QueueWaiter Waiter(std::uint32_t slot) { return {.session = {.slot = slot, .generation = 0}}; }
 
-std::uint64_t TicketOf(const std::optional<QueueTurn>& turn) { return turn ? turn->ticket : 0; }
+using Tickets = std::vector<std::uint64_t>;
 
-TEST("waiting: one at a time looks, and what comes free meanwhile is looked for afterwards") {
+Tickets TicketsOf(const QueueTurns& turns) {
+  Tickets tickets;
+  for (const QueueTurn& turn : turns) tickets.push_back(turn.ticket);
+  return tickets;
+}
+
+/// So many wait: tickets from 1 on.
+void Fill(PoolQueue& queue, std::uint32_t count) {
+  for (std::uint32_t slot = 1; slot <= count; ++slot) {
+    CHECK_EQUAL(queue.Join(Waiter(slot), count).value_or(0), slot);
+  }
+}
+
+TEST("waiting: one looks for one place, and what comes free meanwhile is looked for afterwards") {
   PoolRow row;
   PoolQueue queue(row, 0);
-  const std::uint64_t first = queue.Join(Waiter(1), 3).value_or(0);
-  const std::uint64_t second = queue.Join(Waiter(2), 3).value_or(0);
-  const std::uint64_t third = queue.Join(Waiter(3), 3).value_or(0);
+  Fill(queue, 3);
   CHECK(!queue.Join(Waiter(4), 3));
   CHECK_EQUAL(row.waiting(), 3U);
-  CHECK_EQUAL(TicketOf(queue.Tell()), first);
-  CHECK(!queue.Tell());
-  CHECK(!queue.Tell());
-  CHECK_EQUAL(TicketOf(queue.EndTurn(first, false)), first);
-  CHECK(!queue.EndTurn(first, false));
-  CHECK_EQUAL(TicketOf(queue.Tell()), first);
-  CHECK_EQUAL(TicketOf(queue.Leave(first, PoolQueue::Why::kServed)), second);
+  CHECK(TicketsOf(queue.Tell()) == Tickets{1});
+  CHECK(TicketsOf(queue.Tell()).empty());
+  CHECK(TicketsOf(queue.Tell()).empty());
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)).empty());
+  CHECK(TicketsOf(queue.Tell()) == Tickets{1});
+  CHECK(TicketsOf(queue.Leave(1, PoolQueue::Why::kServed)) == Tickets{2});
   // It cannot use the place that there is.
-  CHECK_EQUAL(TicketOf(queue.EndTurn(second, true)), third);
-  CHECK(!queue.EndTurn(third, true));
-  CHECK(!queue.HasTurn(third));
-  queue.JoinAgain(Waiter(1), first);
-  CHECK_EQUAL(TicketOf(queue.Tell()), first);
+  CHECK(TicketsOf(queue.EndTurn(2, 1)) == Tickets{3});
+  CHECK(TicketsOf(queue.EndTurn(3, 1)).empty());
+  CHECK(!queue.HasTurn(3));
+  queue.JoinAgain(Waiter(1), 1);
+  CHECK(TicketsOf(queue.Tell()) == Tickets{1});
   CHECK_EQUAL(row.waiting(), 3U);
+}
+
+TEST("waiting: as many look at one time as there are places") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  Fill(queue, 9);
+  CHECK(TicketsOf(queue.Tell(1)) == Tickets{1});
+  CHECK(TicketsOf(queue.Tell(2)) == Tickets{2});
+  CHECK(TicketsOf(queue.Tell(2)).empty());
+  CHECK((TicketsOf(queue.Leave(1, PoolQueue::Why::kServed, 3)) == Tickets{3, 4}));
+  CHECK(TicketsOf(queue.Leave(2, PoolQueue::Why::kServed, 2)).empty());
+  CHECK_EQUAL(queue.lookers(), 2U);
+  // However many places there are, a look sends two messages at most.
+  CHECK((TicketsOf(queue.Tell(1000)) == Tickets{5, 6}));
+  CHECK_EQUAL(row.waiting(), 7U);
+}
+
+TEST("waiting: who has found no place comes before those behind it, whoever is served meanwhile") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  Fill(queue, 4);
+  CHECK((TicketsOf(queue.Tell(2)) == Tickets{1, 2}));
+  CHECK(TicketsOf(queue.EndTurn(1, 0)).empty());
+  CHECK(TicketsOf(queue.Leave(2, PoolQueue::Why::kServed)) == Tickets{1});
 }
 
 TEST("waiting: where all are to look, all do") {
   PoolRow row;
   PoolQueue queue(row, 0);
-  std::vector<std::uint64_t> tickets;
-  for (std::uint32_t slot = 0; slot < 3; ++slot) {
-    tickets.push_back(queue.Join(Waiter(slot), 9).value_or(0));
-  }
-  CHECK_EQUAL(TicketOf(queue.Tell()), tickets[0]);
-  CHECK(!queue.Tell(true));
-  CHECK(!queue.Tell());
-  for (const std::uint64_t ticket : tickets) {
-    CHECK_EQUAL(TicketOf(queue.EndTurn(ticket == tickets[0] ? ticket : ticket - 1, false)), ticket);
-  }
-  CHECK(!queue.EndTurn(tickets[2], false));
+  Fill(queue, 3);
+  CHECK(TicketsOf(queue.Tell()) == Tickets{1});
+  CHECK(TicketsOf(queue.TellAll()).empty());
+  CHECK(TicketsOf(queue.Tell()).empty());
+  // Room has been made since, and it is the first one's.
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{2});
+  CHECK(TicketsOf(queue.EndTurn(2, 0)) == Tickets{3});
+  CHECK(TicketsOf(queue.EndTurn(3, 0)).empty());
 }
 
 TEST("waiting: a place that comes free while all look is the first one's") {
   PoolRow row;
   PoolQueue queue(row, 0);
-  std::vector<std::uint64_t> tickets;
-  for (std::uint32_t slot = 0; slot < 3; ++slot) {
-    tickets.push_back(queue.Join(Waiter(slot), 9).value_or(0));
-  }
-  CHECK_EQUAL(TicketOf(queue.Tell(true)), tickets[0]);
-  CHECK_EQUAL(TicketOf(queue.EndTurn(tickets[0], false)), tickets[1]);
-  CHECK(!queue.Tell());
-  for (const std::uint64_t ticket : tickets) {
-    CHECK_EQUAL(TicketOf(queue.EndTurn(ticket == tickets[0] ? tickets[1] : ticket - 1, false)),
-                ticket);
-  }
-  CHECK(!queue.EndTurn(tickets[2], false));
+  Fill(queue, 3);
+  CHECK(TicketsOf(queue.TellAll()) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{2});
+  CHECK(TicketsOf(queue.Tell()).empty());
+  CHECK(TicketsOf(queue.EndTurn(2, 0)) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{2});
+  CHECK(TicketsOf(queue.EndTurn(2, 0)) == Tickets{3});
+  CHECK(TicketsOf(queue.EndTurn(3, 0)).empty());
+}
+
+TEST("waiting: who looks while all are told to looks once more") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  Fill(queue, 2);
+  CHECK((TicketsOf(queue.Tell(2)) == Tickets{1, 2}));
+  CHECK(TicketsOf(queue.TellAll()).empty());
+  CHECK(TicketsOf(queue.EndTurn(2, 0)).empty());
+  // The first one in any case, as there may be room; and then each.
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{1});
+  CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{2});
+  CHECK(TicketsOf(queue.EndTurn(2, 0)).empty());
 }
 
 TEST("waiting: who is behind many that cannot use a place gets it with one of the next looks") {
   PoolRow row;
   PoolQueue queue(row, 0);
-  std::uint64_t last = 0;
-  for (std::uint32_t slot = 0; slot < 200; ++slot) last = queue.Join(Waiter(slot), 200).value_or(0);
+  Fill(queue, 200);
   for (int look = 0; look < 4; ++look) {
-    for (std::uint64_t turn = TicketOf(queue.Tell()); turn != 0;
-         turn = TicketOf(queue.EndTurn(turn, true))) {
-      if (turn == last) return;
+    for (Tickets turn = TicketsOf(queue.Tell()); !turn.empty();
+         turn = TicketsOf(queue.EndTurn(turn[0], 1))) {
+      if (turn[0] == 200) return;
     }
   }
   CHECK(!"the last one had its turn");

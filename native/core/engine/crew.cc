@@ -105,7 +105,7 @@ bool Crew::HavePassed(std::uint64_t barrier) const {
 void Crew::Publish() {
   if (!table.Publish()) return;
   for (const std::unique_ptr<Worker>& worker : workers) worker->Publish(table.published());
-  for (const std::uint16_t pool : table.TakeChangedPools()) TellQueue(pool, true);
+  for (const std::uint16_t pool : table.TakeChangedPools()) TellAllOfQueue(pool);
 }
 
 std::uint64_t Crew::TakenGeneration() const {
@@ -145,13 +145,20 @@ void Crew::ResetListener(std::uint16_t listener) {
 
 // ── Queues ──
 
-void Crew::TellQueue(std::uint16_t pool, bool for_all) {
+void Crew::TellQueue(std::uint16_t pool) {
   if (!table.PoolRowOf(pool).has_waiting()) return;
-  if (PoolQueue* const queue = queues.Find(pool)) Post(queue->Tell(for_all));
+  if (PoolQueue* const queue = queues.Find(pool)) Post(queue->Tell());
 }
 
-void Crew::Post(const std::optional<QueueTurn>& turn) {
-  if (turn) workers[turn->waiter.loop]->Post(QueueTurnCommand{.turn = *turn});
+void Crew::TellAllOfQueue(std::uint16_t pool) {
+  if (!table.PoolRowOf(pool).has_waiting()) return;
+  if (PoolQueue* const queue = queues.Find(pool)) Post(queue->TellAll());
+}
+
+void Crew::Post(const QueueTurns& turns) {
+  for (const QueueTurn& turn : turns) {
+    workers[turn.waiter.loop]->Post(QueueTurnCommand{.turn = turn});
+  }
 }
 
 void Crew::LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue_length,
@@ -159,7 +166,7 @@ void Crew::LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue
   PoolRow& row = table.PoolRowOf(pool);
   row.sessions.Limit(most);
   row.LimitQueue(queue_length, queue_timeout_ms);
-  TellQueue(pool, true);
+  TellAllOfQueue(pool);
 }
 
 void Crew::ResetPool(std::uint16_t pool) {

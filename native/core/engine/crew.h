@@ -89,11 +89,12 @@ struct Crew {
   void ResetListener(std::uint16_t listener);
   /// See `Engine::EndSessions`. The owner's thread.
   void EndSessions(const EndSessionsCommand& asked);
-  /// There may be room in a pool: whoever waits for it is told. With `for_all`, everybody is to
-  /// look.
-  void TellQueue(std::uint16_t pool, bool for_all = false);
-  /// Has whoever has its turn in a queue look, if there is anybody.
-  void Post(const std::optional<QueueTurn>& turn);
+  /// There may be room in a pool: whoever waits for it is told.
+  void TellQueue(std::uint16_t pool);
+  /// The same. Everybody is to look.
+  void TellAllOfQueue(std::uint16_t pool);
+  /// Has those look who have their turn in a queue.
+  void Post(const QueueTurns& turns);
   /// What holds for a pool, from now on; see `Engine::LimitPool`.
   void LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue_length,
                  std::uint32_t queue_timeout_ms);

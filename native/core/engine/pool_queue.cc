@@ -8,90 +8,130 @@ namespace spliceway {
 
 std::optional<std::uint64_t> PoolQueue::Join(const QueueWaiter& waiter, std::uint32_t most) {
   const std::lock_guard lock(mutex_);
-  if (waiters_.size() >= most) {
+  if (waiting_.size() + looking_.size() >= most) {
     ++figures_.refused;
     return std::nullopt;
   }
-  waiters_.emplace(++tickets_, waiter);
-  row_.NoteWaiting(static_cast<std::uint32_t>(waiters_.size()));
+  waiting_.emplace(++tickets_, Waiter{.who = waiter});
+  NoteCount();
   return tickets_;
 }
 
 void PoolQueue::JoinAgain(const QueueWaiter& waiter, std::uint64_t ticket) {
   const std::lock_guard lock(mutex_);
-  waiters_.emplace(ticket, waiter);
-  row_.NoteWaiting(static_cast<std::uint32_t>(waiters_.size()));
+  waiting_.emplace(ticket, Waiter{.who = waiter});
+  NoteCount();
 }
 
-std::optional<QueueTurn> PoolQueue::Leave(std::uint64_t ticket, Why why) {
+QueueTurns PoolQueue::Leave(std::uint64_t ticket, Why why, std::uint32_t places) {
   const std::lock_guard lock(mutex_);
   if (why == Why::kServed) ++figures_.served;
   if (why == Why::kTimedOut) ++figures_.timed_out;
   if (why == Why::kLeft) ++figures_.left;
-  const bool was_first = !waiters_.empty() && waiters_.begin()->first == ticket;
-  waiters_.erase(ticket);
-  row_.NoteWaiting(static_cast<std::uint32_t>(waiters_.size()));
-  // Somebody has got on: those behind may, too.
-  if (turn_ == ticket) {
+  if (looking_.erase(ticket) > 0) {
+    // Somebody has got on: those behind may, too.
+    may_have_room_ = true;
     passed_over_ = 0;
-    return GoOn(ticket, true);
+  } else {
+    // Who is the first now looks again at times; see `Worker::WaitOn`.
+    const bool was_first = !waiting_.empty() && waiting_.begin()->first == ticket;
+    waiting_.erase(ticket);
+    if (was_first && looking_.empty()) ExpectRoom();
   }
-  // Who is the first now looks again at times; see `Worker::WaitOn`.
-  if (turn_ == 0 && was_first) return Give(waiters_.begin());
-  return std::nullopt;
+  NoteCount();
+  return GiveTurns(places);
 }
 
 bool PoolQueue::HasTurn(std::uint64_t ticket) const {
   const std::lock_guard lock(mutex_);
-  return turn_ == ticket;
+  return looking_.contains(ticket);
 }
 
-std::optional<QueueTurn> PoolQueue::EndTurn(std::uint64_t ticket, bool passes_on) {
+QueueTurns PoolQueue::EndTurn(std::uint64_t ticket, std::uint32_t places) {
   const std::lock_guard lock(mutex_);
-  assert(turn_ == ticket);
-  return GoOn(ticket, passes_on);
-}
-
-std::optional<QueueTurn> PoolQueue::Tell(bool for_all) {
-  const std::lock_guard lock(mutex_);
-  if (waiters_.empty()) return std::nullopt;
-  if (turn_ != 0) {
-    if (for_all || told_ == Told::kNothing) told_ = for_all ? Told::kForAll : Told::kRoom;
-    return std::nullopt;
+  Waiters::node_type waiter = looking_.extract(ticket);
+  assert(!waiter.empty());
+  const bool is_late = std::exchange(waiter.mapped().room_is_newer, false);
+  waiting_.insert(std::move(waiter));
+  if (is_late) {
+    ExpectRoom();
+    if (all_up_to_ >= ticket) all_behind_ = std::min(all_behind_, ticket - 1);
+  } else if (places == 0) {
+    may_have_room_ = false;
+    behind_ = std::min(behind_, ticket - 1);
+  } else if (passed_over_++ < kMostPassedOver) {
+    may_have_room_ = true;
+    behind_ = std::max({behind_, ticket, passed_up_to_});
+  } else {
+    may_have_room_ = false;
+    passed_up_to_ = std::max(behind_, ticket);
   }
-  if (for_all) everyone_ = waiters_.rbegin()->first;
+  return GiveTurns(places);
+}
+
+QueueTurns PoolQueue::Tell(std::uint32_t places) {
+  const std::lock_guard lock(mutex_);
+  ExpectRoom();
+  for (auto& [ticket, waiter] : looking_) waiter.room_is_newer = true;
+  return GiveTurns(places);
+}
+
+QueueTurns PoolQueue::TellAll() {
+  const std::lock_guard lock(mutex_);
+  all_behind_ = 0;
+  all_up_to_ = tickets_;
+  for (auto& [ticket, waiter] : looking_) waiter.room_is_newer = true;
+  return GiveTurns(1);
+}
+
+/// For anybody.
+void PoolQueue::ExpectRoom() {
+  may_have_room_ = true;
+  behind_ = 0;
   passed_over_ = 0;
-  return Give(waiters_.begin());
 }
 
-std::optional<QueueTurn> PoolQueue::Give(Waiters::const_iterator to) {
-  if (to == waiters_.end()) {
-    turn_ = 0;
-    return std::nullopt;
-  }
-  turn_ = to->first;
-  return QueueTurn{.waiter = to->second, .pool = pool_, .ticket = to->first};
+void PoolQueue::NoteCount() {
+  row_.NoteWaiting(static_cast<std::uint32_t>(waiting_.size() + looking_.size()));
 }
 
-std::optional<QueueTurn> PoolQueue::GoOn(std::uint64_t after, bool passes_on) {
-  // First of all: a place that has come free is the first one's, also while all look.
-  if (const Told told = std::exchange(told_, Told::kNothing); told != Told::kNothing) {
-    if (told == Told::kForAll && !waiters_.empty()) everyone_ = waiters_.rbegin()->first;
-    passed_over_ = 0;
-    return Give(waiters_.begin());
-  }
-  const auto next = waiters_.upper_bound(after);
-  if (next != waiters_.end() && next->first <= everyone_) return Give(next);
-  everyone_ = 0;
-  if (!passes_on) return Give(waiters_.end());
-  const auto after_those = waiters_.upper_bound(std::max(after, passed_up_to_));
-  if (after_those == waiters_.end()) {
+/// First of all those for whom there may be room: it is theirs also while all look.
+PoolQueue::Waiters::iterator PoolQueue::Next() {
+  if (may_have_room_) {
+    const auto next = waiting_.upper_bound(behind_);
+    if (next != waiting_.end()) {
+      behind_ = next->first;
+      return next;
+    }
+    may_have_room_ = false;
     passed_up_to_ = 0;
-  } else if (passed_over_++ == kMostPassedOver) {
-    passed_up_to_ = after;
-    return Give(waiters_.end());
   }
-  return Give(after_those);
+  if (all_up_to_ == 0) return waiting_.end();
+  const auto next = waiting_.upper_bound(all_behind_);
+  if (next != waiting_.end() && next->first <= all_up_to_) {
+    behind_ = all_behind_ = next->first;
+    return next;
+  }
+  all_up_to_ = 0;
+  return waiting_.end();
+}
+
+QueueTurn PoolQueue::Give(Waiters::node_type waiter) {
+  const QueueTurn turn{.waiter = waiter.mapped().who, .pool = pool_, .ticket = waiter.key()};
+  looking_.insert(std::move(waiter));
+  return turn;
+}
+
+QueueTurns PoolQueue::GiveTurns(std::uint32_t places) {
+  const std::uint32_t most = std::clamp(places, 1U, kMostLookers);
+  QueueTurns turns;
+  while (!turns.is_full() && looking_.size() < most) {
+    const auto next = Next();
+    if (next == waiting_.end()) break;
+    turns.Add(Give(waiting_.extract(next)));
+  }
+  lookers_.store(looking_.size(), std::memory_order_relaxed);
+  return turns;
 }
 
 QueueFigures PoolQueue::figures() const {

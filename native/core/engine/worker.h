@@ -169,20 +169,24 @@ class Worker final : private EventHandler,
   void AskOwner(Session& session, Asked why);
 
   /// What there is for those who wait in the queue of a pool.
-  enum class Room : std::uint8_t {
-    kNobody,  ///< None is up: there is nothing to wait for.
-    kNone,    ///< All that are up are full.
-    kLater,   ///< Some have room, but are to be passed over: they have failed lately.
-    kSoon,    ///< The same, as no local port was left for them.
-    kOpen,    ///< Some could be entered now.
+  struct Room {
+    enum class Kind : std::uint8_t {
+      kNobody,  ///< None is up: there is nothing to wait for.
+      kNone,    ///< All that are up are full.
+      kLater,   ///< Some have room, but are to be passed over: they have failed lately.
+      kSoon,    ///< The same, as no local port was left for them.
+      kOpen,    ///< Some could be entered now.
+    } kind = Kind::kNobody;
+    std::uint32_t places = 0;  ///< That could be entered now, up to those that were asked for.
   };
-  [[nodiscard]] Room RoomIn(std::uint16_t pool) const;
-  [[nodiscard]] Room RoomAmong(std::span<const std::uint16_t> rows, std::uint16_t pool) const;
+  [[nodiscard]] Room RoomIn(std::uint16_t pool, std::uint32_t places = 1) const;
+  void AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint32_t places) const;
+  [[nodiscard]] bool IsFull(std::uint16_t pool) const;
   [[nodiscard]] bool StandsBehind(Session& session) const;
   [[nodiscard]] static bool HasTurnIn(Session& session, std::uint16_t pool);
   [[nodiscard]] bool WaitForPlace(Session& session);
   [[nodiscard]] bool JoinQueue(Session& session, std::uint16_t pool);
-  void WaitOn(Session& session, Room room);
+  void WaitOn(Session& session, Room::Kind room);
   void LeaveQueue(Session& session, PoolQueue::Why why);
   void GiveBack(Session& session, std::uint16_t backend);
   void TellOfPlace(Session& session, std::uint16_t pool);

@@ -208,6 +208,11 @@ bool Worker::PickNextOf(Session& session, const Tables::Pool& pool) {
   if (!pool.tiers) return false;
   const Tiers& tiers = *pool.tiers;
   Walk& walk = session.walk();
+  // Not one after the other: all are full, and a crowd may be waiting.
+  if (IsFull(tables_.latest().OptionsOf(session.listener()).pool)) {
+    walk.NoteFull();
+    return false;
+  }
   do {
     if (walk.EntersAnew(pool)) {
       session.route.EnterAt(PlaceToEnter(session, tiers, walk.tier(), nullptr));

@@ -9,31 +9,45 @@
 
 namespace spliceway {
 
-Worker::Room Worker::RoomIn(std::uint16_t pool) const {
+/// @param places how many are of interest, at least one: who knows of so many looks no further
+Worker::Room Worker::RoomIn(std::uint16_t pool, std::uint32_t places) const {
   const Tables& tables = tables_.latest();
+  const std::uint32_t of_pool = std::min(places, crew_.table.PoolRowOf(pool).sessions.places());
   const Tiers* const tiers = tables.PoolAt(pool).tiers.get();
-  // Of a pool that its owner picks for, nobody knows more than who is in it.
-  if (tiers == nullptr) return RoomAmong(tables.MembersOf(pool), pool);
-  Room most = Room::kNobody;
-  for (std::size_t tier = 0; tier < tiers->size() && most != Room::kOpen; ++tier) {
-    most = std::max(most, RoomAmong((*tiers)[tier].members(), pool));
+  Room room;
+  if (tiers == nullptr) {
+    // Of a pool that its owner picks for, nobody knows more than who is in it.
+    AddRoom(room, tables.MembersOf(pool), of_pool);
+  } else {
+    for (std::size_t tier = 0; tier < tiers->size(); ++tier) {
+      AddRoom(room, (*tiers)[tier].members(), of_pool);
+    }
   }
-  return most;
+  return room;
 }
 
-Worker::Room Worker::RoomAmong(std::span<const std::uint16_t> rows, std::uint16_t pool) const {
-  const bool has_room = !crew_.table.PoolRowOf(pool).sessions.is_full();
-  Room most = Room::kNobody;
+void Worker::AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint32_t places) const {
+  using Kind = Room::Kind;
   for (const std::uint16_t number : rows) {
+    if (room.kind != Kind::kNobody && room.places >= places) return;
     const BackendRow& row = crew_.table.Row(number);
     if (row.state() != BackendState::kUp) continue;
     if (tables_.latest().AddressesOf(number)[0].empty()) continue;
-    most = std::max(most, Room::kNone);
-    if (!has_room) break;
-    if (row.is_open()) return Room::kOpen;
-    if (!row.is_full()) most = std::max(most, row.lacks_port() ? Room::kSoon : Room::kLater);
+    room.kind = std::max(room.kind, Kind::kNone);
+    if (places == 0) continue;
+    if (row.is_open()) {
+      room.kind = Kind::kOpen;
+      room.places = std::min(places, room.places + std::min(places, row.places()));
+    } else if (!row.is_full()) {
+      room.kind = std::max(room.kind, row.lacks_port() ? Kind::kSoon : Kind::kLater);
+    }
   }
-  return most;
+}
+
+/// Whether the pool has as many sessions as it may, and somebody is up: where nobody is, a client
+/// that comes is to be told so.
+bool Worker::IsFull(std::uint16_t pool) const {
+  return crew_.table.PoolRowOf(pool).sessions.is_full() && RoomIn(pool).kind == Room::Kind::kNone;
 }
 
 /// Whether others wait for the places of its pool, whom it is not to overtake: it has come after
@@ -64,9 +78,9 @@ bool Worker::WaitForPlace(Session& session) {
 bool Worker::JoinQueue(Session& session, std::uint16_t pool) {
   QueuePlace& place = session.queue_place();
   if (session.route.in_queue && place.pool == pool) {
-    const Room room = RoomIn(pool);
-    WaitOn(session, room);
-    crew_.Post(QueueOf(pool).EndTurn(place.ticket, room == Room::kOpen));
+    const Room room = RoomIn(pool, PoolQueue::kMostLookers);
+    WaitOn(session, room.kind);
+    crew_.Post(QueueOf(pool).EndTurn(place.ticket, room.places));
     return true;
   }
   if (session.route.in_queue) LeaveQueue(session, PoolQueue::Why::kElsewhere);
@@ -91,19 +105,19 @@ bool Worker::JoinQueue(Session& session, std::uint16_t pool) {
   session.route.in_queue = true;
   // Looked at again, now that those who make room would tell; also by tables that are new.
   TakeNextTables();
-  const Room room = RoomIn(pool);
-  WaitOn(session, Room::kNone);
-  if (room != Room::kNone) crew_.Post(queue.Tell());
+  const Room room = RoomIn(pool, PoolQueue::kMostLookers);
+  WaitOn(session, Room::Kind::kNone);
+  if (room.kind != Room::Kind::kNone) crew_.Post(queue.Tell(room.places));
   return true;
 }
 
 /// Nobody tells when a backend that has room is no longer to be passed over.
-void Worker::WaitOn(Session& session, Room room) {
+void Worker::WaitOn(Session& session, Room::Kind room) {
   session.route.has_turn = false;
   const PoolRow& row = crew_.table.PoolRowOf(session.queue_place().pool);
-  const std::uint64_t looks_in_ms = room == Room::kNone   ? 0
-                                    : room == Room::kSoon ? BackendRow::kNoPortMs
-                                                          : BackendRow::kMomentMs;
+  const std::uint64_t looks_in_ms = room == Room::Kind::kNone   ? 0
+                                    : room == Room::Kind::kSoon ? BackendRow::kNoPortMs
+                                                                : BackendRow::kMomentMs;
   session.WaitInQueue(row.queue_timeout_ms(), looks_in_ms);
 }
 
@@ -111,7 +125,10 @@ void Worker::WaitOn(Session& session, Room room) {
 void Worker::LeaveQueue(Session& session, PoolQueue::Why why) {
   const QueuePlace& place = session.queue_place();
   session.route.in_queue = session.route.has_turn = false;
-  crew_.Post(QueueOf(place.pool).Leave(place.ticket, why));
+  // Where one has got on, there may be room for many. Else nobody has looked.
+  const std::uint32_t places =
+      why == PoolQueue::Why::kServed ? RoomIn(place.pool, PoolQueue::kMostLookers).places : 1;
+  crew_.Post(QueueOf(place.pool).Leave(place.ticket, why, places));
 }
 
 PoolQueue& Worker::QueueOf(std::uint16_t pool) {
@@ -129,7 +146,11 @@ void Worker::GiveBack(Session& session, std::uint16_t backend) {
 /// There is room that was not there a moment ago. Who has its turn has that looked for when it
 /// ends.
 void Worker::TellOfPlace(Session& session, std::uint16_t pool) {
-  if (!HasTurnIn(session, pool)) crew_.TellQueue(pool);
+  if (HasTurnIn(session, pool) || !crew_.table.PoolRowOf(pool).has_waiting()) return;
+  PoolQueue& queue = QueueOf(pool);
+  const std::uint32_t places =
+      queue.lookers() > 0 ? RoomIn(pool, PoolQueue::kMostLookers).places : 1;
+  crew_.Post(queue.Tell(places));
 }
 
 void Worker::Handle(QueueCommand& command) {
@@ -154,7 +175,7 @@ void Worker::Handle(QueueTurnCommand& command) {
     return TryBackends(*session);
   }
   // Where it would pick in vain, it is not asked.
-  if (RoomIn(place.pool) == Room::kNone) {
+  if (RoomIn(place.pool).kind == Room::Kind::kNone) {
     static_cast<void>(JoinQueue(*session, place.pool));
   } else {
     AskOwner(*session, Asked::kTurn);

@@ -30,6 +30,8 @@ class alignas(64) BackendRow {
   /// that already, nobody does before it has fewer.
   void Limit(std::uint32_t most) { sessions_.Limit(most); }
   [[nodiscard]] bool is_full() const { return sessions_.is_full(); }
+  /// How many sessions more it may have now.
+  [[nodiscard]] std::uint32_t places() const { return sessions_.places(); }
 
   /// The number of the pool that it is of, in which its sessions count as well. It stays the same
   /// while there are any.

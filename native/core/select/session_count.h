@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 
 namespace spliceway {
 
@@ -15,6 +17,12 @@ class SessionCount {
   [[nodiscard]] bool is_full() const {
     const std::uint32_t most = most_.load();
     return most != 0 && in_use_.load() >= most;
+  }
+  /// How many more it may have now; the largest number where that is any.
+  [[nodiscard]] std::uint32_t places() const {
+    const std::uint32_t most = most_.load();
+    if (most == 0) return std::numeric_limits<std::uint32_t>::max();
+    return most - std::min(most, in_use_.load());
   }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(); }
 

@@ -11,8 +11,8 @@ export const queueFaults = [
     edits: [
       edit(
         'engine/worker_queue.cc',
-        'if (!HasTurnIn(session, pool)) crew_.TellQueue(pool);',
-        'if (HasTurnIn(session, pool)) crew_.TellQueue(pool);',
+        'if (HasTurnIn(session, pool) || !crew_',
+        'if (!HasTurnIn(session, pool) || !crew_',
       ),
     ],
   },
@@ -33,8 +33,8 @@ export const queueFaults = [
     edits: [
       edit(
         'engine/pool_queue.cc',
-        'if (turn_ == ticket) {\n    passed_over_ = 0;\n    return GoOn(ticket, true);\n  }',
-        'if (turn_ == ticket) return std::nullopt;',
+        'if (looking_.erase(ticket) > 0) {',
+        'if (looking_.contains(ticket)) {',
       ),
     ],
   },
@@ -63,7 +63,13 @@ export const queueFaults = [
   {
     name: 'queue that is never full',
     why: 'Clients wait by the thousand for a pool that could never serve them in time.',
-    edits: [edit('engine/pool_queue.cc', 'if (waiters_.size() >= most) {', 'if (most == 0) {')],
+    edits: [
+      edit(
+        'engine/pool_queue.cc',
+        'if (waiting_.size() + looking_.size() >= most) {',
+        'if (most == 0) {',
+      ),
+    ],
   },
   {
     name: 'change that those who wait do not hear of',
@@ -71,7 +77,7 @@ export const queueFaults = [
     edits: [
       edit(
         'engine/crew.cc',
-        'row.LimitQueue(queue_length, queue_timeout_ms);\n  TellQueue(pool, true);',
+        'row.LimitQueue(queue_length, queue_timeout_ms);\n  TellAllOfQueue(pool);',
         'row.LimitQueue(queue_length, queue_timeout_ms);',
       ),
     ],

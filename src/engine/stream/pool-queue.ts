@@ -26,7 +26,7 @@ interface Wait {
 }
 
 export class PoolQueue {
-  readonly #hasRoom: () => boolean;
+  readonly #places: (upTo: number) => number;
   #limits: PoolLimits = { maxSessions: 0, queueLength: 0, queueMs: 0 };
   /** Sessions of the pool. */
   #taken = 0;
@@ -37,11 +37,13 @@ export class PoolQueue {
   readonly #figures = { served: 0, timedOut: 0, refused: 0, left: 0 };
   /** Each change begins another, in which each may be asked once: a place that nobody can use is no reason to go on and on. */
   #round = 0;
+  /** How many were asked and have not answered. */
+  #asked = 0;
   #isLookingSoon = false;
 
-  /** @param hasRoom whether a place may be free for somebody */
-  constructor(hasRoom: () => boolean) {
-    this.#hasRoom = hasRoom;
+  /** @param places how many may be free, if that is less than `upTo` */
+  constructor(places: (upTo: number) => number) {
+    this.#places = places;
   }
 
   get length(): number {
@@ -52,10 +54,10 @@ export class PoolQueue {
     return { ...this.#figures };
   }
 
-  /** Whether its pool has as many sessions as it may. */
-  get isPoolFull(): boolean {
+  /** How many sessions more its pool may have. */
+  get placesOfPool(): number {
     const { maxSessions } = this.#limits;
-    return maxSessions > 0 && this.#taken >= maxSessions;
+    return maxSessions > 0 ? Math.max(maxSessions - this.#taken, 0) : Number.POSITIVE_INFINITY;
   }
 
   limit(limits: PoolLimits): void {
@@ -106,7 +108,7 @@ export class PoolQueue {
   stay(waiter: Waiter): void {
     const wait = this.#find(waiter);
     if (wait === undefined) return;
-    wait.isAsked = false;
+    this.#noteAnswer(wait);
     if (wait.isOver) this.#timeOut(waiter, wait);
     else this.#lookSoon();
   }
@@ -116,7 +118,7 @@ export class PoolQueue {
     const wait = this.#find(waiter);
     if (wait === undefined) return;
     wait.timer.clear();
-    wait.isAsked = false;
+    this.#noteAnswer(wait);
     this.#again.delete(waiter);
     this.#waiting.delete(waiter);
     if (figure !== undefined) this.#figures[figure] += 1;
@@ -131,6 +133,11 @@ export class PoolQueue {
 
   #find(waiter: Waiter): Wait | undefined {
     return this.#again.get(waiter) ?? this.#waiting.get(waiter);
+  }
+
+  #noteAnswer(wait: Wait): void {
+    if (wait.isAsked) this.#asked -= 1;
+    wait.isAsked = false;
   }
 
   #endRest(wait: Wait): void {
@@ -148,18 +155,20 @@ export class PoolQueue {
     });
   }
 
-  /** Who came first is asked first. Whoever cannot use a place that is free lets the next one have it. */
+  /**
+   * Who came first is asked first. Whoever cannot use a place that is free lets the next one have it. While some have not answered,
+   * others are asked for the places that are left: a policy may take its time, and places come free meanwhile.
+   */
   #look(): void {
     for (const waiting of [this.#again, this.#waiting]) {
       for (const [waiter, wait] of waiting) {
-        if (wait.isAsked || wait.isResting) return;
-        if (wait.round === this.#round) continue;
-        if (!this.#hasRoom()) return;
+        if (wait.isResting) return;
+        if (wait.isAsked || wait.round === this.#round) continue;
+        if (this.#places(this.#asked + 1) <= this.#asked) return;
         wait.round = this.#round;
         wait.isAsked = true;
+        this.#asked += 1;
         waiter.onTurn();
-        // Nobody is asked before the answer is there.
-        if (wait.isAsked) return;
       }
     }
   }

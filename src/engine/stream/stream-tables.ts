@@ -177,7 +177,7 @@ export class StreamTables implements EngineTables {
     const backend = this.#at(row);
     // Whoever picked it knew that it is down, where it is.
     if (backend.state === 'drain') return 'closed';
-    if (isFull(backend) || backend.pool?.queue.isPoolFull) return 'full';
+    if (isFull(backend) || backend.pool?.queue.placesOfPool === 0) return 'full';
     backend.taken += 1;
     backend.pool?.queue.takePlace();
     return 'taken';
@@ -216,7 +216,9 @@ export class StreamTables implements EngineTables {
     const known = this.#pools.get(number);
     if (known !== undefined) return known;
     const backends = new Set<Backend>();
-    const queue: PoolQueue = new PoolQueue(() => hasRoom(backends, queue.isPoolFull));
+    const queue: PoolQueue = new PoolQueue((upTo) =>
+      placesOf(backends, Math.min(upTo, queue.placesOfPool)),
+    );
     const unknown = { queue, backends };
     this.#pools.set(number, unknown);
     return unknown;
@@ -225,13 +227,18 @@ export class StreamTables implements EngineTables {
 
 const isFull = ({ most, taken }: Backend) => most > 0 && taken >= most;
 
-/** Whether a place may be free. Where no backend is up, nobody has one to wait for: who is asked finds out. */
-function hasRoom(backends: Iterable<Backend>, isPoolFull: boolean): boolean {
+/**
+ * How many places are free, if that is less than `most`. Where no backend is up, nobody has one to wait for, and all who are asked
+ * find out.
+ */
+function placesOf(backends: Iterable<Backend>, most: number): number {
   let isAnyUp = false;
+  let places = 0;
   for (const backend of backends) {
     if (backend.state !== 'up') continue;
-    if (!isPoolFull && !isFull(backend)) return true;
     isAnyUp = true;
+    places += backend.most > 0 ? Math.max(backend.most - backend.taken, 0) : most;
+    if (places >= most) return most;
   }
-  return !isAnyUp;
+  return isAnyUp ? places : Number.POSITIVE_INFINITY;
 }

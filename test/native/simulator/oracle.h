@@ -53,6 +53,7 @@ class Oracle {
   [[nodiscard]] std::vector<const Pair*> WhoWaits() const;
   /// A client has set out for the first time.
   void CheckOrder(const Pair& pair);
+  void NoteServed();
   /// The queue is said to be full.
   void CheckQueueFull();
   /// A client is said to have waited for as long as it may.
@@ -137,6 +138,7 @@ class Oracle {
 
   Kernel& kernel_;
   const Scene& scene_;
+  std::uint64_t served_before_ = 0;  // of those who waited
 };
 
 }  // namespace spliceway::simulator

@@ -69,17 +69,27 @@ std::vector<const Pair*> Oracle::WhoWaits() const {
 }
 
 /// A client has set out for the first time. Those that had waited before it came, and have met
-/// nobody, come first.
+/// nobody, come first; or have their turn as well, as there are places for all of them.
 void Oracle::CheckOrder(const Pair& pair) {
   if (scene_.picks != Picks::kByCycle || pair.by_owner) return;
   // Who finds no local port has set out unseen.
   if (kernel_.conditions.hesitates) return;
-  for (const Pair* other : WhoWaits()) {
-    if (other->has_set_out || other->by_owner) continue;
-    if (other->waited_us < pair.waits_since_us) {
-      kernel_.Fail("a client was served before one that had waited for longer");
-    }
+  const std::vector<const Pair*> waiters = WhoWaits();
+  const auto overtaken = std::count_if(waiters.begin(), waiters.end(), [&](const Pair* other) {
+    return !other->has_set_out && !other->by_owner && other->waited_us < pair.waits_since_us;
+  });
+  const PoolQueue* const queue = scene_.crew->queues.Find(0);
+  const bool had_turn = queue != nullptr && queue->figures().served > served_before_;
+  const std::size_t lookers = had_turn ? queue->lookers() : 0;
+  if (static_cast<std::size_t>(overtaken) > lookers) {
+    kernel_.Fail("a client was served before one that had waited for longer");
   }
+}
+
+/// After each look at those who have set out.
+void Oracle::NoteServed() {
+  const PoolQueue* const queue = scene_.crew->queues.Find(0);
+  served_before_ = queue == nullptr ? 0 : queue->figures().served;
 }
 
 /// Whether it may be that nothing is tried for a client.

@@ -207,6 +207,7 @@ void World::NoteAccepted() {
   if (!scene_.queueing.is_on) return;
   oracle_.CheckPlaces(has_set_out);
   for (const Pair* pair : first_set_out) oracle_.CheckOrder(*pair);
+  oracle_.NoteServed();
   NotePlaces();
 }
 
