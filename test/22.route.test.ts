@@ -1,5 +1,6 @@
 /** The order in which backends are tried, and when names are looked up. */
 import { describe, expect, it } from 'vitest';
+import type { PickFunction } from '../src/policy/pick-function.js';
 import type { Backend, Lookup } from '../src/pool/backend.js';
 import { resolveAll } from '../src/pool/names.js';
 import type { Pool } from '../src/pool/pool.js';
@@ -203,11 +204,13 @@ describe('a route', () => {
 });
 
 describe('a route after a cycle', () => {
-  const options = { openedAt: 0 };
+  const client = { client: { address: '192.0.2.1', port: 1 }, listener: 'default' };
+  const routeAfter = (pool: Pool) =>
+    new CycleRoute(pool, { openedAt: 0, client, poolNow: () => pool });
 
   it('has nothing to try, and makes no promise, where there are no names', () => {
     const pool = poolOf(['127.0.0.1:1']);
-    expect(new CycleRoute(pool, options).next()).toBeUndefined();
+    expect(routeAfter(pool).next()).toBeUndefined();
   });
 
   it('tries names that have moved, each once', async () => {
@@ -216,7 +219,7 @@ describe('a route after a cycle', () => {
     names.later();
     names.known['b.test'] = ['10.0.0.3'];
     names.known['c.test'] = ['10.0.0.4'];
-    expect(await all(pool, new CycleRoute(pool, options))).toEqual(['2:10.0.0.3', '3:10.0.0.4']);
+    expect(await all(pool, routeAfter(pool))).toEqual(['2:10.0.0.3', '3:10.0.0.4']);
   });
 
   it('tries a name that moved while its client was still on the way, with no lookup', async () => {
@@ -228,17 +231,34 @@ describe('a route after a cycle', () => {
     const asked = names.asked.length;
     // Two addresses, a second for each.
     names.time.now += 1999;
-    expect(await all(pool, new CycleRoute(pool, options))).toEqual(['0:10.0.0.3']);
+    expect(await all(pool, routeAfter(pool))).toEqual(['0:10.0.0.3']);
     expect(names.asked.slice(asked)).toEqual(['b.test']);
     names.time.now += 1;
-    expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
+    expect(await all(pool, routeAfter(pool))).toEqual([]);
+  });
+
+  it('asks the function that has become the policy of its listener', async () => {
+    const before = poolOf(['127.0.0.1:1']);
+    const asked: unknown[] = [];
+    const policy: PickFunction = ({ tried, client, listener }) => {
+      asked.push([client, listener]);
+      return [1, 0].find((index) => !tried.has(index));
+    };
+    const pool = poolOf(['127.0.0.1:1', '127.0.0.1:2'], {}, {}, { policy });
+    const listener = { pool: before };
+    const poolNow = () => listener.pool;
+    const route = new CycleRoute(before, { openedAt: 0, isNew: true, client, poolNow });
+    expect(route.next()).toBe('by cycle');
+    listener.pool = pool;
+    expect([route.next(), route.next(), route.next()]).toEqual([1, 0, undefined]);
+    expect(asked).toEqual(Array(3).fill(Object.values(client)));
   });
 
   it('does not take the first answer of the name servers for a move', async () => {
     const names = resolver({ 'a.test': ['10.0.0.1'] });
     for (const connectMs of [1000, 0]) {
       const pool = await resolvedPoolOf(['a.test:1'], {}, names, { connectMs });
-      expect(await all(pool, new CycleRoute(pool, options))).toEqual([]);
+      expect(await all(pool, routeAfter(pool))).toEqual([]);
     }
   });
 });

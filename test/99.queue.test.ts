@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { LongOptions, PoolOptions } from '../src/config/options.js';
+import type { LongOptions, PoolOptions, ProxyOptions } from '../src/config/options.js';
 import type { Session } from '../src/session/session.js';
 import { until, within, withTimeEnough } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
@@ -63,7 +63,11 @@ describe.each(ways)('the queue of a pool with %s', (way) => {
   type Settings = Omit<PoolOptions, 'backends'>;
 
   /** One backend, with room for some. */
-  async function start(room: number, settings: Settings = {}) {
+  async function start(
+    room: number,
+    settings: Settings = {},
+    process: Pick<ProxyOptions, 'threads'> = {},
+  ) {
     const server = await startGreeter('a');
     const backends = [`${server.address},name=a,max-sessions=${room}`];
     const proxy = await startProxy(way, {
@@ -71,6 +75,7 @@ describe.each(ways)('the queue of a pool with %s', (way) => {
       queue: 10,
       connectTimeout: '60s',
       ...settings,
+      ...process,
     });
     return { server, proxy, backends };
   }
@@ -340,6 +345,34 @@ describe.each(ways)('the queue of a pool with %s', (way) => {
     for (const answer of answers.reverse()) answer();
     await Promise.all(waiting.slice(0, 3).map((client) => greeting(client)));
     expect(figuresOf(proxy)).toMatchObject({ length: 1, served: 3 });
+  });
+
+  it.each([
+    ['nobody listens for sessions', false],
+    ['a program listens for sessions', true],
+  ])('asks a policy that a function has taken the place of, where %s', async (_, isHeard) => {
+    const { proxy, backends } = await start(1, { connectBudget: '60s' }, { threads: 1 });
+    if (isHeard) proxy.on('session', () => {});
+    const first = await served(proxy);
+    const waiting = await wait(proxy, 3);
+    let asked = 0;
+    const policy = ({ tried }: { tried: ReadonlySet<number> }) => {
+      asked += 1;
+      return tried.size === 0 ? 0 : undefined;
+    };
+    await proxy.update((present) => ({ ...present, policy, backends }) as never);
+    await untilWaiting(proxy, 3);
+    // Not before there is a place.
+    expect(asked).toBe(0);
+    let last = first;
+    for (const client of waiting) {
+      reset(last);
+      expect(await greeting(client)).toBe('a');
+      last = client;
+    }
+    expect(asked).toBeGreaterThanOrEqual(3);
+    expect(figuresOf(proxy)).toMatchObject({ length: 0, served: 3, refused: 0, left: 0 });
+    expect(proxy.stats().sessions.failed).toBe(0);
   });
 
   it('is for those alone whom the filter lets in', async () => {

@@ -75,7 +75,12 @@ export class Service {
   routeOfAccepted(client: ClientAddress, bind: Bind, isAwaited: boolean): ClientRoute {
     const isPicked = this.#pool.hasCycle || !isAwaited;
     const route = isPicked
-      ? new CycleRoute(this.#pool, { openedAt: bind.startedAt, isNew: isAwaited })
+      ? new CycleRoute(this.#pool, {
+          openedAt: bind.startedAt,
+          isNew: isAwaited,
+          client: { client, listener: bind.name },
+          poolNow: () => this.#pool,
+        })
       : policyRoute(this.#pool, client, bind.name);
     return isAwaited ? this.#filtered(route, client, bind.name, true) : route;
   }

@@ -1,10 +1,11 @@
 /** What is left to try for a client for whom the engine picks by itself, once it has tried every backend. */
-import type { QueueWord } from '../engine/engine.js';
-import type { QueueRefusal } from '../model/close-reason.js';
+import type { NextHop, QueueWord } from '../engine/engine.js';
+import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
+import type { Client } from '../policy/pick-function.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import { waitAtMost } from '../pool/wait.js';
-import type { ClientRoute } from './route.js';
+import { type ClientRoute, policyRoute } from './route.js';
 
 /** For how long clients have been on their way who fail now. */
 export interface CycleRouteOptions {
@@ -12,12 +13,17 @@ export interface CycleRouteOptions {
   readonly openedAt: number;
   /** The engine has not tried any yet, and waits for a word. */
   readonly isNew?: boolean;
+  readonly client: Client;
+  /** That of the client's listener by now. */
+  poolNow(): Pool;
 }
 
 /**
  * The second round of `PoolRoute`, without knowing what the client was told in the first: names that have moved
  * since it can have come get one more try, and so do those that have an address only now. A client that met the new
  * address already pays for it with a second attempt.
+ *
+ * Where a function has become the policy meanwhile, it is asked.
  */
 export class CycleRoute implements ClientRoute {
   readonly #pool: Pool;
@@ -26,6 +32,8 @@ export class CycleRoute implements ClientRoute {
   #since = 0;
   #left: Backend[] | undefined;
   #refusal: QueueRefusal | undefined;
+  /** That it goes on by. */
+  #onward: ClientRoute | undefined;
 
   constructor(pool: Pool, options: CycleRouteOptions) {
     this.#pool = pool;
@@ -34,15 +42,20 @@ export class CycleRoute implements ClientRoute {
   }
 
   get pool(): number {
-    return this.#pool.number;
+    return this.#onward?.pool ?? this.#pool.number;
   }
 
   get refusal(): QueueRefusal | undefined {
-    return this.#refusal;
+    return this.#onward?.refusal ?? this.#refusal;
+  }
+
+  get failure(): Error | undefined {
+    return this.#onward?.failure;
   }
 
   /** The loops have it wait by themselves, and ask no more where that was in vain. */
-  next(word?: QueueWord): 'by cycle' | undefined | Promise<number | undefined> {
+  next(word?: QueueWord): NextHop | Promise<NextHop> {
+    if (this.#onward !== undefined) return this.#onward.next(word);
     if (word === 'full' || word === 'timeout') {
       this.#refusal = word;
       this.#pool.onRefused(word);
@@ -52,6 +65,8 @@ export class CycleRoute implements ClientRoute {
       this.#isNew = false;
       return 'by cycle';
     }
+    const pool = this.#options.poolNow();
+    if (!pool.hasCycle) return this.#goOnByFunction(pool);
     if (this.#left === undefined) {
       this.#left = this.#pool.backends.filter(
         ({ isName, isReady, isUp }) => isName && isReady && isUp,
@@ -61,10 +76,26 @@ export class CycleRoute implements ClientRoute {
     return this.#left.length === 0 ? undefined : this.#search(this.#left);
   }
 
-  /** The loops have picked for it. They remember who fails, and nobody counted here. */
-  attemptFailed(): void {}
-  lacked(): void {}
-  end(): void {}
+  /** Where the loops have picked for it, they remember who fails, and nobody counted here. */
+  attemptFailed(): void {
+    this.#onward?.attemptFailed();
+  }
+
+  lacked(): void {
+    this.#onward?.lacked();
+  }
+
+  end(reason: CloseReason): void {
+    this.#onward?.end(reason);
+  }
+
+  /** It may have waited in the queue, where its place is kept. Then the function is asked when it is its turn. */
+  #goOnByFunction(pool: Pool): NextHop | Promise<NextHop> {
+    const { client, listener } = this.#options.client;
+    this.#onward = policyRoute(pool, client, listener);
+    const mayWait = pool.backends.length > 0 && pool.settings.limits.queueLength > 0;
+    return mayWait ? 'queue' : this.#onward.next();
+  }
 
   async #search(left: Backend[]): Promise<number | undefined> {
     for (let backend = left.shift(); backend !== undefined; backend = left.shift()) {

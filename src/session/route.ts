@@ -89,7 +89,8 @@ export class PoolRoute implements ClientRoute {
       this.#forgive();
       this.#tryAgain();
     }
-    const isNew = this.#isNew;
+    // Whose turn it is has waited already: by a cycle, before a function became the policy.
+    const isNew = this.#isNew && word === undefined;
     this.#isNew = false;
     const { backends, settings, waiting } = this.#pool;
     // It may be removed: then its number, and so its queue, may be another's.
