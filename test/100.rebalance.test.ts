@@ -178,13 +178,17 @@ describe('when it begins', () => {
         maxSessions: 0,
       })),
     } as unknown as Pool;
+    const swept = new Set<number>();
     const rebalancer = new Rebalancer({
-      tables: { endIdle: (_row: number, _ms: number, count: number) => ended.push(count) },
+      tables: {
+        endIdle: (_row: number, _ms: number, count: number) => ended.push(count),
+        isSwept: (row: number) => swept.has(row),
+      },
       counters: { backend: (row: number) => rows[row] },
       isThere: () => true,
       tell: ({ state, reason }: RebalanceEvent) => events.push(`${state}: ${reason}`),
     } as unknown as ConstructorParameters<typeof Rebalancer>[0]);
-    return { rebalancer, pool, events, ended, rows, figures, fresh };
+    return { rebalancer, pool, events, ended, rows, figures, fresh, swept };
   }
 
   it('is when nothing has changed for a while, and it is paced', async () => {
@@ -203,6 +207,20 @@ describe('when it begins', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(events[1]).toBe('over: the load is level');
     await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(ended).toEqual([5, 5]);
+  });
+
+  it('is one sweep at a time, and gives up no sooner where they take long', async () => {
+    const { rebalancer, pool, events, ended, figures, swept } = await begin();
+    rebalancer.gained(pool);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(ended).toEqual([5]);
+    swept.add(0);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect({ ended, events }).toEqual({ ended: [5], events: ['begun: a backend has come'] });
+    swept.clear();
+    Object.assign(figures, { open: 35, rebalanced: 5 });
+    await vi.advanceTimersByTimeAsync(1000);
     expect(ended).toEqual([5, 5]);
   });
 

@@ -132,6 +132,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::ForgetEarlyResets>("forgetEarlyResets"),
                    InstanceMethod<&EngineWrap::RemoveBackend>("removeBackend"),
                    InstanceMethod<&EngineWrap::IsBackendVacant>("isBackendVacant"),
+                   InstanceMethod<&EngineWrap::IsSwept>("isSwept"),
                    InstanceMethod<&EngineWrap::ResetBackendCounters>("resetBackendCounters"),
                    InstanceMethod<&EngineWrap::SetPool>("setPool"),
                    InstanceMethod<&EngineWrap::RemovePool>("removePool"),
@@ -295,6 +296,11 @@ Napi::Value EngineWrap::RemoveBackend(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::IsBackendVacant(const Napi::CallbackInfo& info) {
   const auto removed = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
   return Napi::Boolean::New(info.Env(), engine_->IsVacant(Row(info[0]), removed));
+}
+
+// isSwept(row)
+Napi::Value EngineWrap::IsSwept(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), engine_->IsSwept(Row(info[0])));
 }
 
 // resetBackendCounters(row)

@@ -127,6 +127,8 @@ export interface EngineTables {
    * and in which no byte has moved for so long. There may be fewer.
    */
   endIdle(row: number, idleMs: number, most: number): void;
+  /** Whether sessions of a backend are still looked for, to end them as was asked. */
+  isSwept(row: number): boolean;
 }
 
 /** What holds for clients that a listener takes from now on. */

@@ -83,8 +83,13 @@ export class Rebalancer {
       this.#stop(pool, 'it is not wanted any more');
       return;
     }
-    if (levelling.sessions !== undefined) this.#count(pool, levelling);
     const loads = this.#loadsOf(pool);
+    // The loops of a large process may take longer: walks that are asked for meanwhile would pile up.
+    if (loads.some(({ row }) => this.#host.tables.isSwept(row))) {
+      this.#lookIn(0, pool, levelling);
+      return;
+    }
+    if (levelling.sessions !== undefined) this.#count(pool, levelling);
     const { ends, beyond } = surplusOf(loads, levelling.sessions ?? 0, rebalance.perSecond);
     if (ends.length === 0) {
       this.#stop(pool, 'the load is level');

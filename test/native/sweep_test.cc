@@ -147,13 +147,17 @@ TEST("sweep: a turn ends a few sessions, however many there are") {
   while (row.open.value() + turns.crew.counters->Backend(0, 1).open.value() < kSessions) {
     turns.worker.RunTurn();
   }
-  turns.worker.Post(EndSessionsCommand{.backend = 0});
+  CHECK(!turns.crew.IsSwept(0));
+  turns.crew.EndSessions({.backend = 0});
   std::size_t count = 0;
   for (std::size_t left = kSessions; left > kSessions / 2; ++count) {
     turns.worker.RunTurn();
     CHECK(left - turns.worker.sessions_alive() <= kMostInATurn);
     left = turns.worker.sessions_alive();
+    CHECK(left <= kSessions / 2 || turns.crew.IsSwept(0));
   }
+  CHECK(!turns.crew.IsSwept(1));
+  while (turns.crew.IsSwept(0)) turns.worker.RunTurn();
   CHECK(count <= kSessions / 2 / kMostInATurn + 2);
   CHECK_EQUAL(turns.crew.table.Row(0).in_use(), 0U);
 }

@@ -122,8 +122,12 @@ bool Crew::IsVacant(std::uint16_t row, std::uint64_t removed) {
   for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
     if (counters->Backend(writer, row).open.value() > 0) return false;
   }
+  return !IsSwept(row);
+}
+
+bool Crew::IsSwept(std::uint16_t row) {
   sweeps_.NoteOver(SweepsOver());
-  return !sweeps_.NameBackend(row);
+  return sweeps_.NameBackend(row);
 }
 
 // ── Rows ──

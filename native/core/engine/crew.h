@@ -83,6 +83,9 @@ struct Crew {
   /// `removed`, and of all cycles: all loops know that, the last session has left, and nobody looks
   /// any more for sessions to end there. The owner's thread.
   [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed);
+  /// Whether some loop still looks for sessions of a backend that it was asked to end. The owner's
+  /// thread.
+  [[nodiscard]] bool IsSwept(std::uint16_t row);
   /// Makes a vacant row as new, for its next owner: counters, and what is shared of a backend. The
   /// owner's thread.
   void ResetBackend(std::uint16_t row);

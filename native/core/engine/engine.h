@@ -123,6 +123,8 @@ class Engine {
   [[nodiscard]] bool IsVacant(std::uint16_t row, std::uint64_t removed) {
     return crew_.IsVacant(row, removed);
   }
+  /// Whether some loop still looks for sessions of a backend that it was asked to end.
+  [[nodiscard]] bool IsSwept(std::uint16_t row) { return crew_.IsSwept(row); }
   /// For the next backend in a row that is vacant: its counters, limit and state are as at first.
   void ResetBackend(std::uint16_t row) { crew_.ResetBackend(row); }
   /// Counts up with each change that is published.

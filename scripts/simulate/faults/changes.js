@@ -48,7 +48,7 @@ export const changeFaults = [
   {
     name: 'row vacant while its sweep runs',
     why: 'Sessions of the next backend in the row are cut off, which were meant for the one that went.',
-    edits: [edit('engine/crew.cc', 'return !sweeps_.NameBackend(row);', 'return true;')],
+    edits: [edit('engine/crew.cc', 'return !IsSwept(row);', 'return true;')],
   },
   {
     name: 'counters of a backend kept for the next',

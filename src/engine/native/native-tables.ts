@@ -187,6 +187,10 @@ export class NativeTables implements AcceptingTables {
     if (!this.#host.isClosed()) this.#host.binding.endIdle(row, idleMs, most);
   }
 
+  isSwept(row: number): boolean {
+    return !this.#host.isClosed() && this.#host.binding.isSwept(row);
+  }
+
   detachListener(row: number): void {
     const none = { connectMs: 0, search: { budgetMs: 0, attempts: 1, abortOnClose: false } };
     const others = { idleMs: 0, halfCloseMs: 0, handshakeMs: 0, earlyResetMs: 0, maxAgeMs: 0 };

@@ -150,6 +150,10 @@ export class StreamTables implements EngineTables {
     this.#host.endIdle(row, idleMs, most);
   }
 
+  isSwept(): boolean {
+    return false;
+  }
+
   /** In the order in which the next session tries them: whichever is the first, the next is of the other family. */
   nextAddresses(row: number): readonly ResolvedAddress[] {
     const backend = this.#at(row);
