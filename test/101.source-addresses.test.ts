@@ -6,6 +6,7 @@ import type { LongOptions } from '../src/config/options.js';
 import { createProxy } from '../src/index.js';
 import type { HealthConfig } from '../src/model/health.js';
 import { type Backend, literalAddress } from '../src/pool/backend.js';
+import { CheckTurns } from '../src/pool/health/check-turns.js';
 import { Checker } from '../src/pool/health/checker.js';
 import type { Check } from '../src/pool/health/checks/check.js';
 import { NO_SOURCE, reasonOf } from '../src/pool/health/checks/reason.js';
@@ -143,6 +144,7 @@ describe('a check that has no source address to come from', () => {
             }
             return check(target, signal);
           },
+          turns: new CheckTurns(1, () => {}),
           from: () => from,
           onReport: ({ passed, detail }) => {
             reports.push(`${passed} ${detail}`);

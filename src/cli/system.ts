@@ -1,9 +1,9 @@
 /** What the kernel says of its limits, read from /proc. A fact that cannot be read is `undefined`. */
 import { readFileSync } from 'node:fs';
+import { type OpenFiles, openFiles } from '../engine/open-files.js';
 
 export interface SystemFacts {
-  /** Open files that this process may have: now, and at most. `Infinity` when unlimited. */
-  readonly files: { readonly soft: number; readonly hard: number } | undefined;
+  readonly files: OpenFiles | undefined;
   /** Bytes that an unprivileged process may ask one pipe to hold. */
   readonly pipeMaxBytes: number | undefined;
   /** Pages that all pipes of one user may hold before new ones get a single page; 0 is unlimited. */
@@ -22,11 +22,10 @@ export interface SystemFacts {
 }
 
 export function readSystemFacts(): SystemFacts {
-  const limits = /^Max open files +(\S+) +(\S+)/m.exec(read('/proc/self/limits') ?? '');
   const ports = numbers('/proc/sys/net/ipv4/ip_local_port_range');
   const [firstPort, lastPort] = ports;
   return {
-    files: limits === null ? undefined : { soft: limit(limits[1]), hard: limit(limits[2]) },
+    files: openFiles(),
     pipeMaxBytes: numbers('/proc/sys/fs/pipe-max-size')[0],
     pipePagesSoft: numbers('/proc/sys/fs/pipe-user-pages-soft')[0],
     pipePagesHard: numbers('/proc/sys/fs/pipe-user-pages-hard')[0],
@@ -49,10 +48,6 @@ function read(path: string): string | undefined {
 
 function numbers(path: string): number[] {
   return (read(path)?.match(/\d+/g) ?? []).map(Number);
-}
-
-function limit(text: string | undefined): number {
-  return text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text);
 }
 
 function hasPipeCapability(): boolean {

@@ -176,6 +176,14 @@ export function queueTimedOut(count: number, pool: string): string {
   );
 }
 
+/** More servers are silent, or slow, than can be asked at once; the others have to wait. */
+export function checksAreLate(most: number): string {
+  return (
+    `health checks are late: ${most} are under way at once, as many as may, since many backends are slow to answer or silent; ` +
+    'raise the limit of open files (ulimit -n), or check less often, or with a shorter timeout'
+  );
+}
+
 /** A pool that nobody comes to, most likely by mistake. */
 export function poolUnused(name: string): string {
   return `no listener uses the pool ${name}; name it as the pool of one, or remove it`;

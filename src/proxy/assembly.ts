@@ -1,15 +1,23 @@
 /** The parts of a proxy, put together: services, sessions, and where clients come in. */
 import type { ProxyConfig } from '../config/types.js';
 import type { ChosenEngine } from '../engine/choose.js';
+import { openFiles } from '../engine/open-files.js';
 import { clientLimits } from '../entrance/client-limit.js';
 import { type Entrance, whoAccepts } from '../entrance/entrance.js';
 import { NativeEntrance } from '../entrance/native-entrance.js';
 import { NodeEntrance } from '../entrance/node-entrance.js';
-import { filterFailed, policyFailed, queueFull, queueTimedOut } from '../errors/messages.js';
+import {
+  checksAreLate,
+  filterFailed,
+  policyFailed,
+  queueFull,
+  queueTimedOut,
+} from '../errors/messages.js';
 import type { ResolvedAddress } from '../model/address.js';
 import type { OwnAddresses } from '../model/own-addresses.js';
 import type { Warnings } from '../observe/warnings.js';
 import type { PoolInternals } from '../pool/backend.js';
+import { CheckTurns, mostChecks } from '../pool/health/check-turns.js';
 import { createCheck } from '../pool/health/checks/registry.js';
 import { HealthWatch } from '../pool/health/health-watch.js';
 import { Names } from '../pool/names.js';
@@ -67,10 +75,12 @@ export function assemble(
       tables.setBackend(row, addresses, inTurn, poolNumber),
     ownAddresses: internals.ownAddresses,
   });
+  const checks = mostChecks(openFiles()?.soft);
   const health = new HealthWatch({
     counters,
     tables,
     createCheck,
+    turns: new CheckTurns(checks, () => warnings.sayRarely(checksAreLate(checks))),
     onChanged: (change) => {
       services.healthEffects.changed(change);
       const { backend, from, to, reason } = change;

@@ -8,6 +8,7 @@ import { clearTimeout, now, setTimeout } from '../../timers.js';
 import type { Backend } from '../backend.js';
 import { literalAddress } from '../backend.js';
 import type { CheckReport } from './check-state.js';
+import type { CheckTurns } from './check-turns.js';
 import type { Check, CheckTarget } from './checks/check.js';
 import { NO_SOURCE, NOT_ASKED } from './checks/reason.js';
 
@@ -16,6 +17,7 @@ const NOT_ASKED_MOST = 10;
 
 export interface CheckerHost {
   readonly config: HealthConfig;
+  readonly turns: CheckTurns;
   readonly check: Check;
   /** Addresses of this machine that it may be asked from; none: the system picks. */
   from(): readonly string[];
@@ -23,7 +25,7 @@ export interface CheckerHost {
   onReport(report: CheckReport): boolean;
 }
 
-/** One timer or one check at a time, until it is stopped. */
+/** One timer, one wait for its turn or one check at a time, until it is stopped. */
 export class Checker {
   readonly #backend: Backend;
   readonly #host: CheckerHost;
@@ -31,6 +33,7 @@ export class Checker {
   /** Of the check that runs. */
   readonly #limit = new PatientTimer();
   #running: AbortController | undefined;
+  #endTurn = () => {};
   #notAsked = 0;
   #isStopped = false;
 
@@ -45,11 +48,14 @@ export class Checker {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#running?.abort(new Error('nobody waits for the answer any more'));
+    this.#endTurn();
   }
 
   #wait(ms: number): void {
     // The sessions keep the process alive.
-    this.#timer = setTimeout(() => void this.#ask(), ms).unref();
+    this.#timer = setTimeout(() => {
+      this.#endTurn = this.#host.turns.take(() => void this.#ask());
+    }, ms).unref();
   }
 
   async #ask(): Promise<void> {
@@ -74,6 +80,7 @@ export class Checker {
       detail = error instanceof Error ? error.message : String(error);
     }
     this.#limit.clear();
+    this.#endTurn();
     if (this.#isStopped) return;
     const report = { at: Date.now(), durationMs: now() - begin, passed, detail };
     // A name may have moved, and no client fails any more where it was.

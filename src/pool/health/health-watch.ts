@@ -6,6 +6,7 @@ import type { HealthStatus } from '../../model/health-status.js';
 import { clearTimeout, now, setTimeout } from '../../timers.js';
 import type { Backend } from '../backend.js';
 import type { Pool } from '../pool.js';
+import type { CheckTurns } from './check-turns.js';
 import { Checker } from './checker.js';
 import type { Check } from './checks/check.js';
 import type { EjectionSettings } from './ejections.js';
@@ -29,6 +30,7 @@ export interface HealthWatchHost {
   readonly counters: Counters;
   readonly tables: Pick<EngineTables, 'earlyResets' | 'forgetEarlyResets'>;
   createCheck(config: HealthConfig): Check;
+  readonly turns: CheckTurns;
   /** `backend.health` is another. */
   onChanged(change: HealthChange): void;
 }
@@ -201,6 +203,7 @@ export class HealthWatch {
       {
         config,
         check,
+        turns: this.#host.turns,
         from: () => watched.pool.settings.from,
         onReport: (report) => {
           const { checks } = backend.condition;
