@@ -5,6 +5,7 @@ import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { DirectReader, type Reader } from './reader.js';
 import { connectSocket, errorCode, isConnectedToItself, wasConnected } from './sockets.js';
+import { hasSourceFor } from './source-probe.js';
 
 /** Between two looks at a unix backend whose queue is full: the kernel tells nobody when it has room again. */
 const QUEUE_RETRY_MS = 50;
@@ -51,6 +52,8 @@ export class Attempt {
   readonly #delay = new PatientTimer();
   #reader: Reader | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** Calls off what it asks this machine. */
+  #endProbe = () => {};
 
   /** No event but `onSetOut` comes before this returns. */
   constructor(address: ResolvedAddress, options: AttemptOptions, events: AttemptEvents) {
@@ -86,6 +89,7 @@ export class Attempt {
   /** Gives up at once, also a connection that was not taken; no event follows. */
   drop(): void {
     this.#stopTimers();
+    this.#endProbe();
     const socket = this.#reader?.socket;
     this.#reader = undefined;
     if (socket === undefined) return;
@@ -110,6 +114,11 @@ export class Attempt {
         this.#retry = setTimeout(() => this.#connect(), QUEUE_RETRY_MS);
       } else if (source !== undefined && lacksPort(code)) {
         this.#tryNextSource(source, error);
+      } else if (code === 'EADDRNOTAVAIL' && this.address.kind === 'tcp') {
+        this.#endProbe = hasSourceFor(this.address, (has) => {
+          if (has) this.#events.onNoPort();
+          else this.#events.onFailed(code);
+        });
       } else this.#events.onFailed(code);
     });
     socket.once('connect', () => {

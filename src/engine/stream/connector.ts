@@ -10,8 +10,8 @@ import type { PoolQueue, Waiter } from './pool-queue.js';
 import type { Reader } from './reader.js';
 import { SearchBudget } from './search-budget.js';
 
-/** For want of a descriptor, memory or a local port an attempt cannot even begin. */
-const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
+/** For want of a descriptor or memory an attempt cannot even begin. */
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS']);
 
 /** Backends without room, before others of the program have their turn. */
 const PASSED_OVER_AT_ONCE = 1000;
