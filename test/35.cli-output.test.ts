@@ -150,6 +150,77 @@ describe('logProxy', () => {
   });
 });
 
+describe('lines about backends', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function start() {
+    const proxy = new EventEmitter();
+    const lines: string[] = [];
+    const write = (level: string) => (_: unknown, message: string) =>
+      lines.push(`${level} ${message}`);
+    const log = { isLevelEnabled: () => false, on: () => {} };
+    const levels = { info: write('info'), warn: write('warn') };
+    const flush = logProxy(
+      proxy as unknown as RunningProxy,
+      { ...log, ...levels } as unknown as Logger,
+    );
+    const tell = (pool: string, backend: string, change: string) => {
+      const [from, to] = change.split(' ');
+      proxy.emit('backend', { pool, backend, from, to, reason: 'why' });
+    };
+    const up = (pool: string, backend: string) => tell(pool, backend, 'checking up');
+    return { lines, flush, tell, up };
+  }
+
+  it('are few where the first checks of many pass', () => {
+    const { lines, up } = start();
+    for (let number = 0; number < 10_000; number++) up('web', `w${number}`);
+    for (const name of ['a', 'b']) up('db', name);
+    for (const name of ['c', 'd', 'e']) up('default', name);
+    const first = ['web/w0', 'db/a', 'c'].map((name) => `info backend ${name} is up: why`);
+    expect(lines).toEqual(first);
+    vi.advanceTimersByTime(1000);
+    const names = Array.from({ length: 20 }, (_, index) => `w${index + 1}`).join(', ');
+    expect(lines.slice(3)).toEqual([
+      `info pool web: 9999 backends are up, as their first checks say: ${names} and 9979 others`,
+      'info backend db/b is up: why',
+      'info pool default: 2 backends are up, as their first checks say: d, e',
+    ]);
+  });
+
+  it('are one for each that fails, is back, or is set by hand', () => {
+    const { lines, tell } = start();
+    const changes = ['checking down', 'up down', 'up ejected', 'down up', 'ejected up', 'up up'];
+    for (const [index, change] of changes.entries()) tell('db', `${index}`, change);
+    expect(lines).toEqual([
+      'warn backend db/0 is down: why',
+      'warn backend db/1 is down: why',
+      'warn backend db/2 is ejected: why',
+      'info backend db/3 is up: why',
+      'info backend db/4 is up: why',
+      'info backend db/5 is up: why',
+    ]);
+  });
+
+  it('keep the order of what has become of a backend, and are written at the end', () => {
+    const { lines, tell, up, flush } = start();
+    for (const name of ['a', 'b', 'c', 'd']) up('db', name);
+    tell('db', 'c', 'up ejected');
+    flush();
+    expect(lines).toEqual([
+      'info backend db/a is up: why',
+      'info backend db/c is up: why',
+      'warn backend db/c is ejected: why',
+      'info pool db: 2 backends are up, as their first checks say: b, d',
+    ]);
+  });
+});
+
 describe('RateLimit', () => {
   beforeEach(() => {
     vi.useFakeTimers();

@@ -1,8 +1,8 @@
 /** What a running proxy tells, as log lines; what may come in crowds is limited to a line a second. */
-import { DEFAULT_NAME } from '../config/services.js';
 import { formatAddress } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Session } from '../session/session.js';
+import { HealthLog } from './health-log.js';
 import type { Logger } from './log.js';
 import { RateLimit } from './rate-limit.js';
 
@@ -23,11 +23,8 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
     // Each of its addresses may fail in a way of its own.
     limit.report(`backend ${backend} ${message}`, write, events);
   });
-  proxy.on('backend', ({ pool, backend, from, to, reason }) => {
-    const label = pool === DEFAULT_NAME ? backend : `${pool}/${backend}`;
-    const level = to === 'down' || to === 'ejected' ? 'warn' : 'info';
-    log[level]({ pool, backend, from, to }, `backend ${label} is ${to}: ${reason}`);
-  });
+  const health = new HealthLog(log, limit);
+  proxy.on('backend', (event) => health.write(event));
   proxy.on('rebalance', ({ pool, state, ended, reason }) => {
     const what =
       state === 'begun'
