@@ -132,6 +132,7 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::ForgetEarlyResets>("forgetEarlyResets"),
                    InstanceMethod<&EngineWrap::RemoveBackend>("removeBackend"),
                    InstanceMethod<&EngineWrap::IsBackendVacant>("isBackendVacant"),
+                   InstanceMethod<&EngineWrap::InUse>("inUse"),
                    InstanceMethod<&EngineWrap::IsSwept>("isSwept"),
                    InstanceMethod<&EngineWrap::ResetBackendCounters>("resetBackendCounters"),
                    InstanceMethod<&EngineWrap::SetPool>("setPool"),
@@ -296,6 +297,11 @@ Napi::Value EngineWrap::RemoveBackend(const Napi::CallbackInfo& info) {
 Napi::Value EngineWrap::IsBackendVacant(const Napi::CallbackInfo& info) {
   const auto removed = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
   return Napi::Boolean::New(info.Env(), engine_->IsVacant(Row(info[0]), removed));
+}
+
+// inUse(row)
+Napi::Value EngineWrap::InUse(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), engine_->InUse(Row(info[0])));
 }
 
 // isSwept(row)

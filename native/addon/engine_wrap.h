@@ -33,6 +33,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void ForgetEarlyResets(const Napi::CallbackInfo& info);
   Napi::Value RemoveBackend(const Napi::CallbackInfo& info);
   Napi::Value IsBackendVacant(const Napi::CallbackInfo& info);
+  Napi::Value InUse(const Napi::CallbackInfo& info);
   Napi::Value IsSwept(const Napi::CallbackInfo& info);
   void ResetBackendCounters(const Napi::CallbackInfo& info);
   void SetPool(const Napi::CallbackInfo& info);

@@ -147,6 +147,8 @@ export interface AcceptingTables extends EngineTables {
   setPool(pool: number, plan: PickPlan | undefined): void;
   /** To be said before `listen()`, and again whenever it changes. */
   setListener(row: number, plan: ListenerPlan): void;
+  /** Sessions that a backend has now, also those that the loops have picked for, and those on their way to it. */
+  inUse(row: number): number;
   /** Leaves a listener that was closed without a pool, whose number may be another's. */
   detachListener(row: number): void;
   /**

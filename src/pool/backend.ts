@@ -8,7 +8,7 @@ import type { BackendConfig } from '../model/backend.js';
 import type { HealthStatus } from '../model/health-status.js';
 import type { Candidate } from '../policy/candidate.js';
 import type { PickBackend } from '../policy/pick-function.js';
-import { now } from '../timers.js';
+import { now, setImmediate } from '../timers.js';
 import { AddressOrder } from './address-order.js';
 import { BackendHealth } from './health/backend-health.js';
 import { WARM } from './slow-start.js';
@@ -30,6 +30,11 @@ export interface PoolInternals {
   readonly lookup?: Lookup | undefined;
   /** Milliseconds of a clock that never goes back. Default: `performance.now()`. */
   readonly now?: (() => number) | undefined;
+  /**
+   * Sessions that the backend in a row has, those included that are on their way to it. Default: those whose routes are known
+   * here, which are all where nobody else picks.
+   */
+  readonly inUse?: ((row: number) => number) | undefined;
 }
 
 export interface BackendEvents {
@@ -67,8 +72,6 @@ export class Backend implements Candidate {
   readonly address: string;
   /** True for a DNS name, which may resolve to something else next time. */
   readonly isName: boolean;
-  /** Clients on their way to it, or connected, as their routes say. */
-  open = 0;
   /** How often no local port was left to connect to it from. */
   noPort = 0;
   /** It was taken out of its pool. */
@@ -77,6 +80,10 @@ export class Backend implements Candidate {
   warmth = WARM;
   /** What checks and traffic say of it. */
   readonly condition = new BackendHealth();
+  #routed = 0;
+  /** Of those, the ones that were sent in this turn of the event loop, and what it had before them. */
+  #fresh = 0;
+  #before = 0;
   #config: BackendConfig;
   #override: Override = {};
   #shown: PickBackend | undefined;
@@ -84,6 +91,7 @@ export class Backend implements Candidate {
   readonly #events: BackendEvents;
   readonly #lookup: Lookup;
   readonly #now: () => number;
+  readonly #inUse: ((row: number) => number) | undefined;
   readonly #order: AddressOrder;
   #generation = 0;
   #resolving: Promise<void> | undefined;
@@ -109,9 +117,40 @@ export class Backend implements Candidate {
     this.#events = events;
     this.#lookup = internals.lookup ?? lookupAll;
     this.#now = internals.now ?? now;
+    this.#inUse = internals.inUse;
     const fixed = literalAddress(config.address);
     this.isName = fixed === undefined;
     this.#order = new AddressOrder(fixed === undefined ? [] : [fixed]);
+  }
+
+  /** A route sends a client to it, who counts from now on. */
+  enter(): void {
+    this.#routed += 1;
+    if (this.#inUse === undefined) return;
+    if (this.#fresh === 0) {
+      this.#before = this.#inUse(this.row);
+      setImmediate(() => {
+        this.#fresh = 0;
+      });
+    }
+    this.#fresh += 1;
+  }
+
+  /** Who has entered is on the way to it no more, nor there. */
+  leave(): void {
+    this.#routed -= 1;
+  }
+
+  /** Clients on their way to it, or connected, whose routes are known here. */
+  get routed(): number {
+    return this.#routed;
+  }
+
+  /** The same with those that the loops have picked for. These learn a little later of who was sent. */
+  get open(): number {
+    if (this.#inUse === undefined) return this.#routed;
+    const open = this.#fresh > 0 ? this.#before + this.#fresh : this.#inUse(this.row);
+    return Math.max(open, this.#routed);
   }
 
   /** As it is configured. */
@@ -302,7 +341,7 @@ function show(backend: Backend): PickBackend {
       return backend.tags;
     },
     get open() {
-      return backend.open;
+      return backend.routed;
     },
     get health() {
       return backend.health;

@@ -75,6 +75,7 @@ export function assemble(
       tables.setBackend(row, addresses, inTurn, poolNumber),
     ownAddresses: internals.ownAddresses,
   });
+  const inUse = (row: number) => accepting?.engine.tables.inUse(row) ?? 0;
   const checks = mostChecks(openFiles()?.soft);
   const health = new HealthWatch({
     counters,
@@ -95,7 +96,7 @@ export function assemble(
     guard,
     names,
     health,
-    internals,
+    internals: accepting === undefined ? internals : { ...internals, inUse },
     events: {
       // Before a backend is in use, and after it was taken out, nobody is to be told.
       onAddressesChanged: (backend) => {

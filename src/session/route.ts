@@ -193,7 +193,7 @@ export class PoolRoute implements ClientRoute {
   #enter(backend: Backend): void {
     // A lookup may outlive the client.
     if (this.#hasEnded) return;
-    backend.open += 1;
+    backend.enter();
     this.#current = backend;
     this.#hasFailed = false;
   }
@@ -210,7 +210,7 @@ export class PoolRoute implements ClientRoute {
   #leave(): Backend | undefined {
     const backend = this.#current;
     this.#current = undefined;
-    if (backend !== undefined) backend.open -= 1;
+    backend?.leave();
     return backend;
   }
 

@@ -125,6 +125,8 @@ class Engine {
   }
   /// Whether some loop still looks for sessions of a backend that it was asked to end.
   [[nodiscard]] bool IsSwept(std::uint16_t row) { return crew_.IsSwept(row); }
+  /// Sessions that a backend has now, those included that are on their way to it.
+  [[nodiscard]] std::uint32_t InUse(std::uint16_t row) { return crew_.table.Row(row).in_use(); }
   /// For the next backend in a row that is vacant: its counters, limit and state are as at first.
   void ResetBackend(std::uint16_t row) { crew_.ResetBackend(row); }
   /// Counts up with each change that is published.

@@ -84,6 +84,8 @@ export interface NativeEngineBinding {
    * @param removed what `removeBackend` returned
    */
   isBackendVacant(row: number, removed: number): boolean;
+  /** Sessions that a backend has now, those included that are on their way to it. */
+  inUse(row: number): number;
   /** Whether some loop still looks for sessions of a backend, to end them as it was asked. */
   isSwept(row: number): boolean;
   /** Makes a vacant row as new for its next owner: counters of all writers, limit, state, failures. */

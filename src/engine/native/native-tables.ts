@@ -191,6 +191,10 @@ export class NativeTables implements AcceptingTables {
     return !this.#host.isClosed() && this.#host.binding.isSwept(row);
   }
 
+  inUse(row: number): number {
+    return this.#host.isClosed() ? 0 : this.#host.binding.inUse(row);
+  }
+
   detachListener(row: number): void {
     const none = { connectMs: 0, search: { budgetMs: 0, attempts: 1, abortOnClose: false } };
     const others = { idleMs: 0, halfCloseMs: 0, handshakeMs: 0, earlyResetMs: 0, maxAgeMs: 0 };
