@@ -1,8 +1,5 @@
 /** The share of each server over time. */
-import { parse, View } from 'vega';
-import { compile } from 'vega-lite';
-
-/** @import { TopLevelSpec } from 'vega-lite' */
+import { drawPicture } from '../lib/picture.js';
 
 /**
  * @typedef {object} Sample
@@ -19,20 +16,10 @@ const colours = ['#0072B2', '#D55E00', '#009E73'];
  * @param {{ killed: number, startedAgain: number, slowStart: string }} run
  * @returns {Promise<string>} an SVG
  */
-export async function renderPlot(samples, { killed, startedAgain, slowStart }) {
+export function renderPlot(samples, { killed, startedAgain, slowStart }) {
   const backends = [...new Set(samples.map(({ backend }) => backend))];
   const x = { field: 'second', type: 'quantitative', axis: { title: 'seconds', grid: false } };
-  const spec = /** @type {TopLevelSpec} */ ({
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    // The page is read on light and on dark ground.
-    background: 'white',
-    padding: 12,
-    title: {
-      text: `Share of new sessions, slowStart: ${slowStart}`,
-      fontSize: 14,
-      anchor: 'start',
-      offset: 12,
-    },
+  return drawPicture(`Share of new sessions, slowStart: ${slowStart}`, {
     width: 560,
     height: 180,
     layer: [
@@ -72,12 +59,5 @@ export async function renderPlot(samples, { killed, startedAgain, slowStart }) {
         },
       },
     ],
-    config: {
-      font: 'Helvetica, Arial, sans-serif',
-      axis: { labelFontSize: 12, labelColor: '#222222', gridColor: '#E5E5E5' },
-      title: { color: '#222222' },
-      view: { stroke: null },
-    },
   });
-  return new View(parse(compile(spec).spec), { renderer: 'none' }).toSVG();
 }

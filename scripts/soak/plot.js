@@ -1,8 +1,6 @@
 /** Memory, descriptors and sessions over the time of a soak, in one picture. */
-import { parse, View } from 'vega';
-import { compile } from 'vega-lite';
+import { drawPicture } from '../lib/picture.js';
 
-/** @import { TopLevelSpec } from 'vega-lite' */
 /** @import { Result, Sample } from './soak.js' */
 
 /** Of Okabe and Ito's palette, whose colours the colour-blind tell apart. */
@@ -31,7 +29,7 @@ const panels = [
  * @param {Result} result
  * @returns {Promise<string>} an SVG
  */
-export async function renderPlot({ samples, events, run }) {
+export function renderPlot({ samples, events, run }) {
   const x = {
     field: 'at',
     type: 'quantitative',
@@ -41,17 +39,7 @@ export async function renderPlot({ samples, events, run }) {
     at,
     kind: what === 'rest' ? 'rest' : 'disturbance',
   }));
-  const spec = /** @type {TopLevelSpec} */ ({
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    // The page is read on light and on dark ground.
-    background: 'white',
-    padding: 12,
-    title: {
-      text: `A soak of ${run.seconds} s: ticks are disturbances, lines are rests`,
-      fontSize: 14,
-      anchor: 'start',
-      offset: 12,
-    },
+  return drawPicture(`A soak of ${run.seconds} s: ticks are disturbances, lines are rests`, {
     vconcat: panels.map(({ title, lines }, index) => ({
       width: 760,
       height: 150,
@@ -90,12 +78,5 @@ export async function renderPlot({ samples, events, run }) {
       ],
     })),
     resolve: { scale: { color: 'independent' } },
-    config: {
-      font: 'Helvetica, Arial, sans-serif',
-      axis: { labelFontSize: 12, labelColor: '#222222', gridColor: '#E5E5E5' },
-      title: { color: '#222222' },
-      view: { stroke: null },
-    },
   });
-  return new View(parse(compile(spec).spec), { renderer: 'none' }).toSVG();
 }

@@ -1,11 +1,9 @@
 /** One picture a workload: a panel of bars for each of its figures. */
-import { parse, View } from 'vega';
-import { compile } from 'vega-lite';
+import { drawPicture } from '../../lib/picture.js';
 import { units } from '../workloads/units.js';
 import { formatNumber } from './numbers.js';
 import { summarise } from './summary.js';
 
-/** @import { TopLevelSpec } from 'vega-lite' */
 /** @import { Figure } from '../workloads/units.js' */
 /** @import { Result, WorkloadResult } from './result.js' */
 /** @import { PeerSummary } from './summary.js' */
@@ -13,7 +11,6 @@ import { summarise } from './summary.js';
 /** Of Okabe and Ito's palette, whose colours the colour-blind tell apart; the kind is in the name too. */
 const colours = { own: '#0072B2', rival: '#999999', none: '#CCCCCC' };
 
-const font = 'Helvetica, Arial, sans-serif';
 const panelWidth = 210;
 const rowHeight = 26;
 
@@ -81,25 +78,13 @@ function panel(summaries, { key, title, digits, better }, first) {
  * @param {WorkloadResult} of
  * @returns {Promise<string>} an SVG
  */
-export async function renderPlot({ peers }, of) {
+export function renderPlot({ peers }, of) {
   const summaries = summarise(of, peers);
   const figures = units[of.unit].filter(({ key }) =>
     summaries.some((summary) => summary.figures[key] !== undefined),
   );
-  const spec = /** @type {TopLevelSpec} */ ({
-    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    // The page is read on light and on dark ground.
-    background: 'white',
-    padding: 12,
-    title: { text: of.title, fontSize: 14, anchor: 'start', offset: 12 },
+  return drawPicture(of.title, {
     hconcat: figures.map((figure, index) => panel(summaries, figure, index === 0)),
     spacing: 24,
-    config: {
-      font,
-      axis: { labelFontSize: 12, labelColor: '#222222', gridColor: '#E5E5E5' },
-      title: { color: '#222222' },
-      view: { stroke: null },
-    },
   });
-  return new View(parse(compile(spec).spec), { renderer: 'none' }).toSVG();
 }
