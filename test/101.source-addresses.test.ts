@@ -1,6 +1,4 @@
 /** Connections to backends come from the addresses that their pool says. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { LongOptions } from '../src/config/options.js';
 import { createProxy } from '../src/index.js';
@@ -12,8 +10,7 @@ import type { Check } from '../src/pool/health/checks/check.js';
 import { NO_SOURCE, reasonOf } from '../src/pool/health/checks/reason.js';
 import { until } from './helpers/deadline.js';
 import { engines, ways } from './helpers/engines.js';
-import { namespacesWith, namespaceWords } from './helpers/machine.js';
-import { packageUrl } from './helpers/program.js';
+import { fourPorts, holdingServer, ownNetwork, runInOwnNetwork } from './helpers/own-network.js';
 import { portOfListener, startProxy } from './helpers/proxies.js';
 import { startServer } from './helpers/servers.js';
 import { ANY_PORT, answersAt, figuresOf, wholeOf } from './helpers/services.js';
@@ -197,38 +194,25 @@ describe('a source address', () => {
   });
 });
 
-const kinds = ['--net'];
-
 /**
  * In a network of four ports for each pair of addresses: clients of one backend that holds them, one more than one source
  * address has ports; then as many as there are ports in all, and one more.
  */
 const program = (engine: string) => `
-  import { once } from 'node:events';
   import { mkdtempSync, rmSync } from 'node:fs';
-  import { connect, createServer } from 'node:net';
   import { tmpdir } from 'node:os';
-  import { createProxy } from ${JSON.stringify(packageUrl)};
   // Clients have no ports, so that all are the proxy's.
   const folder = mkdtempSync(tmpdir() + '/spliceway-');
-  const held = [];
-  const server = createServer((socket) => {
-    held.push(socket.on('error', () => {}));
-    server.emit('held');
-  }).listen(7000, '127.0.0.1');
-  const holds = async (count) => { while (held.length < count) await once(server, 'held'); };
-  await once(server, 'listening');
-  const proxy = await createProxy({
-    engine: '${engine}', listen: 'unix:' + folder + '/in', backends: ['127.0.0.1:7000'], threads: 1, connectTimeout: 0,
-    from: ['127.0.0.101', '127.0.0.102'],
-  });
-  const errors = [];
-  proxy.on('backendError', ({ error }) => errors.push(String(error)));
+  ${holdingServer(
+    `engine: '${engine}', listen: 'unix:' + folder + '/in', backends: ['127.0.0.1:7000'],
+    from: ['127.0.0.101', '127.0.0.102']`,
+  )}
   const warned = once(proxy, 'warning');
-  const come = (count) => Array.from({ length: count }, () => {
-    clients.push(connect(folder + '/in').on('error', () => {}));
-  });
-  const clients = [];
+  const come = (count) => {
+    for (let client = 0; client < count; client++) {
+      clients.push(connect(folder + '/in').on('error', () => {}));
+    }
+  };
   come(5);
   await holds(5);
   const { noPort: before } = proxy.stats().backends[0];
@@ -238,23 +222,13 @@ const program = (engine: string) => `
   const [warning] = await warned;
   const [{ failed, noPort }] = proxy.stats().backends;
   const from = held.map((socket) => socket.remoteAddress).sort();
-  for (const client of clients) client.destroy();
-  await proxy.close();
-  server.close();
-  for (const socket of held) socket.destroy();
+  await end({ before, noPort, warning, failed, from });
   rmSync(folder, { recursive: true });
-  console.log(JSON.stringify({ before, noPort, warning, failed, errors, from }));
 `;
 
 describe.each(engines)('ports of source addresses with %s', (engine) => {
-  itWhere(namespacesWith(kinds), 'are used up before a backend counts as without one', async () => {
-    const [command = '', ...words] = namespaceWords(kinds) ?? [];
-    const script =
-      'ip link set lo up; echo 50000 50003 > /proc/sys/net/ipv4/ip_local_port_range; exec "$@"';
-    const node = [process.execPath, '--input-type=module', '-e', program(engine)];
-    const args = [...words, 'sh', '-ec', script, 'sh', ...node];
-    const { stdout } = await promisify(execFile)(command, args, { timeout: 60_000 });
-    const told = JSON.parse(stdout);
+  itWhere(ownNetwork, 'are used up before a backend counts as without one', async () => {
+    const told = await runInOwnNetwork(fourPorts, program(engine));
     expect(told).toMatchObject({ before: 0, failed: 0, errors: [] });
     expect(told.noPort).toBeGreaterThan(0);
     expect(told.from).toEqual([...Array(4).fill('127.0.0.101'), ...Array(4).fill('127.0.0.102')]);
