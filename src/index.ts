@@ -43,6 +43,7 @@ export type {
 } from './model/choices.js';
 export type { HealthContext, HealthFunction, ServerRole } from './model/health.js';
 export type { HealthStatus } from './model/health-status.js';
+export type { BackendOverride, Overlay, OverrideKey } from './model/overlay.js';
 export type {
   BackendStats,
   ListenerStats,
@@ -65,13 +66,14 @@ export type {
   PoolHandle,
 } from './proxy/handles.js';
 export { type JoinOptions, join } from './proxy/join.js';
-export type { CloseOptions, HandoffOptions, RunningEngine } from './proxy/options.js';
+export type { CloseOptions, HandoffOptions, RunningEngine, StartOptions } from './proxy/options.js';
 export type { Proxy } from './proxy/proxy.js';
 export type { UpdateResult } from './proxy/results.js';
 export type {
   BackendErrorEvent,
   BackendEvent,
   NoBackendEvent,
+  OverrideEvent,
   PauseEvent,
   ProxyEvents,
   RebalanceEvent,

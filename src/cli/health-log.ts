@@ -42,7 +42,7 @@ export class HealthLog {
   }
 
   #one({ pool, backend, from, to, reason }: BackendEvent): void {
-    const label = pool === DEFAULT_NAME ? backend : `${pool}/${backend}`;
+    const label = labelOf(pool, backend);
     const level = to === 'down' || to === 'ejected' ? 'warn' : 'info';
     this.#log[level]({ pool, backend, from, to }, `backend ${label} is ${to}: ${reason}`);
   }
@@ -56,4 +56,9 @@ export class HealthLog {
       `pool ${pool}: ${count} backends are up, as their first checks say: ${shown.join(', ')}${others}`,
     );
   }
+}
+
+/** How a backend is called in a line. */
+export function labelOf(pool: string, backend: string): string {
+  return pool === DEFAULT_NAME ? backend : `${pool}/${backend}`;
 }

@@ -1,8 +1,9 @@
 /** What a running proxy tells, as log lines; what may come in crowds is limited to a line a second. */
 import { formatAddress } from '../model/address.js';
+import { formatOverride, isOverridden } from '../model/overlay.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Session } from '../session/session.js';
-import { HealthLog } from './health-log.js';
+import { HealthLog, labelOf } from './health-log.js';
 import type { Logger } from './log.js';
 import { RateLimit } from './rate-limit.js';
 
@@ -25,6 +26,16 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
   });
   const health = new HealthLog(log, limit);
   proxy.on('backend', (event) => health.write(event));
+  proxy.on('override', ({ pool, backend, to, isGone }) => {
+    const label = labelOf(pool, backend);
+    const what = isGone
+      ? 'is removed, and what was set of it by hand with it'
+      : isOverridden(to)
+        ? `is set by hand: ${formatOverride(to)}`
+        : 'is as the options say again';
+    const write = () => log.info({ pool, backend, override: to }, `backend ${label} ${what}`);
+    limit.report(`override ${label}`, write);
+  });
   proxy.on('rebalance', ({ pool, state, ended, reason }) => {
     const what =
       state === 'begun'

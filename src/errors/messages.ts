@@ -189,6 +189,24 @@ export function poolUnused(name: string): string {
   return `no listener uses the pool ${name}; name it as the pool of one, or remove it`;
 }
 
+/** What was set by hand, of backends that there are not any more. */
+export function overlayDropped(labels: readonly string[]): string {
+  return `there is no backend ${listed(labels)} any more; what was set of it by hand is dropped`;
+}
+
+/** A change of the configuration that has no effect. @param backends each with what holds */
+export function overlayHolds(backends: readonly string[]): string {
+  return `what was set by hand holds, whatever the options say now: ${listed(backends)}; reset() has the options hold again`;
+}
+
+/** So many names stand in a line. */
+const NAMES_SHOWN = 8;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
 /** `maxSessions` is more than can be; said once, at the start. */
 export function tooManyAsked(maxSessions: number, possible: number): string {
   return (

@@ -3,6 +3,7 @@
 import type { Counters } from '../engine/counters.js';
 import type { EngineTables } from '../engine/tables.js';
 import type { AdminState } from '../model/admin-state.js';
+import { type BackendOverride, isOverridden } from '../model/overlay.js';
 import type { Backend } from '../pool/backend.js';
 import type { HealthStats } from '../pool/health/backend-health.js';
 import type { Pool } from '../pool/pool.js';
@@ -45,10 +46,16 @@ export interface BackendStats extends RowStats {
   readonly name: string;
   /** Its address as it was given, normalised. */
   readonly address: string;
-  /** 1 to 1000, as in the options or as it was set since. */
+  /** 1 to 1000: what was set by hand, or else as in the options. */
   readonly weight: number;
+  /** Sessions at once, in the same way; `undefined` is any number. */
+  readonly maxSessions: number | undefined;
   /** What was asked of it; `removed`: it is in no pool any more, and listed until its last session has left. */
   readonly state: AdminState | 'removed';
+  /** What the options say of it, whatever was set since. */
+  readonly configured: Pick<BackendStats, 'weight' | 'maxSessions'>;
+  /** What was set by hand since, and not taken back; absent where nothing was. */
+  readonly override?: BackendOverride;
   /** What checks, clients and operators say of it. */
   readonly health: HealthStats;
   /**
@@ -178,18 +185,26 @@ export function readStats(counted: Counted): ProxyStats {
       maxPoolSessions: settings.limits.maxSessions || undefined,
       queue: { length: tables.queued(number), ...tables.queueFigures(number) },
     })),
-    backends: Array.from(
-      counted.backends,
-      ({ row, pool, name, address, weight, state, isGone, condition, noPort }) => ({
-        pool,
-        name,
-        address,
-        weight,
-        state: isGone ? 'removed' : state,
-        health: condition.stats,
-        noPort,
-        ...counters.backend(row),
-      }),
-    ),
+    backends: Array.from(counted.backends, (backend) => ({
+      ...shownOf(backend),
+      ...counters.backend(backend.row),
+    })),
+  };
+}
+
+/** What the figures of a backend are of. What was set of one that is removed went with it. */
+function shownOf(backend: Backend): Omit<BackendStats, keyof RowStats> {
+  const { pool, name, address, weight, maxSessions, state, isGone, config, override } = backend;
+  return {
+    pool,
+    name,
+    address,
+    weight,
+    maxSessions: maxSessions || undefined,
+    state: isGone ? 'removed' : state,
+    configured: { weight: config.weight, maxSessions: config.maxSessions },
+    ...(isGone || !isOverridden(override) ? {} : { override: { ...override } }),
+    health: backend.condition.stats,
+    noPort: backend.noPort,
   };
 }

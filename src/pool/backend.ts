@@ -6,6 +6,7 @@ import { formatAddress } from '../model/address.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { BackendConfig } from '../model/backend.js';
 import type { HealthStatus } from '../model/health-status.js';
+import type { BackendOverride } from '../model/overlay.js';
 import type { Candidate } from '../policy/candidate.js';
 import type { PickBackend } from '../policy/pick-function.js';
 import { now, setImmediate } from '../timers.js';
@@ -50,15 +51,6 @@ export interface BackendEvents {
   onResolveFailed(backend: Backend, error: Error, isRoutine: boolean): void;
 }
 
-/** What an operator has said of a backend while it runs, which holds instead of what is configured. */
-export interface Override {
-  readonly state?: AdminState;
-  readonly weight?: number;
-  /** 0 is any number. */
-  readonly maxSessions?: number;
-  readonly health?: 'up' | 'down';
-}
-
 /** One backend with its current addresses. One that moves to another address is another one. */
 export class Backend implements Candidate {
   /** Of the counters, and for the engine. */
@@ -85,7 +77,7 @@ export class Backend implements Candidate {
   #fresh = 0;
   #before = 0;
   #config: BackendConfig;
-  #override: Override = {};
+  #override: BackendOverride = {};
   #shown: PickBackend | undefined;
   readonly #address: Address;
   readonly #events: BackendEvents;
@@ -159,12 +151,12 @@ export class Backend implements Candidate {
   }
 
   /** What an operator has said of it. */
-  get override(): Override {
+  get override(): BackendOverride {
     return this.#override;
   }
 
   /** @param config of the same name and address */
-  configure(config: BackendConfig, override: Override): void {
+  configure(config: BackendConfig, override: BackendOverride): void {
     this.#config = config;
     this.#override = override;
   }

@@ -113,6 +113,7 @@ export function assemble(
       },
     },
     onRebalance: (event) => emitSafely(emitter, 'rebalance', event),
+    onOverride: (event) => emitSafely(emitter, 'override', event),
     warn: (message) => warnings.say(message),
     onFilterFailed: (error) =>
       warnings.count('filter', 1, (clients) => filterFailed(clients, error)),

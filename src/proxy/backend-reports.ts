@@ -80,6 +80,6 @@ export class BackendReports {
 }
 
 /** For a line of its own, in which two pools may each have a backend of one name. */
-export function labelOf({ pool, name }: Backend): string {
+export function labelOf({ pool, name }: Pick<Backend, 'pool' | 'name'>): string {
   return pool === DEFAULT_NAME ? name : `${pool}/${name}`;
 }

@@ -12,7 +12,8 @@ import type { Service } from '../entrance/service.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
-import type { Backend, Override } from '../pool/backend.js';
+import { type BackendOverride, type OverrideKey, overrideKeys } from '../model/overlay.js';
+import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import type {
   BackendHandle,
@@ -62,6 +63,7 @@ export class Handles {
       add: async (backend) => this.#add(name, backend),
       remove: async (backend, onRemove) => this.#remove(name, backend, onRemove),
       backend: (backend) => this.#backend(name, backend),
+      reset: () => this.#resetAll(this.#poolNamed(name)),
     };
   }
 
@@ -80,6 +82,12 @@ export class Handles {
       pause: () => this.#pause(service()),
       resume: () => this.#resume(service()),
     };
+  }
+
+  /** Takes back all that was set by hand. */
+  reset(): void {
+    this.#host.checkOpen();
+    for (const pool of this.#host.services.pools.values()) this.#resetAll(pool);
   }
 
   /** Nobody waits for a drain any more: everything ends. */
@@ -109,7 +117,7 @@ export class Handles {
       maintenance: async (onRemove) => this.#empty(backend(), 'maintenance', onRemove),
       ready: () => this.#ready(backend()),
       setHealth: (health) => this.#setHealth(backend(), health),
-      reset: () => this.#reset(backend()),
+      reset: (...keys) => this.#reset(backend(), keys),
       setWeight: (weight) => {
         const { weight: valid } = parseOne({ weight }, 'weight');
         this.#override(backend(), { weight: valid });
@@ -188,9 +196,9 @@ export class Handles {
     });
   }
 
+  /** No options say another state than ready. */
   #ready(backend: Backend): void {
-    this.#drains.get(backend)?.();
-    this.#override(backend, { state: 'ready' });
+    this.#reset(backend, ['state']);
   }
 
   #setHealth(backend: Backend, health: 'up' | 'down' | 'auto'): void {
@@ -200,24 +208,40 @@ export class Handles {
         `${JSON.stringify(health)} is not a health that can be set; choose up, down or auto`,
       );
     }
-    const { health: _, ...others } = backend.override;
-    this.#setOverride(backend, health === 'auto' ? others : { ...others, health });
+    if (health === 'auto') this.#reset(backend, ['health']);
+    else this.#override(backend, { health });
   }
 
-  #reset(backend: Backend): void {
-    this.#drains.get(backend)?.();
-    this.#setOverride(backend, {});
+  #resetAll({ backends }: Pool): void {
+    this.#host.checkOpen();
+    for (const backend of backends) this.#reset(backend, []);
   }
 
-  #override(backend: Backend, more: Override): void {
+  /** @param keys none: all */
+  #reset(backend: Backend, keys: readonly OverrideKey[]): void {
+    const unknownKey = keys.find((key) => !overrideKeys.includes(key));
+    if (unknownKey !== undefined) {
+      throw new SplicewayError(
+        'ERR_SPLICEWAY_INVALID_OPTION',
+        `${JSON.stringify(unknownKey)} is nothing that is set by hand; choose ${overrideKeys.join(', ')}, or nothing for all`,
+      );
+    }
+    const isKept = (key: string) => keys.length > 0 && !keys.includes(key as OverrideKey);
+    const kept = Object.entries(backend.override).filter(([key]) => isKept(key));
+    if (!isKept('state')) this.#drains.get(backend)?.();
+    this.#setOverride(backend, Object.fromEntries(kept));
+  }
+
+  #override(backend: Backend, more: BackendOverride): void {
     this.#setOverride(backend, { ...backend.override, ...more });
   }
 
-  #setOverride(backend: Backend, override: Override): void {
+  #setOverride(backend: Backend, override: BackendOverride): void {
     this.#host.checkOpen();
     if (isDeepStrictEqual(backend.override, override)) return;
-    this.#host.services.override(backend, override);
+    // First: whoever hears of it sees the figures of after.
     this.#host.changed();
+    this.#host.services.override(backend, override);
   }
 
   #pause(service: Service): void {

@@ -3,6 +3,7 @@ import type { BackendOptions, PoolSettings } from '../config/options.js';
 import type { ListenerAddress } from '../entrance/listener.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { HealthStatus } from '../model/health-status.js';
+import type { OverrideKey } from '../model/overlay.js';
 import type { UpdateResult } from './results.js';
 
 /** What becomes of sessions: as `onRemove` of the options. */
@@ -41,6 +42,8 @@ export interface PoolHandle {
    * @throws SplicewayError `ERR_SPLICEWAY_UNKNOWN_BACKEND`
    */
   backend(name: string): BackendHandle;
+  /** Takes back what was set of all its backends: as `reset()` of each. */
+  reset(): void;
 }
 
 /**
@@ -77,8 +80,12 @@ export interface BackendHandle {
    * @param health `auto`: what they say holds again
    */
   setHealth(health: 'up' | 'down' | 'auto'): void;
-  /** Takes back what was set: its state, health, weight and limit are those of checks and options again. */
-  reset(): void;
+  /**
+   * Takes back what was set: its state, health, weight and limit are those of checks and options again.
+   *
+   * @param keys what of it; default: all
+   */
+  reset(...keys: OverrideKey[]): void;
   /**
    * Gives it another share of new sessions.
    *

@@ -1,5 +1,6 @@
 /** What the methods of a proxy are given, and say of it. */
 import type { Duration } from '../config/duration.js';
+import type { Overlay } from '../model/overlay.js';
 
 /** Options of `handoff()`. Unknown keys are errors. */
 export interface HandoffOptions {
@@ -17,6 +18,15 @@ export interface HandoffOptions {
    * of the session's summary. It takes one descriptor more until a backend has answered. Default `close`.
    */
   onFailure?: 'close' | 'return' | undefined;
+}
+
+/** What a proxy starts with beside its options. Unknown keys are errors. */
+export interface StartOptions {
+  /**
+   * What was set of its backends by hand before, as `overlay()` of another proxy gave it: it holds from the first client on. A
+   * warning names backends that there are not. Default: nothing.
+   */
+  overlay?: Overlay | undefined;
 }
 
 /** Options of `close()`. Unknown keys are errors. */

@@ -15,6 +15,7 @@ import type { ListenerAddress } from '../entrance/listener.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { lacksHardLinks } from '../errors/listen-error.js';
 import { poolUnused, tooManyAsked } from '../errors/messages.js';
+import type { Overlay } from '../model/overlay.js';
 import { openSessions, type ProxyStats, readStats } from '../observe/stats.js';
 import { Warnings } from '../observe/warnings.js';
 import type { HealthWatch } from '../pool/health/health-watch.js';
@@ -30,6 +31,7 @@ import type { ListenerHandle, PoolHandle } from './handles.js';
 import { Handles } from './handles-of.js';
 import { handOff } from './handoff.js';
 import type { CloseOptions, HandoffOptions, RunningEngine } from './options.js';
+import { droppedOf, overlayOf } from './overlay.js';
 import type { UpdateResult } from './results.js';
 import type { ChangeOptions, Services } from './services.js';
 
@@ -98,9 +100,11 @@ export class Proxy extends SessionEmitter {
   }
 
   /** @internal Resolves the names of the pools and opens the listeners; closes everything when that fails. */
-  async start(): Promise<void> {
+  async start(overlay: Overlay): Promise<void> {
     try {
-      await this.#openEntrance();
+      await this.#openEntrance(overlay);
+      const dropped = droppedOf(overlay, this.#services.pools);
+      if (dropped !== undefined) this.#warnings.say(dropped);
       this.#generation = 1;
       this.#warnOfUnused([]);
     } catch (error) {
@@ -120,18 +124,18 @@ export class Proxy extends SessionEmitter {
   }
 
   /** Leaves accepting to Node where the loops were to do it by default, and cannot have a unix listener. */
-  async #openEntrance(): Promise<void> {
+  async #openEntrance(overlay: Overlay): Promise<void> {
     // Whoever awaits `createProxy()` may listen right afterwards.
     this.#observe(true);
     try {
-      await this.#services.apply(undefined, this.#config, this.#entrance);
+      await this.#services.apply(undefined, this.#config, this.#entrance, { overlay });
     } catch (error) {
       const { cause } = error as Error;
       if (this.#config.accept !== 'auto' || !lacksHardLinks(cause)) throw error;
       this.#warnings.say(nodeAcceptsFor(cause.path));
       this.#accept = 'node';
       this.#entrance = this.#makeNodeEntrance();
-      await this.#services.apply(undefined, this.#config, this.#entrance);
+      await this.#services.apply(undefined, this.#config, this.#entrance, { overlay });
     }
   }
 
@@ -218,6 +222,19 @@ export class Proxy extends SessionEmitter {
    */
   pool(name: string = DEFAULT_NAME): PoolHandle {
     return this.#handles.pool(name);
+  }
+
+  /**
+   * What was set by the handles of its backends, and not taken back: plain data, to give to `createProxy()` when it starts anew;
+   * also after `close()`. A copy.
+   */
+  overlay(): Overlay {
+    return overlayOf(this.#services.pools.values());
+  }
+
+  /** Takes back all that was set: as `reset()` of each backend. */
+  reset(): void {
+    this.#handles.reset();
   }
 
   /**

@@ -13,18 +13,20 @@ import type { Bind } from '../entrance/bind.js';
 import type { Entrance } from '../entrance/entrance.js';
 import type { Service } from '../entrance/service.js';
 import type { QueueRefusal } from '../model/close-reason.js';
+import { type BackendOverride, isOverridden, type Overlay, overrideIn } from '../model/overlay.js';
 import { Ledger } from '../observe/ledger.js';
-import type { Backend, BackendEvents, Override, PoolInternals } from '../pool/backend.js';
+import type { Backend, BackendEvents, PoolInternals } from '../pool/backend.js';
 import { Backends } from '../pool/backends.js';
 import type { HealthWatch } from '../pool/health/health-watch.js';
 import type { Names } from '../pool/names.js';
 import { Pool } from '../pool/pool.js';
 import { Rows } from '../pool/rows.js';
-import type { RebalanceEvent } from '../session/events.js';
+import type { OverrideEvent, RebalanceEvent } from '../session/events.js';
 import { now } from '../timers.js';
 import { Departures } from './departures.js';
 import { HealthEffects } from './health-effects.js';
 import type { LoopGuard } from './loop-guard.js';
+import { HeldOverrides } from './overlay.js';
 import { Preparation, type PreparedPool } from './preparation.js';
 import { Rebalancer } from './rebalancer.js';
 import { poolSettings, serviceSettings } from './settings-of.js';
@@ -46,15 +48,18 @@ export interface ServicesHost {
   onFilterFailed(error: Error): void;
   onPickFailed(error: Error): void;
   readonly onRebalance: (event: RebalanceEvent) => void;
+  readonly onOverride: (event: OverrideEvent) => void;
   /** A client is not served, for whom all backends of a pool were full. */
   onRefused(pool: Pool, refusal: QueueRefusal): void;
   checkOpen(): void;
 }
 
-/** What is asked of sessions, in place of what their pool says. */
+/** What comes with a change beside the configuration. */
 export interface ChangeOptions {
-  /** Of a backend that is removed, by its pool and name. */
+  /** What becomes of the sessions of a backend that is removed, in place of what its pool says. */
   readonly onRemove?: OnRemove | undefined;
+  /** What was set by hand of backends that are new. */
+  readonly overlay?: Overlay | undefined;
 }
 
 /** What a change takes out, and what becomes of its sessions. */
@@ -164,22 +169,39 @@ export class Services {
       for (const { number } of preparation.newPools.values()) this.#poolNumbers.giveBack(number);
       throw error;
     }
-    const leaving = this.#commit(preparation, from, entrance, options);
+    const held = new HeldOverrides();
+    const leaving = this.#commit(preparation, from, entrance, { ...options, held });
     this.#isStart = false;
+    if (held.message !== undefined) this.#host.warn(held.message);
+    for (const [backend] of leaving.backends) {
+      const isMoved = this.#pools.get(backend.pool)?.find(backend.name) !== undefined;
+      if (isMoved || !isOverridden(backend.override)) continue;
+      this.#sayOverridden(backend, backend.override, {}, true);
+    }
     await this.#takeOut(leaving, entrance);
   }
 
   /** What an operator says of a backend, whatever is configured: in effect at the end of this turn. */
-  override(backend: Backend, override: Override): void {
+  override(backend: Backend, override: BackendOverride): void {
     const pool = this.#pools.get(backend.pool);
     if (pool === undefined || backend.isGone) return;
-    const { state } = backend;
+    const { state, override: from } = backend;
     backend.configure(backend.config, override);
     if (state === 'maintenance' && backend.isReady) this.healthEffects.begin(backend);
     pool.selectAnew();
     this.#host.health.overridden(backend);
     if (this.#overridden.size === 0) queueMicrotask(() => this.#tellOverridden());
     this.#overridden.add(backend);
+    this.#sayOverridden(backend, from, override, false);
+  }
+
+  #sayOverridden(
+    { pool, name }: Backend,
+    from: BackendOverride,
+    to: BackendOverride,
+    isGone: boolean,
+  ): void {
+    this.#host.onOverride({ pool, backend: name, from, to, isGone });
   }
 
   /** All of a turn at once: a selection is made for each pool, and not for each of its backends. */
@@ -215,7 +237,7 @@ export class Services {
     prepared: Preparation,
     from: ProxyConfig | undefined,
     entrance: Entrance,
-    { onRemove }: ChangeOptions,
+    { onRemove, overlay = {}, held }: ChangeOptions & { readonly held: HeldOverrides },
   ): Leaving {
     const before = new Before(from);
     const bindsBefore = new Map(Array.from(this.binds(), (bind) => [bind, bind.service] as const));
@@ -223,7 +245,9 @@ export class Services {
     const backends: Backend[] = [];
     this.#publish(() => {
       const changed = prepared.pools.filter(({ config }) => !before.hasPool(config));
-      for (const pool of changed) backends.push(...this.#replacePool(pool, prepared));
+      for (const pool of changed) {
+        backends.push(...this.#replacePool(pool, prepared, overlay, held));
+      }
       for (const backend of backends) backend.isGone = true;
       this.#replaceServices(prepared);
       this.#host.guard.setListeners(this.binds());
@@ -320,22 +344,32 @@ export class Services {
   }
 
   /** @returns the backends that it has no more */
-  #replacePool({ config, backends }: PreparedPool, prepared: Preparation): readonly Backend[] {
+  #replacePool(
+    { config, backends }: PreparedPool,
+    prepared: Preparation,
+    overlay: Overlay,
+    held: HeldOverrides,
+  ): readonly Backend[] {
     const pool = prepared.poolOf(config.name);
     const kept = new Set(backends);
     const removed = (this.#pools.get(config.name)?.backends ?? []).filter(
       (backend) => !kept.has(backend),
     );
-    const overrides = new Map(removed.map(({ name, override }) => [name, override]));
+    const byName = new Map(removed.map((backend) => [backend.name, backend]));
     const added: Backend[] = [];
     for (const [index, backend] of backends.entries()) {
       const wanted = config.backends[index];
       if (this.backends.has(backend)) {
-        if (wanted !== undefined && wanted !== backend.config) this.#configure(backend, wanted);
+        if (wanted !== undefined && wanted !== backend.config) {
+          this.#configure(backend, wanted, held);
+        }
         continue;
       }
+      const moved = byName.get(backend.name);
       // One that has moved is what an operator has said of it.
-      backend.configure(backend.config, overrides.get(backend.name) ?? {});
+      const override = moved?.override ?? overrideIn(overlay, config.name, backend.name);
+      backend.configure(backend.config, override);
+      if (moved !== undefined) held.note(backend, moved.config);
       added.push(backend);
       this.backends.add(backend);
       this.#countRow(backend, 1);
@@ -356,9 +390,10 @@ export class Services {
     return removed;
   }
 
-  #configure(backend: Backend, config: Backend['config']): void {
-    const wasInTurn = backend.inTurn;
+  #configure(backend: Backend, config: Backend['config'], held: HeldOverrides): void {
+    const { inTurn: wasInTurn, config: from } = backend;
     backend.configure(config, backend.override);
+    held.note(backend, from);
     if (backend.inTurn !== wasInTurn) this.#host.guard.publish(backend, true);
   }
 

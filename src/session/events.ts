@@ -1,6 +1,7 @@
 /** What a proxy tells its listeners. */
 import type { SplicewayError } from '../errors/catalogue.js';
 import type { HealthStatus } from '../model/health-status.js';
+import type { BackendOverride } from '../model/overlay.js';
 import type { Session } from './session.js';
 
 /** What comes with `backendError`: a backend that could not be reached. */
@@ -30,6 +31,20 @@ export interface BackendEvent {
   readonly to: HealthStatus;
   /** Why, in words for people: `expected 200, got 503 ×3`. */
   readonly reason: string;
+}
+
+/** What comes with `override`: what was set of a backend by hand is something else. */
+export interface OverrideEvent {
+  /** Name of its pool. */
+  readonly pool: string;
+  /** Name of the backend. */
+  readonly backend: string;
+  /** What was set before. */
+  readonly from: BackendOverride;
+  /** What is set now; empty where all of it was taken back. */
+  readonly to: BackendOverride;
+  /** Whether the backend was removed, and what was set of it with it. */
+  readonly isGone: boolean;
 }
 
 /** What comes with `rebalance`: the sessions of a pool are being levelled, or are so no more. */
@@ -79,6 +94,8 @@ export interface ProxyEvents {
   backendError: [event: BackendErrorEvent];
   /** Checks, clients that a backend has failed, or an operator say something else of its health. */
   backend: [event: BackendEvent];
+  /** Something was set of a backend by hand, or taken back; or the backend was removed, and what was set of it with it. */
+  override: [event: OverrideEvent];
   /** Idle sessions of a pool end so that their clients come back to backends that have fewer; or no more do. */
   rebalance: [event: RebalanceEvent];
   /** No backend answered, or had room in time, and the client was disconnected. */

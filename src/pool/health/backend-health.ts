@@ -77,11 +77,6 @@ export class BackendHealth {
     this.#startsDown = this.#config?.startDown ?? false;
   }
 
-  /** From its beginning: nobody is told. */
-  begin(status: HealthStatus, isUp: boolean): void {
-    this.tell(status, isUp, '');
-  }
-
   tell(status: HealthStatus, isUp: boolean, reason: string): void {
     this.#told = status;
     this.#toldUp = isUp;

@@ -15,6 +15,9 @@ import { PoolEjections } from './pool-ejections.js';
 /** Errors of the system that are this machine's: no descriptor, no memory, no local port. */
 const LOCAL = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
 
+/** Why its health is what it is, where an operator has said so. */
+const BY_HAND = 'set by hand';
+
 /** One backend is another in the eyes of whoever looks after it. */
 export interface HealthChange {
   readonly backend: Backend;
@@ -81,7 +84,9 @@ export class HealthWatch {
       if (isOther) this.#check(watched, health, check, firstMs);
       if (isNew) {
         this.#forgive(watched);
-        backend.condition.begin(backend.health, backend.isUp);
+        // Nobody is told of how it begins.
+        const reason = backend.override.health === undefined ? '' : BY_HAND;
+        backend.condition.tell(backend.health, backend.isUp, reason);
       } else if (isOther) {
         const what = health === undefined ? 'it is not checked any more' : 'its checks changed';
         this.#settle(watched, what);
@@ -128,7 +133,7 @@ export class HealthWatch {
     }
     this.#settle(
       watched,
-      backend.override.health === undefined ? 'no longer set by hand' : 'set by hand',
+      backend.override.health === undefined ? 'no longer set by hand' : BY_HAND,
     );
     this.#readmitIfNobodyIsLeft(watched.pool);
   }
