@@ -22,7 +22,7 @@ describe('the table of settings', () => {
     expectTypeOf<keyof ProcessSettings>().toEqualTypeOf<KeyOf<'process'>>();
     expectTypeOf<keyof ListenerSettings>().toEqualTypeOf<KeyOf<'listener'>>();
     expectTypeOf<keyof PoolSettings>().toEqualTypeOf<KeyOf<'pool'>>();
-    const ofCommand = ['drainTimeout', 'logLevel', 'logFormat'];
+    const ofCommand = ['drainTimeout', 'state', 'logLevel', 'logFormat'];
     expect(Object.keys(shapeOf('command'))).toEqual(expect.arrayContaining(ofCommand));
   });
 
@@ -67,7 +67,7 @@ describe('the table of settings', () => {
 
   it('lets all change while the process runs but what the process stands on', () => {
     const fixed = settingKeys.filter((key) => !mayChange(key));
-    expect(fixed).toEqual([...Object.keys(shapeOf('process')), 'logFormat']);
+    expect(fixed).toEqual([...Object.keys(shapeOf('process')), 'state', 'logFormat']);
   });
 
   it('knows which settings are durations', () => {

@@ -45,6 +45,7 @@ const LINES: Readonly<Record<string, { readonly [Key in SettingKey]?: string }>>
   rebalance: { rebalance: 'a second', rebalanceIdle: 'idle' },
   removed: { onRemove: '' },
   health: { health: '' },
+  state: { state: '' },
   log: { logLevel: '', logFormat: '' },
 };
 /** Those that have no place in another line, under their own names. */

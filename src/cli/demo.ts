@@ -12,6 +12,7 @@ import { createLogger, type Logger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
 import { print } from './output.js';
 import { Announcer, startProxy, stopOnSignal } from './run.js';
+import { StateFile } from './state-file.js';
 import { StopSignals } from './stop-signals.js';
 
 const DEFAULT_LISTENER = '127.0.0.1:5555';
@@ -30,7 +31,8 @@ export async function demo(flags: ServeFlags): Promise<void> {
   const config = configFromFlags({ listen: [DEFAULT_LISTENER], ...flags, backend });
   const log = createLogger(config.logLevel, config.logFormat);
   explainOtherSignals(log);
-  const proxy = await startOrAdvise(config, log);
+  const state = config.state === undefined ? undefined : new StateFile(config.state, log);
+  const proxy = await startOrAdvise(config, log, state);
   const signals = new StopSignals();
 
   print('A demonstration: backends A and B echo lines, and one address stands before them.\n');
@@ -50,7 +52,8 @@ export async function demo(flags: ServeFlags): Promise<void> {
     clearInterval(ticking);
     figures.end();
   };
-  await stopOnSignal(proxy, { signals, drainMs: () => config.drainTimeoutMs, log, onStopping });
+  const drainMs = () => config.drainTimeoutMs;
+  await stopOnSignal(proxy, { signals, drainMs, log, state, onStopping });
   for (const echo of backends) echo.close();
 }
 
@@ -79,9 +82,13 @@ export function verdict(turns: readonly (string | undefined)[]): string {
   return alternate ? 'They took turns.' : 'All were answered, though not in strict turns.';
 }
 
-async function startOrAdvise(config: ProxyConfig, log: Logger): Promise<RunningProxy> {
+async function startOrAdvise(
+  config: ProxyConfig,
+  log: Logger,
+  state?: StateFile,
+): Promise<RunningProxy> {
   try {
-    return await startProxy(config, log);
+    return await startProxy(config, log, state);
   } catch (error) {
     if (!(error instanceof SplicewayError) || error.code !== 'ERR_SPLICEWAY_LISTEN') throw error;
     const advice = [

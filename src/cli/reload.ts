@@ -5,6 +5,7 @@ import type { SettingKey } from '../config/settings.js';
 import { mayChange, settingKeys, settingOf, valueIn } from '../config/shapes.js';
 import type { CommandConfig, ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
+import { listed } from '../model/listed.js';
 import type { UpdateResult } from '../proxy/results.js';
 import type { ConfigSource, ReadConfig } from './config-source.js';
 import type { Logger } from './log.js';
@@ -33,9 +34,6 @@ interface Running {
   readonly proxy: UpdatedProxy;
   readonly events: ReloadEvents;
 }
-
-/** How many names of what has changed stand in the words of a line; its fields have all. */
-const NAMES_SHOWN = 8;
 
 /**
  * Reads the file again and applies it, whole or not at all. One reload at a time; who asks while one runs gets one more
@@ -183,8 +181,3 @@ const changedOfCommand = (from: CommandConfig, to: CommandConfig) =>
 /** Settings of the process and the command that are not the same in both. */
 const differing = (from: CommandConfig, to: CommandConfig) =>
   settingKeys.filter((key) => !isDeepStrictEqual(valueIn(from, key), valueIn(to, key)));
-
-function listed(names: readonly string[]): string {
-  const more = names.length - NAMES_SHOWN;
-  return names.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
-}

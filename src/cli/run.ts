@@ -12,11 +12,21 @@ import type { Logger } from './log.js';
 import { print } from './output.js';
 import { withOverlapHint } from './overlap.js';
 import { logProxy } from './proxy-log.js';
+import type { StateFile } from './state-file.js';
 import type { StopSignal, StopSignals } from './stop-signals.js';
 
-/** Starts the proxy with its events logged. Errors as `createProxy`. */
-export async function startProxy(config: ProxyConfig, log: Logger): Promise<RunningProxy> {
-  const proxy = await createProxyFromConfig(config).catch((error: unknown) => {
+/**
+ * Starts the proxy with its events logged. Errors as `createProxy`.
+ *
+ * @param state what it begins with, and is kept from then on
+ */
+export async function startProxy(
+  config: ProxyConfig,
+  log: Logger,
+  state?: StateFile,
+): Promise<RunningProxy> {
+  const overlay = state?.read();
+  const proxy = await createProxyFromConfig(config, {}, overlay).catch((error: unknown) => {
     throw withOverlapHint(error, addressesOf(config));
   });
   // Lines that were held back are still written when the process ends.
@@ -31,6 +41,7 @@ export async function startProxy(config: ProxyConfig, log: Logger): Promise<Runn
     },
     `engine ${engine}: ${reason}`,
   );
+  state?.follow(proxy);
   return proxy;
 }
 
@@ -80,13 +91,15 @@ export interface StopOptions {
   /** How long live sessions may go on after the first signal, in milliseconds. Asked when it comes. */
   readonly drainMs: () => number;
   readonly log: Logger;
+  /** Written at the end. */
+  readonly state?: StateFile | undefined;
   /** Called at the first signal. */
   readonly onStopping?: () => void;
 }
 
 /** Waits for a signal, drains, and cuts the draining short at the next signal. */
 export async function stopOnSignal(proxy: RunningProxy, options: StopOptions): Promise<void> {
-  const { signals, log, onStopping } = options;
+  const { signals, log, state, onStopping } = options;
   const signal = await signals.next();
   onStopping?.();
   const drainMs = options.drainMs();
@@ -99,6 +112,7 @@ export async function stopOnSignal(proxy: RunningProxy, options: StopOptions): P
     return proxy.close();
   });
   await Promise.race([drained, cutShort]);
+  await state?.close();
   log.info('stopped');
 }
 

@@ -7,6 +7,7 @@ import { explainOtherSignals } from './other-signals.js';
 import { Reloader } from './reload.js';
 import { Announcer, startProxy, stopOnSignal } from './run.js';
 import { ServiceManager, warnOfUnusedSockets } from './service-manager.js';
+import { StateFile } from './state-file.js';
 import { endAsProcessOne, StopSignals } from './stop-signals.js';
 
 /**
@@ -21,7 +22,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const reloader = source?.isReadAgain ? new Reloader(source, config, log) : undefined;
   explainOtherSignals(log, reloader && (() => reloader.request()));
   const endEarly = endAsProcessOne();
-  const proxy = await startProxy(config, log);
+  const state = config.state === undefined ? undefined : new StateFile(config.state, log);
+  const proxy = await startProxy(config, log, state);
   endEarly.cancel();
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
@@ -46,7 +48,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     manager.stopping(proxy);
   };
   const drainMs = () => (reloader?.config ?? config).drainTimeoutMs;
-  await stopOnSignal(proxy, { signals, drainMs, log, onStopping });
+  await stopOnSignal(proxy, { signals, drainMs, log, state, onStopping });
 }
 
 function watchFor(reloader: Reloader, log: Logger): FileWatch {

@@ -21,7 +21,7 @@ import { type OnRemove, onRemove, onRemoveNames, type TimedRemoval } from './on-
 import { durationPattern, microsecondsPattern } from './pattern.js';
 import { QUEUE_MAX, type QueueConfig, queue } from './queue.js';
 import type { Kind } from './setting.js';
-import { durationBy, oneOf, show, wholeNumber, yesOrNo } from './values.js';
+import { durationBy, oneOf, pathText, show, wholeNumber, yesOrNo } from './values.js';
 
 const asItIs = (text: string): unknown => text;
 const numberOrText = (text: string): unknown => (/^-?\d+$/.test(text) ? Number(text) : text);
@@ -197,6 +197,18 @@ export function onRemoveChoice(): Kind<OnRemove, ''> {
       typeof value === 'string'
         ? value
         : { after: formatDuration((value as TimedRemoval).afterMs) },
+  };
+}
+
+/** Relative to the working directory. */
+export function filePath(): Kind<string, ''> {
+  return {
+    schema: pathText,
+    unit: '',
+    placeholder: 'file',
+    accepts: 'the path of a file',
+    fromFlag: asItIs,
+    format: String,
   };
 }
 

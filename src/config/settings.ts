@@ -7,6 +7,7 @@ import { policies } from '../policy/registry.js';
 import {
   choice,
   duration,
+  filePath,
   filterFunction,
   hashKeyText,
   healthChecks,
@@ -363,6 +364,15 @@ export const settings = {
     default: '30s',
     description: 'How long live sessions may go on after the first stop signal.',
     flag: { group: 'Limits:', help: 'for live sessions to finish when stopped' },
+  },
+  state: {
+    place: 'command',
+    kind: filePath(),
+    unset: 'a restart takes it back',
+    fixed: true,
+    description: 'A file that keeps what is set of backends by hand over a restart.',
+    see: 'runtime-changes.md#over-a-restart',
+    flag: { group: 'How:', help: 'that keeps what is set by hand over a restart' },
   },
   logLevel: {
     place: 'command',

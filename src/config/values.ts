@@ -86,6 +86,11 @@ export const yesOrNo = z.boolean({
   error: ({ input }) => `${show(input)} is neither true nor false`,
 });
 
+const noPath = ({ input }: { input?: unknown }) =>
+  `${show(input)} is not the path of a file; write text, as in /var/lib/spliceway/state.json`;
+/** No system has a path with a NUL, and none that is empty. */
+export const pathText = z.string({ error: noPath }).regex(/^[^\0]+$/, { error: noPath });
+
 export function oneOf<const Name extends string>(what: string, names: readonly Name[]) {
   return z.enum(names, {
     error: ({ input }) => {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { SplicewayError } from '../errors/catalogue.js';
 import { formatResolved, type ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
+import { listed } from '../model/listed.js';
 
 /**
  * Read it before the engine takes the socket: afterwards nobody knows. A client that came over IPv4 to a listener on
@@ -197,14 +198,6 @@ export function overlayDropped(labels: readonly string[]): string {
 /** A change of the configuration that has no effect. @param backends each with what holds */
 export function overlayHolds(backends: readonly string[]): string {
   return `what was set by hand holds, whatever the options say now: ${listed(backends)}; reset() has the options hold again`;
-}
-
-/** So many names stand in a line. */
-const NAMES_SHOWN = 8;
-
-function listed(names: readonly string[]): string {
-  const more = names.length - NAMES_SHOWN;
-  return names.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** `maxSessions` is more than can be; said once, at the start. */
