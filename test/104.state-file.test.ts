@@ -1,7 +1,7 @@
 /** What is set by hand is kept in a file, over restarts, whatever becomes of the file. */
 
-import { execFileSync } from 'node:child_process';
-import { EventEmitter } from 'node:events';
+import { execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -22,7 +22,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Logger } from '../src/cli/log.js';
 import { type KeptProxy, StateFile, type StateFileInternals } from '../src/cli/state-file.js';
 import type { Overlay } from '../src/model/overlay.js';
-import { until } from './helpers/deadline.js';
+import { until, within } from './helpers/deadline.js';
+import { engines } from './helpers/engines.js';
 import { tempPath } from './helpers/temp.js';
 
 /** A proxy of which a test sets something. */
@@ -251,3 +252,25 @@ describe('a state file', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 });
+
+// The end at once is the addon's.
+it.runIf(engines.includes('native'))(
+  'a file system that hangs does not keep the process from its end',
+  async () => {
+    const fifo = tempPath('fifo');
+    execFileSync('mkfifo', [fifo]);
+    const module = (name: string) =>
+      JSON.stringify(new URL(`../dist/cli/${name}`, import.meta.url));
+    // Opening a pipe waits for its other end, as long as it takes.
+    const script = [
+      `import { open } from 'node:fs/promises';`,
+      `import { exit } from ${module('exit.js')};`,
+      `void open(${JSON.stringify(fifo)});`,
+      'setImmediate(() => exit(0));',
+    ];
+    const args = ['--input-type=module', '--eval', script.join('\n')];
+    const child = spawn(process.execPath, args, { stdio: 'inherit' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    expect(await within('its end', once(child, 'exit'))).toEqual([0, null]);
+  },
+);
