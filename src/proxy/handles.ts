@@ -47,8 +47,8 @@ export interface PoolHandle {
 }
 
 /**
- * A backend of a running proxy. What is set here holds at once, whatever the options say, and over updates, until the
- * backend is removed. Its methods throw `ERR_SPLICEWAY_UNKNOWN_BACKEND` once it is gone.
+ * A backend of a running proxy. What is set here holds at once, whatever the options say, and over updates, until `reset()`
+ * takes it back or the backend is removed. Its methods throw `ERR_SPLICEWAY_UNKNOWN_BACKEND` once it is gone.
  */
 export interface BackendHandle {
   /** Name of its pool. */
