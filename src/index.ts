@@ -88,3 +88,4 @@ export type {
   SessionState,
   SessionSummary,
 } from './session/session.js';
+export type { SessionFilter, SessionInfo, SessionPhase } from './session/session-info.js';

@@ -11,6 +11,7 @@ import {
   inheritedKinds,
   Needs,
   Picks,
+  phases,
   Transfer,
 } from '../src/engine/native/binding.js';
 
@@ -50,6 +51,10 @@ describe('both languages have the same numbers', () => {
   it('of ends', () => {
     expect(enumOf('session/session.h', 'Ending')).toEqual(Ending);
     expect(wordsOf(enumOf('session/session.h', 'CloseReason'), '-')).toEqual(closeReasons);
+  });
+
+  it('of phases', () => {
+    expect(wordsOf(enumOf('session/session.h', 'SessionPhase'), '-')).toEqual(phases);
   });
 
   it('of attention, of which TypeScript asks for less than there is', () => {

@@ -102,13 +102,14 @@ PickPlan Plan(std::span<const std::uint32_t> words, std::span<const std::uint16_
   return plan;
 }
 
-/// An ArrayBuffer over counters. It keeps them alive, so it may be read after the engine is gone.
-template <typename Row>
-Napi::Value Share(Napi::Env env, const std::shared_ptr<Counters>& counters, std::span<Row> rows) {
-  auto keep = std::make_unique<std::shared_ptr<Counters>>(counters);
+/// An ArrayBuffer over rows of `owner`'s. It keeps them alive, so it may be read after the engine
+/// is gone.
+template <typename Owner, typename Row>
+Napi::Value Share(Napi::Env env, const std::shared_ptr<Owner>& owner, std::span<Row> rows) {
+  auto keep = std::make_unique<std::shared_ptr<Owner>>(owner);
   return Napi::ArrayBuffer::New(
       env, rows.data(), rows.size_bytes(),
-      [](Napi::BasicEnv, void*, std::shared_ptr<Counters>* kept) { delete kept; }, keep.release());
+      [](Napi::BasicEnv, void*, std::shared_ptr<Owner>* kept) { delete kept; }, keep.release());
 }
 
 }  // namespace
@@ -158,8 +159,11 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
                    InstanceMethod<&EngineWrap::Connect>("connect"),
                    InstanceMethod<&EngineWrap::Queue>("queue"),
                    InstanceMethod<&EngineWrap::End>("end"),
+                   InstanceMethod<&EngineWrap::EndNamed>("endNamed"),
                    InstanceMethod<&EngineWrap::EndSessions>("endSessions"),
                    InstanceMethod<&EngineWrap::EndIdle>("endIdle"),
+                   InstanceMethod<&EngineWrap::ListSessions>("listSessions"),
+                   InstanceMethod<&EngineWrap::TakeSessions>("takeSessions"),
                    InstanceMethod<&EngineWrap::TakeEvents>("takeEvents"),
                    InstanceMethod<&EngineWrap::Ref>("ref"),
                    InstanceMethod<&EngineWrap::Unref>("unref"),
@@ -477,6 +481,36 @@ void EngineWrap::EndIdle(const Napi::CallbackInfo& info) {
 // end(session, ending)
 void EngineWrap::End(const Napi::CallbackInfo& info) {
   engine_->End({.session = Name(info[0]), .ending = static_cast<Ending>(Unsigned(info[1]))});
+}
+
+// endNamed(sessions: Float64Array, ending): how many there were
+Napi::Value EngineWrap::EndNamed(const Napi::CallbackInfo& info) {
+  const auto names = info[0].As<Napi::Float64Array>();
+  const auto ending = static_cast<Ending>(Unsigned(info[1]));
+  std::uint32_t count = 0;
+  for (std::size_t index = 0; index < names.ElementLength(); ++index) {
+    const SessionName name = Name(names[index]);
+    const bool is_known = name.slot < engine_->max_sessions();
+    if (is_known && engine_->End({.session = name, .ending = ending})) ++count;
+  }
+  return Napi::Number::New(info.Env(), count);
+}
+
+// listSessions(): the number of the list
+Napi::Value EngineWrap::ListSessions(const Napi::CallbackInfo& info) {
+  lists_[++lists_begun_] = engine_->ListSessions();
+  return Napi::Number::New(info.Env(), lists_begun_);
+}
+
+// takeSessions(list, givesUp): ArrayBuffer of records, or undefined
+Napi::Value EngineWrap::TakeSessions(const Napi::CallbackInfo& info) {
+  const auto found = lists_.find(Unsigned(info[0]));
+  if (found == lists_.end()) return info.Env().Undefined();
+  const std::shared_ptr<SessionList> list = found->second;
+  const bool is_complete = list->is_complete();
+  const bool gives_up = info[1].As<Napi::Boolean>();
+  if (is_complete || gives_up) lists_.erase(found);
+  return is_complete ? Share(info.Env(), list, list->records()) : info.Env().Undefined();
 }
 
 // takeEvents(into: Int32Array): the number of events, thirteen numbers each.

@@ -2,6 +2,8 @@
 
 #include <napi.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 
 #include "engine/engine.h"
@@ -59,8 +61,11 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   void Connect(const Napi::CallbackInfo& info);
   void Queue(const Napi::CallbackInfo& info);
   void End(const Napi::CallbackInfo& info);
+  Napi::Value EndNamed(const Napi::CallbackInfo& info);
   void EndSessions(const Napi::CallbackInfo& info);
   void EndIdle(const Napi::CallbackInfo& info);
+  Napi::Value ListSessions(const Napi::CallbackInfo& info);
+  Napi::Value TakeSessions(const Napi::CallbackInfo& info);
   Napi::Value TakeEvents(const Napi::CallbackInfo& info);
   void Ref(const Napi::CallbackInfo& info);
   void Unref(const Napi::CallbackInfo& info);
@@ -72,6 +77,9 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::ThreadSafeFunction doorbell_;
   std::unique_ptr<Engine> engine_;
   std::shared_ptr<spliceway::Counters> counters_;
+  std::map<std::uint32_t, std::shared_ptr<SessionList>>
+      lists_;  // by the number that each was given
+  std::uint32_t lists_begun_ = 0;
 };
 
 }  // namespace spliceway

@@ -8,6 +8,7 @@ import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { Counters } from './counters.js';
+import type { LiveSession } from './live-session.js';
 import type { SessionLimit } from './session-limit.js';
 import type { AcceptingTables, EngineTables } from './tables.js';
 
@@ -211,6 +212,19 @@ export interface Engine {
    * is written before. Same errors as `connect`.
    */
   join(request: JoinRequest): EngineSession;
+  /**
+   * Hands over every session that is alive, some in each turn. One that lives all the while is handed over once. One that
+   * begins or ends meanwhile may be among them.
+   *
+   * @throws SplicewayError `ERR_SPLICEWAY_LOOP_STALLED`
+   */
+  list(visit: (session: LiveSession) => void): Promise<void>;
+  /**
+   * Ends sessions with a reset of both sides, by the ids of a list.
+   *
+   * @returns when they have ended, how many there were
+   */
+  end(ids: readonly string[]): Promise<number>;
   /** Accepts no more by itself. Resolves when no session is left; never when it is closed before. */
   drain(): Promise<void>;
   /** Destroys every session left, ends the threads, resolves when nothing is held any more. Idempotent. */

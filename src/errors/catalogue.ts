@@ -46,10 +46,12 @@ const catalogue = {
   ERR_SPLICEWAY_SESSION_REBALANCED:
     'the session was idle at a backend that had more than its share, and was ended for its client to come back elsewhere',
   ERR_SPLICEWAY_SESSION_DENIED: 'the filter did not let the client in',
-  ERR_SPLICEWAY_SESSION_DESTROYED: 'the session was cut short by close() or destroy()',
+  ERR_SPLICEWAY_SESSION_DESTROYED:
+    'the session was cut short by close(), destroy() or endSessions()',
 
   // The process.
   ERR_SPLICEWAY_RESOURCE_LIMIT: 'the system had no file descriptor or memory to give',
+  ERR_SPLICEWAY_LOOP_STALLED: 'a loop of the native engine did not answer in time',
   ERR_SPLICEWAY_CLOSED: 'the proxy was used after close()',
 } as const;
 

@@ -18,7 +18,7 @@ export type CloseReason =
   | 'no-backend'
   /** The `filter` of the options did not let the client in. */
   | 'denied'
-  /** Cut short by `destroy()` of the session, by `close()` of the proxy, or by `onRemove` or `onDown` of its pool. */
+  /** Cut short by `destroy()` of the session, by `endSessions()` or `close()` of the proxy, or by `onRemove` or `onDown` of its pool. */
   | 'destroyed';
 
 /** What ended the wait for a place at a backend before it came: no more clients may wait, or none as long. */

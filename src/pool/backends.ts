@@ -12,13 +12,18 @@ export class Backends {
     this.#byRow.delete(row);
   }
 
+  /** `undefined` for a row that nobody has. */
+  find(row: number): Backend | undefined {
+    return this.#byRow.get(row);
+  }
+
   has(backend: Backend): boolean {
     return this.#byRow.get(backend.row) === backend;
   }
 
   /** @throws RangeError for a row that nobody has: a mistake in this program */
   at(row: number): Backend {
-    const backend = this.#byRow.get(row);
+    const backend = this.find(row);
     if (backend === undefined) throw new RangeError(`there is no backend in row ${row}`);
     return backend;
   }

@@ -23,6 +23,7 @@ import type { Names } from '../pool/names.js';
 import { emitSafely } from '../session/emit.js';
 import type { Session } from '../session/session.js';
 import { SessionEmitter } from '../session/session-emitter.js';
+import type { SessionFilter, SessionInfo } from '../session/session-info.js';
 import type { Sessions } from '../session/sessions.js';
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
 import { assemble, type ProxyInternals } from './assembly.js';
@@ -30,6 +31,7 @@ import { changesOf, checkFixed, isSameConfig } from './difference.js';
 import type { ListenerHandle, PoolHandle } from './handles.js';
 import { Handles } from './handles-of.js';
 import { handOff } from './handoff.js';
+import { LiveSessions } from './live-sessions.js';
 import type { CloseOptions, HandoffOptions, RunningEngine } from './options.js';
 import { droppedOf, overlayOf } from './overlay.js';
 import type { UpdateResult } from './results.js';
@@ -45,6 +47,7 @@ export class Proxy extends SessionEmitter {
   readonly #services: Services;
   readonly #handles: Handles;
   readonly #sessions: Sessions;
+  readonly #live: LiveSessions;
   readonly #names: Names;
   readonly #health: HealthWatch;
   readonly #makeNodeEntrance: () => Entrance;
@@ -74,6 +77,7 @@ export class Proxy extends SessionEmitter {
     });
     this.#services = parts.services;
     this.#sessions = parts.sessions;
+    this.#live = new LiveSessions(engine, parts.services);
     this.#names = parts.names;
     this.#health = parts.health;
     this.#accept = parts.accept;
@@ -297,6 +301,28 @@ export class Proxy extends SessionEmitter {
       sessions: this.#sessions,
       config,
     });
+  }
+
+  /**
+   * The sessions that live now, in no order: also those that no listener of `session` has heard of. One that begins or ends
+   * meanwhile may be among them. Traffic goes on meanwhile. After `close()` there are none.
+   *
+   * @param filter which of them; default: all
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_LOOP_STALLED`
+   */
+  sessions(filter: SessionFilter = {}): Promise<SessionInfo[]> {
+    return this.#live.list(filter);
+  }
+
+  /**
+   * Ends sessions at once, with a reset of both sides: their reason is `destroyed`. Those that begin meanwhile go on.
+   *
+   * @param which what `sessions()` gives as their `id`, or a filter, which must say something
+   * @returns when they have ended, how many there were
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_LOOP_STALLED`
+   */
+  endSessions(which: SessionFilter | readonly string[]): Promise<number> {
+    return this.#live.end(which);
   }
 
   /**

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "engine/pool_queue.h"
+#include "engine/session_list.h"
 #include "engine/session_slab.h"
 #include "engine/session_sweep.h"
 #include "listen/listening_socket.h"
@@ -81,9 +82,9 @@ struct SlotsFreeCommand {};
 /// Other tables are there to pick by; see `Worker::Publish`.
 struct PublishCommand {};
 
-using Command =
-    std::variant<StartCommand, ConnectCommand, QueueCommand, QueueTurnCommand, JoinCommand,
-                 EndCommand, EndSessionsCommand, ListenCommand, CloseListenersCommand,
-                 PauseListenerCommand, BarrierCommand, SlotsFreeCommand, PublishCommand>;
+using Command = std::variant<StartCommand, ConnectCommand, QueueCommand, QueueTurnCommand,
+                             JoinCommand, EndCommand, EndSessionsCommand, ListSessionsCommand,
+                             ListenCommand, CloseListenersCommand, PauseListenerCommand,
+                             BarrierCommand, SlotsFreeCommand, PublishCommand>;
 
 }  // namespace spliceway

@@ -195,4 +195,12 @@ std::uint64_t Crew::SweepsOver() const {
   return over;
 }
 
+std::shared_ptr<SessionList> Crew::ListSessions() {
+  auto list = std::make_shared<SessionList>(slab.high_water(), workers.size());
+  for (const std::unique_ptr<Worker>& worker : workers) {
+    worker->Post(ListSessionsCommand{.list = list});
+  }
+  return list;
+}
+
 }  // namespace spliceway

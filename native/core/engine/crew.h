@@ -12,6 +12,7 @@
 #include "engine/asked_sweeps.h"
 #include "engine/event_queue.h"
 #include "engine/pool_queue.h"
+#include "engine/session_list.h"
 #include "engine/session_slab.h"
 #include "engine/session_sweep.h"
 #include "listen/client_table.h"
@@ -92,6 +93,8 @@ struct Crew {
   void ResetListener(std::uint16_t listener);
   /// See `Engine::EndSessions`. The owner's thread.
   void EndSessions(const EndSessionsCommand& asked);
+  /// See `Engine::ListSessions`.
+  std::shared_ptr<SessionList> ListSessions();
   /// There may be room in a pool: whoever waits for it is told.
   void TellQueue(std::uint16_t pool);
   /// The same. Everybody is to look.

@@ -153,8 +153,10 @@ void Engine::Join(JoinCommand command) {
   }
 }
 
-void Engine::End(const EndCommand& command) {
-  if (Worker* const worker = WorkerOf(command.session)) worker->Post(command);
+bool Engine::End(const EndCommand& command) {
+  Worker* const worker = WorkerOf(command.session);
+  if (worker != nullptr) worker->Post(command);
+  return worker != nullptr;
 }
 
 std::optional<SessionEvent::Moved> Engine::MovedBy(const SessionName& name) const {

@@ -189,11 +189,17 @@ class Engine {
   /// there already and has had its turn, it keeps its place.
   void Queue(const QueueCommand& command);
   void Join(JoinCommand command);
-  void End(const EndCommand& command);
+  /// Whether there is such a session, as far as is known here.
+  bool End(const EndCommand& command);
   /// Ends all that each loop has of those sessions when it is told, and perhaps some that begin
   /// while it looks for them, some in each turn. To empty a backend, change its state before: then
   /// nobody comes. `IsVacant`, or the counters, tell when the last one has left.
   void EndSessions(const EndSessionsCommand& command) { crew_.EndSessions(command); }
+
+  /// Asks each loop for its live sessions. Those are listed that have begun when it is told, some
+  /// in each turn, and whose name is given by the slot: a session that ends meanwhile, or begins,
+  /// may be among them. It is complete when every loop has looked.
+  std::shared_ptr<SessionList> ListSessions() { return crew_.ListSessions(); }
 
   /// As `OwnConnections::CameBack`, for a client that the owner accepted.
   std::optional<IpPort> CameBack(int client, const SocketAddress& peer) {

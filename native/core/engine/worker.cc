@@ -249,7 +249,10 @@ void Worker::Handle(JoinCommand& command) {
 }
 
 void Worker::Handle(EndCommand& command) {
-  if (Session* const session = Find(command.session)) session->End(command.ending);
+  Session* const session = Find(command.session);
+  if (session == nullptr) return;
+  loop_->Spend(kCostOfEnding);
+  session->End(command.ending);
 }
 
 void Worker::Handle(ListenCommand& command) {

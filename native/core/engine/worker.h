@@ -16,6 +16,7 @@
 #include "engine/event_queue.h"
 #include "engine/pool_queue.h"
 #include "engine/ring_guard.h"
+#include "engine/session_list.h"
 #include "engine/session_sweep.h"
 #include "listen/acceptor.h"
 #include "loop/event_loop.h"
@@ -91,6 +92,10 @@ class Worker final : private EventHandler,
   }
 
  private:
+  /// In bytes that could be moved meanwhile: two sockets are closed, or one and the next is opened:
+  /// some 20 us.
+  static constexpr std::size_t kCostOfEnding = 64 * 1024;
+
   struct Closed {
     std::uint32_t slot;
     bool reported;
@@ -105,6 +110,7 @@ class Worker final : private EventHandler,
   void AcknowledgeTables();
   void ResetSessions();
   std::size_t SweepNext();
+  std::size_t ListNext();
   void NoteSweepsOver();
   void FinishTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;
@@ -118,6 +124,7 @@ class Worker final : private EventHandler,
   void Handle(JoinCommand& command);
   void Handle(EndCommand& command);
   void Handle(EndSessionsCommand& command);
+  void Handle(ListSessionsCommand& command);
   void Handle(ListenCommand& command);
   void Handle(CloseListenersCommand& command);
   void Handle(PauseListenerCommand& command);
@@ -260,6 +267,7 @@ class Worker final : private EventHandler,
   std::size_t next_command_ = 0;     // of these
   std::uint64_t tables_before_ = 0;  // generation, before the first of these
   SessionSweep sweep_;
+  SessionLister lister_;
   // Whose backends are being tried, so that failures at once do not pile up calls.
   const Session* trying_ = nullptr;
   bool attempt_failed_ = false;

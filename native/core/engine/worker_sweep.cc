@@ -11,8 +11,6 @@ constexpr std::size_t kPartOfTurn = 4;
 /// nobody has looked at lately.
 constexpr std::size_t kCostOfLook = 512;
 constexpr std::size_t kCostOfRound = 8;
-/// Two sockets are closed, or one and the next is opened: some 20 us.
-constexpr std::size_t kCostOfEnding = 64 * 1024;
 
 }  // namespace
 
@@ -30,9 +28,10 @@ void Worker::OnReady() {
   HandleCommands(most);
   std::size_t spent = 0;
   while (!sweep_.is_over() && spent < most) spent += SweepNext();
+  while (!lister_.is_over() && spent < most) spent += ListNext();
   loop_->Spend(spent);
   NoteSweepsOver();
-  if (!sweep_.is_over()) loop_->Enqueue(*this);
+  if (!sweep_.is_over() || !lister_.is_over()) loop_->Enqueue(*this);
 }
 
 /// Looks at one slot. Returns what that has cost.

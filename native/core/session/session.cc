@@ -40,6 +40,7 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   listener_ = start.listener;
   backend_row_ = kNoRow;
   route = start.route;
+  NoteBeginning();
   half_close_noted_ = false;
   client_spoke_last_ = false;
   starved_ = looks_again_ = false;
@@ -191,7 +192,7 @@ void Session::AwaitAnswer() {
 }
 
 void Session::AwaitWord() {
-  since_ms_ = context_->loop.now_ms();
+  since_ms_ = context_->loop.now_ms() & kLatestMs;
   context_->loop.Arm(*this, since_ms_ + kWordMs);
 }
 
@@ -245,7 +246,7 @@ void Session::Advance() {
   if (half_closed() && !half_close_noted_) {
     // The half-close time-out begins now, however long the session had been idle before.
     half_close_noted_ = true;
-    since_ms_ = context_->loop.now_ms();
+    since_ms_ = context_->loop.now_ms() & kLatestMs;
     if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kOpen &&
         downstream_.held() == 0 && silent()) {
       context_->owner.OnSilentEnd(*this);
@@ -278,7 +279,7 @@ void Session::LookAgain() {
 
 void Session::Account(std::size_t upstream, std::size_t downstream) {
   if (upstream == 0 && downstream == 0) return;
-  since_ms_ = context_->loop.now_ms();
+  since_ms_ = context_->loop.now_ms() & kLatestMs;
   client_spoke_last_ = upstream > 0;
   SessionCounters& counters = context_->counters.Session(slot_);
   counters.bytes_upstream.Add(upstream);
@@ -314,7 +315,7 @@ void Session::AnswerFailure(bool more) {
   Endpoint& survivor = client_.failed ? backend_ : client_;
   if (last_words.state() != Relay::State::kOpen) {
     state_ = State::kResetting;
-    since_ms_ = context_->loop.now_ms();
+    since_ms_ = context_->loop.now_ms() & kLatestMs;
     kib_left_ = std::numeric_limits<std::uint16_t>::max();
     return ResetWhenDelivered(survivor);
   }
@@ -335,7 +336,7 @@ void Session::ResetWhenDelivered(Endpoint& survivor) {
       std::min<std::size_t>((left + 1023) / 1024, std::numeric_limits<std::uint16_t>::max()));
   if (kib_left < kib_left_) {
     kib_left_ = kib_left;
-    since_ms_ = now;
+    since_ms_ = now & kLatestMs;
   }
   if (left == 0 || now >= since_ms_ + limit) {
     return Close(CloseReason::kReset, client_.failed ? client_.error : backend_.error, true);

@@ -37,6 +37,15 @@ enum class CloseReason : std::uint8_t {
   kRebalanced = 7,        ///< Its client is to come back to a backend that has fewer.
 };
 
+/// How far a session has come. The numbers are those of `phases` in src/engine/native/binding.ts.
+enum class SessionPhase : std::uint8_t {
+  kRoute = 0,       ///< Its owner is to say what becomes of it, or which backend it gets.
+  kQueue = 1,       ///< It waits for a place at a backend.
+  kConnect = 2,     ///< A backend is tried for it, or is to be in a moment.
+  kData = 3,        ///< Both sides may send.
+  kHalfClosed = 4,  ///< One side has ended its stream, or was lost.
+};
+
 /// Who keeps sessions. Called on the loop's thread.
 class SessionOwner {
  public:
@@ -291,6 +300,17 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] bool alive() const { return state_ != State::kClosed; }
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
   [[nodiscard]] std::uint16_t listener() const { return listener_; }
+  /// How far it has come. It must be alive.
+  [[nodiscard]] SessionPhase phase() const;
+  /// Milliseconds since it began, on the clock of its loop.
+  [[nodiscard]] std::uint64_t age_ms() const;
+  /// Of one that is open: milliseconds since a byte moved, or one side ended, or else since it
+  /// opened.
+  [[nodiscard]] std::uint64_t quiet_ms() const;
+  /// What it has passed on.
+  [[nodiscard]] const SessionCounters& moved() const { return context_->counters.Session(slot_); }
+  /// Of its backend, or where it is on its way to; of the family AF_UNSPEC where it is neither.
+  [[nodiscard]] SocketAddress backend_address() const;
   /// Where the client is; of the family AF_UNSPEC when it is gone.
   [[nodiscard]] SocketAddress client_address() const;
   /// The row of the backend that it has, or set out for last; kNoRow for none.
@@ -308,6 +328,10 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
   /// The owner's, as `route` is: how far it has looked for a backend.
   [[nodiscard]] Walk& walk() { return search().walk; }
+  /// The pool in whose queue it waits; `kNoPool` where it does not.
+  [[nodiscard]] std::uint16_t queued_in() const {
+    return route.in_queue && search_ ? search_->queue_place.pool : kNoPool;
+  }
   /// As well: where it waits, if it is `in_queue`, or has waited.
   [[nodiscard]] QueuePlace& queue_place() { return search().queue_place; }
   Route route;
@@ -328,8 +352,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   static constexpr unsigned kBackendToken = 1;
   static constexpr unsigned kSecondBackendToken = 2;
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-  /// That a session has room for.
-  static constexpr std::uint64_t kLatestDueMs = kNever >> 1;
+  /// That a session has room for, on the clock of its loop: 139 years.
+  static constexpr unsigned kMsBits = 42;
+  static constexpr std::uint64_t kLatestMs = (std::uint64_t{1} << kMsBits) - 1;
   /// Between two attempts to get from a system what it has not at the moment: a descriptor, or
   /// memory.
   static constexpr std::uint64_t kExhaustedRetryMs = 50;
@@ -425,6 +450,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] Search& search();
   /// Null when there is none.
   [[nodiscard]] Rival* rival() const;
+  void NoteBeginning();
   void Open();
 
   /// Moves what can be moved.
@@ -471,8 +497,11 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   Endpoint backend_;
   HeldAddresses addresses_;         // of the backend that is being tried
   std::unique_ptr<Search> search_;  // while open: for as long as it is on trial
-  std::uint64_t since_ms_ = 0;      // last byte moved, or start of the state
-  std::uint64_t due_ms_ : 63 = 0;   // has reached its age then, while it relays; 0 for never
+  // The beginning is in two halves: so three times and a bit take the room of two times.
+  std::uint64_t since_ms_ : kMsBits = 0;  // last byte moved, or start of the state
+  std::uint64_t began_high_ : kMsBits / 2 = 0;
+  std::uint64_t due_ms_ : kMsBits = 0;  // has reached its age then, while it relays; 0 for never
+  std::uint64_t began_low_ : kMsBits / 2 = 0;
   bool client_spoke_last_ : 1 = false;
   std::uint16_t listener_ = kNoRow;
   std::uint16_t backend_row_ = kNoRow;

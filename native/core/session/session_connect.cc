@@ -59,7 +59,7 @@ bool Session::TryNextAddress() {
   if (search_) ++search_->attempts;
   address_ = next_address_++;
   state_ = State::kConnecting;
-  since_ms_ = context_->loop.now_ms();
+  since_ms_ = context_->loop.now_ms() & kLatestMs;
   TryConnect();
   return true;
 }
@@ -160,7 +160,7 @@ void Session::TryConnect() {
 void Session::BeginTimeOfAddress() {
   if (postponed_ != Postponed::kForDescriptor || timeouts_->search.budget_ms == 0) return;
   static_cast<void>(search());  // It is as old as this attempt.
-  since_ms_ = context_->loop.now_ms();
+  since_ms_ = context_->loop.now_ms() & kLatestMs;
 }
 
 /// Those that wait for a descriptor are counted, so that no new client takes it. Those that wait
@@ -445,7 +445,7 @@ void Session::FailRival(Rival& other, int error) {
 void Session::TakeRival(Rival& other) {
   backend_ = std::move(other.endpoint);
   address_ = other.address;
-  since_ms_ = other.since_ms;
+  since_ms_ = other.since_ms & kLatestMs;
   search_->rival.reset();
 }
 
@@ -474,8 +474,8 @@ void Session::Open() {
     row->opened.Add(1);
     row->open.Add(1);
   }
-  since_ms_ = context_->loop.now_ms();
-  due_ms_ = DrawDue() & kLatestDueMs;
+  since_ms_ = context_->loop.now_ms() & kLatestMs;
+  due_ms_ = DrawDue() & kLatestMs;
   // They are, nearly always; their first edge may not have been handled yet.
   client_.writable = backend_.writable = true;
   ArmRelayTimer();

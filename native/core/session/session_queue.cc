@@ -10,7 +10,7 @@ void Session::WaitInQueue(std::uint32_t timeout_ms, std::uint64_t looks_in_ms) {
   const std::uint64_t now = context_->loop.now_ms();
   QueuePlace& place = queue_place();
   state_ = State::kQueued;
-  since_ms_ = now;
+  since_ms_ = now & kLatestMs;
   place.until_ms = kNever;
   if (timeout_ms > 0) {
     place.until_ms = now + timeout_ms - std::min<std::uint64_t>(place.waited_ms, timeout_ms);

@@ -72,7 +72,7 @@ export const timeFaults = [
   {
     name: "rival timed by the first one's start",
     why: 'An address that was tried later is given up before its time.',
-    edits: [edit('session/session_connect.cc', 'since_ms_ = other.since_ms;\n', '')],
+    edits: [edit('session/session_connect.cc', 'since_ms_ = other.since_ms & kLatestMs;\n', '')],
   },
   {
     name: 'keepalive that nobody is woken for',

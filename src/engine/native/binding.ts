@@ -221,6 +221,11 @@ export interface NativeEngineBinding {
   queue(sessions: Float64Array): void;
   end(session: number, ending: number): void;
   /**
+   * The same for many at once.
+   * @returns how many of them there were
+   */
+  endNamed(sessions: Float64Array, ending: number): number;
+  /**
    * Ends all sessions of a backend, of a listener, or of the one at the other: a few in each turn of a loop, and perhaps some
    * that begin meanwhile. Of a backend open ones are ended; one that is on its way sets out for another.
    * @param backend `NONE`: whatever; and so is `listener`
@@ -232,6 +237,18 @@ export interface NativeEngineBinding {
    * many milliseconds, as each loop comes by them.
    */
   endIdle(backend: number, idleMs: number, most: number): void;
+
+  /**
+   * Asks each loop for its live sessions. It looks at some in each turn.
+   * @returns for `takeSessions`
+   */
+  listSessions(): number;
+  /**
+   * The records of a list, of `RECORD_BYTES` each, when every loop has written its own; `undefined` before. They are the
+   * caller's, and the list is forgotten.
+   * @param givesUp forgets it in any case
+   */
+  takeSessions(list: number, givesUp: boolean): ArrayBuffer | undefined;
 
   /** Fills `into` with events of `EVENT_WORDS` numbers and returns how many; call until fewer than fit come. */
   takeEvents(into: Int32Array): number;
@@ -316,6 +333,34 @@ export const EventWord = {
   port: 8,
   ip: 9,
 } as const;
+
+/**
+ * Of a record of a live session. Words of 32 bits: `isTaken`, 0 where no session is in this slot; how often the slot had been
+ * used before; rows of listener and backend, and the number of the pool in whose queue it waits; its phase, by number; then
+ * the client's address and the backend's, of five words each as in an event, but with a port of -2 for none at all. Then four
+ * numbers of 64 bits: its age and, of an open one, since when nothing has moved, in milliseconds; bytes upstream and
+ * downstream. `SessionRecord` in native/core/engine/session_list.h.
+ */
+export const RECORD_BYTES = 96;
+export const RecordWord = {
+  isTaken: 0,
+  generation: 1,
+  listener: 2,
+  backend: 3,
+  pool: 4,
+  phase: 5,
+  clientPort: 6,
+  clientIp: 7,
+  backendPort: 11,
+  backendIp: 12,
+  age: 16,
+  quiet: 18,
+  bytesUpstream: 20,
+  bytesDownstream: 22,
+} as const;
+
+/** How far a session has come, by number. `SessionPhase` in native/core/session/session.h. */
+export const phases = ['route', 'queue', 'connect', 'data', 'half-closed'] as const;
 
 /** More than an engine has. `Engine::kMostSessions` in native/core/engine/engine.h. */
 export const SLOTS = 2 ** 20;

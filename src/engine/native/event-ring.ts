@@ -24,12 +24,10 @@ export interface Moved {
 /** One event; good only until the call that it is given to returns. */
 export class NativeEvent {
   readonly #words: Int32Array;
-  readonly #bytes: Uint8Array;
   #at = 0;
 
   constructor(words: Int32Array) {
     this.#words = words;
-    this.#bytes = new Uint8Array(words.buffer);
   }
 
   /** @internal Reads the event with this number from now on. */
@@ -58,14 +56,7 @@ export class NativeEvent {
 
   /** `undefined` for none, and for what has no IP address: a unix socket. */
   get endpoint(): Endpoint | undefined {
-    const port = this.#word(EventWord.port);
-    if (port < 0) return undefined;
-    const from = (this.#at + EventWord.ip) * Int32Array.BYTES_PER_ELEMENT;
-    const bytes = this.#bytes.subarray(from, from + IP_BYTES);
-    if (IPV4_MAPPED.every((byte, index) => byte === bytes[index])) {
-      return { ip: bytes.subarray(IPV4_MAPPED.length).join('.'), port, family: 4 };
-    }
-    return { ip: formatIPv6(bytes), port, family: 6 };
+    return readEndpoint(this.#words, this.#at + EventWord.port);
   }
 
   #unsigned(word: number): number {
@@ -102,6 +93,23 @@ export class EventRing {
     }
     return count === EVENTS_PER_CALL;
   }
+}
+
+/**
+ * An address of five words: port, and the bytes of an IPv6 address.
+ *
+ * @param at where the port is
+ * @returns `undefined` for what has no IP address: its port is negative
+ */
+export function readEndpoint(words: Int32Array, at: number): Endpoint | undefined {
+  const port = words[at] ?? -1;
+  if (port < 0) return undefined;
+  const from = words.byteOffset + (at + 1) * Int32Array.BYTES_PER_ELEMENT;
+  const bytes = new Uint8Array(words.buffer, from, IP_BYTES);
+  if (IPV4_MAPPED.every((byte, index) => byte === bytes[index])) {
+    return { ip: bytes.subarray(IPV4_MAPPED.length).join('.'), port, family: 4 };
+  }
+  return { ip: formatIPv6(bytes), port, family: 6 };
 }
 
 /** The one spelling of RFC 5952. */

@@ -2,6 +2,7 @@
 
 import { isIPv6, type Socket } from 'node:net';
 import { SplicewayError } from '../../errors/catalogue.js';
+import { clientOf } from '../../errors/messages.js';
 import type { ResolvedAddress } from '../../model/address.js';
 import { setImmediate } from '../../timers.js';
 import { checkSocket, descriptorOf } from '../check-socket.js';
@@ -17,9 +18,11 @@ import type {
   QueueWord,
   SessionTimeouts,
 } from '../engine.js';
+import type { LiveSession } from '../live-session.js';
 import { SessionLimit } from '../session-limit.js';
 import {
   Attention,
+  Ending,
   EventKind,
   type NativeBinding,
   type NativeEngineBinding,
@@ -32,9 +35,11 @@ import { NativeSession, type NativeSessionHost } from './native-session.js';
 import { NativeTables, timeoutWords } from './native-tables.js';
 import { Outbox } from './outbox.js';
 import { PickBatch } from './pick-batch.js';
+import { idOf, nameOf, SessionList } from './session-list.js';
 import { nameOfError } from './system-error.js';
 import { type TakenSocket, takeSockets } from './take-socket.js';
 import { Waitable } from './waitable.js';
+import { WritingSession } from './writing-session.js';
 
 /** As many as other work of the program is to wait for: full, they are a thousand events. */
 const BATCHES_PER_TURN = 4;
@@ -68,9 +73,12 @@ export class NativeEngine implements AcceptingEngine {
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
+  readonly #list: SessionList;
   readonly #sessionHost: NativeSessionHost;
   /** Those that JavaScript knows and whose end it has not heard of, by name. */
   readonly #sessions = new Map<number, NativeSession>();
+  /** Those that it does not know yet, by name. */
+  readonly #writing = new Map<number, WritingSession>();
   readonly #outbox = new Outbox(() => this.#settle());
   #acceptHost: AcceptHost | undefined;
   #attention: AttentionName = 'hold';
@@ -119,8 +127,16 @@ export class NativeEngine implements AcceptingEngine {
       counters: this.counters,
       isClosed: () => this.#closed.isAwaited,
       takeEvents: () => this.#askForEvents(),
+      isListing: () => this.#list.isBusy,
       // Of most of these sessions JavaScript does not know.
       onListening: (isListening) => (isListening ? this.#hold() : this.#release()),
+    });
+    this.#list = new SessionList({
+      binding,
+      isClosed: () => this.#closed.isDone,
+      firstAddressOf: (backend) => this.tables.firstAddressOf(backend),
+      poolOf: (name) => this.#sessions.get(name)?.pool,
+      writing: this.#writing,
     });
     this.#events = new EventRing(binding);
     this.#sessionHost = {
@@ -182,6 +198,20 @@ export class NativeEngine implements AcceptingEngine {
     return session;
   }
 
+  list(visit: (session: LiveSession) => void): Promise<void> {
+    return this.#list.list(visit);
+  }
+
+  async end(ids: readonly string[]): Promise<number> {
+    if (this.#closed.isDone) return 0;
+    const names = ids.map(nameOf).filter((name) => name !== undefined);
+    const writing = names.flatMap((name) => this.#writing.get(name) ?? []);
+    for (const session of writing) session.destroy();
+    const count = this.#binding.endNamed(Float64Array.from(names), Ending.reset);
+    await this.tables.inEffect();
+    return writing.length + count;
+  }
+
   drain(): Promise<void> {
     if (!this.#closed.isAwaited) this.#drainLoops();
     return this.#drained.wait();
@@ -235,13 +265,17 @@ export class NativeEngine implements AcceptingEngine {
       if (listener !== undefined) this.#ownCounters.addToListener(listener, counter, amount);
     };
     count('open', 1);
+    const client = clientOf(sockets[0] as Socket);
+    this.#writing.set(name, new WritingSession(session, { id: idOf(name), client, listener }));
     this.#outbox.wait(sockets, session, timeouts, {
       take: () => {
         take();
+        this.#writing.delete(name);
         // Its loop counts it from now on.
         count('open', -1);
       },
       giveUp: () => {
+        this.#writing.delete(name);
         this.#binding.releaseSlot(name);
         count('opened', 1);
         count('open', -1);

@@ -50,6 +50,11 @@ export class NativeSession implements EngineSession {
     return this.#name;
   }
 
+  /** Number of the pool that its route picks from; `undefined` for a join. */
+  get pool(): number | undefined {
+    return this.#route?.pool;
+  }
+
   get bytesUpstream(): number {
     return this.#look()[0] ?? 0;
   }

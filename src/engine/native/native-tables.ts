@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ResolvedAddress } from '../../model/address.js';
 import type { PickPlan } from '../../policy/plan.js';
-import { setImmediate, setTimeout } from '../../timers.js';
 import type { Counters } from '../counters.js';
 import type { SessionTimeouts } from '../engine.js';
 import type {
@@ -20,6 +19,7 @@ import {
   NONE,
   Picks,
 } from './binding.js';
+import { lookUntil } from './look-until.js';
 
 export interface NativeTablesHost {
   readonly binding: NativeEngineBinding;
@@ -29,12 +29,11 @@ export interface NativeTablesHost {
   isClosed(): boolean;
   /** Has all events taken that there are now. The result tells whether that is done. */
   takeEvents(): () => boolean;
+  /** Sessions are listed: what they are told by is to be read with the rows as they are. */
+  isListing(): boolean;
   /** Whether the loops accept, or have sessions of whoever they accepted from. */
   onListening(isListening: boolean): void;
 }
-
-/** Turns of Node's event loop in which it is looked whether the loops follow, before that is left to a timer. */
-const LOOKS_AT_ONCE = 20;
 
 /** What the loops go by, as they are told. */
 export class NativeTables implements AcceptingTables {
@@ -82,18 +81,8 @@ export class NativeTables implements AcceptingTables {
     await this.inEffect();
   }
 
-  /** A loop is done in its next turn, which is at hand: the message wakes it. Where it stands still, nobody spins. */
   #wait(isOver: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      let looks = 0;
-      const look = () => {
-        looks += 1;
-        if (this.#host.isClosed() || isOver()) resolve();
-        else if (looks < LOOKS_AT_ONCE) setImmediate(look);
-        else setTimeout(look, 1);
-      };
-      look();
-    });
+    return lookUntil(() => this.#host.isClosed() || isOver());
   }
 
   setBackend(
@@ -269,7 +258,7 @@ export class NativeTables implements AcceptingTables {
 
   /** The last events that name a row may still be to be taken, and must not be heard of its next owner. */
   #isLeft(row: string, isVacant: boolean): boolean {
-    if (!isVacant) {
+    if (!isVacant || this.#host.isListing()) {
       this.#left.delete(row);
       return false;
     }

@@ -111,6 +111,16 @@ export class Connector {
     this.#events = events;
   }
 
+  /** That is tried; of two, the older one. */
+  get address(): ResolvedAddress | undefined {
+    return this.#attempts[0]?.address;
+  }
+
+  /** It waits for a place. */
+  get isQueued(): boolean {
+    return this.#queue !== undefined;
+  }
+
   start(): void {
     if (this.#aborted) return;
     this.#nextBackend();

@@ -104,6 +104,16 @@ export class RelayPair {
     this.#downstream.start(backHead);
   }
 
+  /** One side has ended its stream, or is lost. */
+  get isHalfClosed(): boolean {
+    return this.#upstream.ended || this.#downstream.ended || this.#ending !== undefined;
+  }
+
+  /** Since a byte moved, or else since they were joined. */
+  get idleMs(): number {
+    return now() - this.#movedAt;
+  }
+
   get bytesUpstream(): number {
     return this.#upstream.bytes;
   }
@@ -200,7 +210,6 @@ export class RelayPair {
   #patience(): Patience {
     const { idleMs, halfCloseMs, handshakeMs } = this.#timeouts;
     const isOneSideLost = this.#ending !== undefined;
-    const isHalfClosed = this.#upstream.ended || this.#downstream.ended || isOneSideLost;
     let shortest: Patience = {
       ms: Number.POSITIVE_INFINITY,
       reason: 'idle-timeout',
@@ -211,7 +220,7 @@ export class RelayPair {
     };
     apply(idleMs, 'idle-timeout');
     if (this.#isSilent) apply(handshakeMs, 'handshake-timeout');
-    if (isHalfClosed) apply(halfCloseMs, 'half-close-timeout');
+    if (this.isHalfClosed) apply(halfCloseMs, 'half-close-timeout');
     if (this.#holdsEnd) apply(HELD_LIMIT_MS, 'half-close-timeout', true);
     if (isOneSideLost && shortest.ms === Number.POSITIVE_INFINITY) {
       apply(SURVIVOR_LIMIT_MS, 'half-close-timeout');
@@ -248,8 +257,7 @@ export class RelayPair {
    * speak. It may wait for an answer then, for as long as that takes.
    */
   get #rests(): boolean {
-    const hasEnded = this.#upstream.ended || this.#downstream.ended || this.#ending !== undefined;
-    return !this.#clientSpokeLast && !hasEnded && !this.#pending;
+    return !this.#clientSpokeLast && !this.isHalfClosed && !this.#pending;
   }
 
   get #pending(): boolean {

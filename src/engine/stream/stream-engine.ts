@@ -10,6 +10,7 @@ import type {
   EngineSession,
   JoinRequest,
 } from '../engine.js';
+import { inPieces, type LiveSession } from '../live-session.js';
 import { SessionLimit } from '../session-limit.js';
 import { OwnConnections } from './own-connections.js';
 import { RingGuard } from './ring-guard.js';
@@ -32,6 +33,9 @@ export class StreamEngine implements Engine {
   readonly #host: StreamSessionHost;
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
+  /** Of those that are being ended. */
+  readonly #onEnded = new Map<StreamSession, () => void>();
+  #lastId = 0;
 
   constructor(options: EngineOptions) {
     const { keepAliveMs, maxSessions } = options;
@@ -56,8 +60,14 @@ export class StreamEngine implements Engine {
       ownConnections: this.#ownConnections,
       ringGuard: new RingGuard(this.limit.most, () => this.#sessions.size),
       keepAliveMs,
+      nextId: () => {
+        this.#lastId += 1;
+        return `s${this.#lastId.toString(36)}`;
+      },
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
+        this.#onEnded.get(session)?.();
+        this.#onEnded.delete(session);
         if (this.#sessions.size > 0) return;
         for (const resolve of this.#onEmpty.splice(0)) resolve();
       },
@@ -86,6 +96,22 @@ export class StreamEngine implements Engine {
     return this.#add(StreamSession.join(this.#host, request));
   }
 
+  list(visit: (session: LiveSession) => void): Promise<void> {
+    return inPieces([...this.#sessions], (session) => {
+      if (this.#sessions.has(session)) visit(session);
+    });
+  }
+
+  async end(ids: readonly string[]): Promise<number> {
+    const wanted = new Set(ids);
+    const ended: Promise<void>[] = [];
+    await inPieces([...this.#sessions], (session) => {
+      if (wanted.has(session.id) && this.#sessions.has(session)) ended.push(this.#end(session));
+    });
+    await Promise.all(ended);
+    return ended.length;
+  }
+
   drain(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#sessions.size === 0) resolve();
@@ -99,6 +125,15 @@ export class StreamEngine implements Engine {
       for (const session of this.#sessions) session.destroy();
     }
     return this.#closing;
+  }
+
+  /** Node tells of the end of a socket later. */
+  #end(session: StreamSession): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      this.#onEnded.set(session, resolve);
+    });
+    session.destroy();
+    return ended;
   }
 
   #add(session: StreamSession): StreamSession {

@@ -1,10 +1,15 @@
 /** The life of one session of the stream engine: connecting, relaying, closed. */
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
+import { clientOf } from '../../errors/messages.js';
+import type { ResolvedAddress } from '../../model/address.js';
+import type { ClientAddress } from '../../model/client-address.js';
 import type { CloseReason } from '../../model/close-reason.js';
+import type { SessionPhase } from '../../model/session-phase.js';
 import { now } from '../../timers.js';
 import { markReturned, readingOf, rememberReading } from '../check-socket.js';
 import type { CounterName } from '../counters.js';
 import type { ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
+import type { LiveSession } from '../live-session.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import type { SessionsOf } from '../tables.js';
@@ -25,6 +30,8 @@ export interface StreamSessionHost {
   readonly ringGuard: RingGuard;
   /** Of backends; as for `connectSocket`. */
   readonly keepAliveMs: number;
+  /** No other session of the engine gets it. */
+  nextId(): string;
   onSessionClosed(session: StreamSession): void;
 }
 
@@ -35,8 +42,17 @@ interface Ending {
 
 type Observed = Pick<ConnectRequest, 'client' | 'head' | 'timeouts' | 'observer'>;
 
-export class StreamSession implements EngineSession {
+export class StreamSession implements EngineSession, LiveSession {
+  readonly id: string;
+  readonly client: ClientAddress;
   readonly #host: StreamSessionHost;
+  readonly #startedAt = now();
+  /** Of a join, and of one that is open. */
+  #backendSocket: Socket | undefined;
+  /** Of an open one, whose backend may be taken out. */
+  #unixAddress: ResolvedAddress | undefined;
+  /** Number of the pool that its route picks from. */
+  #pool: number | undefined;
   readonly #request: Observed;
   /** Row of the listener; `undefined` for a join, which no listener accepted. */
   #listener: number | undefined;
@@ -58,12 +74,15 @@ export class StreamSession implements EngineSession {
   private constructor(host: StreamSessionHost, request: Observed) {
     this.#host = host;
     this.#request = request;
+    this.id = host.nextId();
+    this.client = clientOf(request.client);
   }
 
   /** Takes the client's socket and starts to connect. Observers are never called before this returns. */
   static connect(host: StreamSessionHost, request: ConnectRequest): StreamSession {
     const session = new StreamSession(host, request);
     session.#listener = request.listener;
+    session.#pool = request.route.pool;
     session.#count('opened', 1);
     session.#count('open', 1);
     takeSocket(request.client);
@@ -77,12 +96,46 @@ export class StreamSession implements EngineSession {
     const session = new StreamSession(host, request);
     takeSocket(request.client);
     takeSocket(request.backend);
+    session.#backendSocket = request.backend;
     session.#relay(
       new EventReader(request.client),
       new EventReader(request.backend),
       request.backHead,
     );
     return session;
+  }
+
+  get listener(): number | undefined {
+    return this.#listener;
+  }
+
+  get pool(): number | undefined {
+    return this.#pool;
+  }
+
+  get backend(): number | undefined {
+    return this.#place;
+  }
+
+  get backendAddress(): ResolvedAddress | undefined {
+    const { remoteAddress: ip, remotePort: port } = this.#backendSocket ?? {};
+    if (ip !== undefined && port !== undefined)
+      return { kind: 'tcp', ip, port, family: isIPv6(ip) ? 6 : 4 };
+    return this.#connector?.address ?? this.#unixAddress;
+  }
+
+  get phase(): SessionPhase {
+    if (this.#pair !== undefined) return this.#pair.isHalfClosed ? 'half-closed' : 'data';
+    if (this.#place !== undefined) return 'connect';
+    return this.#connector?.isQueued === true ? 'queue' : 'route';
+  }
+
+  get ageMs(): number {
+    return now() - this.#startedAt;
+  }
+
+  get idleMs(): number | undefined {
+    return this.#pair?.idleMs;
   }
 
   get bytesUpstream(): number {
@@ -140,6 +193,8 @@ export class StreamSession implements EngineSession {
         onConnected: (backend, reader) => {
           this.#unwatchClient();
           this.#backend = backend;
+          this.#backendSocket = reader.socket;
+          this.#unixAddress = this.#host.tables.unixAddressOf(backend);
           this.#host.counters.addToBackend(backend, 'opened', 1);
           this.#host.counters.addToBackend(backend, 'open', 1);
           const { earlyResetMs } = timeouts;

@@ -101,6 +101,11 @@ export class StreamTables implements EngineTables {
     this.#at(row).earlyResets += 1;
   }
 
+  /** Of a backend at a unix socket, which has no other address. */
+  unixAddressOf(row: number): ResolvedAddress | undefined {
+    return this.#at(row).addresses.find(({ kind }) => kind === 'unix');
+  }
+
   removeBackend(row: number): void {
     this.#change(row, { addresses: [], state: 'drain' });
   }

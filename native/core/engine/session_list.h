@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "session/session.h"
+#include "stats/counters.h"
+
+namespace spliceway {
+
+/// A live session as its loop saw it. src/engine/native/session-list.ts reads the same layout.
+struct SessionRecord {
+  /// An IP address, IPv6 or IPv4 mapped into it.
+  struct Address {
+    /// Of no IP address: that of a Unix socket, or none.
+    static constexpr std::int32_t kUnix = -1;
+    static constexpr std::int32_t kNone = -2;
+    std::int32_t port;
+    std::array<std::uint8_t, 16> ip;
+
+    void Set(const SocketAddress& address);
+  };
+
+  std::atomic<std::uint32_t> is_taken;  ///< By the first session in this slot that a loop has met.
+  std::uint32_t generation;             ///< Of the slot.
+  std::int32_t listener;                ///< Rows of the counters; −1 is none, of a pool as well.
+  std::int32_t backend;                 ///< Where it has a place.
+  std::int32_t pool;                    ///< In whose queue it waits.
+  std::int32_t phase;                   ///< `SessionPhase`.
+  Address client;
+  Address backend_address;
+  std::uint64_t age_ms;
+  std::uint64_t quiet_ms;  ///< Of an open session.
+  std::uint64_t bytes_upstream;
+  std::uint64_t bytes_downstream;
+};
+static_assert(sizeof(SessionRecord) == 96);
+
+/// The live sessions of an engine, which all loops write, each its own. Whoever asks owns it, with
+/// the loops that are not done. A record belongs to a slot, and is written once: so a session that
+/// lives all the while is listed, once, whoever has had the other slots meanwhile. Records that
+/// nobody writes cost nothing.
+class SessionList {
+ public:
+  /// `slots`: those that were ever taken when it was asked for. `loops`: that write it.
+  SessionList(std::size_t slots, std::size_t loops) : records_(slots), loops_left_(loops) {}
+
+  [[nodiscard]] std::size_t slots() const { return records_.size(); }
+  /// The loop of a live session in `slot`, which is below `slots()`.
+  void Write(std::uint32_t slot, std::uint32_t generation, const Session& session);
+  /// A loop has looked at all slots.
+  void LoopIsDone() { loops_left_.fetch_sub(1, std::memory_order_release); }
+
+  /// Any thread. Nobody writes any more.
+  [[nodiscard]] bool is_complete() const {
+    return loops_left_.load(std::memory_order_acquire) == 0;
+  }
+  /// Once it is complete. Those that are not taken are of no session.
+  [[nodiscard]] std::span<SessionRecord> records() { return records_.all(); }
+
+ private:
+  CounterBlock<SessionRecord> records_;
+  std::atomic<std::size_t> loops_left_;
+};
+
+/// The loop is to write its sessions into a list.
+struct ListSessionsCommand {
+  std::shared_ptr<SessionList> list;
+};
+
+/// The lists that a loop is to write, the one after the other. One thread's.
+class SessionLister {
+ public:
+  void Join(ListSessionsCommand command) { lists_.push_back(std::move(command.list)); }
+  [[nodiscard]] bool is_over() const { return lists_.empty(); }
+  /// Whether the list at hand has a record for the slot to look at. Else it is done with.
+  [[nodiscard]] bool has_slot() const { return slot_ < lists_.front()->slots(); }
+  [[nodiscard]] std::uint32_t slot() const { return slot_; }
+  [[nodiscard]] SessionList& list() { return *lists_.front(); }
+  void GoOn() { ++slot_; }
+  /// The list at hand is complete, as far as this loop goes.
+  void Finish() {
+    list().LoopIsDone();
+    lists_.pop_front();
+    slot_ = 0;
+  }
+
+ private:
+  std::deque<std::shared_ptr<SessionList>> lists_;
+  std::uint32_t slot_ = 0;
+};
+
+}  // namespace spliceway

@@ -1,0 +1,45 @@
+// What can be seen of a session from outside.
+
+#include "session/session.h"
+
+namespace spliceway {
+
+void Session::NoteBeginning() {
+  const std::uint64_t now = context_->loop.now_ms() & kLatestMs;
+  constexpr std::uint64_t kHalf = (std::uint64_t{1} << kMsBits / 2) - 1;
+  began_high_ = now >> kMsBits / 2 & kHalf;
+  began_low_ = now & kHalf;
+}
+
+std::uint64_t Session::age_ms() const {
+  const std::uint64_t high = began_high_;
+  return context_->loop.now_ms() - (high << kMsBits / 2 | began_low_);
+}
+
+std::uint64_t Session::quiet_ms() const { return context_->loop.now_ms() - since_ms_; }
+
+SessionPhase Session::phase() const {
+  switch (state_) {
+    case State::kIdle:
+      return SessionPhase::kRoute;
+    case State::kQueued:
+      return SessionPhase::kQueue;
+    case State::kPausing:
+    case State::kYielding:
+    case State::kConnecting:
+      return SessionPhase::kConnect;
+    case State::kRelaying:
+      return half_closed() ? SessionPhase::kHalfClosed : SessionPhase::kData;
+    case State::kResetting:
+    case State::kClosed:
+      return SessionPhase::kHalfClosed;
+  }
+  return SessionPhase::kHalfClosed;
+}
+
+SocketAddress Session::backend_address() const {
+  if (state_ == State::kConnecting) return address();
+  return is_open() ? sys::PeerAddress(backend_.socket.get()) : SocketAddress{};
+}
+
+}  // namespace spliceway

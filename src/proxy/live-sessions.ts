@@ -1,0 +1,155 @@
+/** The sessions that live now: who they are, and their end by an operator. */
+import { BlockList, isIP } from 'node:net';
+import { checkOptions } from '../config/check-options.js';
+import type { Engine } from '../engine/engine.js';
+import type { LiveSession } from '../engine/live-session.js';
+import type { Bind } from '../entrance/bind.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { formatResolved } from '../model/address.js';
+import type { Pool } from '../pool/pool.js';
+import type { SessionFilter, SessionInfo } from '../session/session-info.js';
+import type { Services } from './services.js';
+
+const KEYS = ['listener', 'pool', 'backend', 'client'] satisfies (keyof SessionFilter)[];
+
+/** Where a session comes from. */
+interface Entry {
+  /** Of the listener; `undefined` where none accepted it. */
+  readonly name: string | undefined;
+  readonly address: string;
+  readonly pool: Pool | undefined;
+}
+
+export class LiveSessions {
+  readonly #engine: Engine;
+  readonly #services: Services;
+
+  constructor(engine: Engine, services: Services) {
+    this.#engine = engine;
+    this.#services = services;
+  }
+
+  async list(filter: SessionFilter): Promise<SessionInfo[]> {
+    checkFilter('sessions()', filter);
+    const found: SessionInfo[] = [];
+    await this.#forEach(filter, (info) => found.push(info));
+    return found;
+  }
+
+  async end(which: SessionFilter | readonly string[]): Promise<number> {
+    if (isIds(which)) return this.#engine.end(which);
+    checkFilter('endSessions()', which);
+    if (Object.values(which).every((value) => value === undefined)) {
+      throw invalid(
+        'endSessions() was not told which sessions; give ids, or a filter that names a listener, a pool, a backend ' +
+          'or a client',
+      );
+    }
+    const ids: string[] = [];
+    await this.#forEach(which, ({ id }) => ids.push(id));
+    return this.#engine.end(ids);
+  }
+
+  async #forEach(filter: SessionFilter, visit: (info: SessionInfo) => void): Promise<void> {
+    const isMeant = matcher(filter);
+    const entries = new Map<number, Entry>();
+    const entryOf = (row: number | undefined) => {
+      // Once for each row: there may be a thousand binds.
+      if (entries.size === 0) for (const [at, entry] of this.#entries()) entries.set(at, entry);
+      return row === undefined ? JOINED : (entries.get(row) ?? HANDED_OVER);
+    };
+    await this.#engine.list((session) => {
+      const entry = entryOf(session.listener);
+      const info = this.#infoOf(session, entry);
+      if (isMeant(info, entry)) visit(info);
+    });
+  }
+
+  *#entries(): IterableIterator<[row: number, entry: Entry]> {
+    const { services, leavingBinds, handoffRow } = this.#services;
+    const binds = [...[...services.values()].flatMap(({ binds }) => binds), ...leavingBinds];
+    yield [handoffRow, HANDED_OVER];
+    for (const bind of binds) yield [bind.row, entryOfBind(bind)];
+  }
+
+  #infoOf(session: LiveSession, entry: Entry): SessionInfo {
+    const { id, client, phase, idleMs, bytesUpstream, bytesDownstream } = session;
+    const backend =
+      session.backend === undefined ? undefined : this.#services.backends.find(session.backend);
+    const { backendAddress } = session;
+    return {
+      id,
+      client,
+      listener: entry.address,
+      pool: backend?.pool ?? this.#poolOf(session) ?? entry.pool?.name,
+      backend: backend?.name,
+      backendAddress: backendAddress === undefined ? undefined : formatResolved(backendAddress),
+      phase,
+      ageMs: Math.round(session.ageMs),
+      idleMs: idleMs === undefined ? undefined : Math.round(idleMs),
+      bytesUpstream,
+      bytesDownstream,
+    };
+  }
+
+  #poolOf({ pool: number }: LiveSession): string | undefined {
+    if (number === undefined) return undefined;
+    for (const pool of this.#services.pools.values()) if (pool.number === number) return pool.name;
+    return undefined;
+  }
+}
+
+const JOINED: Entry = { name: undefined, address: 'join', pool: undefined };
+const HANDED_OVER: Entry = { name: undefined, address: 'handoff', pool: undefined };
+
+const entryOfBind = ({ name: address, service }: Bind): Entry => ({
+  name: service.name,
+  address,
+  pool: service.pool,
+});
+
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` */
+function checkFilter(method: string, filter: SessionFilter): void {
+  checkOptions(method, filter, KEYS);
+  for (const [key, value] of Object.entries(filter)) {
+    if (value === undefined || typeof value === 'string') continue;
+    throw invalid(`${method} was given a ${key} that is not text; give its name, or its address`);
+  }
+}
+
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` for what is no address of a client */
+function matcher({ listener, pool, backend, client }: SessionFilter) {
+  const isClient = client === undefined ? () => true : clientMatcher(client);
+  return (info: SessionInfo, { name, address }: Entry): boolean =>
+    (listener === undefined || listener === name || listener === address) &&
+    (pool === undefined || pool === info.pool) &&
+    (backend === undefined || backend === info.backend) &&
+    isClient(info.client.address);
+}
+
+function clientMatcher(client: string): (address: string) => boolean {
+  const [, ip = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(client) ?? [];
+  const family = isIP(ip);
+  const bits = family === 4 ? 32 : 128;
+  if (family === 0 || Number(prefix ?? bits) > bits) {
+    throw invalid(
+      `${JSON.stringify(client)} is no address of a client, nor of a network; write one such as 192.0.2.7 or 10.1.0.0/16`,
+    );
+  }
+  const network = new BlockList();
+  network.addSubnet(ip, Number(prefix ?? bits), nameOfFamily(family));
+  return (address) => {
+    const found = isIP(address);
+    return found !== 0 && network.check(address, nameOfFamily(found));
+  };
+}
+
+const nameOfFamily = (family: number) => (family === 4 ? 'ipv4' : 'ipv6');
+
+function isIds(which: SessionFilter | readonly string[]): which is readonly string[] {
+  return Array.isArray(which);
+}
+
+function invalid(message: string): SplicewayError {
+  return new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message);
+}
