@@ -8,6 +8,7 @@ import { byteFaults } from './faults/bytes.js';
 import { changeFaults } from './faults/changes.js';
 import { clientFaults } from './faults/clients.js';
 import { endingFaults } from './faults/endings.js';
+import { listingFaults } from './faults/listing.js';
 import { policyFaults } from './faults/policies.js';
 import { queueFaults } from './faults/queue.js';
 import { tableFaults } from './faults/tables.js';
@@ -33,6 +34,7 @@ export const faults = [
   ...ageFaults,
   ...clientFaults,
   ...endingFaults,
+  ...listingFaults,
   ...tableFaults,
   ...changeFaults,
   ...policyFaults,

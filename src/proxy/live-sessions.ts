@@ -54,9 +54,9 @@ export class LiveSessions {
     const isMeant = matcher(filter);
     const entries = new Map<number, Entry>();
     const entryOf = (row: number | undefined) => {
-      // Once for each row: there may be a thousand binds.
+      // Not before there is a session: there may be a thousand binds.
       if (entries.size === 0) for (const [at, entry] of this.#entries()) entries.set(at, entry);
-      return row === undefined ? JOINED : (entries.get(row) ?? HANDED_OVER);
+      return (row === undefined ? undefined : entries.get(row)) ?? HANDED_OVER;
     };
     await this.#engine.list((session) => {
       const entry = entryOf(session.listener);
@@ -99,7 +99,6 @@ export class LiveSessions {
   }
 }
 
-const JOINED: Entry = { name: undefined, address: 'join', pool: undefined };
 const HANDED_OVER: Entry = { name: undefined, address: 'handoff', pool: undefined };
 
 const entryOfBind = ({ name: address, service }: Bind): Entry => ({

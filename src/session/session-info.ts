@@ -3,17 +3,17 @@ import type { SessionPhase } from '../model/session-phase.js';
 
 export type { SessionPhase };
 
-/** A live session at one moment, as `Proxy.sessions()` tells of it: also of those that no program has heard of. */
+/** A live session at one moment, as `Proxy.sessions()` tells of it: also one that no program has heard of. */
 export interface SessionInfo {
   /** Stays the same as long as the session lives, and is never another one's. It is not the `id` of a `Session`. */
   readonly id: string;
-  /** Who connected; for `join()` the other end of its first socket. */
+  /** Who connected. */
   readonly client: ClientAddress;
-  /** Address of the listener that accepted the client; `handoff` or `join` where none did. */
+  /** Address of the listener that accepted the client; `handoff` where none did. */
   readonly listener: string;
-  /** Name of the pool that its backend is picked from; `undefined` for `join()`. */
+  /** Name of the pool that its backend is picked from; `undefined` where that pool is gone. */
   readonly pool: string | undefined;
-  /** Name of the backend that it has, or that is tried; `undefined` while there is none, and for `join()`. */
+  /** Name of the backend that it has, or that is tried; `undefined` while there is none. */
   readonly backend: string | undefined;
   /** Where that is, such as `10.0.1.4:3306` or `unix:/run/db.sock`. */
   readonly backendAddress: string | undefined;
@@ -31,7 +31,7 @@ export interface SessionInfo {
 
 /** Which sessions are meant: those to which all applies that is said. Unknown keys are errors. */
 export interface SessionFilter {
-  /** Name of a listener, or one of its addresses; `handoff` or `join` for those that none has accepted. */
+  /** Name of a listener, or one of its addresses; `handoff` for those that none has accepted. */
   listener?: string | undefined;
   /** Name of a pool. */
   pool?: string | undefined;

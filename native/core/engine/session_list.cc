@@ -16,6 +16,9 @@ void SessionRecord::Address::Set(const SocketAddress& address) {
   }
 }
 
+SessionList::SessionList(std::size_t slots, std::size_t loops)
+    : records_(slots), loops_left_(loops) {}
+
 void SessionList::Write(std::uint32_t slot, std::uint32_t generation, const Session& session) {
   SessionRecord& record = records_[slot];
   if (record.is_taken.exchange(1, std::memory_order_relaxed) != 0) return;
@@ -30,6 +33,14 @@ void SessionList::Write(std::uint32_t slot, std::uint32_t generation, const Sess
   record.quiet_ms = session.is_open() ? session.quiet_ms() : 0;
   record.bytes_upstream = session.moved().bytes_upstream.value();
   record.bytes_downstream = session.moved().bytes_downstream.value();
+}
+
+bool SessionLister::has_slot() const { return slot_ < lists_.front()->slots(); }
+
+void SessionLister::Finish() {
+  list().LoopIsDone();
+  lists_.pop_front();
+  slot_ = 0;
 }
 
 }  // namespace spliceway

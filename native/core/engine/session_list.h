@@ -49,7 +49,7 @@ static_assert(sizeof(SessionRecord) == 96);
 class SessionList {
  public:
   /// `slots`: those that were ever taken when it was asked for. `loops`: that write it.
-  SessionList(std::size_t slots, std::size_t loops) : records_(slots), loops_left_(loops) {}
+  SessionList(std::size_t slots, std::size_t loops);
 
   [[nodiscard]] std::size_t slots() const { return records_.size(); }
   /// The loop of a live session in `slot`, which is below `slots()`.
@@ -80,16 +80,12 @@ class SessionLister {
   void Join(ListSessionsCommand command) { lists_.push_back(std::move(command.list)); }
   [[nodiscard]] bool is_over() const { return lists_.empty(); }
   /// Whether the list at hand has a record for the slot to look at. Else it is done with.
-  [[nodiscard]] bool has_slot() const { return slot_ < lists_.front()->slots(); }
+  [[nodiscard]] bool has_slot() const;
   [[nodiscard]] std::uint32_t slot() const { return slot_; }
   [[nodiscard]] SessionList& list() { return *lists_.front(); }
   void GoOn() { ++slot_; }
   /// The list at hand is complete, as far as this loop goes.
-  void Finish() {
-    list().LoopIsDone();
-    lists_.pop_front();
-    slot_ = 0;
-  }
+  void Finish();
 
  private:
   std::deque<std::shared_ptr<SessionList>> lists_;

@@ -27,8 +27,8 @@ export const endingFaults = [
     edits: [
       edit(
         'engine/worker_sweep.cc',
-        'NoteSweepsOver();\n  if (!sweep_.is_over()) loop_->Enqueue(*this);\n}\n\n/// Looks',
-        'NoteSweepsOver();\n}\n\n/// Looks',
+        'NoteSweepsOver();\n  if (!sweep_.is_over() || !lister_.is_over()) loop_->Enqueue(*this);\n}\n\n/// Looks',
+        'NoteSweepsOver();\n  if (!lister_.is_over()) loop_->Enqueue(*this);\n}\n\n/// Looks',
       ),
     ],
   },

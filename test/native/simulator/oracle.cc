@@ -62,6 +62,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
   }
   CheckThatNobodyWaits(for_us);
   CheckThatTheyHaveEnded();
+  CheckThatListsAreComplete();
 }
 
 /// No byte, end or reset that could go on waits: the core would not have noticed it.

@@ -66,6 +66,8 @@ class Oracle {
   void CheckVacant(std::uint16_t row);
   /// The row of a listener is said to be vacant.
   void CheckVacant(const Service& service);
+  /// A list of live sessions is complete, in the turn that was last.
+  void CheckListing(const Listing& listing);
   /// All is over, and the loops have had their turns.
   void CheckThatRowsAreVacant();
   /// All is over.
@@ -86,6 +88,11 @@ class Oracle {
   [[nodiscard]] bool GaveUpListener(const Pair& pair) const;
   void CheckThatNobodyWaits(std::uint64_t for_us);
   void CheckThatTheyHaveEnded();
+  void CheckRecord(const Listing& listing, const Pair& pair, const SessionRecord& record,
+                   const SessionName& name);
+  void CheckAgeOf(const Listing& listing, const Pair& pair, const SessionRecord& record);
+  void CheckLiving(const Listing::Living& living, const Pair& pair, const SessionRecord& record);
+  void CheckThatListsAreComplete();
   [[nodiscard]] bool WasTurnedBack(const Socket& socket) const;
   [[nodiscard]] bool IsTurnedBackFrom(std::uint16_t row) const;
   [[nodiscard]] bool EndedListeners() const;

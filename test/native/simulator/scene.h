@@ -10,6 +10,7 @@
 
 #include "changes.h"
 #include "engine/worker.h"
+#include "listing.h"
 #include "peer.h"
 #include "queueing.h"
 
@@ -44,6 +45,9 @@ struct Pair {
   bool is_sent_away = false;               ///< The owner's word was to end it.
   std::uint64_t word_at_us = kNever;       ///< When it comes.
   std::optional<SessionName> name;         ///< While the owner knows it.
+  std::optional<SessionName> listed_name;  ///< In a list of live sessions.
+  /// It lived when such a list was asked for; first then.
+  std::uint64_t listed_since_us = kNever;
   std::size_t loop = 0;                    ///< Where it was when the owner was told of it.
   std::optional<CloseReason> reason;       ///< Known only of sessions that are reported.
   std::vector<std::uint16_t> rows_left;    ///< For the owner, who picks.
@@ -113,10 +117,12 @@ struct Scene {
   std::map<std::uint16_t, std::uint64_t> failures;      ///< By row, as events told them.
   std::map<std::uint16_t, std::uint64_t> early_resets;  ///< The same.
   std::vector<Ended> ended;                             ///< Sessions, of backends or listeners.
-  std::uint64_t refusals = 0;                           ///< As events told them.
-  std::uint64_t unreported = 0;                         ///< As events told them.
-  std::uint64_t stimuli = 0;                            ///< What the core may have had to react to.
-  std::uint64_t longest_turn_us = 0;  ///< Of any loop, by the clock of the kernel.
+  std::vector<Listing> listings;                        ///< That are not complete.
+  std::vector<const Socket*> named_ends;  ///< Of clients whose sessions were ended by name.
+  std::uint64_t refusals = 0;             ///< As events told them.
+  std::uint64_t unreported = 0;           ///< As events told them.
+  std::uint64_t stimuli = 0;              ///< What the core may have had to react to.
+  std::uint64_t longest_turn_us = 0;      ///< Of any loop, by the clock of the kernel.
   bool drain_asked = false;
   bool gave_up = false;  ///< The peers were made to go.
 };

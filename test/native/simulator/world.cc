@@ -152,6 +152,7 @@ void World::Turn(std::size_t worker) {
   oracle_.CheckLag(lagged);
   NoteAccepted();
   NoteEnded();
+  NoteListed();
   if (scene_.has_changes) NotePicked();
   SettleRaces();
   NoteVacant();
@@ -367,6 +368,7 @@ Outcome World::Run() {
       continue;
     }
     Take(possible_[choices_.Below(static_cast<std::uint32_t>(possible_.size()))]);
+    ListOrEnd();
     if (scene_.drain_asked && !listeners_closed_ && scene_.crew->open_listeners.load() == 0) {
       // Here `Engine::Drain` would return.
       listeners_closed_ = true;

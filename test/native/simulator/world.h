@@ -132,6 +132,11 @@ class World {
   void NotePicked();
   void CheckThatRowsAreVacant();
   void EndSessions();
+  void SetUpListing();
+  void ListOrEnd();
+  void List();
+  void NoteListed();
+  void EndNamed(const NamedEnd& end);
   void NoteEnded();
   void NoteLoopsSleep();
   void Drain();
@@ -167,6 +172,10 @@ class World {
   std::map<std::uint16_t, Addresses> addresses_;  // of backends that were removed
   std::uint64_t ends_sessions_at_us_ = kNever;
   std::uint32_t endings_left_ = 0;
+  Choices list_choices_{0};
+  std::uint32_t lists_left_ = 0;
+  std::uint64_t lists_at_step_ = 0;
+  std::vector<NamedEnd> named_ends_;
   std::uint64_t gives_up_at_us_ = kNever;
   bool listeners_closed_ = false;
   bool drained_ = false;

@@ -116,6 +116,9 @@ void World::SetUp() {
     ends_sessions_at_us_ = kernel_.now_us() + choices_.Below(50'000);
   }
   if (queues) SetUpQueue();
+  // No choice of its own, as above. All kinds of scenes are among them.
+  const bool lists = conditions.hesitates || (conditions.segment == 536 && !all_accept);
+  if (lists) SetUpListing();
 }
 
 void World::MakeWorkers(std::size_t count, Transfer transfer) {
