@@ -20,6 +20,12 @@ interface Entry {
   readonly pool: Pool | undefined;
 }
 
+/** Where a session is, by the names of users. */
+interface Place extends Pick<SessionInfo, 'listener' | 'pool' | 'backend'> {
+  /** Of the listener. */
+  readonly name: string | undefined;
+}
+
 export class LiveSessions {
   readonly #engine: Engine;
   readonly #services: Services;
@@ -59,9 +65,9 @@ export class LiveSessions {
       return (row === undefined ? undefined : entries.get(row)) ?? HANDED_OVER;
     };
     await this.#engine.list((session) => {
-      const entry = entryOf(session.listener);
-      const info = this.#infoOf(session, entry);
-      if (isMeant(info, entry)) visit(info);
+      const place = this.#placeOf(session, entryOf(session.listener));
+      // Before the rest, which takes longer: most may not be meant.
+      if (isMeant(session, place)) visit(infoOf(session, place));
     });
   }
 
@@ -72,23 +78,14 @@ export class LiveSessions {
     for (const bind of binds) yield [bind.row, entryOfBind(bind)];
   }
 
-  #infoOf(session: LiveSession, entry: Entry): SessionInfo {
-    const { id, client, phase, idleMs, bytesUpstream, bytesDownstream } = session;
-    const backend =
-      session.backend === undefined ? undefined : this.#services.backends.find(session.backend);
-    const { backendAddress } = session;
+  #placeOf(session: LiveSession, { name, address, pool }: Entry): Place {
+    const { backend: row } = session;
+    const backend = row === undefined ? undefined : this.#services.backends.find(row);
     return {
-      id,
-      client,
-      listener: entry.address,
-      pool: backend?.pool ?? this.#poolOf(session) ?? entry.pool?.name,
+      name,
+      listener: address,
+      pool: backend?.pool ?? this.#poolOf(session) ?? pool?.name,
       backend: backend?.name,
-      backendAddress: backendAddress === undefined ? undefined : formatResolved(backendAddress),
-      phase,
-      ageMs: Math.round(session.ageMs),
-      idleMs: idleMs === undefined ? undefined : Math.round(idleMs),
-      bytesUpstream,
-      bytesDownstream,
     };
   }
 
@@ -116,17 +113,34 @@ function checkFilter(method: string, filter: SessionFilter): void {
   }
 }
 
+function infoOf(session: LiveSession, { listener, pool, backend }: Place): SessionInfo {
+  const { id, client, backendAddress, phase, idleMs, bytesUpstream, bytesDownstream } = session;
+  return {
+    id,
+    client,
+    listener,
+    pool,
+    backend,
+    backendAddress: backendAddress === undefined ? undefined : formatResolved(backendAddress),
+    phase,
+    ageMs: Math.round(session.ageMs),
+    idleMs: idleMs === undefined ? undefined : Math.round(idleMs),
+    bytesUpstream,
+    bytesDownstream,
+  };
+}
+
 /** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` for what is no address of a client */
 function matcher({ listener, pool, backend, client }: SessionFilter) {
   const isClient = client === undefined ? () => true : clientMatcher(client);
-  return (info: SessionInfo, { name, address }: Entry): boolean =>
-    (listener === undefined || listener === name || listener === address) &&
-    (pool === undefined || pool === info.pool) &&
-    (backend === undefined || backend === info.backend) &&
-    isClient(info.client.address);
+  return (session: LiveSession, place: Place): boolean =>
+    (listener === undefined || listener === place.name || listener === place.listener) &&
+    (pool === undefined || pool === place.pool) &&
+    (backend === undefined || backend === place.backend) &&
+    isClient(session);
 }
 
-function clientMatcher(client: string): (address: string) => boolean {
+function clientMatcher(client: string): (session: LiveSession) => boolean {
   const [, ip = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(client) ?? [];
   const family = isIP(ip);
   const bits = family === 4 ? 32 : 128;
@@ -137,7 +151,7 @@ function clientMatcher(client: string): (address: string) => boolean {
   }
   const network = new BlockList();
   network.addSubnet(ip, Number(prefix ?? bits), nameOfFamily(family));
-  return (address) => {
+  return ({ client: { address } }) => {
     const found = isIP(address);
     return found !== 0 && network.check(address, nameOfFamily(found));
   };
