@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine_wrap.h"
@@ -56,6 +57,18 @@ Napi::Value InspectSocket(const Napi::CallbackInfo& info) {
   return found;
 }
 
+// peerCredentials(fd): who is at the other end of a Unix socket, or undefined.
+Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
+  const std::optional<sys::PeerCredentials> peer =
+      sys::CredentialsOfPeer(info[0].As<Napi::Number>().Int32Value());
+  if (!peer.has_value()) return info.Env().Undefined();
+  Napi::Object found = Napi::Object::New(info.Env());
+  found.Set("pid", static_cast<double>(peer->pid));
+  found.Set("uid", static_cast<double>(peer->uid));
+  found.Set("gid", static_cast<double>(peer->gid));
+  return found;
+}
+
 // notify(to, text, waits): one datagram to a Unix socket; 0, or errno's number.
 Napi::Value Notify(const Napi::CallbackInfo& info) {
   const std::string to = info[0].As<Napi::String>().Utf8Value();
@@ -98,6 +111,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("guardDescriptor", Napi::Function::New<GuardDescriptor>(env));
   exports.Set("unguardDescriptor", Napi::Function::New<UnguardDescriptor>(env));
   exports.Set("inspectSocket", Napi::Function::New<InspectSocket>(env));
+  exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env));
   exports.Set("notify", Napi::Function::New<Notify>(env));
   exports.Set("pipeBudget", Napi::Function::New<PipeBudget>(env));
   exports.Set("trySplice", Napi::Function::New<TrySplice>(env));

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "sys/sys.h"
 
@@ -74,6 +75,15 @@ bool IsExemptFromPipeLimits() {
 std::uint16_t FirstEphemeralPort() {
   const std::size_t first = ReadNumber("/proc/sys/net/ipv4/ip_local_port_range", 32'768);
   return static_cast<std::uint16_t>(std::min<std::size_t>(first, 65'535));
+}
+
+std::optional<PeerCredentials> CredentialsOfPeer(int socket) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return std::nullopt;
+  // What has no peer of this machine has a user that nobody is.
+  if (peer.pid == 0 && peer.uid == std::numeric_limits<uid_t>::max()) return std::nullopt;
+  return PeerCredentials{.pid = peer.pid, .uid = peer.uid, .gid = peer.gid};
 }
 
 int TrySplice() {

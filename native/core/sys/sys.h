@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -196,6 +197,15 @@ int TrySplice();
 /// once must not get lost, and nobody is to be stopped by one who does not listen), else not at
 /// all. `to` is a path of the file system, or a name after an '@' (unix(7), abstract).
 int Notify(const std::string& to, const std::string& text, bool waits);
+
+/// Who is at the other end of a Unix socket, as they were when they connected.
+struct PeerCredentials {
+  int pid = 0;
+  unsigned uid = 0;
+  unsigned gid = 0;
+};
+/// Nothing where the kernel does not say, as for sockets of other families.
+std::optional<PeerCredentials> CredentialsOfPeer(int socket);
 
 /// Ends the process without waiting for any of its threads, and without what is to be done at exit.
 [[noreturn]] void ExitAtOnce(int status);

@@ -298,6 +298,8 @@ export interface NativeBinding {
    * that a Unix socket is bound to (an abstract name after an `@`).
    */
   inspectSocket(fd: number): { kind: number; path: string };
+  /** Who is at the other end of a Unix socket, as they were when they connected; nothing where the kernel does not say. */
+  peerCredentials(fd: number): { pid: number; uid: number; gid: number } | undefined;
   /**
    * Sends one datagram to a Unix socket: 0, or errno's number.
    * @param to a path, or an abstract name after an `@`
