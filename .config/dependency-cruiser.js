@@ -25,7 +25,19 @@ const uses = {
     'errors',
     'model',
   ],
-  cli: ['proxy', 'entrance', 'session', 'observe', 'engine', 'policy', 'config', 'errors', 'model'],
+  control: ['proxy', 'entrance', 'session', 'observe', 'engine', 'config', 'errors', 'model'],
+  cli: [
+    'control',
+    'proxy',
+    'entrance',
+    'session',
+    'observe',
+    'engine',
+    'policy',
+    'config',
+    'errors',
+    'model',
+  ],
 };
 
 const directions = Object.entries(uses).map(([folder, others]) => ({

@@ -27,6 +27,25 @@ export type {
   QueueOptions,
   ShortOptions,
 } from './config/options.js';
+export { type ChangeOptions, type ControlClient, connectControl } from './control/client.js';
+export { createControl } from './control/create.js';
+export type {
+  BackendChange,
+  Control,
+  ControlAudit,
+  ControlBackend,
+  ControlChange,
+  ControlConfig,
+  ControlEvent,
+  ControlListener,
+  ControlOptions,
+  ControlPeer,
+  ControlPool,
+  ControlResult,
+  ControlStatus,
+  DrainChange,
+  ListenerChange,
+} from './control/types.js';
 export type { ListenerAddress } from './entrance/listener.js';
 export {
   errorCatalogue,

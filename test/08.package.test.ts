@@ -193,8 +193,26 @@ describe('the package alone, with no package beside it', () => {
 
   it('loads no part of the command where a program imports the library', () => {
     expect(read('dist/index.cjs').match(/^\/\/.*\bvendor\/.*$/gm)).toEqual([
+      '// dist/vendor/hono.js',
       '// dist/vendor/zod.js',
     ]);
+  });
+
+  it('loads no HTTP library before a control socket is made', () => {
+    const loaded = new Set<string>();
+    const walk = (file: string): void => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      for (const [, name = ''] of read(file).matchAll(/^(?:import|export) .*'(\.[^']+)';$/gm)) {
+        walk(path.posix.join(path.posix.dirname(file), name));
+      }
+    };
+    walk('dist/index.js');
+    expect(loaded).toContain('dist/vendor/zod.js');
+    expect(loaded).toContain('dist/control/create.js');
+    expect(loaded).not.toContain('dist/vendor/hono.js');
+    // In one file, it is a function that is called then.
+    expect(read('dist/index.cjs')).toMatch(/init_hono = __esm/);
   });
 
   it('declares what types it has without a package', () => {

@@ -97,6 +97,7 @@ describe('every other block', () => {
     ts: 'the test above',
     sh: 'test/e2e/12.commands.test.ts, or what that names for the page',
     yaml: 'the test that follows the page',
+    json: 'test/105.control-page.test.ts',
     nginx: 'test/e2e/10.task-pages.test.ts',
     '': 'nobody',
   };

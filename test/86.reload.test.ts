@@ -421,7 +421,7 @@ describe('Reloader', () => {
     reloader.request();
     updates[0]?.reject(new SplicewayError('ERR_SPLICEWAY_LISTEN', 'one line\nanother'));
     await until('the end', () => outcomes.length === 1);
-    expect(outcomes).toEqual([{ failed: 'one line' }]);
+    expect(outcomes).toEqual([{ failed: 'one line', error: expect.any(SplicewayError) }]);
     expect(lines).toEqual([
       ...['one line', 'another'],
       `${file}: not applied; the last good configuration runs on`,

@@ -13,6 +13,8 @@ export interface ServeFlags extends SettingFlags {
   readonly backend?: string[];
   readonly config?: string;
   readonly watch?: boolean;
+  readonly control?: string;
+  readonly name?: string;
 }
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
@@ -30,7 +32,16 @@ export function addServeOptions(command: Command): Command {
       'read all this from YAML or JSON instead, - for standard input; the flags below override the file, ' +
         '--listen and --backend cannot be mixed with it',
     )
-    .option('-w, --watch', 'apply the file again whenever it changes, as SIGHUP does');
+    .option('-w, --watch', 'apply the file again whenever it changes, as SIGHUP does')
+    .option(
+      '--control <path>',
+      'the file of the control socket, or off (default: a file of that name in $RUNTIME_DIRECTORY, ' +
+        '$XDG_RUNTIME_DIR/spliceway or, for root, /run/spliceway)',
+    )
+    .option(
+      '--name <name>',
+      'what this balancer is called among those of this machine (default: from its first address)',
+    );
   return addSettingFlags(command);
 }
 

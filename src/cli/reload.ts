@@ -16,8 +16,10 @@ export interface UpdatedProxy {
   updateConfig(config: ProxyConfig): Promise<UpdateResult>;
 }
 
-/** What a reload has led to: the configuration in effect, or why it is not. */
-export type ReloadOutcome = { readonly config: CommandConfig } | { readonly failed: string };
+/** What a reload has led to: the configuration in effect, and what changed; or why it is not. */
+export type ReloadOutcome =
+  | { readonly config: CommandConfig; readonly result: UpdateResult }
+  | { readonly failed: string; readonly error: unknown };
 
 export interface ReloadEvents {
   onBegin(): void;
@@ -29,6 +31,12 @@ export interface ReloadEvents {
 
 /** Why the file is read again. */
 type Cause = 'asked' | 'file changed';
+
+/** Somebody who wants to know what comes of the next reload. */
+interface Waiter {
+  resolve(result: UpdateResult): void;
+  reject(error: unknown): void;
+}
 
 interface Running {
   readonly proxy: UpdatedProxy;
@@ -47,6 +55,7 @@ export class Reloader {
   #isEnded = false;
   #wanted: Cause | undefined;
   #isBusy = false;
+  readonly #waiters: Waiter[] = [];
 
   /** @param config what the file said at the start */
   constructor(source: ConfigSource, config: CommandConfig, log: Logger) {
@@ -75,6 +84,7 @@ export class Reloader {
   end(): void {
     this.#running = undefined;
     this.#isEnded = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(stopping());
   }
 
   /** Asks for a reload. */
@@ -82,6 +92,21 @@ export class Reloader {
     if (this.#isEnded) this.#log.warn('nothing is reloaded any more: spliceway is stopping');
     this.#wanted = 'asked';
     void this.#run();
+  }
+
+  /**
+   * Asks for a reload, and answers when everything has been said of it.
+   *
+   * @throws SplicewayError as the configuration, the file and the proxy have it; `ERR_SPLICEWAY_CLOSED` when spliceway stops
+   */
+  reload(): Promise<UpdateResult> {
+    if (this.#isEnded) return Promise.reject(stopping());
+    const reloaded = new Promise<UpdateResult>((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+    });
+    this.#wanted = 'asked';
+    void this.#run();
+    return reloaded;
   }
 
   /** Asks for a reload if the text of the file is another one. */
@@ -104,12 +129,19 @@ export class Reloader {
   async #reload(running: Running, cause: Cause): Promise<void> {
     if (cause === 'file changed' && !this.#source.hasChanged()) return;
     running.events.onBegin();
+    // Who asks from now on gets the next one.
+    const waiters = this.#waiters.splice(0);
     const { outcome, say } = await this.#apply(running.proxy);
     // The proxy stops meanwhile: what became of the file is of no interest any more.
-    if (this.#running !== running) return;
-    running.events.onDone(outcome);
-    say();
-    running.events.onEnd(outcome);
+    if (this.#running === running) {
+      running.events.onDone(outcome);
+      say();
+      running.events.onEnd(outcome);
+    }
+    for (const waiter of waiters) {
+      if ('failed' in outcome) waiter.reject(outcome.error);
+      else waiter.resolve(outcome.result);
+    }
   }
 
   async #apply(proxy: UpdatedProxy): Promise<{ outcome: ReloadOutcome; say: () => void }> {
@@ -122,16 +154,19 @@ export class Reloader {
       });
       this.#config = config;
       const ofCommand = changedOfCommand(before, config);
-      return { outcome: { config }, say: () => this.#say(result, ofCommand) };
+      const outcome = {
+        config,
+        result: { ...result, changed: [...result.changed, ...ofCommand] },
+      };
+      return { outcome, say: () => this.#say(outcome.result) };
     } catch (error) {
       const [failed = ''] = (error as Error).message.split('\n');
-      return { outcome: { failed }, say: () => this.#sayFailed(error) };
+      return { outcome: { failed, error }, say: () => this.#sayFailed(error) };
     }
   }
 
-  #say({ generation, ...changes }: UpdateResult, ofCommand: readonly SettingKey[]): void {
+  #say({ generation, ...all }: UpdateResult): void {
     const { file } = this.#source;
-    const all = { ...changes, changed: [...changes.changed, ...ofCommand] };
     const words = Object.entries(all)
       .filter(([, names]) => names.length > 0)
       .map(([what, names]) => `${what} ${listed(names)}`);
@@ -150,6 +185,12 @@ export class Reloader {
     this.#log.warn(`${this.#source.file}: not applied; the last good configuration runs on`);
   }
 }
+
+const stopping = () =>
+  new SplicewayError(
+    'ERR_SPLICEWAY_CLOSED',
+    'nothing is reloaded any more: spliceway is stopping; start it again',
+  );
 
 /**
  * Throws for what takes a new process.

@@ -1,5 +1,7 @@
 /** `spliceway serve`: runs a proxy until a signal asks it to stop. */
 import { addressesOf } from '../config/services.js';
+import { openControl } from './control.js';
+import { controlPlace } from './control-place.js';
 import { FileWatch } from './file-watch.js';
 import { configFromFlags, type ServeFlags, sourceFromFlags } from './flags.js';
 import { createLogger, type Logger } from './log.js';
@@ -16,6 +18,7 @@ import { endAsProcessOne, StopSignals } from './stop-signals.js';
  * @throws SplicewayError for wrong flags or a wrong file, and when the proxy cannot start
  */
 export async function serve(flags: ServeFlags): Promise<void> {
+  const place = controlPlace(flags);
   const source = sourceFromFlags(flags);
   const config = source === undefined ? configFromFlags(flags) : source.read().config;
   const log = createLogger(config.logLevel, config.logFormat);
@@ -27,6 +30,10 @@ export async function serve(flags: ServeFlags): Promise<void> {
   endEarly.cancel();
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
+  const control = await openControl(proxy, place, log, reloader).catch(async (error: unknown) => {
+    await proxy.close();
+    throw error;
+  });
   const announcer = new Announcer();
   announcer.announce(proxy);
   const manager = new ServiceManager(log);
@@ -49,6 +56,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   };
   const drainMs = () => (reloader?.config ?? config).drainTimeoutMs;
   await stopOnSignal(proxy, { signals, drainMs, log, state, onStopping });
+  await control?.close();
 }
 
 function watchFor(reloader: Reloader, log: Logger): FileWatch {

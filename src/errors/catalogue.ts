@@ -49,6 +49,17 @@ const catalogue = {
   ERR_SPLICEWAY_SESSION_DESTROYED:
     'the session was cut short by close(), destroy() or endSessions()',
 
+  // The control socket.
+  ERR_SPLICEWAY_INVALID_REQUEST:
+    'a request to a control socket has an unknown path, or is not the JSON that is wanted there',
+  ERR_SPLICEWAY_GENERATION_MISMATCH:
+    'a change was meant for another generation of the configuration than the one that runs',
+  ERR_SPLICEWAY_UNKNOWN_CHANGE:
+    'the control socket has made no change to that generation, or many since',
+  ERR_SPLICEWAY_TOO_MANY_REQUESTS: 'as many requests wait at a control socket as may',
+  ERR_SPLICEWAY_CONTROL_FAILED:
+    'nobody answers at a control socket, or not as a running balancer does',
+
   // The process.
   ERR_SPLICEWAY_RESOURCE_LIMIT: 'the system had no file descriptor or memory to give',
   ERR_SPLICEWAY_LOOP_STALLED: 'a loop of the native engine did not answer in time',

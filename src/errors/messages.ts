@@ -232,3 +232,8 @@ function because(code: string): string {
       return `cannot be reached (${code})`;
   }
 }
+
+/** @param address where the control socket is */
+export function backendIsControl(backend: string, address: string): string {
+  return `${backend} is the control socket of the proxy itself, ${address}, where any client could change it; a backend is another server`;
+}

@@ -4,7 +4,7 @@ import { backendIsProxyItself } from '../config/cross-checks.js';
 import type { Bind } from '../entrance/bind.js';
 import { asAddress } from '../entrance/listener.js';
 import { SplicewayError } from '../errors/catalogue.js';
-import { leftOut } from '../errors/messages.js';
+import { backendIsControl, leftOut } from '../errors/messages.js';
 import type { Address, ResolvedAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import { isReachedBy, type OwnAddresses } from '../model/own-addresses.js';
@@ -30,6 +30,8 @@ export class LoopGuard {
   readonly #host: LoopGuardHost;
   readonly #listeners = new Map<Port, Address[]>();
   readonly #backends = new Map<Port, Set<Backend>>();
+  /** Addresses of this process where no client is to come. */
+  readonly #reserved = new Set<Address>();
   readonly #published = new Map<Backend, readonly ResolvedAddress[]>();
 
   constructor(host: LoopGuardHost) {
@@ -49,6 +51,9 @@ export class LoopGuard {
       else there.push(backend);
     }
     if (byPort.size === 0) return;
+    for (const here of this.#reserved) {
+      for (const backend of byPort.get(portOf(here)) ?? []) this.#checkReserved(here, backend);
+    }
     for (const bind of binds) {
       const here = asAddress(bind.address);
       for (const backend of byPort.get(portOf(here)) ?? []) this.#checkOne(bind, here, backend);
@@ -67,6 +72,30 @@ export class LoopGuard {
     } else if (own.length === addresses.length) {
       throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message, { backend: name });
     }
+  }
+
+  /**
+   * No backend may be at this address from now on.
+   *
+   * @param backends that there are
+   * @returns what allows it again
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when one of them is there
+   */
+  reserve(address: Address, backends: Iterable<Backend>): () => void {
+    for (const backend of backends) this.#checkReserved(address, backend);
+    this.#reserved.add(address);
+    return () => {
+      this.#reserved.delete(address);
+    };
+  }
+
+  #checkReserved(here: Address, { name, addresses }: Backend): void {
+    if (!addresses.some((to) => this.#isReached(here, to))) return;
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_INVALID_OPTION',
+      backendIsControl(name, formatAddress(here)),
+      { backend: name },
+    );
   }
 
   /** These are the listeners that there are from now on. Publishes anew the backends that this makes a difference to. */

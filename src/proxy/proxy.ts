@@ -15,6 +15,7 @@ import type { ListenerAddress } from '../entrance/listener.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { lacksHardLinks } from '../errors/listen-error.js';
 import { poolUnused, tooManyAsked } from '../errors/messages.js';
+import type { Address } from '../model/address.js';
 import type { Overlay } from '../model/overlay.js';
 import { openSessions, type ProxyStats, readStats } from '../observe/stats.js';
 import { Warnings } from '../observe/warnings.js';
@@ -34,7 +35,7 @@ import { handOff } from './handoff.js';
 import { LiveSessions } from './live-sessions.js';
 import type { CloseOptions, HandoffOptions, RunningEngine } from './options.js';
 import { droppedOf, overlayOf } from './overlay.js';
-import type { UpdateResult } from './results.js';
+import type { Changes, UpdateResult } from './results.js';
 import type { ChangeOptions, Services } from './services.js';
 
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
@@ -153,6 +154,11 @@ export class Proxy extends SessionEmitter {
     return this.#accept;
   }
 
+  /** Counts up with each change that took effect, from 1 on. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** The options that are in effect, with every default filled in, in the form in which they were given. A copy. */
   get options(): ProxyOptions {
     return optionsOf(this.#config);
@@ -216,6 +222,35 @@ export class Proxy extends SessionEmitter {
   /** @internal As `update()`, for a configuration that was validated before. */
   updateConfig(config: ProxyConfig): Promise<UpdateResult> {
     return this.#update(() => config);
+  }
+
+  /**
+   * @internal What `updateConfig()` would change, if it came now.
+   *
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` for what cannot change while it runs
+   */
+  changesTo(config: ProxyConfig): Changes {
+    checkFixed(this.#config, config);
+    return changesOf(this.#config, config);
+  }
+
+  /** @internal When every update that was asked for has taken effect, or failed. */
+  async updated(): Promise<void> {
+    let last: Promise<unknown>;
+    do {
+      last = this.#updating;
+      await last;
+    } while (last !== this.#updating);
+  }
+
+  /**
+   * @internal No backend may be at this address, which is this process's own: it is for operators alone.
+   *
+   * @returns what allows it again
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` where one is there already
+   */
+  reserve(address: Address): () => void {
+    return this.#services.reserve(address);
   }
 
   /**

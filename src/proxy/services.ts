@@ -12,6 +12,7 @@ import {
 import type { Bind } from '../entrance/bind.js';
 import type { Entrance } from '../entrance/entrance.js';
 import type { Service } from '../entrance/service.js';
+import type { Address } from '../model/address.js';
 import type { QueueRefusal } from '../model/close-reason.js';
 import { type BackendOverride, isOverridden, type Overlay, overrideIn } from '../model/overlay.js';
 import { Ledger } from '../observe/ledger.js';
@@ -179,6 +180,11 @@ export class Services {
       this.#sayOverridden(backend, backend.override, {}, true);
     }
     await this.#takeOut(leaving, entrance);
+  }
+
+  /** As `LoopGuard.reserve()`. */
+  reserve(address: Address): () => void {
+    return this.#host.guard.reserve(address, this.pooled());
   }
 
   /** What an operator says of a backend, whatever is configured: in effect at the end of this turn. */

@@ -5,6 +5,7 @@ import { blocksOf, commandsOf, documents } from '../../helpers/documents.js';
 export const followed: Readonly<Record<string, string>> = {
   'docs/configuration.md': 'test/e2e/10.task-pages.test.ts',
   'docs/containers.md': 'test/e2e/11.containers.test.ts',
+  'docs/control.md': 'test/105.control-page.test.ts',
   'docs/http.md': 'test/e2e/10.task-pages.test.ts',
   'docs/mysql.md': 'test/e2e/10.task-pages.test.ts',
   'docs/postgresql.md': 'test/e2e/10.task-pages.test.ts',

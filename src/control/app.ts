@@ -1,0 +1,251 @@
+/** The requests of a control socket: found, checked, and answered in JSON. */
+import type { IncomingMessage } from 'node:http';
+import { issuesFromSchema, issuesToError } from '../config/issues.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import { type Context, Hono, type HttpBindings } from '../vendor/hono.js';
+import { type AskedChange, Changes } from './changes.js';
+import { Followers } from './followers.js';
+import { describeControl } from './openapi.js';
+import { waitUntilEmpty } from './operations.js';
+import { peerOf } from './peer.js';
+import { InvalidRequest, problemOf } from './problem.js';
+import {
+  type Changing,
+  type Route,
+  type RouteContext,
+  type RouteRequest,
+  routes,
+} from './routes.js';
+import { schemas } from './schemas.js';
+import type { ControlAudit } from './types.js';
+
+/** A hundred thousand backends, with names and tags. */
+const LARGEST_CONFIG = 16 * 1024 * 1024;
+const LARGEST_BODY = 64 * 1024;
+/** Who follows events, or waits for a drain; more would take the connections of all others. */
+const MOST_WAITING = 16;
+
+/** After so long without a byte either way, whoever is connected is let go, unless it waits for something. */
+export const SILENT_MS = 30_000;
+
+type Served = { Bindings: HttpBindings };
+type Call = Context<Served>;
+
+export interface AppHost extends Omit<RouteContext, 'changes'> {
+  audit(change: ControlAudit): void;
+}
+
+export class ControlApp {
+  readonly #context: RouteContext;
+  readonly #followers: Followers;
+  readonly #hono = new Hono<Served>();
+  #waiting = 0;
+
+  constructor({ audit, ...context }: AppHost) {
+    const { proxy } = context;
+    this.#followers = new Followers(proxy);
+    const changes = new Changes({
+      proxy,
+      audit,
+      onChanged: (change) => this.#followers.changed(change),
+    });
+    this.#context = { ...context, changes };
+    this.#register();
+  }
+
+  /** For `getRequestListener()`. */
+  readonly fetch = (request: Request, bindings: unknown): Response | Promise<Response> =>
+    this.#hono.fetch(request, bindings as HttpBindings);
+
+  /** Ends the streams. */
+  close(): void {
+    this.#followers.close();
+  }
+
+  #register(): void {
+    this.#hono.onError((error, call) => answerProblem(call, error));
+    this.#hono.notFound((call) => answerProblem(call, noSuchPath()));
+    // It would run what GET does, and throw the answer away.
+    this.#hono.use(async (call, next) =>
+      call.req.raw.method === 'HEAD' ? answerProblem(call, wrongMethod(['GET'])) : await next(),
+    );
+    this.#hono.get('/v1/openapi.json', (call) => answer(call, describeControl()));
+    for (const route of routes) this.#add(route);
+    const paths = new Set(routes.map(({ path }) => path));
+    for (const path of paths) {
+      const methods = routes.filter((route) => route.path === path).map(({ method }) => method);
+      this.#hono.all(asPattern(path), (call) =>
+        answerProblem(call, wrongMethod(methods.map((method) => method.toUpperCase()))),
+      );
+    }
+  }
+
+  #add(route: Route): void {
+    const path = asPattern(route.path);
+    if ('isStream' in route) {
+      this.#hono.get(path, (call) => this.#follow(call));
+    } else if (route.method === 'get') {
+      this.#hono.get(path, (call) => {
+        const answered = route.answerTo(requestOf(call, route), this.#context);
+        return this.#tagged(call, answered, this.#context.proxy.generation);
+      });
+    } else {
+      this.#hono.on(route.method.toUpperCase(), path, (call) => this.#change(call, route));
+    }
+  }
+
+  async #change(call: Call, route: Changing): Promise<Response> {
+    const body = await bodyOf(call, route);
+    const request = { ...requestOf(call, route), body };
+    const tried = route.tryOut?.(request, this.#context);
+    if (tried !== undefined) return this.#tagged(call, tried, tried.generation);
+    const waitMs = route.waitsFor?.(request);
+    if (waitMs === undefined) {
+      const { result } = await this.#make(call, route, request);
+      return this.#tagged(call, result, result.generation);
+    }
+    // Asked before anything is changed.
+    const leave = this.#enterWaiting(call);
+    try {
+      const { result, emptied } = await this.#make(call, route, request);
+      const { signal } = call.req.raw;
+      const drain = emptied && (await waitUntilEmpty(emptied, waitMs, signal));
+      return this.#tagged(call, { ...result, drain }, result.generation);
+    } finally {
+      leave();
+    }
+  }
+
+  #make(call: Call, route: Changing, request: RouteRequest) {
+    const asked: AskedChange = {
+      method: route.method.toUpperCase(),
+      path: new URL(call.req.url).pathname,
+      peer: peerOf(call.env.incoming.socket),
+      asked: route.isSecret || route.body === 'Nothing' ? undefined : request.body,
+      expected: expectedBy(call.req.header('if-match')),
+    };
+    return this.#context.changes.make(asked, () => route.make(request, this.#context));
+  }
+
+  #follow(call: Call): Response {
+    const leave = this.#enterWaiting(call);
+    return call.body(this.#followers.follow(leave), 200, {
+      'Content-Type': 'application/x-ndjson',
+      'Cache-Control': 'no-store',
+    });
+  }
+
+  /** @returns what gives the place back */
+  #enterWaiting(call: Call): () => void {
+    if (this.#waiting >= MOST_WAITING) {
+      throw new SplicewayError(
+        'ERR_SPLICEWAY_TOO_MANY_REQUESTS',
+        `${MOST_WAITING} follow events or wait for a drain already, the most at a time; end one of them, or ask without waiting`,
+      );
+    }
+    this.#waiting += 1;
+    // It is silent for as long as nothing happens.
+    const { socket } = call.env.incoming;
+    socket.setTimeout(0);
+    return () => {
+      this.#waiting -= 1;
+      socket.setTimeout(SILENT_MS);
+    };
+  }
+
+  #tagged(call: Call, answered: unknown, generation: number): Response {
+    call.header('ETag', `"${generation}"`);
+    return answer(call, answered);
+  }
+}
+
+/** `/v1/pools/{pool}` as the library has it. */
+const asPattern = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+function answer(call: Call, answered: unknown): Response {
+  call.header('Cache-Control', 'no-store');
+  return call.json(answered as object);
+}
+
+function answerProblem(call: Call, error: unknown): Response {
+  const problem = problemOf(error);
+  if (error instanceof InvalidRequest && error.allow !== undefined) {
+    call.header('Allow', error.allow.join(', '));
+  }
+  return call.body(JSON.stringify(problem), problem.status as 400, {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+  });
+}
+
+const noSuchPath = () =>
+  new InvalidRequest(
+    404,
+    'there is no such path; GET /v1/openapi.json describes all that there are',
+  );
+
+const wrongMethod = (allow: readonly string[]) =>
+  new InvalidRequest(405, `this method is not for this path; use ${allow.join(' or ')}`, allow);
+
+function requestOf(call: Call, { query: known = {} }: Route): RouteRequest {
+  const query = call.req.query();
+  for (const name of Object.keys(query)) {
+    if (Object.hasOwn(known, name)) continue;
+    const names = Object.keys(known).join(', ') || 'none';
+    throw new InvalidRequest(400, `?${name} is unknown; this path has ${names}`);
+  }
+  return { params: call.req.param(), query, body: undefined };
+}
+
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_REQUEST`, or what is wrong with a value */
+async function bodyOf(call: Call, { body: name, isLarge }: Changing): Promise<unknown> {
+  const text = await textOf(call.env.incoming, isLarge ? LARGEST_CONFIG : LARGEST_BODY);
+  const schema = schemas[name];
+  if (text === '' && schema.safeParse({}).success) return {};
+  const type = call.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    throw new InvalidRequest(
+      415,
+      'the body is not declared as JSON; send Content-Type: application/json',
+    );
+  }
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidRequest(400, `the body is not JSON: ${(error as Error).message}`);
+  }
+  const checked = schema.safeParse(given);
+  if (checked.success) return checked.data;
+  const explainKey = () => 'unknown; GET /v1/openapi.json has all that there are';
+  throw issuesToError(issuesFromSchema(checked.error.issues, explainKey));
+}
+
+/** Reads all of it, before anything is done: a request that is cut does nothing. */
+async function textOf(incoming: IncomingMessage, mostBytes: number): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  // Whoever sends too much is to read why: the connection stays.
+  for await (const part of incoming.iterator({ destroyOnReturn: false })) {
+    bytes += part.length;
+    if (bytes > mostBytes) {
+      throw new InvalidRequest(413, `the body has more than ${mostBytes} bytes, the most here`);
+    }
+    parts.push(part);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
+  } catch {
+    throw new InvalidRequest(400, 'the body is not text in UTF-8');
+  }
+}
+
+/** The generations that If-Match names; `undefined` where any will do. */
+function expectedBy(header: string | undefined): readonly number[] | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  return header.split(',').map((part) => {
+    const [, generation] = /^\s*"(\d+)"\s*$/.exec(part) ?? [];
+    if (generation !== undefined) return Number(generation);
+    throw new InvalidRequest(400, 'If-Match is not a generation in quotes, as ETag tells it: "3"');
+  });
+}

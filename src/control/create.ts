@@ -1,0 +1,43 @@
+import { checkOptions } from '../config/check-options.js';
+import { SplicewayError } from '../errors/catalogue.js';
+import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import type { Control, ControlOptions } from './types.js';
+
+/**
+ * Opens a control socket: by HTTP and JSON, it tells how a proxy is, and changes it while it runs. Nobody but this user and
+ * root can connect. It keeps no program running, and is to be closed when the proxy is.
+ *
+ * @param proxy the one that it is for
+ * @param options see `ControlOptions`
+ * @returns when it accepts
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, also where a backend of the proxy is this very socket;
+ *   `ERR_SPLICEWAY_LISTEN`, also where another process listens there
+ */
+export async function createControl(
+  proxy: RunningProxy,
+  options: ControlOptions,
+): Promise<Control> {
+  const known = ['path', 'name', 'reload', 'audit'] satisfies (keyof ControlOptions)[];
+  checkOptions('createControl()', options, known);
+  checkPath(options.path);
+  const { openControl } = await import('./server.js');
+  return await openControl(proxy, options);
+}
+
+/** What the kernel takes: sun_path of unix(7), without the zero behind it. */
+const LONGEST_PATH = 107;
+
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` */
+function checkPath(path: unknown): void {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_INVALID_OPTION',
+      'path of createControl() is not the path of a file; write one, as in /run/spliceway/edge.sock',
+    );
+  }
+  if (Buffer.byteLength(path) <= LONGEST_PATH) return;
+  throw new SplicewayError(
+    'ERR_SPLICEWAY_INVALID_OPTION',
+    `${path} has ${Buffer.byteLength(path)} bytes, and a socket's path ${LONGEST_PATH} at most; choose a shorter one`,
+  );
+}

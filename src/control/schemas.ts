@@ -1,0 +1,188 @@
+/** What the control socket takes and answers, as schemas: requests are checked by them, and the OpenAPI description is made of them. */
+import { SESSIONS_MAX } from '../config/settings.js';
+import { oneOf, wholeNumber, yesOrNo } from '../config/values.js';
+import { errorCatalogue, type SplicewayErrorCode } from '../errors/catalogue.js';
+import * as z from '../vendor/zod.js';
+import type {
+  BackendChange,
+  ControlChange,
+  ControlConfig,
+  ControlEvent,
+  ControlProblem,
+  ControlResult,
+  ControlStatus,
+  DrainChange,
+  ListenerChange,
+} from './types.js';
+
+const WEIGHT_MAX = 1000;
+
+const text = z.string();
+const count = z.int().min(0);
+const moment = count.describe('Milliseconds since 1970.');
+const names = z.array(text);
+const adminState = oneOf('a state', ['ready', 'drain', 'maintenance']);
+const healthStatus = z.enum(['checking', 'up', 'down', 'ejected']);
+const code = z.enum(Object.keys(errorCatalogue) as [SplicewayErrorCode]);
+
+const sessionFigures = { open: count, opened: count, failed: count, rejected: count };
+const row = z.object({
+  ...sessionFigures,
+  rebalanced: count,
+  bytesUpstream: count,
+  bytesDownstream: count,
+});
+const peer = z.object({ pid: count, uid: count, gid: count });
+const changes = { generation: count, added: names, removed: names, changed: names };
+
+const status: z.ZodType<ControlStatus> = z.object({
+  name: text,
+  version: text,
+  pid: count,
+  since: moment,
+  engine: z.object({ name: z.enum(['native', 'stream']), reason: text }),
+  accept: z.enum(['native', 'node']),
+  generation: count,
+  sessions: z.object(sessionFigures),
+  unheard: count,
+  bytes: z.object({ upstream: count, downstream: count }),
+  handoff: row,
+  listeners: z.array(z.object({ name: text, address: text, isPaused: z.boolean(), ...row.shape })),
+  pools: z.array(
+    z.object({
+      name: text,
+      maxPoolSessions: count.optional(),
+      queue: z.object({
+        length: count,
+        served: count,
+        timedOut: count,
+        refused: count,
+        left: count,
+      }),
+    }),
+  ),
+  backends: z.array(
+    z.object({
+      pool: text,
+      name: text,
+      address: text,
+      weight: count,
+      maxSessions: count.optional(),
+      state: z.enum(['ready', 'drain', 'maintenance', 'removed']),
+      health: z.object({
+        status: healthStatus,
+        since: moment,
+        reason: text,
+        lastCheck: z
+          .object({ at: moment, durationMs: z.number(), passed: z.boolean(), detail: text })
+          .exactOptional(),
+        ejections: count,
+      }),
+      noPort: count,
+      ...row.shape,
+    }),
+  ),
+});
+
+const options = z
+  .record(text, z.unknown())
+  .describe(
+    'A whole configuration, as the library and files have it. A plain number that is a duration is in milliseconds.',
+  );
+
+const config = z.object({ generation: count, options, functions: names });
+
+const result: z.ZodType<ControlResult> = z.object({
+  ...changes,
+  drain: z.object({ cut: count, isEmpty: z.boolean() }).optional(),
+});
+
+const change: z.ZodType<ControlChange> = z.object({
+  from: count,
+  at: moment,
+  method: text,
+  path: text,
+  peer: peer.optional(),
+  result,
+});
+
+/** One with a time, and fields of its own. */
+const event = <Name extends string, Shape extends z.core.$ZodLooseShape>(
+  name: Name,
+  shape: Shape,
+) => z.object({ at: moment, event: z.literal(name), ...shape });
+
+const events: z.ZodType<ControlEvent> = z.discriminatedUnion('event', [
+  event('begin', { generation: count }),
+  event('change', { generation: count, method: text, path: text }),
+  event('backend', {
+    pool: text,
+    backend: text,
+    from: healthStatus,
+    to: healthStatus,
+    reason: text,
+  }),
+  event('backendError', { pool: text, backend: text, count, code: text, message: text }),
+  event('noBackend', { code: text, message: text }),
+  event('rebalance', { pool: text, state: z.enum(['begun', 'over']), ended: count, reason: text }),
+  event('warning', { message: text }),
+  event('listenerPaused', { reason: text, openSessions: count }),
+  event('listenerResumed', { openSessions: count }),
+  event('lost', { count }),
+]);
+
+const problem: z.ZodType<ControlProblem> = z.object({
+  title: text,
+  status: z.int(),
+  detail: text,
+  code,
+  generation: count.optional(),
+  errors: z.array(z.object({ file: text, line: count, column: count, message: text })).optional(),
+});
+
+const duration = z
+  .union([z.string(), z.int().min(0)], { error: 'write 500ms, 5s, 1m or 1h' })
+  .describe('500ms, 5s, 1m, 1h, or a number of milliseconds.');
+
+const backendChange: z.ZodType<BackendChange> = z.strictObject({
+  weight: wholeNumber(1, WEIGHT_MAX).optional(),
+  state: adminState.optional(),
+  maxSessions: wholeNumber(1, SESSIONS_MAX).nullable().optional().describe('null is any number.'),
+  health: oneOf('a health that can be set', ['up', 'down', 'auto']).optional(),
+});
+
+const drainChange: z.ZodType<DrainChange> = z.strictObject({
+  after: duration.optional().describe('How long its sessions may go on; 0 ends them at once.'),
+  wait: z
+    .union([z.boolean(), duration], { error: 'write true, false or a duration' })
+    .optional()
+    .describe('Whether the answer waits until the last session has left, and for how long.'),
+});
+
+const listenerChange: z.ZodType<ListenerChange> = z.strictObject({ paused: yesOrNo });
+
+const backend = z
+  .union([text, z.record(text, z.unknown())], {
+    error: 'write an address, or a backend as the options have it',
+  })
+  .describe('As in the options: ADDRESS,name=NAME,weight=N or an object.');
+
+const nothing = z.strictObject({});
+
+/** Each by its name in the description. */
+export const schemas = {
+  Status: status,
+  Config: config as z.ZodType<Omit<ControlConfig, 'options'>>,
+  Options: options,
+  Result: result,
+  Change: change,
+  Event: events,
+  Problem: problem,
+  BackendChange: backendChange,
+  DrainChange: drainChange,
+  ListenerChange: listenerChange,
+  Backend: backend,
+  Nothing: nothing,
+};
+
+export type SchemaName = keyof typeof schemas;

@@ -1,0 +1,292 @@
+/** What a control socket is told, and what it answers: the same in the library, in the client, and in JSON. */
+import type { Duration } from '../config/duration.js';
+import type { ProxyOptions } from '../config/options.js';
+import type { SplicewayErrorCode } from '../errors/catalogue.js';
+import type { AdminState } from '../model/admin-state.js';
+import type { HealthStatus } from '../model/health-status.js';
+import type { BackendStats, ListenerStats, PoolStats, ProxyStats } from '../observe/stats.js';
+import type { DrainResult } from '../proxy/handles.js';
+import type { RunningEngine } from '../proxy/options.js';
+import type { UpdateResult } from '../proxy/results.js';
+
+/** Options of `createControl()`. Unknown keys are errors. */
+export interface ControlOptions {
+  /** The file of the socket, of at most 107 bytes. Its folder has to be there, and keep others from putting files in it. */
+  path: string;
+  /** What the status calls this balancer. Default: the path. */
+  name?: string | undefined;
+  /**
+   * What `POST /v1/reload` does: mostly, it reads a file and gives it to `proxy.update()`. Default: there is nothing to reload,
+   * and the request is answered so.
+   */
+  reload?: (() => Promise<UpdateResult>) | undefined;
+  /** Told of each change that was asked for, once it is known what came of it. It must not throw. */
+  audit?: ((change: ControlAudit) => void) | undefined;
+}
+
+/** A control socket that is open, made by `createControl()`. */
+export interface Control {
+  /** The file of the socket. */
+  readonly path: string;
+  /** Cuts whoever is connected, and removes the file. A change that has begun is still made. */
+  close(): Promise<void>;
+}
+
+/** The process at the other end of the socket, as it was when it connected. */
+export interface ControlPeer {
+  /** Number of the process; 0 for one of another container. */
+  readonly pid: number;
+  /** Number of its user. */
+  readonly uid: number;
+  /** Number of its group. */
+  readonly gid: number;
+}
+
+/** Who has asked for which change, and what came of it. */
+export interface ControlAudit {
+  /** Who asked; absent where the system does not say. */
+  readonly peer?: ControlPeer | undefined;
+  /** `POST`, `PUT`, `PATCH` or `DELETE`. */
+  readonly method: string;
+  /** What was to change, such as `/v1/pools/db/backends/db-1`. */
+  readonly path: string;
+  /** What was asked of it; absent where that may hold secrets, or was nothing. */
+  readonly asked?: unknown;
+  /** The generation after it. */
+  readonly generation: number;
+  /** What has changed; absent where nothing was to be. */
+  readonly result?: ControlResult | undefined;
+  /** Why nothing has changed; absent where it was done. */
+  readonly error?:
+    | {
+        /** Stable; compare this. */
+        readonly code: SplicewayErrorCode;
+        /** What happened, and what to do. */
+        readonly message: string;
+      }
+    | undefined;
+}
+
+/** Figures of one address of a listener, and whether it takes clients. */
+export interface ControlListener extends ListenerStats {
+  /** Whether an operator holds clients back. */
+  readonly isPaused: boolean;
+}
+
+/** Figures of one pool. */
+export interface ControlPool extends Omit<PoolStats, 'maxPoolSessions'> {
+  /** As in the options; absent for any number. */
+  readonly maxPoolSessions?: number | undefined;
+}
+
+/** Figures of one backend, and its limit. */
+export interface ControlBackend extends BackendStats {
+  /** Sessions at once; absent for any number. */
+  readonly maxSessions?: number | undefined;
+}
+
+/** What runs, and how it is: the answer to `GET /v1/status`. */
+export interface ControlStatus
+  extends Omit<ProxyStats, 'engine' | 'listeners' | 'pools' | 'backends'> {
+  /** What it is called. */
+  readonly name: string;
+  /** Version of the package. */
+  readonly version: string;
+  /** Number of the process. */
+  readonly pid: number;
+  /** Since when the socket is open: milliseconds since 1970, as `Date.now()`. */
+  readonly since: number;
+  /** Which engine runs, and why. */
+  readonly engine: RunningEngine;
+  /** Who accepts clients. */
+  readonly accept: 'native' | 'node';
+  /** In the order of the options. */
+  readonly listeners: readonly ControlListener[];
+  /** In the order of the options. */
+  readonly pools: readonly ControlPool[];
+  /** In the order of the options; last those that were removed and have sessions left. */
+  readonly backends: readonly ControlBackend[];
+}
+
+/** The options that run: the answer to `GET /v1/config`. */
+export interface ControlConfig {
+  /** Of which they are. */
+  readonly generation: number;
+  /** Without defaults, in the form in which they were given. */
+  readonly options: ProxyOptions;
+  /** Where a function stands, such as `pools.db.policy`: JSON has none, so these are left out of `options`. */
+  readonly functions: readonly string[];
+}
+
+/** What a change has come to. */
+export interface ControlResult extends UpdateResult {
+  /** What came of a drain that was waited for. */
+  readonly drain?: DrainResult | undefined;
+}
+
+/** A change that was made through this socket: the answer to `GET /v1/changes/{generation}`. */
+export interface ControlChange {
+  /** The generation before it. */
+  readonly from: number;
+  /** When it was made: milliseconds since 1970, as `Date.now()`. */
+  readonly at: number;
+  /** `POST`, `PUT`, `PATCH` or `DELETE`. */
+  readonly method: string;
+  /** What was changed. */
+  readonly path: string;
+  /** Who asked; absent where the system does not say. */
+  readonly peer?: ControlPeer | undefined;
+  /** What was answered. */
+  readonly result: ControlResult;
+}
+
+/** What of a backend is to be another. What is left out stays. */
+export interface BackendChange {
+  /** 1 to 1000. */
+  weight?: number | undefined;
+  /** What is wanted of it. */
+  state?: AdminState | undefined;
+  /** Sessions at once, 1 to 1048576; `null` is any number. */
+  maxSessions?: number | null | undefined;
+  /** Whether it is up, whatever checks and traffic say; `auto`: they say it. */
+  health?: 'up' | 'down' | 'auto' | undefined;
+}
+
+/** How a backend is drained. */
+export interface DrainChange {
+  /** How long its sessions may go on; 0 ends them at once. Default: as `onRemove` of the pool says. */
+  after?: Duration | undefined;
+  /** Whether the answer waits until the last session has left, and for how long at most. Default `false`. */
+  wait?: boolean | Duration | undefined;
+}
+
+/** What of a listener is to be another. */
+export interface ListenerChange {
+  /** Whether clients are held back. */
+  paused: boolean;
+}
+
+/** What `GET /v1/events` tells, one after the other. `at` is in milliseconds since 1970, as `Date.now()`. */
+export type ControlEvent = {
+  /** When it happened. */
+  readonly at: number;
+} & (
+  | {
+      /** The first one of all. */
+      readonly event: 'begin';
+      /** What is in effect then. */
+      readonly generation: number;
+    }
+  | {
+      /** A change was made through this socket. */
+      readonly event: 'change';
+      /** The generation after it. */
+      readonly generation: number;
+      /** `POST`, `PUT`, `PATCH` or `DELETE`. */
+      readonly method: string;
+      /** What was changed. */
+      readonly path: string;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'backend';
+      /** Name of its pool. */
+      readonly pool: string;
+      /** Name of the backend. */
+      readonly backend: string;
+      /** What it was before. */
+      readonly from: HealthStatus;
+      /** What it is now. */
+      readonly to: HealthStatus;
+      /** Why, in words for people. */
+      readonly reason: string;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'backendError';
+      /** Name of its pool. */
+      readonly pool: string;
+      /** Name of the backend. */
+      readonly backend: string;
+      /** Attempts that it stands for. */
+      readonly count: number;
+      /** Of the error. */
+      readonly code: string;
+      /** Of the error. */
+      readonly message: string;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'noBackend';
+      /** Of the error. */
+      readonly code: string;
+      /** Of the error. */
+      readonly message: string;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'rebalance';
+      /** Name of the pool. */
+      readonly pool: string;
+      /** What has happened. */
+      readonly state: 'begun' | 'over';
+      /** Sessions that were ended for it. */
+      readonly ended: number;
+      /** Why, in words for people. */
+      readonly reason: string;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'warning';
+      /** One line for a person. */
+      readonly message: string;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'listenerPaused';
+      /** What ran out, or what limit was reached. */
+      readonly reason: string;
+      /** Sessions alive at that moment. */
+      readonly openSessions: number;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'listenerResumed';
+      /** Sessions alive at that moment. */
+      readonly openSessions: number;
+    }
+  | {
+      /** Whoever reads is too slow: some are missing here. */
+      readonly event: 'lost';
+      /** How many. */
+      readonly count: number;
+    }
+);
+
+/** A place in a file, and what is wrong there. */
+export interface FileError {
+  /** As it was named. */
+  readonly file: string;
+  /** From 1 on. */
+  readonly line: number;
+  /** From 1 on. */
+  readonly column: number;
+  /** What is wrong, and what to do. */
+  readonly message: string;
+}
+
+/** How an error is answered: problem details (RFC 9457). */
+export interface ControlProblem {
+  /** The words of HTTP for the status. */
+  readonly title: string;
+  /** Of HTTP. */
+  readonly status: number;
+  /** What happened, and what to do. */
+  readonly detail: string;
+  /** Stable; compare this. */
+  readonly code: SplicewayErrorCode;
+  /** The generation now, where another one was expected. */
+  readonly generation?: number | undefined;
+  /** Where the errors of a file are. */
+  readonly errors?: readonly FileError[] | undefined;
+}
