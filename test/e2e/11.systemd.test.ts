@@ -1,6 +1,13 @@
 /** The units for systemd, and docs/systemd.md: what they say is done, as far as no running systemd is needed. */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -127,17 +134,22 @@ describeWith(
 
         const NOTIFY_SOCKET = `@spliceway-sandbox-${process.pid}-${performance.now()}`;
         const manager = await startServiceManager(NOTIFY_SOCKET);
+        // As RuntimeDirectory= makes it.
+        const RUNTIME_DIRECTORY = await makeTempFolder('run');
+        onTestFinished(() => removeFolder(RUNTIME_DIRECTORY));
+        await runOk('chown', ['nobody:nogroup', RUNTIME_DIRECTORY]);
         const flags = ['--listen', '127.0.0.1:0', '--engine', engine, ...args];
         // By name, for the resolver to work in there as well.
         const backend = (await startGreeter('sandboxed')).replace('127.0.0.1', 'localhost');
         await using running = new RunningCommand(
           [...flags, '--backend', backend],
-          { NOTIFY_SOCKET },
+          { NOTIFY_SOCKET, RUNTIME_DIRECTORY },
           command,
           shell,
         );
         expect((await manager.next())[0]).toBe('READY=1');
         const port = await running.port();
+        expect(readdirSync(RUNTIME_DIRECTORY)).toEqual([`127.0.0.1-${port}.sock`]);
         for (let turn = 0; turn < 20; turn++) expect(await converse(port)).toBe('sandboxed\n');
         running.kill('SIGTERM');
         expect(await running.ended()).toMatchObject({ status: 0 });

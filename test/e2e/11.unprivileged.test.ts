@@ -25,7 +25,7 @@ describeAsNobody('an unprivileged user', () => {
     const { engine = 'auto', accept = 'auto' } = optionsOf(way);
     const pool = [await startGreeter('a'), await startGreeter('b')];
     const args = [
-      ...['--listen', '127.0.0.1:0', '--engine', engine, '--accept', accept],
+      ...['--listen', '127.0.0.1:0', '--engine', engine, '--accept', accept, '--control', 'off'],
       ...pool.flatMap((address) => ['--backend', address]),
     ];
     await using running = new RunningCommand(args, {}, command, `exec ${nobody} "$@"`);
