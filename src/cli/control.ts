@@ -8,7 +8,7 @@ import { type ControlPlace, controlFolder, nameFrom } from './control-place.js';
 import type { Logger } from './log.js';
 import type { Reloader } from './reload.js';
 
-/** What takes the place of a control socket that cannot be opened where nobody asked for it by name. */
+/** What to do where nobody has said where it is to be, and it cannot be opened. */
 const ADVICE = 'give --control PATH, or --control off';
 
 /**
@@ -16,7 +16,7 @@ const ADVICE = 'give --control PATH, or --control off';
  * cannot be, that is a warning.
  *
  * @returns nothing where there is none
- * @throws SplicewayError `ERR_SPLICEWAY_LISTEN` where it was asked for, also where another balancer has that name;
+ * @throws SplicewayError `ERR_SPLICEWAY_LISTEN` or `…_RESOURCE_LIMIT` where it was asked for, also where another balancer has that name;
  *   `ERR_SPLICEWAY_INVALID_OPTION` where a backend is this very socket
  */
 export async function openControl(

@@ -11,7 +11,7 @@ import type { Control, ControlOptions } from './types.js';
  * @param options see `ControlOptions`
  * @returns when it accepts
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, also where a backend of the proxy is this very socket;
- *   `ERR_SPLICEWAY_LISTEN`, also where another process listens there
+ *   `ERR_SPLICEWAY_LISTEN`, also where another process listens there; `ERR_SPLICEWAY_RESOURCE_LIMIT`
  */
 export async function createControl(
   proxy: RunningProxy,
@@ -20,7 +20,14 @@ export async function createControl(
   const known = ['path', 'name', 'reload', 'audit'] satisfies (keyof ControlOptions)[];
   checkOptions('createControl()', options, known);
   checkPath(options.path);
-  const { openControl } = await import('./server.js');
+  const { openControl } = await import('./server.js').catch((cause: unknown) => {
+    // Where a file cannot be opened, Node may take it for absent.
+    throw new SplicewayError(
+      'ERR_SPLICEWAY_RESOURCE_LIMIT',
+      'the control socket cannot be loaded: most likely no file descriptor is left; raise the limit (ulimit -n)',
+      { cause },
+    );
+  });
   return await openControl(proxy, options);
 }
 
