@@ -48,7 +48,8 @@ describe.each(ways)('the status with %s', (way) => {
     });
     expect(status.listeners).toEqual(listeners.map((one) => ({ ...one, isPaused })));
     expect(status.pools).toEqual(pools.map(({ name, queue }) => ({ name, queue })));
-    expect(status.backends).toEqual([{ ...backends[0], maxSessions: 7 }, backends[1]]);
+    expect(status.backends).toEqual(backends);
+    expect(status.backends[0]).toMatchObject({ maxSessions: 7, override: { maxSessions: 7 } });
     expect((await ask(control, 'GET /v1/status')).headers.etag).toBe(`"${proxy.generation}"`);
   });
 

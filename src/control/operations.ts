@@ -19,8 +19,6 @@ import type {
 
 export function statusOf(proxy: RunningProxy, name: string, since: number): ControlStatus {
   const { engine: _, ...stats } = proxy.stats();
-  const limitOf = ({ pool, name: backend, state }: (typeof stats.backends)[number]) =>
-    state === 'removed' ? undefined : proxy.pool(pool).backend(backend).maxSessions;
   return {
     name,
     version,
@@ -33,7 +31,6 @@ export function statusOf(proxy: RunningProxy, name: string, since: number): Cont
       ...listener,
       isPaused: proxy.listener(listener.name).isPaused,
     })),
-    backends: stats.backends.map((backend) => ({ ...backend, maxSessions: limitOf(backend) })),
   };
 }
 

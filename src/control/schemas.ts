@@ -69,6 +69,16 @@ const status: z.ZodType<ControlStatus> = z.object({
       weight: count,
       maxSessions: count.optional(),
       state: z.enum(['ready', 'drain', 'maintenance', 'removed']),
+      configured: z.object({ weight: count, maxSessions: count.optional() }),
+      override: z
+        .object({
+          state: z.enum(['drain', 'maintenance']).exactOptional(),
+          health: z.enum(['up', 'down']).exactOptional(),
+          weight: count.exactOptional(),
+          maxSessions: count.exactOptional(),
+        })
+        .exactOptional()
+        .describe('What was set by hand, and not taken back.'),
       health: z.object({
         status: healthStatus,
         since: moment,

@@ -79,8 +79,15 @@ export interface ControlPool extends Omit<PoolStats, 'maxPoolSessions'> {
   readonly maxPoolSessions?: number | undefined;
 }
 
-/** Figures of one backend, and its limit. */
-export interface ControlBackend extends BackendStats {
+/** Figures of one backend, and what is set of it. */
+export interface ControlBackend extends Omit<BackendStats, 'maxSessions' | 'configured'> {
+  /** What the options say of it, whatever was set since. */
+  readonly configured: {
+    /** 1 to 1000. */
+    readonly weight: number;
+    /** Sessions at once; absent for any number. */
+    readonly maxSessions?: number | undefined;
+  };
   /** Sessions at once; absent for any number. */
   readonly maxSessions?: number | undefined;
 }
