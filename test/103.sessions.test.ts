@@ -1,6 +1,7 @@
 /** Sessions that live: who they are, whether or not anybody has heard of them, and their end by an operator. */
 import type net from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { idOf } from '../src/engine/session-id.js';
 import type { SessionFilter, SessionInfo, SessionPhase } from '../src/session/session-info.js';
 import { within } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
@@ -54,7 +55,7 @@ describe.each(ways)('live sessions, %s', (way) => {
     expect(new Set(sessions.map(({ id }) => id)).size).toBe(clients.length);
     for (const session of sessions) {
       expect(session).toEqual({
-        id: expect.stringMatching(/^s[0-9a-z]+$/),
+        id: expect.stringMatching(/^[0-9a-f]{6}-[0-9a-z]+$/),
         client: { address: '127.0.0.1', port: expect.any(Number) },
         listener: `127.0.0.1:${portOf(proxy)}`,
         pool: 'default',
@@ -260,7 +261,22 @@ describe.each(ways)('live sessions, %s', (way) => {
     await within('the close', closed);
     expect((await ending).how).toBe('ECONNRESET');
     expect(await proxy.sessions()).toEqual([]);
-    expect(await proxy.endSessions(['s0', 's1'])).toBe(0);
+    expect(await proxy.endSessions([idOf(0), idOf(1)])).toBe(0);
+  });
+
+  it('are ended by no id that nobody was given', async () => {
+    const proxy = await startProxy(way, { backends: [(await startEcho()).address] });
+    const client = await openClient(portOf(proxy));
+    const [listed] = await proxy.sessions();
+    // Slots that are free, that were never made, and that no engine has; with the next generation, and with one far off.
+    const names = [1, 2, 201, 2 ** 19, 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 2 ** 40, 2 ** 51 + 201];
+    const ids = names.map(idOf).filter((id) => id !== listed?.id);
+    expect(await proxy.endSessions([...ids, 's0', `${listed?.id}0`, ''])).toBe(0);
+    // By two at one time, and by one that says it twice, it is ended once.
+    const id = listed?.id ?? '';
+    const counts = await within('both', Promise.all([1, 2].map(() => proxy.endSessions([id, id]))));
+    expect(Math.max(...counts)).toBe(1);
+    expect((await readToEnding(client)).how).toBe('ECONNRESET');
   });
 
   it('are not ended by a mistake', async () => {

@@ -1,12 +1,20 @@
 /** The control socket of the command: where it is, what it is called, and what a reload by it says. */
-import { chmodSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { asNobody, nobodyRemedy } from '../scripts/lib/nobody.js';
 import { controlFolder } from '../src/cli/control-place.js';
 import { connectControl } from '../src/control/client.js';
 import { RunningCommand } from './helpers/cli.js';
-import { within } from './helpers/deadline.js';
+import { until, within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
 import { startEcho } from './helpers/servers.js';
 import { deadPath, tempPath } from './helpers/temp.js';
@@ -98,6 +106,26 @@ describe('the name', () => {
     expect((await connectControl(path.join(folder, 'edge.sock')).status()).name).toBe('edge');
   });
 
+  it('that is taken keeps a balancer from the state of the one that runs', async () => {
+    const state = tempPath('state.json');
+    const flags = ['--name', 'edge', '--state', state];
+    const env = { RUNTIME_DIRECTORY: runtimeFolder(), XDG_RUNTIME_DIR: '' };
+    await using first = started(flags, env);
+    const client = connectControl(await controlOf(first));
+    await client.setBackend('default', '127.0.0.1:9', { weight: 7 });
+    const isKept = () => readFileSync(state, 'utf8').includes('"weight": 7');
+    await until('it is kept', () => existsSync(state) && isKept());
+    const serving = ['--listen', '127.0.0.1:0', '--backend', '127.0.0.1:10', '--threads', '1'];
+    await using second = new RunningCommand([...serving, ...flags], env);
+    expect(await second.ended()).toMatchObject({ status: 1 });
+    expect(isKept()).toBe(true);
+    // Whatever has become of the file, it is as it should be at the end.
+    writeFileSync(state, '');
+    first.kill('SIGTERM');
+    expect(await first.ended()).toMatchObject({ status: 0 });
+    expect(isKept()).toBe(true);
+  });
+
   it('of nobody who chose one is no reason to stop: that is a warning', async () => {
     const folder = runtimeFolder();
     const env = { RUNTIME_DIRECTORY: folder };
@@ -186,6 +214,9 @@ describe('the folder', () => {
     const folder = runtimeFolder();
     writeFileSync(path.join(folder, 'spliceway'), '');
     expect(controlFolder({ XDG_RUNTIME_DIR: folder })).toHaveProperty('reason');
+    // What cannot even be looked at is nobody's folder.
+    const another = controlFolder({ XDG_RUNTIME_DIR: `/${'x'.repeat(300)}` });
+    expect(another).not.toMatchObject({ folder: expect.stringContaining('x'.repeat(300)) });
   });
 });
 

@@ -69,13 +69,13 @@ describe.each(ways)('a change with %s', (way) => {
     const { client, control } = await startControl(proxy);
     const a = proxy.pool('site').backend('a');
     const path = 'PATCH /v1/pools/site/backends/a';
-    const wrong = await ask(control, path, { weight: 5, state: 'drain', maxSessions: 0 });
+    const wrong = await ask(control, path, { weight: 5, state: 'drain', maxSessions: -1 });
     expect(wrong).toMatchObject({
       status: 422,
       body: { code: 'ERR_SPLICEWAY_INVALID_OPTION', status: 422 },
     });
     expect(wrong.headers['content-type']).toBe('application/problem+json');
-    expect(wrong.body.detail).toContain('maxSessions: 0 is not');
+    expect(wrong.body.detail).toContain('maxSessions: -1 is not');
     expect([a.weight, a.state, proxy.generation]).toEqual([1, 'ready', 1]);
     const result = await client.setBackend('site', 'a', {
       weight: 5,
@@ -90,6 +90,10 @@ describe.each(ways)('a change with %s', (way) => {
     expect([a.weight, a.state, a.maxSessions, a.health]).toEqual([5, 'ready', undefined, 'up']);
     const none = await client.setBackend('site', 'a', { weight: 5 });
     expect(none).toEqual({ generation: proxy.generation, added: [], removed: [], changed: [] });
+    await client.setBackend('site', 'a', { weight: null, maxSessions: 0 });
+    expect(proxy.overlay()).toEqual({ site: { a: { maxSessions: 0 } } });
+    await client.setBackend('site', 'a', { maxSessions: null });
+    expect([a.weight, proxy.overlay()]).toEqual([1, {}]);
   });
 
   it('adds and removes backends, and pauses listeners', async () => {
@@ -266,7 +270,8 @@ describe('a change that was made', () => {
   it('is audited once, and so is one that was refused; a question is not', async () => {
     const proxy = await startProxy('stream', services);
     const audited: ControlAudit[] = [];
-    const { client } = await startControl(proxy, { audit: (change) => audited.push(change) });
+    const audit = (change: ControlAudit) => audited.push(change);
+    const { client, control } = await startControl(proxy, { audit });
     await client.status();
     const { options } = await client.config();
     await client.compare(options);
@@ -299,6 +304,16 @@ describe('a change that was made', () => {
         generation: 2,
         result: { generation: 2, added: [], removed: [], changed: [] },
       },
+    ]);
+    audited.length = 0;
+    const path = 'PATCH /v1/pools/site/backends/a';
+    expect(await ask(control, path, { weight: 0 })).toMatchObject({ status: 422 });
+    expect(await ask(control, `${path}?x=1`, { weight: 2 })).toMatchObject({ status: 400 });
+    const { generation } = proxy;
+    const refused = { method: 'PATCH', path: '/v1/pools/site/backends/a', peer, generation };
+    expect(audited).toMatchObject([
+      { ...refused, error: { code: 'ERR_SPLICEWAY_INVALID_OPTION' } },
+      { ...refused, error: { code: 'ERR_SPLICEWAY_INVALID_REQUEST' } },
     ]);
   });
 });

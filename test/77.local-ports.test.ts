@@ -38,8 +38,10 @@ const sixClients = (way: Way) => `
 /** A client of two backends, the first one at an address that this machine has no way to. */
 const twoBackends = (way: Way) => `
   ${start(way, ['[::1]:7000', '127.0.0.1:7000'])}
+  const told = once(proxy, 'backendError');
   come(1);
   await holds(1);
+  await told;
   const [{ failed, noPort }] = proxy.stats().backends;
   await end({ failed, noPort });
 `;

@@ -488,9 +488,11 @@ Napi::Value EngineWrap::EndNamed(const Napi::CallbackInfo& info) {
   const auto names = info[0].As<Napi::Float64Array>();
   const auto ending = static_cast<Ending>(Unsigned(info[1]));
   std::uint32_t count = 0;
+  // A name may be anybody's guess, and of a slot that was never made nothing can be read.
+  const std::size_t slots = engine_->slots();
   for (std::size_t index = 0; index < names.ElementLength(); ++index) {
     const SessionName name = Name(names[index]);
-    const bool is_known = name.slot < engine_->max_sessions();
+    const bool is_known = name.slot < slots;
     if (is_known && engine_->End({.session = name, .ending = ending})) ++count;
   }
   return Napi::Number::New(info.Env(), count);

@@ -81,5 +81,10 @@ function made(folder: string): { readonly folder: string } | { readonly reason: 
 
 /** Who owns a folder can put another file in the place of a socket; and sudo may leave the variables of another user. */
 function isOwn(folder: string): boolean {
-  return statSync(folder, { throwIfNoEntry: false })?.uid === process.getuid?.();
+  try {
+    return statSync(folder).uid === process.getuid?.();
+  } catch {
+    // One that cannot be looked at is of no use.
+    return false;
+  }
 }

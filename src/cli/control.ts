@@ -82,7 +82,7 @@ function logChange(
     const { added = [], removed = [], changed = [] } = result ?? {};
     log.info({ ...fields, added, removed, changed }, `${asking}: generation ${generation}`);
   } else {
-    const [first = ''] = error.message.split('\n');
+    const [first = ''] = error.message.split(/\p{Cc}/u);
     log.warn({ ...fields, code: error.code }, `${asking}: refused: ${first}`);
   }
 }

@@ -33,6 +33,7 @@ export async function demo(flags: ServeFlags): Promise<void> {
   explainOtherSignals(log);
   const state = config.state === undefined ? undefined : new StateFile(config.state, log);
   const proxy = await startOrAdvise(config, log, state);
+  state?.follow(proxy);
   const signals = new StopSignals();
 
   print('A demonstration: backends A and B echo lines, and one address stands before them.\n');

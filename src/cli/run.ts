@@ -18,7 +18,7 @@ import type { StopSignal, StopSignals } from './stop-signals.js';
 /**
  * Starts the proxy with its events logged. Errors as `createProxy`.
  *
- * @param state what it begins with, and is kept from then on
+ * @param state what it begins with; to follow it from here on is the caller's, once nothing else can keep it from starting
  */
 export async function startProxy(
   config: ProxyConfig,
@@ -41,7 +41,6 @@ export async function startProxy(
     },
     `engine ${engine}: ${reason}`,
   );
-  state?.follow(proxy);
   return proxy;
 }
 

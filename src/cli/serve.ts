@@ -34,6 +34,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
     await proxy.close();
     throw error;
   });
+  // Not before: the file may be that of a balancer which runs, and is the reason why this one does not.
+  state?.follow(proxy);
   const announcer = new Announcer();
   announcer.announce(proxy);
   const manager = new ServiceManager(log);

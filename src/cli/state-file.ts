@@ -153,9 +153,11 @@ export class StateFile {
   async #saveNow(): Promise<void> {
     if (this.#proxy === undefined) return;
     const text = formatState(this.#proxy.overlay());
-    if (text === this.#written) return;
+    const there = await stat(this.#path).then(identityOf, () => undefined);
+    // Somebody else may have written it, or removed it.
+    if (text === this.#written && there === this.#known) return;
     try {
-      await this.#lookForOthers();
+      this.#warnOfOthers(there);
       this.#known = identityOf(await this.#replace(this.#path, text));
       this.#written = text;
       if (this.#isFailing) this.#log.info(`${this.#file}: is written again`);
@@ -172,8 +174,7 @@ export class StateFile {
   }
 
   /** Two processes would overwrite what the other has kept. */
-  async #lookForOthers(): Promise<void> {
-    const there = await stat(this.#path).then(identityOf, () => undefined);
+  #warnOfOthers(there: string | undefined): void {
     if (this.#isShared || there === undefined || there === this.#known) return;
     this.#isShared = true;
     this.#log.warn(

@@ -2,6 +2,9 @@
 import { SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
 import type { core } from '../vendor/zod.js';
 
+/** Nobody reads more of them, and a program may write a mistake into ten thousand backends. */
+const ISSUES_MOST = 100;
+
 export type ConfigPath = readonly (string | number)[];
 
 export interface ConfigIssue {
@@ -64,8 +67,12 @@ export function issuesFromSchema(
     return [{ code: codeOf(issue), path, at: 'value', message: issue.message }];
   });
   // A value that several checks of the schema refuse is told of once: to a person it is one mistake.
-  const texts = found.map((issue) => formatIssue(issue, formatPath));
-  return found.filter((_, index) => texts.indexOf(texts[index] as string) === index);
+  const texts = new Set<string>();
+  return found.filter((issue) => {
+    if (texts.size === ISSUES_MOST) return false;
+    const before = texts.size;
+    return texts.add(formatIssue(issue, formatPath)).size > before;
+  });
 }
 
 /** Schema checks that wrap a parser of ours carry the code of the parser's own error. */

@@ -1,11 +1,17 @@
 /** "Did you mean …?" for a mistyped word. */
 
+/** Nobody mistypes more than this; and a comparison takes the time of the one length times the other. */
+const LONGEST_WORD = 100;
+
 /** The candidate nearest to `word`, when it is near enough to be what was meant. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   // A third of the letters may be wrong: catches typos, and does not turn "port" into "policy".
   let bestDistance = Math.floor(word.length / 3) + 1;
+  if (word.length > LONGEST_WORD) return undefined;
   for (const candidate of candidates) {
+    // So many letters are to be added or taken away at least.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -40,6 +40,8 @@ export class ControlApp {
   readonly #followers: Followers;
   readonly #hono = new Hono<Served>();
   #waiting = 0;
+  /** In OpenAPI; made when somebody wants it. */
+  #description: object | undefined;
 
   constructor({ audit, ...context }: AppHost) {
     const { proxy } = context;
@@ -57,9 +59,10 @@ export class ControlApp {
   readonly fetch = (request: Request, bindings: unknown): Response | Promise<Response> =>
     this.#hono.fetch(request, bindings as HttpBindings);
 
-  /** Ends the streams. */
+  /** Ends the streams, and makes no change that has not begun. */
   close(): void {
     this.#followers.close();
+    this.#context.changes.close();
   }
 
   #register(): void {
@@ -69,7 +72,10 @@ export class ControlApp {
     this.#hono.use(async (call, next) =>
       call.req.raw.method === 'HEAD' ? answerProblem(call, wrongMethod(['GET'])) : await next(),
     );
-    this.#hono.get('/v1/openapi.json', (call) => answer(call, describeControl()));
+    this.#hono.get('/v1/openapi.json', (call) => {
+      this.#description ??= describeControl();
+      return answer(call, this.#description);
+    });
     for (const route of routes) this.#add(route);
     const paths = new Set(routes.map(({ path }) => path));
     for (const path of paths) {
@@ -95,20 +101,58 @@ export class ControlApp {
   }
 
   async #change(call: Call, route: Changing): Promise<Response> {
-    const body = await bodyOf(call, route);
-    const request = { ...requestOf(call, route), body };
+    const { request, asked } = await this.#read(call, route);
     const tried = route.tryOut?.(request, this.#context);
     if (tried !== undefined) return this.#tagged(call, tried, tried.generation);
+    // It takes as long as it takes: a name server may be slow.
+    const { socket } = call.env.incoming;
+    socket.setTimeout(0);
+    try {
+      return await this.#makeAndWait(call, route, request, asked);
+    } finally {
+      socket.setTimeout(SILENT_MS);
+    }
+  }
+
+  /** What is asked for; also what is refused for that is told to the audit. */
+  async #read(call: Call, route: Changing): Promise<{ request: RouteRequest; asked: AskedChange }> {
+    const who = {
+      method: route.method.toUpperCase(),
+      path: new URL(call.req.url).pathname,
+      peer: peerOf(call.env.incoming.socket),
+    };
+    try {
+      const body = await bodyOf(call, route);
+      const isTold = !route.isSecret && route.body !== 'Nothing';
+      const expected = expectedBy(call.req.header('if-match'));
+      return {
+        request: { ...requestOf(call, route), body },
+        asked: { ...who, asked: isTold ? body : undefined, expected },
+      };
+    } catch (error) {
+      this.#context.changes.refuse(who, error);
+      throw error;
+    }
+  }
+
+  async #makeAndWait(
+    call: Call,
+    route: Changing,
+    request: RouteRequest,
+    asked: AskedChange,
+  ): Promise<Response> {
+    const { signal } = call.req.raw;
+    const make = () =>
+      this.#context.changes.make(asked, () => route.make(request, this.#context), signal);
     const waitMs = route.waitsFor?.(request);
     if (waitMs === undefined) {
-      const { result } = await this.#make(call, route, request);
+      const { result } = await make();
       return this.#tagged(call, result, result.generation);
     }
     // Asked before anything is changed.
-    const leave = this.#enterWaiting(call);
+    const leave = this.#enterWaiting(asked);
     try {
-      const { result, emptied } = await this.#make(call, route, request);
-      const { signal } = call.req.raw;
+      const { result, emptied } = await make();
       const drain = emptied && (await waitUntilEmpty(emptied, waitMs, signal));
       return this.#tagged(call, { ...result, drain }, result.generation);
     } finally {
@@ -116,40 +160,37 @@ export class ControlApp {
     }
   }
 
-  #make(call: Call, route: Changing, request: RouteRequest) {
-    const asked: AskedChange = {
-      method: route.method.toUpperCase(),
-      path: new URL(call.req.url).pathname,
-      peer: peerOf(call.env.incoming.socket),
-      asked: route.isSecret || route.body === 'Nothing' ? undefined : request.body,
-      expected: expectedBy(call.req.header('if-match')),
-    };
-    return this.#context.changes.make(asked, () => route.make(request, this.#context));
-  }
-
   #follow(call: Call): Response {
-    const leave = this.#enterWaiting(call);
-    return call.body(this.#followers.follow(leave), 200, {
+    const leave = this.#enterWaiting();
+    // It is silent for as long as nothing happens.
+    const { socket } = call.env.incoming;
+    socket.setTimeout(0);
+    const end = () => {
+      leave();
+      socket.setTimeout(SILENT_MS);
+    };
+    return call.body(this.#followers.follow(end), 200, {
       'Content-Type': 'application/x-ndjson',
       'Cache-Control': 'no-store',
     });
   }
 
-  /** @returns what gives the place back */
-  #enterWaiting(call: Call): () => void {
+  /**
+   * @param asked a change that is refused where there is no place
+   * @returns what gives the place back
+   */
+  #enterWaiting(asked?: AskedChange): () => void {
     if (this.#waiting >= MOST_WAITING) {
-      throw new SplicewayError(
+      const error = new SplicewayError(
         'ERR_SPLICEWAY_TOO_MANY_REQUESTS',
         `${MOST_WAITING} follow events or wait for a drain already, the most at a time; end one of them, or ask without waiting`,
       );
+      if (asked !== undefined) this.#context.changes.refuse(asked, error);
+      throw error;
     }
     this.#waiting += 1;
-    // It is silent for as long as nothing happens.
-    const { socket } = call.env.incoming;
-    socket.setTimeout(0);
     return () => {
       this.#waiting -= 1;
-      socket.setTimeout(SILENT_MS);
     };
   }
 

@@ -2,17 +2,25 @@
 
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import { throwLater } from '../session/emit.js';
 import { GenerationMismatch, problemOf } from './problem.js';
 import type { ControlAudit, ControlChange, ControlPeer, ControlResult } from './types.js';
 
 /** Changes whose answers can be asked for again. */
 const KEPT = 256;
 
-/** A change, as it was asked for. */
-export interface AskedChange {
+/** Changes that wait for their turns, each with what it is to make. */
+const MOST_QUEUED = 16;
+
+/** Who asks for a change, and of what. */
+export interface Asker {
   readonly method: string;
   readonly path: string;
   readonly peer: ControlPeer | undefined;
+}
+
+/** A change, as it was asked for. */
+export interface AskedChange extends Asker {
   /** For the audit; `undefined` where it may hold secrets. */
   readonly asked: unknown;
   /** The generations that it is for; any where it does not say. */
@@ -30,23 +38,34 @@ export class Changes {
   readonly #host: ChangesHost;
   #last: Promise<unknown> = Promise.resolve();
   readonly #made: ControlChange[] = [];
+  #queued = 0;
+  #isClosed = false;
 
   constructor(host: ChangesHost) {
     this.#host = host;
   }
 
   /**
-   * Has a change made when its turn has come. Whoever asked may be gone by then: it is made nevertheless, and its answer is
-   * kept.
+   * Has a change made when its turn has come. One that has begun goes on, also where whoever asked is gone: its answer is
+   * kept. One that nobody waits for any more does not begin.
    *
    * @param make answers when the change is in effect; throws where nothing has changed
-   * @throws SplicewayError `ERR_SPLICEWAY_GENERATION_MISMATCH`, and as `make`
+   * @param signal whoever asked has left
+   * @throws SplicewayError `ERR_SPLICEWAY_GENERATION_MISMATCH`, `…_TOO_MANY_REQUESTS`, `…_CLOSED`, and as `make`
    */
   make<Made extends { readonly result: ControlResult }>(
     asked: AskedChange,
     make: () => Promise<Made>,
+    signal: AbortSignal,
   ): Promise<Made> {
-    const made = this.#last.then(() => this.#make(asked, make));
+    if (this.#queued >= MOST_QUEUED) return Promise.reject(this.refuse(asked, tooMany()));
+    this.#queued += 1;
+    const made = this.#last.then(() => {
+      this.#queued -= 1;
+      if (this.#isClosed) throw this.refuse(asked, closed());
+      if (signal.aborted) throw this.refuse(asked, hasLeft());
+      return this.#make(asked, make);
+    });
     this.#last = made.catch(() => {});
     return made;
   }
@@ -66,12 +85,34 @@ export class Changes {
       const { result } = made;
       const { generation } = result;
       if (generation !== from) this.#keep({ from, at: Date.now(), ...who, result });
-      this.#host.audit({ ...audit, generation, result });
+      this.#audit({ ...audit, generation, result });
       return made;
     } catch (error) {
-      const { code, detail: message } = problemOf(error);
-      this.#host.audit({ ...audit, generation: proxy.generation, error: { code, message } });
-      throw error;
+      throw this.refuse({ ...who, asked, expected }, error);
+    }
+  }
+
+  /** Tells of a change that is not made. @returns the error */
+  refuse(asker: Asker | AskedChange, error: unknown): unknown {
+    const { expected: _, asked, ...who } = { expected: undefined, asked: undefined, ...asker };
+    const { code, detail: message } = problemOf(error);
+    const { generation } = this.#host.proxy;
+    const what = asked === undefined ? {} : { asked };
+    this.#audit({ ...who, ...what, generation, error: { code, message } });
+    return error;
+  }
+
+  /** None begins any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** A change is what it is, whatever its audit does. */
+  #audit(change: ControlAudit): void {
+    try {
+      this.#host.audit(change);
+    } catch (error) {
+      throwLater(error);
     }
   }
 
@@ -97,3 +138,21 @@ export class Changes {
     );
   }
 }
+
+const tooMany = () =>
+  new SplicewayError(
+    'ERR_SPLICEWAY_TOO_MANY_REQUESTS',
+    `${MOST_QUEUED} changes wait for their turns already, the most at a time; ask again when some are made`,
+  );
+
+const closed = () =>
+  new SplicewayError(
+    'ERR_SPLICEWAY_CLOSED',
+    'the control socket was closed before this change had its turn',
+  );
+
+const hasLeft = () =>
+  new SplicewayError(
+    'ERR_SPLICEWAY_CONTROL_FAILED',
+    'whoever asked for this change has left before it had its turn; ask again, and wait for the answer',
+  );

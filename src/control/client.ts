@@ -275,13 +275,14 @@ function parsed(path: string, text: string): unknown {
   }
 }
 
-/** The error of the balancer, made again. */
+/** The error of the balancer, made again. Its `cause` is the `ControlProblem` that was answered. */
 function problemIn(path: string, text: string): SplicewayError {
-  const { code, detail } = (parsed(path, text) ?? {}) as Partial<ControlProblem>;
+  const problem = (parsed(path, text) ?? {}) as Partial<ControlProblem>;
+  const { code, detail } = problem;
   if (typeof detail !== 'string' || !isCode(code)) {
     return failed(path, new Error('its answer is not that of a balancer'));
   }
-  return new SplicewayError(code, detail);
+  return new SplicewayError(code, detail, { cause: problem });
 }
 
 const isCode = (code: unknown): code is SplicewayErrorCode =>

@@ -78,8 +78,10 @@ export async function changeBackend(
 ): Promise<ControlResult> {
   const backend = proxy.pool(pool).backend(name);
   const from = proxy.generation;
-  if (weight !== undefined) backend.setWeight(weight);
-  if (maxSessions !== undefined) backend.setMaxSessions(maxSessions ?? undefined);
+  if (weight === null) backend.reset('weight');
+  else if (weight !== undefined) backend.setWeight(weight);
+  if (maxSessions === null) backend.reset('maxSessions');
+  else if (maxSessions !== undefined) backend.setMaxSessions(maxSessions || undefined);
   if (health !== undefined) backend.setHealth(health);
   if (state === 'ready') backend.ready();
   // One that is under way goes on, with the time that its sessions have.
@@ -110,13 +112,17 @@ export async function waitUntilEmpty(
   signal: AbortSignal,
 ): Promise<DrainResult> {
   let timer: NodeJS.Timeout | undefined;
+  let stop = () => {};
   const over = new Promise<DrainResult>((resolve) => {
     const end = () => resolve({ cut: 0, isEmpty: false });
     if (Number.isFinite(waitMs)) timer = setTimeout(end, waitMs);
+    if (signal.aborted) end();
+    stop = () => signal.removeEventListener('abort', end);
     signal.addEventListener('abort', end, { once: true });
   });
   const result = await Promise.race([emptied, over]);
   clearTimeout(timer);
+  stop();
   return result;
 }
 

@@ -16,6 +16,7 @@ import {
   replaceConfig,
   statusOf,
 } from './operations.js';
+import { InvalidRequest } from './problem.js';
 import type { SchemaName } from './schemas.js';
 import type { BackendChange, ControlResult, DrainChange, ListenerChange } from './types.js';
 
@@ -114,8 +115,14 @@ export const routes: readonly Route[] = [
     isLarge: true,
     isSecret: true,
     answer: 'Result',
-    tryOut: ({ body, query }, { proxy }) =>
-      query['dry-run'] === undefined ? undefined : compareConfig(proxy, body),
+    tryOut: ({ body, query: { 'dry-run': isDry } }, { proxy }) => {
+      if (isDry === undefined) return undefined;
+      if (isDry === '' || isDry === 'true') return compareConfig(proxy, body);
+      throw new InvalidRequest(
+        400,
+        '?dry-run has no value but true; leave it out to make the change',
+      );
+    },
     make: ({ body }, { proxy }) => done(replaceConfig(proxy, body)),
   },
   {

@@ -154,10 +154,15 @@ const duration = z
   .union([z.string(), z.int().min(0)], { error: 'write 500ms, 5s, 1m or 1h' })
   .describe('500ms, 5s, 1m, 1h, or a number of milliseconds.');
 
+const TAKEN_BACK = 'null takes back what was set by hand.';
+
 const backendChange: z.ZodType<BackendChange> = z.strictObject({
-  weight: wholeNumber(1, WEIGHT_MAX).optional(),
+  weight: wholeNumber(1, WEIGHT_MAX).nullable().optional().describe(TAKEN_BACK),
   state: adminState.optional(),
-  maxSessions: wholeNumber(1, SESSIONS_MAX).nullable().optional().describe('null is any number.'),
+  maxSessions: wholeNumber(0, SESSIONS_MAX)
+    .nullable()
+    .optional()
+    .describe(`0 is any number. ${TAKEN_BACK}`),
   health: oneOf('a health that can be set', ['up', 'down', 'auto']).optional(),
 });
 

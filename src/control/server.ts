@@ -14,6 +14,9 @@ const MODE = 0o600;
 /** At once; whoever comes then is disconnected. Half of the descriptors that the engine leaves to JavaScript. */
 const MOST_CONNECTIONS = 32;
 
+/** Of one connection, which may send them all at once. The next ones come by another connection. */
+const MOST_REQUESTS = 64;
+
 /** For whoever is being answered when the socket closes. */
 const GRACE_MS = 500;
 
@@ -35,6 +38,7 @@ export async function openControl(
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(limits, listener);
   server.maxConnections = MOST_CONNECTIONS;
+  server.maxRequestsPerSocket = MOST_REQUESTS;
   server.setTimeout(SILENT_MS);
   const file = new SocketFile(path, { mode: MODE });
   await listen(server, file, path);
@@ -47,6 +51,7 @@ export async function openControl(
   }
   // The proxy is what keeps a program running.
   server.unref();
+  server.on('connection', (socket) => socket.unref());
   const close = async () => {
     const closed = once(server, 'close');
     app.close();

@@ -149,11 +149,11 @@ export interface ControlChange {
 
 /** What of a backend is to be another. What is left out stays. */
 export interface BackendChange {
-  /** 1 to 1000. */
-  weight?: number | undefined;
-  /** What is wanted of it. */
+  /** 1 to 1000; `null` takes back what was set by hand. */
+  weight?: number | null | undefined;
+  /** What is wanted of it; `ready` takes back what was set by hand. */
   state?: AdminState | undefined;
-  /** Sessions at once, 1 to 1048576; `null` is any number. */
+  /** Sessions at once, 1 to 1048576; 0 is any number, and `null` takes back what was set by hand. */
   maxSessions?: number | null | undefined;
   /** Whether it is up, whatever checks and traffic say; `auto`: they say it. */
   health?: 'up' | 'down' | 'auto' | undefined;

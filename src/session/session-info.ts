@@ -5,7 +5,7 @@ export type { SessionPhase };
 
 /** A live session at one moment, as `Proxy.sessions()` tells of it: also one that no program has heard of. */
 export interface SessionInfo {
-  /** Stays the same as long as the session lives, and is never another one's. It is not the `id` of a `Session`. */
+  /** Stays the same as long as the session lives, and is never another one's, also not of another run of the program. It is not the `id` of a `Session`. */
   readonly id: string;
   /** Who connected. */
   readonly client: ClientAddress;

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -625,6 +626,50 @@ TEST("waiting: who looks while all are told to looks once more") {
   CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{1});
   CHECK(TicketsOf(queue.EndTurn(1, 0)) == Tickets{2});
   CHECK(TicketsOf(queue.EndTurn(2, 0)).empty());
+}
+
+TEST("waiting: those who are told to look do so once more, whatever else happens meanwhile") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  Fill(queue, 3);
+  CHECK((TicketsOf(queue.Tell(2)) == Tickets{1, 2}));
+  CHECK(TicketsOf(queue.Tell(3)) == Tickets{3});
+  CHECK(TicketsOf(queue.TellAll()).empty());
+  CHECK(TicketsOf(queue.Tell(4)).empty());
+  Tickets looks;
+  for (const std::uint64_t ticket : {3, 2, 1}) {
+    for (const std::uint64_t turn : TicketsOf(queue.EndTurn(ticket, 0))) looks.push_back(turn);
+  }
+  for (std::size_t at = 0; at < looks.size() && at < 9; ++at) {
+    for (const std::uint64_t turn : TicketsOf(queue.EndTurn(looks[at], 0))) looks.push_back(turn);
+  }
+  for (const std::uint64_t ticket : {1, 2, 3}) {
+    CHECK(std::find(looks.begin(), looks.end(), ticket) != looks.end());
+  }
+}
+
+TEST("waiting: who passes its turn on does not pass over one whose look was too early") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  Fill(queue, 4);
+  CHECK(TicketsOf(queue.Tell(1)) == Tickets{1});
+  CHECK((TicketsOf(queue.Tell(3)) == Tickets{2, 3}));
+  CHECK(TicketsOf(queue.EndTurn(1, 0)).empty());
+  CHECK(TicketsOf(queue.EndTurn(3, 1)).empty());
+  CHECK(TicketsOf(queue.Leave(2, PoolQueue::Why::kServed)) == Tickets{1});
+}
+
+TEST("waiting: one at a time looks where somebody cannot use a place that is free") {
+  PoolRow row;
+  PoolQueue queue(row, 0);
+  Fill(queue, 9);
+  CHECK((TicketsOf(queue.Tell(64)) == Tickets{1, 2}));
+  CHECK(TicketsOf(queue.EndTurn(1, 64)).empty());
+  CHECK(TicketsOf(queue.EndTurn(2, 64)) == Tickets{3});
+  CHECK(TicketsOf(queue.Tell(64)).empty());
+  CHECK((TicketsOf(queue.Leave(3, PoolQueue::Why::kServed, 64)) == Tickets{1, 2}));
+  CHECK(!queue.IsFirst(1));
+  CHECK(queue.IsFirst(4));
 }
 
 TEST("waiting: who is behind many that cannot use a place gets it with one of the next looks") {

@@ -125,6 +125,8 @@ class Engine {
   }
   /// Whether some loop still looks for sessions of a backend that it was asked to end.
   [[nodiscard]] bool IsSwept(std::uint16_t row) { return crew_.IsSwept(row); }
+  /// Slots of sessions that were ever made: no session is in any beyond.
+  [[nodiscard]] std::size_t slots() { return crew_.slab.high_water(); }
   /// Sessions that a backend has now, those included that are on their way to it.
   [[nodiscard]] std::uint32_t InUse(std::uint16_t row) { return crew_.table.Row(row).in_use(); }
   /// For the next backend in a row that is vacant: its counters, limit and state are as at first.

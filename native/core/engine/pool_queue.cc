@@ -20,6 +20,7 @@ std::optional<std::uint64_t> PoolQueue::Join(const QueueWaiter& waiter, std::uin
 void PoolQueue::JoinAgain(const QueueWaiter& waiter, std::uint64_t ticket) {
   const std::lock_guard lock(mutex_);
   waiting_.emplace(ticket, Waiter{.who = waiter});
+  behind_ = std::min(behind_, ticket - 1);
   NoteCount();
 }
 
@@ -32,6 +33,7 @@ QueueTurns PoolQueue::Leave(std::uint64_t ticket, Why why, std::uint32_t places)
     // Somebody has got on: those behind may, too.
     may_have_room_ = true;
     passed_over_ = 0;
+    if (why == Why::kServed) is_for_some_ = false;
   } else {
     // Who is the first now looks again at times; see `Worker::WaitOn`.
     const bool was_first = !waiting_.empty() && waiting_.begin()->first == ticket;
@@ -53,6 +55,7 @@ QueueTurns PoolQueue::EndTurn(std::uint64_t ticket, std::uint32_t places) {
   assert(!waiter.empty());
   const bool is_late = std::exchange(waiter.mapped().room_is_newer, false);
   waiting_.insert(std::move(waiter));
+  if (places > 0) is_for_some_ = true;
   if (is_late) {
     ExpectRoom();
     if (all_up_to_ >= ticket) all_behind_ = std::min(all_behind_, ticket - 1);
@@ -61,10 +64,10 @@ QueueTurns PoolQueue::EndTurn(std::uint64_t ticket, std::uint32_t places) {
     behind_ = std::min(behind_, ticket - 1);
   } else if (passed_over_++ < kMostPassedOver) {
     may_have_room_ = true;
-    behind_ = std::max({behind_, ticket, passed_up_to_});
+    behind_ = std::max(behind_, passed_up_to_);
   } else {
     may_have_room_ = false;
-    passed_up_to_ = std::max(behind_, ticket);
+    passed_up_to_ = behind_;
   }
   return GiveTurns(places);
 }
@@ -112,7 +115,8 @@ PoolQueue::Waiters::iterator PoolQueue::Next() {
     behind_ = all_behind_ = next->first;
     return next;
   }
-  all_up_to_ = 0;
+  // Some of them may still look, and are to look again.
+  if (looking_.empty() || looking_.begin()->first > all_up_to_) all_up_to_ = 0;
   return waiting_.end();
 }
 
@@ -123,7 +127,7 @@ QueueTurn PoolQueue::Give(Waiters::node_type waiter) {
 }
 
 QueueTurns PoolQueue::GiveTurns(std::uint32_t places) {
-  const std::uint32_t most = std::clamp(places, 1U, kMostLookers);
+  const std::uint32_t most = is_for_some_ ? 1 : std::clamp(places, 1U, kMostLookers);
   QueueTurns turns;
   while (!turns.is_full() && looking_.size() < most) {
     const auto next = Next();
@@ -132,6 +136,11 @@ QueueTurns PoolQueue::GiveTurns(std::uint32_t places) {
   }
   lookers_.store(looking_.size(), std::memory_order_relaxed);
   return turns;
+}
+
+bool PoolQueue::IsFirst(std::uint64_t ticket) const {
+  const std::lock_guard lock(mutex_);
+  return !waiting_.empty() && waiting_.begin()->first == ticket;
 }
 
 QueueFigures PoolQueue::figures() const {

@@ -61,7 +61,8 @@ struct QueueFigures {
 ///
 /// As many have their turn at one time as there are places: a look is a message to another loop, or
 /// takes as long as a policy of the owner's, and many places may come free meanwhile. So nobody who
-/// looks takes the place of one before it: there is one for each of them.
+/// looks takes the place of one before it: there is one for each of them. Where somebody could not
+/// use a place that is free, that is not known, and one looks at a time until one is served.
 ///
 /// Whoever is called by these methods' answer is to be told, by the loop that it is on, after the
 /// call: the lock is held for no longer. `places` is how many are free by now, as far as the caller
@@ -98,6 +99,9 @@ class PoolQueue {
   /// How many have their turn. Where nobody has, a call of `Tell` need not know of places.
   [[nodiscard]] std::size_t lookers() const { return lookers_.load(std::memory_order_relaxed); }
 
+  /// Whether it waits and nobody waits before it.
+  [[nodiscard]] bool IsFirst(std::uint64_t ticket) const;
+
   [[nodiscard]] QueueFigures figures() const;
   /// For the pool's next owner.
   void ResetFigures();
@@ -133,6 +137,7 @@ class PoolQueue {
   std::uint64_t all_behind_ = 0;    // of these each is to look, room or not, up to this ticket:
   std::uint64_t all_up_to_ = 0;     // 0 where that is over
   int passed_over_ = 0;             // since the first one could look
+  bool is_for_some_ = false;  // a place is free that not everybody can use
   std::uint64_t passed_up_to_ = 0;  // ticket, where that was too many; or 0
   QueueFigures figures_;
 };

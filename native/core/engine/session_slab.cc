@@ -124,7 +124,7 @@ void SessionSlab::SetLoop(std::uint32_t slot, std::uint16_t loop) {
 
 std::optional<std::uint32_t> SessionSlab::LoopOf(const SessionName& name) const {
   const std::uint64_t entry = Load(name.slot);
-  if (GenerationIn(entry) != name.generation) return std::nullopt;
+  if (GenerationIn(entry) != name.generation || (entry & kFree) != 0) return std::nullopt;
   return static_cast<std::uint32_t>(entry);
 }
 

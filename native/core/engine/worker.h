@@ -186,8 +186,11 @@ class Worker final : private EventHandler,
     } kind = Kind::kNobody;
     std::uint32_t places = 0;  ///< That could be entered now, up to those that were asked for.
   };
-  [[nodiscard]] Room RoomIn(std::uint16_t pool, std::uint32_t places = 1) const;
-  void AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint32_t places) const;
+  [[nodiscard]] Room RoomIn(std::uint16_t pool, std::uint32_t places = 1,
+                            std::size_t rows = kNoRow) const;
+  void AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint32_t places,
+               std::size_t& left) const;
+  [[nodiscard]] std::uint32_t PlacesFor(std::uint16_t pool) const;
   [[nodiscard]] bool IsFull(std::uint16_t pool) const;
   [[nodiscard]] bool StandsBehind(Session& session) const;
   [[nodiscard]] static bool HasTurnIn(Session& session, std::uint16_t pool);

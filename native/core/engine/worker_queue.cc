@@ -8,27 +8,40 @@
 #include "engine/worker.h"
 
 namespace spliceway {
+namespace {
+
+/// Of a look at a backend, as bytes that are moved: 20 ns.
+constexpr std::size_t kCostOfRow = 64;
+/// Some microseconds.
+constexpr std::size_t kRowsAtOnce = 128;
+
+}  // namespace
 
 /// @param places how many are of interest, at least one: who knows of so many looks no further
-Worker::Room Worker::RoomIn(std::uint16_t pool, std::uint32_t places) const {
+/// @param rows at how many to look: where there are more, there may be more room than is found
+Worker::Room Worker::RoomIn(std::uint16_t pool, std::uint32_t places, std::size_t rows) const {
   const Tables& tables = tables_.latest();
   const std::uint32_t of_pool = std::min(places, crew_.table.PoolRowOf(pool).sessions.places());
   const Tiers* const tiers = tables.PoolAt(pool).tiers.get();
   Room room;
   if (tiers == nullptr) {
     // Of a pool that its owner picks for, nobody knows more than who is in it.
-    AddRoom(room, tables.MembersOf(pool), of_pool);
+    AddRoom(room, tables.MembersOf(pool), of_pool, rows);
   } else {
     for (std::size_t tier = 0; tier < tiers->size(); ++tier) {
-      AddRoom(room, (*tiers)[tier].members(), of_pool);
+      AddRoom(room, (*tiers)[tier].members(), of_pool, rows);
     }
   }
   return room;
 }
 
-void Worker::AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint32_t places) const {
+void Worker::AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint32_t places,
+                     std::size_t& left) const {
   using Kind = Room::Kind;
   for (const std::uint16_t number : rows) {
+    if (left == 0) return;
+    --left;
+    loop_->Spend(kCostOfRow);
     if (room.kind != Kind::kNobody && room.places >= places) return;
     const BackendRow& row = crew_.table.Row(number);
     if (row.state() != BackendState::kUp) continue;
@@ -42,6 +55,12 @@ void Worker::AddRoom(Room& room, std::span<const std::uint16_t> rows, std::uint3
       room.kind = std::max(room.kind, row.lacks_port() ? Kind::kSoon : Kind::kLater);
     }
   }
+}
+
+/// For how many there is a place, or for fewer than there is: this is asked for each session that
+/// comes or goes, and a pool may have ten thousand backends.
+std::uint32_t Worker::PlacesFor(std::uint16_t pool) const {
+  return RoomIn(pool, PoolQueue::kMostLookers, kRowsAtOnce).places;
 }
 
 /// Whether the pool has as many sessions as it may, and somebody is up: where nobody is, a client
@@ -126,8 +145,7 @@ void Worker::LeaveQueue(Session& session, PoolQueue::Why why) {
   const QueuePlace& place = session.queue_place();
   session.route.in_queue = session.route.has_turn = false;
   // Where one has got on, there may be room for many. Else nobody has looked.
-  const std::uint32_t places =
-      why == PoolQueue::Why::kServed ? RoomIn(place.pool, PoolQueue::kMostLookers).places : 1;
+  const std::uint32_t places = why == PoolQueue::Why::kServed ? PlacesFor(place.pool) : 1;
   crew_.Post(QueueOf(place.pool).Leave(place.ticket, why, places));
 }
 
@@ -148,8 +166,7 @@ void Worker::GiveBack(Session& session, std::uint16_t backend) {
 void Worker::TellOfPlace(Session& session, std::uint16_t pool) {
   if (HasTurnIn(session, pool) || !crew_.table.PoolRowOf(pool).has_waiting()) return;
   PoolQueue& queue = QueueOf(pool);
-  const std::uint32_t places =
-      queue.lookers() > 0 ? RoomIn(pool, PoolQueue::kMostLookers).places : 1;
+  const std::uint32_t places = queue.lookers() > 0 ? PlacesFor(pool) : 1;
   crew_.Post(queue.Tell(places));
 }
 
@@ -187,6 +204,11 @@ void Worker::OnQueuedInVain(Session& session) {
   AskOwner(session, Asked::kQueuedInVain);
 }
 
-void Worker::OnTimeToLook(Session& session) { crew_.TellQueue(session.queue_place().pool); }
+/// The first one passes its turn on to those behind it.
+void Worker::OnTimeToLook(Session& session) {
+  const QueuePlace& place = session.queue_place();
+  PoolQueue& queue = QueueOf(place.pool);
+  if (queue.IsFirst(place.ticket)) crew_.Post(queue.Tell());
+}
 
 }  // namespace spliceway

@@ -19,6 +19,7 @@ import type {
   SessionTimeouts,
 } from '../engine.js';
 import type { LiveSession } from '../live-session.js';
+import { idOf, nameOf } from '../session-id.js';
 import { SessionLimit } from '../session-limit.js';
 import {
   Attention,
@@ -35,7 +36,7 @@ import { NativeSession, type NativeSessionHost } from './native-session.js';
 import { NativeTables, timeoutWords } from './native-tables.js';
 import { Outbox } from './outbox.js';
 import { PickBatch } from './pick-batch.js';
-import { idOf, nameOf, SessionList } from './session-list.js';
+import { SessionList } from './session-list.js';
 import { nameOfError } from './system-error.js';
 import { type TakenSocket, takeSockets } from './take-socket.js';
 import { Waitable } from './waitable.js';
@@ -43,6 +44,9 @@ import { WritingSession } from './writing-session.js';
 
 /** As many as other work of the program is to wait for: full, they are a thousand events. */
 const BATCHES_PER_TURN = 4;
+
+/** Sessions that are ended by their names in one turn of the event loop. */
+const NAMED_AT_ONCE = 1000;
 
 /** A client that has no IP address came to a unix listener. */
 const NOWHERE = { address: '', port: 0 };
@@ -204,12 +208,22 @@ export class NativeEngine implements AcceptingEngine {
 
   async end(ids: readonly string[]): Promise<number> {
     if (this.#closed.isDone) return 0;
-    const names = ids.map(nameOf).filter((name) => name !== undefined);
+    const names = [...new Set(ids)].map(nameOf).filter((name) => name !== undefined);
+    let count = 0;
+    // In pieces: each is a command for a loop.
+    for (let from = 0; from < names.length && !this.#closed.isDone; from += NAMED_AT_ONCE) {
+      if (from > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      count += this.#endNamed(names.slice(from, from + NAMED_AT_ONCE));
+    }
+    await this.tables.inEffect();
+    return count;
+  }
+
+  #endNamed(names: readonly number[]): number {
+    if (this.#closed.isDone) return 0;
     const writing = names.flatMap((name) => this.#writing.get(name) ?? []);
     for (const session of writing) session.destroy();
-    const count = this.#binding.endNamed(Float64Array.from(names), Ending.reset);
-    await this.tables.inEffect();
-    return writing.length + count;
+    return writing.length + this.#binding.endNamed(Float64Array.from(names), Ending.reset);
   }
 
   drain(): Promise<void> {

@@ -1,10 +1,12 @@
 /** The live sessions of the loops, as these write them. */
+
 import { SplicewayError } from '../../errors/catalogue.js';
 import type { ResolvedAddress } from '../../model/address.js';
 import type { ClientAddress } from '../../model/client-address.js';
 import type { SessionPhase } from '../../model/session-phase.js';
 import { now } from '../../timers.js';
 import { inPieces, type LiveSession } from '../live-session.js';
+import { idOf } from '../session-id.js';
 import { type NativeEngineBinding, phases, RECORD_BYTES, RecordWord, SLOTS } from './binding.js';
 import { type Endpoint, readEndpoint } from './event-ring.js';
 import { lookUntil } from './look-until.js';
@@ -183,16 +185,4 @@ class SessionRecords implements LiveSession {
   #at(word: number): number {
     return (this.#slot * RECORD_BYTES) / Int32Array.BYTES_PER_ELEMENT + word;
   }
-}
-
-/** A session's name, as people can type it. */
-export function idOf(name: number): string {
-  return `s${name.toString(36)}`;
-}
-
-/** `undefined` for what is the id of no session. */
-export function nameOf(id: string): number | undefined {
-  if (!/^s[0-9a-z]{1,11}$/.test(id)) return undefined;
-  const name = Number.parseInt(id.slice(1), 36);
-  return Number.isSafeInteger(name) ? name : undefined;
 }

@@ -11,6 +11,7 @@ import type {
   JoinRequest,
 } from '../engine.js';
 import { inPieces, type LiveSession } from '../live-session.js';
+import { idOf } from '../session-id.js';
 import { SessionLimit } from '../session-limit.js';
 import { OwnConnections } from './own-connections.js';
 import { RingGuard } from './ring-guard.js';
@@ -34,7 +35,8 @@ export class StreamEngine implements Engine {
   #closing: Promise<void> | undefined;
   readonly #onEmpty: (() => void)[] = [];
   /** Of those that are being ended. */
-  readonly #onEnded = new Map<StreamSession, () => void>();
+  /** Sessions that were ended by their ids, and are yet to be heard of. */
+  readonly #ending = new Map<StreamSession, { ended: Promise<void>; resolve: () => void }>();
   #lastId = 0;
 
   constructor(options: EngineOptions) {
@@ -62,12 +64,12 @@ export class StreamEngine implements Engine {
       keepAliveMs,
       nextId: () => {
         this.#lastId += 1;
-        return `s${this.#lastId.toString(36)}`;
+        return idOf(this.#lastId);
       },
       onSessionClosed: (session) => {
         this.#sessions.delete(session);
-        this.#onEnded.get(session)?.();
-        this.#onEnded.delete(session);
+        this.#ending.get(session)?.resolve();
+        this.#ending.delete(session);
         if (this.#sessions.size > 0) return;
         for (const resolve of this.#onEmpty.splice(0)) resolve();
       },
@@ -105,11 +107,14 @@ export class StreamEngine implements Engine {
   async end(ids: readonly string[]): Promise<number> {
     const wanted = new Set(ids);
     const ended: Promise<void>[] = [];
+    let count = 0;
     await inPieces([...this.#sessions], (session) => {
-      if (wanted.has(session.id) && this.#sessions.has(session)) ended.push(this.#end(session));
+      if (!wanted.has(session.id) || !this.#sessions.has(session)) return;
+      if (!this.#ending.has(session)) count += 1;
+      ended.push(this.#end(session));
     });
     await Promise.all(ended);
-    return ended.length;
+    return count;
   }
 
   drain(): Promise<void> {
@@ -129,9 +134,13 @@ export class StreamEngine implements Engine {
 
   /** Node tells of the end of a socket later. */
   #end(session: StreamSession): Promise<void> {
-    const ended = new Promise<void>((resolve) => {
-      this.#onEnded.set(session, resolve);
+    const known = this.#ending.get(session);
+    if (known !== undefined) return known.ended;
+    let resolve = () => {};
+    const ended = new Promise<void>((done) => {
+      resolve = done;
     });
+    this.#ending.set(session, { ended, resolve });
     session.destroy();
     return ended;
   }
