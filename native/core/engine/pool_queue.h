@@ -137,7 +137,7 @@ class PoolQueue {
   std::uint64_t all_behind_ = 0;    // of these each is to look, room or not, up to this ticket:
   std::uint64_t all_up_to_ = 0;     // 0 where that is over
   int passed_over_ = 0;             // since the first one could look
-  bool is_for_some_ = false;  // a place is free that not everybody can use
+  bool is_for_some_ = false;        // a place is free that not everybody can use
   std::uint64_t passed_up_to_ = 0;  // ticket, where that was too many; or 0
   QueueFigures figures_;
 };

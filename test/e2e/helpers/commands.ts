@@ -59,6 +59,15 @@ export const elsewhere: Readonly<Record<string, { file: string; says: string }>>
     file: 'scripts/package-test/tools.js',
     says: 'cpSync(prebuilds',
   },
+  'spliceway --config balance.yaml --state /var/lib/spliceway/state.json': {
+    file: 'test/104.state.test.ts',
+    says: "'--state', state",
+  },
+  // In a network of its own: nobody changes that of the machine.
+  'ip address add 10.0.1.21/24 dev eth0': {
+    file: 'test/37.attackers.test.ts',
+    says: 'ip address add $address dev',
+  },
   'npm run pack': { file: 'scripts/package-test/package-test.js', says: 'await pack(' },
 };
 
