@@ -160,7 +160,10 @@ TEST("accept: loops that sleep take turns, so that none accepts for all") {
   // In the order in which they were told: who has these tables has the listener.
   AwaitThat([&] { return engine->taken_generation() == engine->generation(); }, "all loops");
   const Conversation held = Converse(address, backend);
-  for (int client = 0; client < kClients; ++client) CHECK(AwaitRefusal(address) < 0);
+  for (int client = 0; client < kClients; ++client) {
+    CHECK(AwaitSleep());
+    CHECK(AwaitRefusal(address) < 0);
+  }
   std::uint64_t sum = 0;
   for (std::size_t loop = 0; loop < kLoops; ++loop) {
     const std::uint64_t refused = engine->counters()->Listener(loop, 0).rejected.value();

@@ -3,11 +3,16 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include "plans.h"
@@ -200,6 +205,29 @@ bool AwaitThat(const std::function<bool()>& done, const char* what) {
     poll(nullptr, 0, 2);
   }
   return true;
+}
+
+namespace {
+
+/// Its state is the field behind its name, which stands in parentheses: proc(5). Who has gone by
+/// then counts as asleep.
+bool Sleeps(const std::filesystem::path& thread) {
+  std::ifstream file(thread / "stat");
+  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || stat.compare(name_end, 3, ") S") == 0;
+}
+
+}  // namespace
+
+bool AwaitSleep() {
+  const auto all_sleep = [own = std::to_string(gettid())] {
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (thread.path().filename() != own && !Sleeps(thread.path())) return false;
+    }
+    return true;
+  };
+  return AwaitThat(all_sleep, "the loops' sleep");
 }
 
 Refusing::Refusing() : fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

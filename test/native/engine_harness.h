@@ -95,6 +95,9 @@ int AwaitRefusal(const SocketAddress& address);
 /// Waits for `done` without events; fails the test after a while.
 bool AwaitThat(const std::function<bool()>& done, const char* what);
 
+/// Waits until every other thread of this process sleeps: no loop is on its way back to its events.
+bool AwaitSleep();
+
 /// A port that nobody listens on, and that nobody else gets.
 struct Refusing {
   Refusing();
