@@ -35,16 +35,21 @@ export type {
   ControlAudit,
   ControlBackend,
   ControlChange,
+  ControlChanges,
   ControlConfig,
+  ControlDrain,
   ControlEvent,
   ControlListener,
   ControlOptions,
   ControlPeer,
   ControlPool,
   ControlResult,
+  ControlSession,
+  ControlSessions,
   ControlStatus,
   DrainChange,
   ListenerChange,
+  SessionQuery,
 } from './control/types.js';
 export type { ListenerAddress } from './entrance/listener.js';
 export {
@@ -63,6 +68,7 @@ export type {
 export type { HealthContext, HealthFunction, ServerRole } from './model/health.js';
 export type { HealthStatus } from './model/health-status.js';
 export type { BackendOverride, Overlay, OverrideKey } from './model/overlay.js';
+export type { UpdateResult } from './model/update-result.js';
 export type {
   BackendStats,
   ListenerStats,
@@ -87,7 +93,6 @@ export type {
 export { type JoinOptions, join } from './proxy/join.js';
 export type { CloseOptions, HandoffOptions, RunningEngine, StartOptions } from './proxy/options.js';
 export type { Proxy } from './proxy/proxy.js';
-export type { UpdateResult } from './proxy/results.js';
 export type {
   BackendErrorEvent,
   BackendEvent,

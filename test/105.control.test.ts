@@ -132,7 +132,7 @@ describe.each(ways)('a change with %s', (way) => {
     const session = await openClient(proxy.addresses()[0]?.port ?? 0);
     await until('the session is open', () => proxy.stats().backends[0]?.open === 1);
     const short = await client.drain('default', one.address, { wait: '1ms' });
-    expect(short).toMatchObject({ generation: 2, drain: { isEmpty: false } });
+    expect(short).toMatchObject({ generation: 2, drain: { isEmpty: false, reason: 'timeout' } });
     expect(proxy.pool().backend(one.address).state).toBe('drain');
     const emptied = client.drain('default', one.address, { wait: true });
     session.destroy();
@@ -141,12 +141,12 @@ describe.each(ways)('a change with %s', (way) => {
       added: [],
       removed: [],
       changed: [],
-      drain: { cut: 0, isEmpty: true },
+      drain: { cut: 0, isEmpty: true, reason: 'empty' },
     });
     const cut = await openClient(proxy.addresses()[0]?.port ?? 0);
     await until('the session is open', () => proxy.stats().backends[1]?.open === 1);
     const ended = await client.drain('default', two.address, { wait: true, after: 0 });
-    expect(ended.drain).toEqual({ cut: 1, isEmpty: true });
+    expect(ended.drain).toEqual({ cut: 1, isEmpty: true, reason: 'empty' });
     cut.destroy();
   });
 
@@ -366,15 +366,34 @@ describe('events', () => {
     for await (const event of client.events()) {
       seen.push(event);
       if (event.event === 'begin') await client.setBackend('site', 'a', { health: 'down' });
-      if (seen.length === 3) break;
+      if (seen.length === 4) break;
     }
     const at = expect.any(Number);
     expect(seen).toEqual([
       { at, event: 'begin', generation: 1 },
       expect.objectContaining({ event: 'backend', pool: 'site', backend: 'a', to: 'down' }),
-      { at, event: 'change', generation: 2, method: 'PATCH', path: '/v1/pools/site/backends/a' },
+      {
+        ...{ at, event: 'override', pool: 'site', backend: 'a' },
+        ...{ from: {}, to: { health: 'down' }, isGone: false },
+      },
+      {
+        ...{ at, event: 'change', generation: 2, method: 'PATCH' },
+        ...{
+          path: '/v1/pools/site/backends/a',
+          peer: expect.objectContaining({ uid: process.getuid?.() }),
+        },
+      },
     ]);
     await until('nobody listens any more', () => proxy.listenerCount('backend') === 0);
+  });
+
+  it('tell of a configuration that somebody else has changed', async () => {
+    const proxy = await startProxy('stream', services);
+    const seen = await follow(proxy, 2, () => proxy.pool('site').add('127.0.0.1:11'));
+    expect(seen[1]).toEqual({
+      ...{ at: expect.any(Number), event: 'update', generation: 2 },
+      ...{ added: 1, removed: 0, changed: 0 },
+    });
   });
 
   it('lose nothing of a warning for who listens otherwise', async () => {
@@ -403,6 +422,7 @@ describe('the description', () => {
     const { body: description } = await ask(control, 'GET /v1/openapi.json');
     expect(description.openapi).toBe('3.1.0');
     expect(Object.keys(description.paths).sort()).toEqual([
+      '/v1/changes',
       '/v1/changes/{generation}',
       '/v1/config',
       '/v1/events',
@@ -410,7 +430,12 @@ describe('the description', () => {
       '/v1/pools/{pool}/backends',
       '/v1/pools/{pool}/backends/{backend}',
       '/v1/pools/{pool}/backends/{backend}/drain',
+      '/v1/pools/{pool}/backends/{backend}/reset',
+      '/v1/pools/{pool}/reset',
       '/v1/reload',
+      '/v1/reset',
+      '/v1/sessions',
+      '/v1/sessions/end',
       '/v1/status',
     ]);
     const ajv = new Ajv.default({ strict: false });
@@ -452,6 +477,7 @@ describe('the description', () => {
     'post /v1/pools/{pool}/backends/{backend}/drain': { after: '1s' },
     'post /v1/pools/{pool}/backends': { address: '127.0.0.1:77' },
     'patch /v1/listeners/{name}': { paused: false },
+    'post /v1/sessions/end': { ids: ['nobody'] },
   };
 });
 

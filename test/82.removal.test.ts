@@ -277,7 +277,7 @@ describe.each(ways)('sessions with %s', (way) => {
       expect(await within('the drain', backend.drain())).toEqual({ cut: 0, isEmpty: true });
     });
 
-    it('go on where it is called off: by ready(), another drain, or the end', async () => {
+    it('go on where it is called off, by ready() or the end; another drain goes on with the first', async () => {
       const { proxy, client } = await startWithSession();
       const backend = proxy.pool('db').backend('a');
       const calledOff = { cut: 0, isEmpty: false };
@@ -285,13 +285,20 @@ describe.each(ways)('sessions with %s', (way) => {
       backend.ready();
       expect(await first).toEqual(calledOff);
       const second = backend.drain('keep');
-      const third = backend.maintenance('keep');
-      expect(await second).toEqual(calledOff);
+      const third = backend.maintenance();
       expect(backend.state).toBe('maintenance');
       expect(await echoed(client, 'still')).toBe('still');
       const closed = proxy.close();
-      expect(await third).toEqual(calledOff);
+      expect(await Promise.all([second, third])).toEqual([calledOff, calledOff]);
       await closed;
+    });
+
+    it('end when the last drain says so; who waits for the first one hears of it', async () => {
+      const { proxy } = await startWithSession();
+      const backend = proxy.pool('db').backend('a');
+      const first = backend.drain('keep');
+      expect(await within('the drain', backend.drain('close'))).toEqual({ cut: 1, isEmpty: true });
+      expect(await within('the drain', first)).toEqual({ cut: 1, isEmpty: true });
     });
 
     it('are waited for when it is removed meanwhile', async () => {

@@ -7,7 +7,7 @@ import type { Logger } from '../src/cli/log.js';
 import { Reloader, type ReloadOutcome } from '../src/cli/reload.js';
 import type { ProxyConfig } from '../src/config/types.js';
 import { SplicewayError } from '../src/errors/catalogue.js';
-import type { UpdateResult } from '../src/proxy/results.js';
+import type { UpdateResult } from '../src/model/update-result.js';
 import { RunningCommand } from './helpers/cli.js';
 import { until } from './helpers/deadline.js';
 import { type EngineName, engines } from './helpers/engines.js';
@@ -335,6 +335,8 @@ describe('Reloader', () => {
         new Promise<UpdateResult>((resolve, reject) => {
           updates.push({ config: to, resolve, reject });
         }),
+      generation: 1,
+      changesTo: () => ({ added: [], removed: [], changed: [] }),
     };
     const events = {
       onBegin: () => {

@@ -38,8 +38,12 @@ export class ConfigSource {
   read(): ReadConfig {
     const text = readConfigFile(this.file);
     this.#digest = digestOf(text);
-    const { config, positionOf } = parseConfigFile(this.file, text);
-    return { config: withSettings(config, this.#settings), positionOf };
+    return this.#parse(text);
+  }
+
+  /** As `read()`, by somebody who does not apply it. */
+  look(): ReadConfig {
+    return this.#parse(readConfigFile(this.file));
   }
 
   /** Whether it has another text than it had at the last `read()`, or has one that cannot be read. */
@@ -50,6 +54,11 @@ export class ConfigSource {
       const { cause } = error as { cause?: NodeJS.ErrnoException };
       return cause?.code !== 'ENOENT';
     }
+  }
+
+  #parse(text: string): ReadConfig {
+    const { config, positionOf } = parseConfigFile(this.file, text);
+    return { config: withSettings(config, this.#settings), positionOf };
   }
 }
 

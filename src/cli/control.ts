@@ -36,7 +36,13 @@ export async function openControl(
     const control = await createControl(proxy, {
       path: file.path,
       name,
-      reload: reloader && (() => reloader.reload()),
+      ...(reloader === undefined
+        ? {}
+        : {
+            file: path.resolve(reloader.file),
+            reload: () => reloader.reload(),
+            compare: () => reloader.compare(),
+          }),
       audit: (change) => logChange(change, log),
     });
     log.info({ control: control.path, name }, `control socket: ${control.path}`);

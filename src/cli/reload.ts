@@ -6,13 +6,15 @@ import { mayChange, settingKeys, settingOf, valueIn } from '../config/shapes.js'
 import type { CommandConfig, ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { listed } from '../model/listed.js';
-import type { UpdateResult } from '../proxy/results.js';
+import type { Changes, UpdateResult } from '../model/update-result.js';
 import type { ConfigSource, ReadConfig } from './config-source.js';
 import type { Logger } from './log.js';
 import { withOverlapHint } from './overlap.js';
 
 /** What a reload needs of a proxy. */
 export interface UpdatedProxy {
+  readonly generation: number;
+  changesTo(config: ProxyConfig): Changes;
   updateConfig(config: ProxyConfig): Promise<UpdateResult>;
 }
 
@@ -109,6 +111,23 @@ export class Reloader {
     return reloaded;
   }
 
+  /**
+   * What a reload would change now.
+   *
+   * @throws SplicewayError as `reload()`, for what is wrong with the file
+   */
+  compare(): UpdateResult {
+    const running = this.#running;
+    if (running === undefined) throw stopping();
+    const { config, positionOf } = this.#source.look();
+    checkFixed(this.#config, config, positionOf);
+    const { generation } = running.proxy;
+    return withOfCommand(this.#config, config, {
+      generation,
+      ...running.proxy.changesTo(config),
+    });
+  }
+
   /** Asks for a reload if the text of the file is another one. */
   fileChanged(): void {
     this.#wanted ??= 'file changed';
@@ -153,11 +172,7 @@ export class Reloader {
         throw withOverlapHint(error, addressesOf(config));
       });
       this.#config = config;
-      const ofCommand = changedOfCommand(before, config);
-      const outcome = {
-        config,
-        result: { ...result, changed: [...result.changed, ...ofCommand] },
-      };
+      const outcome = { config, result: withOfCommand(before, config, result) };
       return { outcome, say: () => this.#say(outcome.result) };
     } catch (error) {
       const [failed = ''] = (error as Error).message.split('\n');
@@ -216,8 +231,11 @@ function shown(config: CommandConfig, key: SettingKey): string {
   return value === undefined ? 'not set' : settingOf(key).kind.format(value);
 }
 
-const changedOfCommand = (from: CommandConfig, to: CommandConfig) =>
-  differing(from, to).filter((key) => settingOf(key).place === 'command');
+/** What is of the command and not of the proxy is told of as well. */
+function withOfCommand(from: CommandConfig, to: CommandConfig, result: UpdateResult): UpdateResult {
+  const ofCommand = differing(from, to).filter((key) => settingOf(key).place === 'command');
+  return { ...result, changed: [...result.changed, ...ofCommand] };
+}
 
 /** Settings of the process and the command that are not the same in both. */
 const differing = (from: CommandConfig, to: CommandConfig) =>

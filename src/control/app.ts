@@ -91,8 +91,8 @@ export class ControlApp {
     if ('isStream' in route) {
       this.#hono.get(path, (call) => this.#follow(call));
     } else if (route.method === 'get') {
-      this.#hono.get(path, (call) => {
-        const answered = route.answerTo(requestOf(call, route), this.#context);
+      this.#hono.get(path, async (call) => {
+        const answered = await route.answerTo(requestOf(call, route), this.#context);
         return this.#tagged(call, answered, this.#context.proxy.generation);
       });
     } else {
@@ -123,11 +123,11 @@ export class ControlApp {
     };
     try {
       const body = await bodyOf(call, route);
-      const isTold = !route.isSecret && route.body !== 'Nothing';
+      const told = route.told === undefined ? body : route.told(body);
       const expected = expectedBy(call.req.header('if-match'));
       return {
         request: { ...requestOf(call, route), body },
-        asked: { ...who, asked: isTold ? body : undefined, expected },
+        asked: { ...who, asked: route.body === 'Nothing' ? undefined : told, expected },
       };
     } catch (error) {
       this.#context.changes.refuse(who, error);

@@ -122,6 +122,11 @@ export class Changes {
     this.#host.onChanged(change);
   }
 
+  /** Those that are kept, the oldest first. */
+  get made(): readonly ControlChange[] {
+    return this.#made;
+  }
+
   /**
    * The change that led to a generation.
    *

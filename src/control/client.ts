@@ -4,16 +4,21 @@ import { type IncomingMessage, request } from 'node:http';
 import type { Duration } from '../config/duration.js';
 import type { BackendOptions, ProxyOptions } from '../config/options.js';
 import { errorCatalogue, SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
+import type { SessionFilter } from '../session/session-info.js';
 import type {
   BackendChange,
+  ControlBackend,
   ControlChange,
+  ControlChanges,
   ControlConfig,
   ControlEvent,
   ControlProblem,
   ControlResult,
+  ControlSessions,
   ControlStatus,
   DrainChange,
   ListenerChange,
+  SessionQuery,
 } from './types.js';
 
 /** For an answer that nothing is waited for. */
@@ -47,6 +52,10 @@ export interface ControlClient {
   compare(options: ProxyOptions): Promise<ControlResult>;
   /** Has the balancer read its file again. */
   reload(change?: ChangeOptions): Promise<ControlResult>;
+  /** What `reload()` would change. */
+  compareFile(): Promise<ControlResult>;
+  /** One backend, as the status has it. */
+  backend(pool: string, backend: string): Promise<ControlBackend>;
   /** Gives a backend another weight, state, limit or health. */
   setBackend(
     pool: string,
@@ -78,8 +87,28 @@ export interface ControlClient {
     after?: Duration,
     change?: ChangeOptions,
   ): Promise<ControlResult>;
+  /**
+   * Takes back what was set by hand.
+   *
+   * @param pool whose backends are meant; default: those of all pools
+   * @param backend the one that is meant; default: all of the pool
+   */
+  reset(pool?: string, backend?: string, change?: ChangeOptions): Promise<ControlResult>;
+  /** The sessions that live now. */
+  sessions(query?: SessionQuery): Promise<ControlSessions>;
+  /**
+   * Ends sessions at once, with a reset of both sides.
+   *
+   * @param which their ids, or a filter that says something
+   */
+  endSessions(
+    which: SessionFilter | readonly string[],
+    change?: ChangeOptions,
+  ): Promise<ControlResult>;
   /** Holds clients of a listener back, or takes them again. */
   setListener(name: string, to: ListenerChange, change?: ChangeOptions): Promise<ControlResult>;
+  /** The last changes that were made through the socket, the oldest first. */
+  changes(): Promise<ControlChanges>;
   /** The change that led to a generation: for whoever was cut off before the answer came. */
   change(generation: number): Promise<ControlChange>;
   /**
@@ -134,6 +163,14 @@ class SocketClient implements ControlClient {
     return this.#ask('/v1/reload', { method: 'POST', for: change });
   }
 
+  compareFile(): Promise<ControlResult> {
+    return this.#ask('/v1/reload?dry-run', { method: 'POST' });
+  }
+
+  backend(pool: string, backend: string): Promise<ControlBackend> {
+    return this.#ask(pathOf(pool, backend));
+  }
+
   setBackend(
     pool: string,
     backend: string,
@@ -172,9 +209,38 @@ class SocketClient implements ControlClient {
     return this.#ask(pathOf(pool, backend) + query, { method: 'DELETE', for: change });
   }
 
+  reset(pool?: string, backend?: string, change?: ChangeOptions): Promise<ControlResult> {
+    const path = [
+      ...(pool === undefined ? [] : ['pools', pool]),
+      ...(backend === undefined ? [] : ['backends', backend]),
+    ];
+    const asked = { method: 'POST', for: change };
+    return this.#ask(['/v1', ...path.map(encodeURIComponent), 'reset'].join('/'), asked);
+  }
+
+  sessions(query: SessionQuery = {}): Promise<ControlSessions> {
+    const parameters = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) parameters.set(name, String(value));
+    }
+    return this.#ask(`/v1/sessions?${parameters}`);
+  }
+
+  endSessions(
+    which: SessionFilter | readonly string[],
+    change?: ChangeOptions,
+  ): Promise<ControlResult> {
+    const body = Array.isArray(which) ? { ids: which } : which;
+    return this.#ask('/v1/sessions/end', { method: 'POST', body, for: change });
+  }
+
   setListener(name: string, to: ListenerChange, change?: ChangeOptions): Promise<ControlResult> {
     const path = `/v1/listeners/${encodeURIComponent(name)}`;
     return this.#ask(path, { method: 'PATCH', body: to, for: change });
+  }
+
+  changes(): Promise<ControlChanges> {
+    return this.#ask('/v1/changes');
   }
 
   change(generation: number): Promise<ControlChange> {

@@ -3,6 +3,15 @@ import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import type { Control, ControlOptions } from './types.js';
 
+const keys = [
+  'path',
+  'name',
+  'file',
+  'reload',
+  'compare',
+  'audit',
+] satisfies (keyof ControlOptions)[];
+
 /**
  * Opens a control socket: by HTTP and JSON, it tells how a proxy is, and changes it while it runs. Nobody but this user and
  * root can connect. It keeps no program running, and is to be closed when the proxy is.
@@ -17,8 +26,7 @@ export async function createControl(
   proxy: RunningProxy,
   options: ControlOptions,
 ): Promise<Control> {
-  const known = ['path', 'name', 'reload', 'audit'] satisfies (keyof ControlOptions)[];
-  checkOptions('createControl()', options, known);
+  checkOptions('createControl()', options, keys);
   checkPath(options.path);
   const { openControl } = await import('./server.js').catch((cause: unknown) => {
     // Where a file cannot be opened, Node may take it for absent.

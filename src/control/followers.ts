@@ -23,6 +23,15 @@ export class Followers {
     this.#proxy = proxy;
     // Nobody asks for sessions: the engine would report each.
     this.#listeners = {
+      update: ({ generation, added, removed, changed }) =>
+        this.#tell({
+          event: 'update',
+          generation,
+          added: added.length,
+          removed: removed.length,
+          changed: changed.length,
+        }),
+      override: (event) => this.#tell({ event: 'override', ...event }),
       backend: (event) => this.#tell({ event: 'backend', ...event }),
       backendError: ({ pool, backend, count, error: { code, message } }) =>
         this.#tell({ event: 'backendError', pool, backend, count, code, message }),
@@ -51,8 +60,8 @@ export class Followers {
     return follower.lines;
   }
 
-  changed({ method, path, result: { generation } }: ControlChange): void {
-    this.#tell({ event: 'change', generation, method, path });
+  changed({ method, path, peer, result: { generation } }: ControlChange): void {
+    this.#tell({ event: 'change', generation, method, path, peer });
   }
 
   close(): void {

@@ -1,38 +1,21 @@
-/** What the control socket does to a proxy: each as the library has it. */
+/** What the control socket does to the configuration of a proxy: each as the library has it. */
 import { type Duration, parseDuration } from '../config/duration.js';
 import type { BackendOptions } from '../config/options.js';
 import { parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
+import type { Overlay } from '../model/overlay.js';
 import type { DrainResult, OnRemoveOption } from '../proxy/handles.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
-import { version } from '../version.js';
 import type {
   BackendChange,
   ControlConfig,
+  ControlDrain,
   ControlResult,
-  ControlStatus,
   DrainChange,
   ListenerChange,
 } from './types.js';
-
-export function statusOf(proxy: RunningProxy, name: string, since: number): ControlStatus {
-  const { engine: _, ...stats } = proxy.stats();
-  return {
-    name,
-    version,
-    pid: process.pid,
-    since,
-    ...stats,
-    engine: proxy.engine,
-    accept: proxy.accept,
-    listeners: stats.listeners.map((listener) => ({
-      ...listener,
-      isPaused: proxy.listener(listener.name).isPaused,
-    })),
-  };
-}
 
 export function configOf(proxy: RunningProxy): ControlConfig {
   const { generation, options } = proxy;
@@ -110,21 +93,47 @@ export async function waitUntilEmpty(
   emptied: Promise<DrainResult>,
   waitMs: number,
   signal: AbortSignal,
-): Promise<DrainResult> {
+): Promise<ControlDrain> {
   let timer: NodeJS.Timeout | undefined;
   let stop = () => {};
-  const over = new Promise<DrainResult>((resolve) => {
-    const end = () => resolve({ cut: 0, isEmpty: false });
+  const over = new Promise<ControlDrain>((resolve) => {
+    const end = () => resolve({ cut: 0, isEmpty: false, reason: 'timeout' });
     if (Number.isFinite(waitMs)) timer = setTimeout(end, waitMs);
     if (signal.aborted) end();
     stop = () => signal.removeEventListener('abort', end);
     signal.addEventListener('abort', end, { once: true });
   });
-  const result = await Promise.race([emptied, over]);
+  const told = emptied.then<ControlDrain>((drain) => ({
+    ...drain,
+    reason: drain.isEmpty ? 'empty' : 'called-off',
+  }));
+  const result = await Promise.race([told, over]);
   clearTimeout(timer);
   stop();
   return result;
 }
+
+/** Of one backend, of all of a pool, or of all. */
+export async function takeBack(
+  proxy: RunningProxy,
+  pool?: string,
+  backend?: string,
+): Promise<ControlResult> {
+  const from = proxy.generation;
+  const before = labelsIn(proxy.overlay());
+  if (pool === undefined) proxy.reset();
+  else if (backend === undefined) proxy.pool(pool).reset();
+  else proxy.pool(pool).backend(backend).reset();
+  const after = new Set(labelsIn(proxy.overlay()));
+  await nextTurn();
+  const labels = before.filter((label) => !after.has(label));
+  return changedAtOnce(proxy, from, ...labels);
+}
+
+const labelsIn = (overlay: Overlay) =>
+  Object.entries(overlay).flatMap(([pool, set]) =>
+    Object.keys(set).map((backend) => `${pool}/${backend}`),
+  );
 
 export function addBackend(
   proxy: RunningProxy,
@@ -163,9 +172,9 @@ function onRemoveOf(after: Duration | undefined): OnRemoveOption | undefined {
 }
 
 /** Call it a turn after the change: then it is in effect. */
-function changedAtOnce(proxy: RunningProxy, from: number, label: string): ControlResult {
+function changedAtOnce(proxy: RunningProxy, from: number, ...labels: string[]): ControlResult {
   const { generation } = proxy;
-  return { generation, added: [], removed: [], changed: generation === from ? [] : [label] };
+  return { generation, added: [], removed: [], changed: generation === from ? [] : labels };
 }
 
 /** A drain that cannot be is refused at once, and one that can takes as long as its sessions do. */

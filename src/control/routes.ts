@@ -14,11 +14,26 @@ import {
   configOf,
   removeBackend,
   replaceConfig,
-  statusOf,
+  takeBack,
 } from './operations.js';
 import { InvalidRequest } from './problem.js';
 import type { SchemaName } from './schemas.js';
-import type { BackendChange, ControlResult, DrainChange, ListenerChange } from './types.js';
+import { endSessions, sessionsOf } from './sessions.js';
+import { backendOf, statusOf } from './status.js';
+import type {
+  BackendChange,
+  ControlResult,
+  DrainChange,
+  ListenerChange,
+  SessionsEnd,
+} from './types.js';
+
+/** What a reload reads. */
+export interface ControlledFile {
+  readonly name: string | undefined;
+  reload(): Promise<ControlResult>;
+  compare(): ControlResult;
+}
 
 /** What a route may use. */
 export interface RouteContext {
@@ -26,7 +41,7 @@ export interface RouteContext {
   readonly name: string;
   readonly since: number;
   readonly changes: Changes;
-  readonly reload: (() => Promise<ControlResult>) | undefined;
+  readonly file: ControlledFile | undefined;
 }
 
 /** A request whose path, query and body were checked. */
@@ -65,8 +80,8 @@ export interface Changing extends AnyRoute {
   readonly body: SchemaName;
   /** For a whole configuration. */
   readonly isLarge?: boolean;
-  /** Keeps what is asked out of the audit. */
-  readonly isSecret?: boolean;
+  /** What of a body the audit is told; `undefined` where that may hold secrets. Default: all. */
+  told?(body: unknown): unknown;
   make(request: RouteRequest, context: RouteContext): Promise<Made>;
   /** What would be made, where the request asks no more. */
   tryOut?(request: RouteRequest, context: RouteContext): ControlResult | undefined;
@@ -84,6 +99,30 @@ export type Route = Reading | Changing | Following;
 
 const done = async (result: Promise<ControlResult>): Promise<Made> => ({ result: await result });
 
+const dryRun = { 'dry-run': 'Answers what would change, and changes nothing.' };
+
+function isDryRun({ query: { 'dry-run': given } }: RouteRequest): boolean {
+  if (given === undefined) return false;
+  if (given === '' || given === 'true') return true;
+  throw new InvalidRequest(400, '?dry-run has no value but true; leave it out to make the change');
+}
+
+const sessionFilter = {
+  listener: 'Name of a listener, or one of its addresses.',
+  pool: 'Name of a pool.',
+  backend: 'Name of a backend, of whatever pool.',
+  client: 'Address of a client, or of its network, such as 10.1.0.0/16.',
+};
+
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` */
+function existing(file: ControlledFile | undefined): ControlledFile {
+  if (file !== undefined) return file;
+  throw new SplicewayError(
+    'ERR_SPLICEWAY_INVALID_OPTION',
+    'there is no file to read again: this balancer was started without one; PUT /v1/config changes it',
+  );
+}
+
 const BACKEND = '/v1/pools/{pool}/backends/{backend}';
 const paramsOf = ({ params: { pool = '', backend = '', name = '' } }: RouteRequest) => ({
   pool,
@@ -97,7 +136,32 @@ export const routes: readonly Route[] = [
     path: '/v1/status',
     summary: 'What runs, and how it is.',
     answer: 'Status',
-    answerTo: (_, { proxy, name, since }) => statusOf(proxy, name, since),
+    answerTo: (_, { proxy, name, since, file }) => statusOf(proxy, name, since, file?.name),
+  },
+  {
+    method: 'get',
+    path: '/v1/sessions',
+    summary: 'The sessions that live now, those of a filter or all.',
+    query: {
+      ...sessionFilter,
+      top: 'So many of those that have moved the most bytes, the first of them first.',
+    },
+    answer: 'Sessions',
+    answerTo: ({ query }, { proxy }) => sessionsOf(proxy, query),
+  },
+  {
+    method: 'post',
+    path: '/v1/sessions/end',
+    summary:
+      'Ends sessions at once, with a reset of both sides: those of a filter, or by their ids.',
+    body: 'SessionsEnd',
+    isLarge: true,
+    told: (body) => {
+      const { ids, ...filter } = body as SessionsEnd;
+      return ids === undefined ? filter : { ids: `${ids.length} of them` };
+    },
+    answer: 'Result',
+    make: ({ body }, { proxy }) => done(endSessions(proxy, body as SessionsEnd)),
   },
   {
     method: 'get',
@@ -110,33 +174,49 @@ export const routes: readonly Route[] = [
     method: 'put',
     path: '/v1/config',
     summary: 'Has another configuration take its place, whole or not at all.',
-    query: { 'dry-run': 'Answers what would change, and changes nothing.' },
+    query: dryRun,
     body: 'Options',
     isLarge: true,
-    isSecret: true,
+    told: () => undefined,
     answer: 'Result',
-    tryOut: ({ body, query: { 'dry-run': isDry } }, { proxy }) => {
-      if (isDry === undefined) return undefined;
-      if (isDry === '' || isDry === 'true') return compareConfig(proxy, body);
-      throw new InvalidRequest(
-        400,
-        '?dry-run has no value but true; leave it out to make the change',
-      );
-    },
+    tryOut: (request, { proxy }) =>
+      isDryRun(request) ? compareConfig(proxy, request.body) : undefined,
     make: ({ body }, { proxy }) => done(replaceConfig(proxy, body)),
   },
   {
     method: 'post',
     path: '/v1/reload',
     summary: 'Reads the file again, and applies it, whole or not at all.',
+    query: dryRun,
     body: 'Nothing',
     answer: 'Result',
-    make: async (_, { reload }) => {
-      if (reload !== undefined) return await done(reload());
-      throw new SplicewayError(
-        'ERR_SPLICEWAY_INVALID_OPTION',
-        'there is no file to read again: this balancer was started without one; PUT /v1/config changes it',
-      );
+    tryOut: (request, { file }) => (isDryRun(request) ? existing(file).compare() : undefined),
+    make: (_, { file }) => done(existing(file).reload()),
+  },
+  {
+    method: 'post',
+    path: '/v1/reset',
+    summary: 'Takes back all that was set of backends by hand.',
+    body: 'Nothing',
+    answer: 'Result',
+    make: (_, { proxy }) => done(takeBack(proxy)),
+  },
+  {
+    method: 'post',
+    path: '/v1/pools/{pool}/reset',
+    summary: 'Takes back what was set of the backends of a pool by hand.',
+    body: 'Nothing',
+    answer: 'Result',
+    make: (request, { proxy }) => done(takeBack(proxy, paramsOf(request).pool)),
+  },
+  {
+    method: 'get',
+    path: BACKEND,
+    summary: 'One backend: as the status has it.',
+    answer: 'BackendStatus',
+    answerTo: (request, { proxy }) => {
+      const { pool, backend } = paramsOf(request);
+      return backendOf(proxy, pool, backend);
     },
   },
   {
@@ -164,6 +244,17 @@ export const routes: readonly Route[] = [
       const { wait = false } = body as DrainChange;
       if (wait === false) return undefined;
       return wait === true ? Number.POSITIVE_INFINITY : parseDuration(wait);
+    },
+  },
+  {
+    method: 'post',
+    path: `${BACKEND}/reset`,
+    summary: 'Takes back what was set of a backend by hand.',
+    body: 'Nothing',
+    answer: 'Result',
+    make: (request, { proxy }) => {
+      const { pool, backend } = paramsOf(request);
+      return done(takeBack(proxy, pool, backend));
     },
   },
   {
@@ -200,6 +291,13 @@ export const routes: readonly Route[] = [
     answer: 'Result',
     make: (request, { proxy }) =>
       done(changeListener(proxy, paramsOf(request).name, request.body as ListenerChange)),
+  },
+  {
+    method: 'get',
+    path: '/v1/changes',
+    summary: 'The last changes that were made through this socket.',
+    answer: 'Changes',
+    answerTo: (_, { changes }) => ({ changes: changes.made }),
   },
   {
     method: 'get',

@@ -2,17 +2,22 @@
 import { SESSIONS_MAX } from '../config/settings.js';
 import { oneOf, wholeNumber, yesOrNo } from '../config/values.js';
 import { errorCatalogue, type SplicewayErrorCode } from '../errors/catalogue.js';
+import { sessionPhases } from '../model/session-phase.js';
 import * as z from '../vendor/zod.js';
 import type {
   BackendChange,
+  ControlBackend,
   ControlChange,
+  ControlChanges,
   ControlConfig,
   ControlEvent,
   ControlProblem,
   ControlResult,
+  ControlSessions,
   ControlStatus,
   DrainChange,
   ListenerChange,
+  SessionsEnd,
 } from './types.js';
 
 const WEIGHT_MAX = 1000;
@@ -35,11 +40,41 @@ const row = z.object({
 const peer = z.object({ pid: count, uid: count, gid: count });
 const changes = { generation: count, added: names, removed: names, changed: names };
 
+const override = z.object({
+  state: z.enum(['drain', 'maintenance']).exactOptional(),
+  health: z.enum(['up', 'down']).exactOptional(),
+  weight: count.exactOptional(),
+  maxSessions: count.exactOptional(),
+});
+
+const backendFigures: z.ZodType<ControlBackend> = z.object({
+  pool: text,
+  name: text,
+  address: text,
+  weight: count,
+  maxSessions: count.optional(),
+  state: z.enum(['ready', 'drain', 'maintenance', 'removed']),
+  configured: z.object({ weight: count, maxSessions: count.optional() }),
+  override: override.exactOptional().describe('What was set by hand, and not taken back.'),
+  health: z.object({
+    status: healthStatus,
+    since: moment,
+    reason: text,
+    lastCheck: z
+      .object({ at: moment, durationMs: z.number(), passed: z.boolean(), detail: text })
+      .exactOptional(),
+    ejections: count,
+  }),
+  noPort: count,
+  ...row.shape,
+});
+
 const status: z.ZodType<ControlStatus> = z.object({
   name: text,
   version: text,
   pid: count,
   since: moment,
+  file: text.optional(),
   engine: z.object({ name: z.enum(['native', 'stream']), reason: text }),
   accept: z.enum(['native', 'node']),
   generation: count,
@@ -61,37 +96,7 @@ const status: z.ZodType<ControlStatus> = z.object({
       }),
     }),
   ),
-  backends: z.array(
-    z.object({
-      pool: text,
-      name: text,
-      address: text,
-      weight: count,
-      maxSessions: count.optional(),
-      state: z.enum(['ready', 'drain', 'maintenance', 'removed']),
-      configured: z.object({ weight: count, maxSessions: count.optional() }),
-      override: z
-        .object({
-          state: z.enum(['drain', 'maintenance']).exactOptional(),
-          health: z.enum(['up', 'down']).exactOptional(),
-          weight: count.exactOptional(),
-          maxSessions: count.exactOptional(),
-        })
-        .exactOptional()
-        .describe('What was set by hand, and not taken back.'),
-      health: z.object({
-        status: healthStatus,
-        since: moment,
-        reason: text,
-        lastCheck: z
-          .object({ at: moment, durationMs: z.number(), passed: z.boolean(), detail: text })
-          .exactOptional(),
-        ejections: count,
-      }),
-      noPort: count,
-      ...row.shape,
-    }),
-  ),
+  backends: z.array(backendFigures),
 });
 
 const options = z
@@ -102,9 +107,35 @@ const options = z
 
 const config = z.object({ generation: count, options, functions: names });
 
+const sessions: z.ZodType<ControlSessions> = z.object({
+  count,
+  sessions: z.array(
+    z.object({
+      id: text,
+      client: z.object({ address: text, port: count }),
+      listener: text,
+      pool: text.optional(),
+      backend: text.optional(),
+      backendAddress: text.optional(),
+      phase: z.enum(sessionPhases),
+      ageMs: count,
+      idleMs: count.optional(),
+      bytesUpstream: count,
+      bytesDownstream: count,
+    }),
+  ),
+});
+
 const result: z.ZodType<ControlResult> = z.object({
   ...changes,
-  drain: z.object({ cut: count, isEmpty: z.boolean() }).optional(),
+  drain: z
+    .object({
+      cut: count,
+      isEmpty: z.boolean(),
+      reason: z.enum(['empty', 'timeout', 'called-off']),
+    })
+    .optional(),
+  ended: count.optional().describe('Sessions that were ended, where that was asked for.'),
 });
 
 const change: z.ZodType<ControlChange> = z.object({
@@ -116,6 +147,8 @@ const change: z.ZodType<ControlChange> = z.object({
   result,
 });
 
+const changeList: z.ZodType<ControlChanges> = z.object({ changes: z.array(change) });
+
 /** One with a time, and fields of its own. */
 const event = <Name extends string, Shape extends z.core.$ZodLooseShape>(
   name: Name,
@@ -124,7 +157,15 @@ const event = <Name extends string, Shape extends z.core.$ZodLooseShape>(
 
 const events: z.ZodType<ControlEvent> = z.discriminatedUnion('event', [
   event('begin', { generation: count }),
-  event('change', { generation: count, method: text, path: text }),
+  event('change', { generation: count, method: text, path: text, peer: peer.optional() }),
+  event('update', { generation: count, added: count, removed: count, changed: count }),
+  event('override', {
+    pool: text,
+    backend: text,
+    from: override,
+    to: override,
+    isGone: z.boolean(),
+  }),
   event('backend', {
     pool: text,
     backend: text,
@@ -176,6 +217,14 @@ const drainChange: z.ZodType<DrainChange> = z.strictObject({
 
 const listenerChange: z.ZodType<ListenerChange> = z.strictObject({ paused: yesOrNo });
 
+const sessionsEnd: z.ZodType<SessionsEnd> = z.strictObject({
+  ids: z.array(text).optional().describe('As a list has them; then nothing else may be said.'),
+  listener: text.optional(),
+  pool: text.optional(),
+  backend: text.optional(),
+  client: text.optional().describe('An address, or a network such as 10.1.0.0/16.'),
+});
+
 const backend = z
   .union([text, z.record(text, z.unknown())], {
     error: 'write an address, or a backend as the options have it',
@@ -187,15 +236,19 @@ const nothing = z.strictObject({});
 /** Each by its name in the description. */
 export const schemas = {
   Status: status,
+  BackendStatus: backendFigures,
+  Sessions: sessions,
   Config: config as z.ZodType<Omit<ControlConfig, 'options'>>,
   Options: options,
   Result: result,
   Change: change,
+  Changes: changeList,
   Event: events,
   Problem: problem,
   BackendChange: backendChange,
   DrainChange: drainChange,
   ListenerChange: listenerChange,
+  SessionsEnd: sessionsEnd,
   Backend: backend,
   Nothing: nothing,
 };

@@ -2,11 +2,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { SocketFile } from '../entrance/socket-file.js';
+import { SplicewayError } from '../errors/catalogue.js';
 import { listenError } from '../errors/listen-error.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import { getRequestListener } from '../vendor/hono.js';
 import { ControlApp, SILENT_MS } from './app.js';
+import type { ControlledFile } from './routes.js';
 import type { Control, ControlOptions } from './types.js';
 
 /** Nobody but the owner, and root. */
@@ -32,21 +34,22 @@ const limits = {
 /** @throws SplicewayError `ERR_SPLICEWAY_LISTEN`, `…_INVALID_OPTION` where a backend is this socket */
 export async function openControl(
   proxy: RunningProxy,
-  { path, name = path, reload, audit = () => {} }: ControlOptions,
+  { path, name = path, audit = () => {}, ...options }: ControlOptions,
 ): Promise<Control> {
-  const app = new ControlApp({ proxy, name, since: Date.now(), reload, audit });
+  const file = controlledFile(options);
+  const app = new ControlApp({ proxy, name, since: Date.now(), file, audit });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(limits, listener);
   server.maxConnections = MOST_CONNECTIONS;
   server.maxRequestsPerSocket = MOST_REQUESTS;
   server.setTimeout(SILENT_MS);
-  const file = new SocketFile(path, { mode: MODE });
-  await listen(server, file, path);
+  const socketFile = new SocketFile(path, { mode: MODE });
+  await listen(server, socketFile, path);
   let allow: () => void;
   try {
     allow = proxy.reserve({ kind: 'unix', path });
   } catch (error) {
-    file.closeFor(() => server.close());
+    socketFile.closeFor(() => server.close());
     throw error;
   }
   // The proxy is what keeps a program running.
@@ -55,7 +58,7 @@ export async function openControl(
   const close = async () => {
     const closed = once(server, 'close');
     app.close();
-    file.closeFor(() => server.close());
+    socketFile.closeFor(() => server.close());
     server.closeIdleConnections();
     // Streams have an end, and answers that are under way their rest.
     const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
@@ -69,6 +72,25 @@ export async function openControl(
     close: () => {
       closing ??= close();
       return closing;
+    },
+  };
+}
+
+function controlledFile({
+  file,
+  reload,
+  compare,
+}: Omit<ControlOptions, 'path'>): ControlledFile | undefined {
+  if (reload === undefined) return undefined;
+  return {
+    name: file,
+    reload,
+    compare: () => {
+      if (compare !== undefined) return compare();
+      throw new SplicewayError(
+        'ERR_SPLICEWAY_INVALID_OPTION',
+        'nobody can tell what a reload would change: createControl() was given no compare',
+      );
     },
   };
 }

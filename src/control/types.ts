@@ -4,10 +4,12 @@ import type { ProxyOptions } from '../config/options.js';
 import type { SplicewayErrorCode } from '../errors/catalogue.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { HealthStatus } from '../model/health-status.js';
+import type { BackendOverride } from '../model/overlay.js';
+import type { UpdateResult } from '../model/update-result.js';
 import type { BackendStats, ListenerStats, PoolStats, ProxyStats } from '../observe/stats.js';
 import type { DrainResult } from '../proxy/handles.js';
 import type { RunningEngine } from '../proxy/options.js';
-import type { UpdateResult } from '../proxy/results.js';
+import type { SessionFilter, SessionInfo } from '../session/session-info.js';
 
 /** Options of `createControl()`. Unknown keys are errors. */
 export interface ControlOptions {
@@ -20,6 +22,10 @@ export interface ControlOptions {
    * and the request is answered so.
    */
   reload?: (() => Promise<UpdateResult>) | undefined;
+  /** What `reload` would change; throws what is wrong with the file. Default: nobody can ask for it. */
+  compare?: (() => UpdateResult) | undefined;
+  /** What the status calls the file that `reload` reads. */
+  file?: string | undefined;
   /** Told of each change that was asked for, once it is known what came of it. It must not throw. */
   audit?: ((change: ControlAudit) => void) | undefined;
 }
@@ -103,6 +109,8 @@ export interface ControlStatus
   readonly pid: number;
   /** Since when the socket is open: milliseconds since 1970, as `Date.now()`. */
   readonly since: number;
+  /** The file that a reload reads; absent where there is none. */
+  readonly file?: string | undefined;
   /** Which engine runs, and why. */
   readonly engine: RunningEngine;
   /** Who accepts clients. */
@@ -125,10 +133,57 @@ export interface ControlConfig {
   readonly functions: readonly string[];
 }
 
+/** A session that lives now. */
+export interface ControlSession
+  extends Omit<SessionInfo, 'pool' | 'backend' | 'backendAddress' | 'idleMs'> {
+  /** Name of the pool that its backend is picked from; absent where that pool is gone. */
+  readonly pool?: string | undefined;
+  /** Name of the backend that it has, or that is tried; absent while there is none. */
+  readonly backend?: string | undefined;
+  /** Where that is, such as `10.0.1.4:3306` or `unix:/run/db.sock`. */
+  readonly backendAddress?: string | undefined;
+  /** Milliseconds since a byte moved, or else since a backend answered; absent before. */
+  readonly idleMs?: number | undefined;
+}
+
+/** Which sessions are listed. */
+export interface SessionQuery extends SessionFilter {
+  /** So many of those that have moved the most bytes, the first of them first. Default: all, in no order, up to 100,000. */
+  top?: number | undefined;
+}
+
+/** The answer to `GET /v1/sessions`. */
+export interface ControlSessions {
+  /** How many fit what was asked for. */
+  readonly count: number;
+  /** Those that are listed. */
+  readonly sessions: readonly ControlSession[];
+}
+
+/** Which sessions are to end: what they are called, or a filter that says something. */
+export interface SessionsEnd extends SessionFilter {
+  /** What a list gives as their `id`. Then nothing else may be said. */
+  ids?: readonly string[] | undefined;
+}
+
+/** What came of a drain that was waited for. */
+export interface ControlDrain extends DrainResult {
+  /** Why the answer came: all sessions have left, the time to wait was over, or the drain was called off. */
+  readonly reason: 'empty' | 'timeout' | 'called-off';
+}
+
 /** What a change has come to. */
 export interface ControlResult extends UpdateResult {
   /** What came of a drain that was waited for. */
-  readonly drain?: DrainResult | undefined;
+  readonly drain?: ControlDrain | undefined;
+  /** How many sessions were ended, where that was asked for. */
+  readonly ended?: number | undefined;
+}
+
+/** The answer to `GET /v1/changes`. */
+export interface ControlChanges {
+  /** The last 256 that were made through this socket, the oldest first. */
+  readonly changes: readonly ControlChange[];
 }
 
 /** A change that was made through this socket: the answer to `GET /v1/changes/{generation}`. */
@@ -193,6 +248,34 @@ export type ControlEvent = {
       readonly method: string;
       /** What was changed. */
       readonly path: string;
+      /** Who asked; absent where the system does not say. */
+      readonly peer?: ControlPeer | undefined;
+    }
+  | {
+      /** Another configuration is in effect, whoever has changed it. */
+      readonly event: 'update';
+      /** The generation after it. */
+      readonly generation: number;
+      /** How many pools, backends and listeners are new. */
+      readonly added: number;
+      /** How many are gone. */
+      readonly removed: number;
+      /** How many are other than before. */
+      readonly changed: number;
+    }
+  | {
+      /** As the event of `Proxy`. */
+      readonly event: 'override';
+      /** Name of its pool. */
+      readonly pool: string;
+      /** Name of the backend. */
+      readonly backend: string;
+      /** What was set before. */
+      readonly from: BackendOverride;
+      /** What is set now. */
+      readonly to: BackendOverride;
+      /** Whether the backend was removed. */
+      readonly isGone: boolean;
     }
   | {
       /** As the event of `Proxy`. */

@@ -5,7 +5,7 @@ import type { ListenerConfig, PoolConfig, ProxyConfig } from '../config/types.js
 import { SplicewayError } from '../errors/catalogue.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
-import type { Changes } from './results.js';
+import type { Changes } from '../model/update-result.js';
 
 interface Named {
   readonly name: string;

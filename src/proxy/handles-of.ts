@@ -13,8 +13,10 @@ import { SplicewayError } from '../errors/catalogue.js';
 import { formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
 import { type BackendOverride, type OverrideKey, overrideKeys } from '../model/overlay.js';
+import type { UpdateResult } from '../model/update-result.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
+import { Drain } from './drain.js';
 import type {
   BackendHandle,
   DrainResult,
@@ -22,7 +24,6 @@ import type {
   OnRemoveOption,
   PoolHandle,
 } from './handles.js';
-import type { UpdateResult } from './results.js';
 import type { ChangeOptions, Services } from './services.js';
 
 export interface HandlesHost {
@@ -44,8 +45,8 @@ export interface HandlesHost {
 
 export class Handles {
   readonly #host: HandlesHost;
-  /** What calls the drain of a backend off, while there is one. */
-  readonly #drains = new Map<Backend, () => void>();
+  /** Of backends that sessions are still to leave. */
+  readonly #drains = new Map<Backend, Drain>();
 
   constructor(host: HandlesHost) {
     this.#host = host;
@@ -92,7 +93,7 @@ export class Handles {
 
   /** Nobody waits for a drain any more: everything ends. */
   close(): void {
-    for (const callOff of [...this.#drains.values()]) callOff();
+    for (const drain of [...this.#drains.values()]) drain.callOff();
   }
 
   #backend(pool: string, name: string): BackendHandle {
@@ -173,27 +174,29 @@ export class Handles {
     state: 'drain' | 'maintenance',
     asked?: OnRemoveOption,
   ): Promise<DrainResult> {
-    const { services, tables, counters } = this.#host;
-    const onRemove = parseOnRemove(asked) ?? this.#configOf(backend.pool).onRemove;
+    const onRemove = parseOnRemove(asked);
     this.#override(backend, { state });
+    const present = this.#drains.get(backend);
+    if (present === undefined) return this.#begin(backend, onRemove).ended;
+    // Whoever waits already goes on waiting: for the same sessions, and for as long as was said last.
+    if (onRemove !== undefined) present.allow(onRemove);
+    return present.ended;
+  }
+
+  #begin(backend: Backend, asked: OnRemove | undefined): Drain {
+    const { services, tables, counters } = this.#host;
     const { row } = backend;
-    this.#drains.get(backend)?.();
-    return new Promise((resolve) => {
-      const end = (result: DrainResult) => {
-        this.#drains.delete(backend);
-        resolve(result);
-      };
-      const callOff = services.departures.add(
-        {
-          sessions: { backend: row },
-          isVacant: () => tables.isBackendVacant(row),
-          open: () => counters.backend(row).open,
-          onVacant: (cut) => end({ cut, isEmpty: true }),
-        },
-        onRemove,
-      );
-      this.#drains.set(backend, () => end({ cut: callOff(), isEmpty: false }));
-    });
+    const departure = {
+      sessions: { backend: row },
+      isVacant: () => tables.isBackendVacant(row),
+      open: () => counters.backend(row).open,
+    };
+    const onRemove = asked ?? this.#configOf(backend.pool).onRemove;
+    const drain = new Drain(services.departures, departure, onRemove, () =>
+      this.#drains.delete(backend),
+    );
+    this.#drains.set(backend, drain);
+    return drain;
   }
 
   /** No options say another state than ready. */
@@ -228,7 +231,7 @@ export class Handles {
     }
     const isKept = (key: string) => keys.length > 0 && !keys.includes(key as OverrideKey);
     const kept = Object.entries(backend.override).filter(([key]) => isKept(key));
-    if (!isKept('state')) this.#drains.get(backend)?.();
+    if (!isKept('state')) this.#drains.get(backend)?.callOff();
     this.#setOverride(backend, Object.fromEntries(kept));
   }
 

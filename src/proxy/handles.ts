@@ -4,7 +4,7 @@ import type { ListenerAddress } from '../entrance/listener.js';
 import type { AdminState } from '../model/admin-state.js';
 import type { HealthStatus } from '../model/health-status.js';
 import type { OverrideKey } from '../model/overlay.js';
-import type { UpdateResult } from './results.js';
+import type { UpdateResult } from '../model/update-result.js';
 
 /** What becomes of sessions: as `onRemove` of the options. */
 export type OnRemoveOption = NonNullable<PoolSettings['onRemove']>;
@@ -13,7 +13,7 @@ export type OnRemoveOption = NonNullable<PoolSettings['onRemove']>;
 export interface DrainResult {
   /** Sessions that were ended because their time was over. */
   readonly cut: number;
-  /** Whether the last session has left; `false` where `ready()`, another drain or `close()` came before. */
+  /** Whether the last session has left; `false` where `ready()`, `reset()` or `close()` came before. */
   readonly isEmpty: boolean;
 }
 
@@ -64,9 +64,10 @@ export interface BackendHandle {
   /** Sessions at once; `undefined` is any number. */
   readonly maxSessions: number | undefined;
   /**
-   * Sends no new sessions to it. Those that it has go on, or are ended as `onRemove` says.
+   * Sends no new sessions to it. Those that it has go on, or are ended as `onRemove` says. A drain that is under way goes on,
+   * for as long as was said last.
    *
-   * @param onRemove default: as the pool says
+   * @param onRemove default: as the pool says, or as the drain that is under way has it
    * @returns when the last session has left
    */
   drain(onRemove?: OnRemoveOption): Promise<DrainResult>;

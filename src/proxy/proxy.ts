@@ -17,6 +17,7 @@ import { lacksHardLinks } from '../errors/listen-error.js';
 import { poolUnused, tooManyAsked } from '../errors/messages.js';
 import type { Address } from '../model/address.js';
 import type { Overlay } from '../model/overlay.js';
+import type { Changes, UpdateResult } from '../model/update-result.js';
 import { openSessions, type ProxyStats, readStats } from '../observe/stats.js';
 import { Warnings } from '../observe/warnings.js';
 import type { HealthWatch } from '../pool/health/health-watch.js';
@@ -35,7 +36,6 @@ import { handOff } from './handoff.js';
 import { LiveSessions } from './live-sessions.js';
 import type { CloseOptions, HandoffOptions, RunningEngine } from './options.js';
 import { droppedOf, overlayOf } from './overlay.js';
-import type { Changes, UpdateResult } from './results.js';
 import type { ChangeOptions, Services } from './services.js';
 
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
@@ -302,9 +302,10 @@ export class Proxy extends SessionEmitter {
         this.#generation += 1;
         this.#warnOfUnused(unusedPools(from));
       }
-      const generation = this.#generation;
+      const result = { generation: this.#generation, ...changes };
       await this.#engine.tables.inEffect();
-      return { generation, ...changes };
+      if (!isSameConfig(from, to)) emitSafely(this, 'update', result);
+      return result;
     };
     const updated = this.#updating.then(update);
     this.#updating = updated.catch(() => {});

@@ -2,6 +2,7 @@
 import type { SplicewayError } from '../errors/catalogue.js';
 import type { HealthStatus } from '../model/health-status.js';
 import type { BackendOverride } from '../model/overlay.js';
+import type { UpdateResult } from '../model/update-result.js';
 import type { Session } from './session.js';
 
 /** What comes with `backendError`: a backend that could not be reached. */
@@ -94,6 +95,8 @@ export interface ProxyEvents {
   backendError: [event: BackendErrorEvent];
   /** Checks, clients that a backend has failed, or an operator say something else of its health. */
   backend: [event: BackendEvent];
+  /** Another configuration is in effect, whoever has changed it. What was set by hand comes with `override`. */
+  update: [result: UpdateResult];
   /** Something was set of a backend by hand, or taken back; or the backend was removed, and what was set of it with it. */
   override: [event: OverrideEvent];
   /** Idle sessions of a pool end so that their clients come back to backends that have fewer; or no more do. */
