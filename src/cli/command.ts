@@ -6,6 +6,8 @@ import { check } from './check.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
+import { addRemoteCommands } from './remote/commands.js';
+import { addCompletion } from './remote/completion.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
 
@@ -73,6 +75,9 @@ function createProgram(setStatus: (status: ExitStatus) => void): Command {
     .command('doctor')
     .description('show what this machine allows; exit 0 when the native engine works, else 1')
     .action(() => setStatus(doctor()));
+
+  addRemoteCommands(program, setStatus);
+  addCompletion(program);
 
   // Set after the sub-commands, which would inherit it.
   return program.configureHelp(helpOnServe(program, serveCommand));

@@ -51,6 +51,23 @@ export function nameFrom(proxy: RunningProxy): string {
   return `${name.slice(0, LONGEST_NAME - digest.length - 1)}-${digest}`.replace(/^-/, '');
 }
 
+/** Made for root, and by the unit of systemd. */
+const OF_SYSTEM = '/run/spliceway';
+
+const ofService = ({ RUNTIME_DIRECTORY = '' }: NodeJS.ProcessEnv) =>
+  // A service of systemd may have several.
+  RUNTIME_DIRECTORY.split(':')[0];
+
+const ofUser = ({ XDG_RUNTIME_DIR }: NodeJS.ProcessEnv) =>
+  XDG_RUNTIME_DIR && isOwn(XDG_RUNTIME_DIR) ? path.join(XDG_RUNTIME_DIR, 'spliceway') : undefined;
+
+/** Where sockets of balancers may be that this user talks to. */
+export function foldersOfSockets(env: NodeJS.ProcessEnv = process.env): string[] {
+  return [ofService(env), ofUser(env), OF_SYSTEM].filter(
+    (folder) => folder !== undefined && folder !== '',
+  ) as string[];
+}
+
 /**
  * The folder that is for what runs: made, where it is this user's to make.
  *
@@ -59,12 +76,11 @@ export function nameFrom(proxy: RunningProxy): string {
 export function controlFolder(
   env: NodeJS.ProcessEnv = process.env,
 ): { readonly folder: string } | { readonly reason: string } {
-  // A service of systemd may have several.
-  const [ofService] = (env.RUNTIME_DIRECTORY ?? '').split(':');
-  if (ofService) return { folder: ofService };
-  const ofUser = env.XDG_RUNTIME_DIR;
-  if (ofUser && isOwn(ofUser)) return made(path.join(ofUser, 'spliceway'));
-  if (process.getuid?.() === 0) return made('/run/spliceway');
+  const given = ofService(env);
+  if (given) return { folder: given };
+  const own = ofUser(env);
+  if (own !== undefined) return made(own);
+  if (process.getuid?.() === 0) return made(OF_SYSTEM);
   return {
     reason: 'neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR names a folder of this user',
   };

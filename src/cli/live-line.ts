@@ -4,7 +4,8 @@ import { print } from './output.js';
 
 /** In a file or a pipe, a new line no more often than this. */
 const REPEAT_MS = 10_000;
-const CLEAR_LINE = '\r\x1b[2K';
+/** Back to its beginning, which is empty then. */
+export const CLEAR_LINE = '\r\x1b[2K';
 
 export class LiveLine {
   readonly #out: NodeJS.WriteStream;

@@ -99,8 +99,8 @@ function withoutSchema(value: unknown, format: Format): unknown {
 }
 
 /** Where durations stand: at the top level, in a listener or a pool, and the last within their `onRemove` and `health`. */
-const MOST_LEVELS = 4;
-const keysWithUnit: ReadonlySet<string> = new Set([
+export const MOST_LEVELS = 4;
+export const keysWithUnit: ReadonlySet<string> = new Set([
   ...durationKeys,
   ...['after', 'interval', 'timeout', 'fastInterval'],
 ]);
@@ -119,7 +119,7 @@ function asText(value: unknown, levels = MOST_LEVELS): unknown {
   return Object.fromEntries(entries);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -9,4 +9,5 @@ export {
   LineCounter,
   type Node,
   parseDocument,
+  stringify,
 } from 'yaml';

@@ -1,0 +1,33 @@
+/** Questions to whoever sits at the terminal. */
+import { createInterface } from 'node:readline/promises';
+
+/** Whether somebody is there to be asked. */
+export const isAnswered = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
+
+/** @returns one of the names; `undefined` where nobody answers, or answers otherwise */
+export async function choose(
+  question: string,
+  names: readonly string[],
+): Promise<string | undefined> {
+  if (!isAnswered()) return undefined;
+  const lines = names.map((name, index) => `  ${index + 1}  ${name}`);
+  const answer = await answerTo(`${question}\n${lines.join('\n')}\nNumber or name: `);
+  return names[Number(answer) - 1] ?? names.find((name) => name === answer);
+}
+
+/** @returns whether the answer is yes */
+export async function confirm(question: string): Promise<boolean> {
+  const answer = await answerTo(`${question} [y/N] `);
+  return /^y(es)?$/i.test(answer);
+}
+
+/** On standard error: what is printed stays what was asked for. */
+async function answerTo(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    return (await Promise.race([terminal.question(question), ended])).trim();
+  } finally {
+    terminal.close();
+  }
+}

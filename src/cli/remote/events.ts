@@ -1,0 +1,94 @@
+/** `spliceway events`: what was changed, and what happens from now on. */
+import type { ControlClient } from '../../control/client.js';
+import type { ControlChange, ControlEvent, ControlPeer } from '../../control/types.js';
+import { formatOverride, isOverridden } from '../../model/overlay.js';
+import { sayLines } from './say.js';
+import { paint, plain, type Style } from './table.js';
+import { counted } from './words.js';
+
+export interface EventsFlags {
+  readonly follow?: boolean;
+  readonly json?: boolean;
+}
+
+/** @param flags without `follow` only changes that were made through the socket */
+export async function events(
+  client: ControlClient,
+  { follow = false, json = false }: EventsFlags,
+): Promise<void> {
+  const { changes } = await client.changes();
+  sayLines(changes.map(asEvent).map((event) => (json ? JSON.stringify(event) : lineOf(event))));
+  if (!follow) return;
+  for await (const event of client.events()) {
+    sayLines([json ? JSON.stringify(event) : lineOf(event)]);
+  }
+}
+
+const asEvent = ({ at, method, path, peer, result }: ControlChange): ControlEvent => ({
+  ...{ at, event: 'change', generation: result.generation, method, path },
+  ...(peer === undefined ? {} : { peer }),
+});
+
+function lineOf(event: ControlEvent): string {
+  const { text, style } = wordsOf(event);
+  const at = new Date(event.at).toISOString();
+  return `${paint({ text: at, style: 'dim' })}  ${paint({ text: plain(text), style })}`;
+}
+
+function wordsOf(event: ControlEvent): { readonly text: string; readonly style?: Style } {
+  switch (event.event) {
+    case 'begin':
+      return { text: `generation ${event.generation} runs`, style: 'dim' };
+    case 'change':
+      return {
+        text: `${event.method} ${event.path} by ${whoOf(event.peer)} (generation ${event.generation})`,
+      };
+    case 'update': {
+      const { added, removed, changed, generation } = event;
+      return {
+        text: `another configuration is in effect: ${added} added, ${removed} removed, ${changed} changed (generation ${generation})`,
+      };
+    }
+    case 'override': {
+      const { pool, backend, to, isGone } = event;
+      const set = isOverridden(to) ? `set by hand: ${formatOverride(to)}` : 'as the options say';
+      return { text: `${pool}/${backend} is ${isGone ? 'removed' : set}`, style: 'yellow' };
+    }
+    case 'backend': {
+      const { pool, backend, from, to, reason } = event;
+      return {
+        text: `${pool}/${backend} is ${to}, and was ${from}: ${reason}`,
+        style: to === 'up' ? 'green' : 'red',
+      };
+    }
+    case 'backendError': {
+      const { pool, backend, count, message } = event;
+      const times = count === 1 ? '' : ` (${count} times)`;
+      return { text: `${pool}/${backend}: ${message}${times}`, style: 'red' };
+    }
+    case 'noBackend':
+      return { text: `a client was disconnected: ${event.message}`, style: 'red' };
+    case 'rebalance': {
+      const { pool, state, ended, reason } = event;
+      const what = state === 'begun' ? 'begins' : `is over, ${counted(ended, 'session')} ended`;
+      return { text: `rebalancing of pool ${pool} ${what}: ${reason}` };
+    }
+    case 'warning':
+      return { text: event.message, style: 'yellow' };
+    case 'listenerPaused':
+      return {
+        text: `accepting is paused: ${event.reason} (${counted(event.openSessions, 'session')} open)`,
+        style: 'red',
+      };
+    case 'listenerResumed':
+      return {
+        text: `accepting goes on (${counted(event.openSessions, 'session')} open)`,
+        style: 'green',
+      };
+    case 'lost':
+      return { text: `${counted(event.count, 'event')} came too fast, and are lost`, style: 'red' };
+  }
+}
+
+const whoOf = (peer: ControlPeer | undefined) =>
+  peer === undefined ? 'somebody' : `user ${peer.uid}, process ${peer.pid}`;

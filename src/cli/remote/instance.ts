@@ -1,0 +1,117 @@
+/** Which of the balancers of this machine is meant. */
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { type ControlClient, connectControl } from '../../control/client.js';
+import { SplicewayError } from '../../errors/catalogue.js';
+import { listed } from '../../model/listed.js';
+import { clearTimeout, setTimeout } from '../../timers.js';
+import { foldersOfSockets } from '../control-place.js';
+import { choose } from './ask.js';
+
+/** Flags that say which. */
+export interface InstanceFlags {
+  readonly name?: string;
+  readonly control?: string;
+}
+
+/** One that runs, or whose file is there. */
+interface Instance {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** For a connection that nothing but the kernel has to answer. */
+const PATIENCE_MS = 2000;
+const ENDING = '.sock';
+
+/** @throws SplicewayError `ERR_SPLICEWAY_CONTROL_FAILED` where none runs, or several and nobody can be asked which */
+export async function clientOf({ name, control }: InstanceFlags): Promise<ControlClient> {
+  if (control !== undefined) return connectControl(control);
+  const { instances, closed } = socketsThere();
+  if (name !== undefined) return connectControl((await named(name, instances, closed)).path);
+  const living = await livingOf(instances);
+  const [only, ...more] = living;
+  if (only === undefined) throw noneRuns(closed);
+  if (more.length === 0) return connectControl(only.path);
+  const chosen = await choose(
+    'Which balancer is meant?',
+    living.map((instance) => instance.name),
+  );
+  const found = living.find((instance) => instance.name === chosen);
+  if (found !== undefined) return connectControl(found.path);
+  throw failed(
+    `several balancers run here: ${listed(living.map((one) => one.name))}; say which one, as in --name ${only.name}`,
+  );
+}
+
+/** Names of all that run, for completion. */
+export async function namesOfLiving(): Promise<string[]> {
+  return (await livingOf(socketsThere().instances)).map(({ name }) => name);
+}
+
+/** @returns the sockets, and the folders that this user may not look into */
+function socketsThere(): { readonly instances: Instance[]; readonly closed: string[] } {
+  const closed: string[] = [];
+  const found = new Map<string, Instance>();
+  for (const folder of foldersOfSockets()) {
+    let files: string[];
+    try {
+      files = readdirSync(folder).sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') closed.push(folder);
+      continue;
+    }
+    for (const file of files.filter((name) => name.endsWith(ENDING))) {
+      const name = file.slice(0, -ENDING.length);
+      // The first folder is where it would be made now.
+      if (!found.has(name)) found.set(name, { name, path: path.join(folder, file) });
+    }
+  }
+  return { instances: [...found.values()], closed };
+}
+
+async function named(
+  name: string,
+  instances: readonly Instance[],
+  closed: readonly string[],
+): Promise<Instance> {
+  const found = instances.find((instance) => instance.name === name);
+  if (found !== undefined) return found;
+  const names = (await livingOf(instances)).map((instance) => instance.name);
+  if (names.length === 0) throw noneRuns(closed);
+  throw failed(`no balancer is called ${name} here; there is ${listed(names)}`);
+}
+
+async function livingOf(instances: readonly Instance[]): Promise<Instance[]> {
+  const lives = await Promise.all(instances.map((instance) => isListening(instance.path)));
+  return instances.filter((_, index) => lives[index]);
+}
+
+/** Whether somebody listens; also where this user may not connect, who is told so then. */
+function isListening(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    const end = (lives: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(lives);
+    };
+    const timer = setTimeout(() => end(true), PATIENCE_MS);
+    socket.once('connect', () => end(true));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      end(code === 'EACCES' || code === 'EAGAIN'),
+    );
+  });
+}
+
+function noneRuns(closed: readonly string[]): SplicewayError {
+  const where = foldersOfSockets().join(', ');
+  const hint =
+    closed.length === 0
+      ? 'start one, or name its socket by --control PATH'
+      : `${listed(closed)} is another user's: ask as that user, or as root`;
+  return failed(`no balancer was found in ${where}; ${hint}`);
+}
+
+const failed = (message: string) => new SplicewayError('ERR_SPLICEWAY_CONTROL_FAILED', message);

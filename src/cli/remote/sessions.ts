@@ -1,0 +1,107 @@
+/** `spliceway sessions`: who is connected, and what each moves. */
+import type { ControlClient } from '../../control/client.js';
+import type { ControlSession } from '../../control/types.js';
+import { formatAddress } from '../../model/address.js';
+import type { SessionFilter } from '../../session/session-info.js';
+import { setTimeout } from '../../timers.js';
+import { formatBytes } from '../live-line.js';
+import { wholeNumber } from './numbers.js';
+import { sayJson, sayLines } from './say.js';
+import { type Cell, type Column, tableOf, widthOf } from './table.js';
+import { counted, formatAge, formatCount } from './words.js';
+
+/** Flags that say which sessions are meant. */
+export interface FilterFlags {
+  readonly pool?: string;
+  readonly backend?: string;
+  readonly client?: string;
+  readonly listener?: string;
+}
+
+export interface SessionsFlags extends FilterFlags {
+  readonly top?: string;
+  readonly json?: boolean;
+}
+
+/** Between the two looks that a rate is made of. */
+const RATE_MS = 1000;
+
+export interface RatedSession extends ControlSession {
+  /** Both ways together, in the second before; absent for one that was not there then. */
+  readonly bytesPerSecond?: number;
+}
+
+export async function sessions(client: ControlClient, flags: SessionsFlags): Promise<void> {
+  const { json = false } = flags;
+  const filter = filterOf(flags);
+  const top = flags.top === undefined ? undefined : wholeNumber('--top', flags.top, 1);
+  const { count, sessions: listed } = await ratedSessions(client, filter, top);
+  if (json) return sayJson({ count, sessions: listed });
+  const rest = count - listed.length;
+  const lines =
+    listed.length === 0 ? [] : tableOf(columns, listed.map(row), widthOf(process.stdout));
+  const more = rest === 0 ? '' : `, of which ${formatCount(listed.length)} are shown`;
+  sayLines([...lines, `${counted(count, 'session')}${more}`]);
+}
+
+export const filterOf = ({ pool, backend, client, listener }: FilterFlags): SessionFilter => ({
+  pool,
+  backend,
+  client,
+  listener,
+});
+
+/** @param top so many of those that have moved most; all where it does not say */
+export async function ratedSessions(
+  client: ControlClient,
+  filter: SessionFilter,
+  top: number | undefined,
+): Promise<{ readonly count: number; readonly sessions: readonly RatedSession[] }> {
+  const before = await client.sessions({ ...filter, top });
+  const begun = performance.now();
+  if (before.count > 0) await new Promise((resolve) => setTimeout(resolve, RATE_MS));
+  const after = before.count > 0 ? await client.sessions({ ...filter, top }) : before;
+  const seconds = (performance.now() - begun) / 1000;
+  const moved = new Map(before.sessions.map((session) => [session.id, bytesOf(session)]));
+  const rated = after.sessions.map((session) => {
+    const earlier = moved.get(session.id);
+    if (earlier === undefined) return session;
+    return { ...session, bytesPerSecond: Math.round((bytesOf(session) - earlier) / seconds) };
+  });
+  return { count: after.count, sessions: rated };
+}
+
+const bytesOf = ({ bytesUpstream, bytesDownstream }: ControlSession) =>
+  bytesUpstream + bytesDownstream;
+
+const columns: readonly Column[] = [
+  { title: 'SESSION', rank: 2 },
+  { title: 'CLIENT', least: 21, isName: true },
+  { title: 'LISTENER', least: 15, rank: 4, isName: true },
+  { title: 'BACKEND', least: 24, isName: true },
+  { title: 'PHASE', rank: 3 },
+  { title: 'AGE', isRight: true },
+  { title: 'IDLE', isRight: true, rank: 1 },
+  { title: 'IN', isRight: true },
+  { title: 'OUT', isRight: true },
+  { title: 'RATE', isRight: true },
+];
+
+function row(session: RatedSession): Cell[] {
+  const { id, client, listener, pool, backend, phase, ageMs, idleMs, bytesPerSecond } = session;
+  return [
+    id,
+    clientOf(client),
+    listener,
+    [pool ?? '-', backend ?? '-'].join('/'),
+    phase,
+    formatAge(ageMs),
+    idleMs === undefined ? '' : formatAge(idleMs),
+    formatBytes(session.bytesUpstream),
+    formatBytes(session.bytesDownstream),
+    bytesPerSecond === undefined ? '' : `${formatBytes(bytesPerSecond)}/s`,
+  ];
+}
+
+const clientOf = ({ address, port }: ControlSession['client']) =>
+  address === '' ? 'unix' : formatAddress({ kind: 'tcp', host: address, port });
