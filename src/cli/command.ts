@@ -3,11 +3,11 @@ import { closest } from '../config/suggest.js';
 import { Command, CommanderError, Help, type HelpConfiguration } from '../vendor/commander.js';
 import { version } from '../version.js';
 import { check } from './check.js';
+import { addCompletion } from './completion/completion.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
 import { addRemoteCommands } from './remote/commands.js';
-import { addCompletion } from './remote/completion.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
 

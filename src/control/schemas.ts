@@ -2,7 +2,7 @@
 import { SESSIONS_MAX } from '../config/settings.js';
 import { oneOf, wholeNumber, yesOrNo } from '../config/values.js';
 import { errorCatalogue, type SplicewayErrorCode } from '../errors/catalogue.js';
-import { sessionPhases } from '../model/session-phase.js';
+import type { SessionPhase } from '../model/session-phase.js';
 import * as z from '../vendor/zod.js';
 import type {
   BackendChange,
@@ -107,6 +107,15 @@ const options = z
 
 const config = z.object({ generation: count, options, functions: names });
 
+const phases = [
+  'accept',
+  'route',
+  'queue',
+  'connect',
+  'data',
+  'half-closed',
+] as const satisfies readonly SessionPhase[];
+
 const sessions: z.ZodType<ControlSessions> = z.object({
   count,
   sessions: z.array(
@@ -117,7 +126,7 @@ const sessions: z.ZodType<ControlSessions> = z.object({
       pool: text.optional(),
       backend: text.optional(),
       backendAddress: text.optional(),
-      phase: z.enum(sessionPhases),
+      phase: z.enum(phases),
       ageMs: count,
       idleMs: count.optional(),
       bytesUpstream: count,

@@ -1,17 +1,14 @@
 /** How far a live session has come. */
-export type SessionPhase = (typeof sessionPhases)[number];
-
-export const sessionPhases = [
+export type SessionPhase =
   /** The client was taken, and what a program has still to write to it goes first. */
-  'accept',
+  | 'accept'
   /** A filter, a policy or the proxy is to say what becomes of it, or which backend it gets. */
-  'route',
+  | 'route'
   /** It waits for a place at a backend of its pool. */
-  'queue',
+  | 'queue'
   /** A backend is tried for it. */
-  'connect',
+  | 'connect'
   /** A backend has answered, and both sides may send. */
-  'data',
+  | 'data'
   /** One side has ended its stream, or was lost. */
-  'half-closed',
-] as const;
+  | 'half-closed';

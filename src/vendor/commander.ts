@@ -1,2 +1,2 @@
 /** What reads the flags. */
-export { Command, CommanderError, Help, type HelpConfiguration, Option } from 'commander';
+export { Argument, Command, CommanderError, Help, type HelpConfiguration, Option } from 'commander';

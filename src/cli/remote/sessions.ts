@@ -26,7 +26,7 @@ export interface SessionsFlags extends FilterFlags {
 /** Between the two looks that a rate is made of. */
 const RATE_MS = 1000;
 
-export interface RatedSession extends ControlSession {
+interface RatedSession extends ControlSession {
   /** Both ways together, in the second before; absent for one that was not there then. */
   readonly bytesPerSecond?: number;
 }
@@ -52,7 +52,7 @@ export const filterOf = ({ pool, backend, client, listener }: FilterFlags): Sess
 });
 
 /** @param top so many of those that have moved most; all where it does not say */
-export async function ratedSessions(
+async function ratedSessions(
   client: ControlClient,
   filter: SessionFilter,
   top: number | undefined,

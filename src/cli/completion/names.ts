@@ -1,8 +1,8 @@
 /** The names that a shell offers: of balancers that run, and of what they have. */
 import { setTimeout } from '../../timers.js';
-import { settable } from './change.js';
-import { clientOf, type InstanceFlags, namesOfLiving } from './instance.js';
-import { labelOf } from './target.js';
+import { settable } from '../remote/change.js';
+import { clientOf, type InstanceFlags, namesOfLiving } from '../remote/instance.js';
+import { labelOf } from '../remote/target.js';
 
 /** Nobody waits longer for a shell. */
 const PATIENCE_MS = 1000;
