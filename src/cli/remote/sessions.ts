@@ -57,7 +57,8 @@ async function ratedSessions(
   filter: SessionFilter,
   top: number | undefined,
 ): Promise<{ readonly count: number; readonly sessions: readonly RatedSession[] }> {
-  const before = await client.sessions({ ...filter, top });
+  // All: those that have moved most a second later may be others.
+  const before = await client.sessions(filter);
   const begun = performance.now();
   if (before.count > 0) await new Promise((resolve) => setTimeout(resolve, RATE_MS));
   const after = before.count > 0 ? await client.sessions({ ...filter, top }) : before;
