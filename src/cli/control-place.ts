@@ -61,11 +61,15 @@ const ofService = ({ RUNTIME_DIRECTORY = '' }: NodeJS.ProcessEnv) =>
 const ofUser = ({ XDG_RUNTIME_DIR }: NodeJS.ProcessEnv) =>
   XDG_RUNTIME_DIR && isOwn(XDG_RUNTIME_DIR) ? path.join(XDG_RUNTIME_DIR, 'spliceway') : undefined;
 
-/** Where sockets of balancers may be that this user talks to. */
+/**
+ * Where sockets of balancers may be that this user talks to. Whoever was started for a service means the balancer of that
+ * service, whatever else runs here.
+ */
 export function foldersOfSockets(env: NodeJS.ProcessEnv = process.env): string[] {
-  return [ofService(env), ofUser(env), OF_SYSTEM].filter(
-    (folder) => folder !== undefined && folder !== '',
-  ) as string[];
+  const given = ofService(env);
+  if (given) return [given];
+  const own = ofUser(env);
+  return own === undefined ? [OF_SYSTEM] : [own, OF_SYSTEM];
 }
 
 /**
