@@ -5,14 +5,17 @@ import { confirm, isAnswered } from './ask.js';
 import { invalid } from './numbers.js';
 import { sayJson, sayLines } from './say.js';
 import { type FilterFlags, filterOf } from './sessions.js';
-import { counted } from './words.js';
+import { counted, formatCount } from './words.js';
 
 export interface KillFlags extends FilterFlags {
   readonly yes?: boolean;
   readonly json?: boolean;
 }
 
-/** @param ids of sessions; none: those that the flags mean */
+/**
+ * @param ids of sessions; none: those that the flags mean
+ * @returns failure where one that was named is not there, or nobody said yes
+ */
 export async function kill(
   client: ControlClient,
   ids: readonly string[],
@@ -40,9 +43,13 @@ export async function kill(
     return ExitStatus.failure;
   }
   const { ended = 0 } = await client.endSessions(ids.length > 0 ? ids : filter);
+  // Of a filter nobody has counted on the number; who was named and is not there is another matter, as in kill(1).
+  const missing = ids.length > 0 ? new Set(ids).size - ended : 0;
+  const rest =
+    missing === 0 ? '' : `; ${formatCount(missing)} of those named had left, or never was there`;
   if (json) sayJson({ ended });
-  else sayLines([`${counted(ended, 'session')} ended`]);
-  return ExitStatus.clean;
+  else sayLines([`${counted(ended, 'session')} ended${rest}`]);
+  return missing === 0 ? ExitStatus.clean : ExitStatus.failure;
 }
 
 async function isWanted(count: number): Promise<boolean> {

@@ -38,10 +38,19 @@ export async function sessions(client: ControlClient, flags: SessionsFlags): Pro
   const { count, sessions: listed } = await ratedSessions(client, filter, top);
   if (json) return sayJson({ count, sessions: listed });
   const rest = count - listed.length;
-  const lines =
-    listed.length === 0 ? [] : tableOf(columns, listed.map(row), widthOf(process.stdout));
+  const lines = listed.length === 0 ? [] : await tableLines(client, listed);
   const more = rest === 0 ? '' : `, of which ${formatCount(listed.length)} are shown`;
   sayLines([...lines, `${counted(count, 'session')}${more}`]);
+}
+
+async function tableLines(client: ControlClient, listed: readonly RatedSession[]) {
+  const { listeners } = await client.status();
+  const names = new Map(listeners.map(({ address, name }) => [address, name]));
+  // Those of a listener that is gone have its address.
+  const rows = listed.map((session) =>
+    row({ ...session, listener: names.get(session.listener) ?? session.listener }),
+  );
+  return tableOf(columns, rows, widthOf(process.stdout));
 }
 
 export const filterOf = ({ pool, backend, client, listener }: FilterFlags): SessionFilter => ({
