@@ -50,7 +50,9 @@ async function namesOf(flags: InstanceFlags): Promise<Names> {
     listeners: [...new Set(listeners.map(({ name }) => name))],
     pools: pools.map(({ name }) => name),
     backends: [...new Set(backends.map(({ name }) => name))],
-    targets: backends.map(({ pool, name }) => labelOf({ pool, backend: name })),
+    targets: backends
+      .filter(({ state }) => state !== 'removed')
+      .map(({ pool, name }) => labelOf({ pool, backend: name })),
     changes: settable,
   };
 }

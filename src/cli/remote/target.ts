@@ -17,12 +17,13 @@ export const labelOf = ({ pool, backend }: Target): string => `${pool}/${backend
  */
 export async function targetOf(client: ControlClient, text: string): Promise<Target> {
   const slash = text.indexOf('/');
+  const isBoth = slash > 0 && slash < text.length - 1;
   // The path of a unix socket is no pool's.
-  if (slash > 0 && !text.startsWith('unix:')) {
+  if (isBoth && !text.startsWith('unix:')) {
     return { pool: text.slice(0, slash), backend: text.slice(slash + 1) };
   }
-  const { backends } = await client.status();
-  const found = backends.filter(({ name, state }) => name === text && state !== 'removed');
+  const backends = (await client.status()).backends.filter(({ state }) => state !== 'removed');
+  const found = backends.filter(({ name }) => name === text);
   const [only, ...more] = found;
   if (only !== undefined && more.length === 0) return { pool: only.pool, backend: text };
   const advice =
