@@ -1,11 +1,12 @@
 /**
  * npm runs this in a clone of the repository, with the development packages in it, when somebody installs the package by the
- * address of that. It makes what the registry's tarball brings: dist/, and an addon, here for this machine alone. In a
- * checkout nothing runs it: .npmrc says so.
+ * address of that. It makes what the registry's tarball brings: dist/, and an addon, here for this machine alone.
+ *
+ * npm runs it in a checkout as well, behind `npm ci`, and when it packs. There it makes nothing.
  */
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { inRoot } from './lib/root.js';
+import { inRoot, root } from './lib/root.js';
 import { readElf } from './prebuild/elf.js';
 import { addon } from './setup/addon.js';
 import { dependencies } from './setup/dependencies.js';
@@ -22,8 +23,14 @@ function told(error) {
   throw error;
 }
 
+/** The folder that npm was started for: in an install by address, a project with this package among its dependencies. */
+const { npm_config_local_prefix: project = '' } = process.env;
+
+const isCheckout = () => existsSync(project) && realpathSync(project) === realpathSync(root);
+
 async function makeAddon() {
-  if (process.platform !== 'linux') return;
+  // A checkout that is packed from elsewhere has those that were judged; no clone has any.
+  if (process.platform !== 'linux' || existsSync(inRoot('prebuilds'))) return;
   if (!addon.isDone()) await addon.make();
   const built = inRoot('build', 'Release', 'spliceway.node');
   const { needed } = await readElf(built);
@@ -34,6 +41,7 @@ async function makeAddon() {
   copyFileSync(built, path.join(folder, `spliceway${libc}.node`));
 }
 
+if (isCheckout()) process.exit();
 try {
   checkNodeVersion();
   for (const step of [dependencies, typescript]) if (!step.isDone()) await step.make();

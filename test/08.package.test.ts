@@ -1,23 +1,16 @@
 /** What is packed for npm, and the scripts that make it. */
 import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { packInto } from '../scripts/pack/pack.js';
-import { targets } from '../scripts/prebuild/targets.js';
+import { type Target, targets } from '../scripts/prebuild/targets.js';
 import { satisfies } from '../scripts/setup/node-version.js';
 import { RunningCommand } from './helpers/cli.js';
+import { emptyCheckout, madeIn, put, putAddons } from './helpers/empty-checkout.js';
 import { startEcho } from './helpers/servers.js';
 import { connect, readExactly } from './helpers/sockets.js';
 
@@ -25,6 +18,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 interface Manifest {
   readonly scripts: Readonly<Record<string, string>>;
+  readonly gypfile: boolean;
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
@@ -33,16 +27,36 @@ function read(file: string): string {
 }
 
 describe('the scripts of package.json', () => {
-  it('run nothing before or after another', () => {
-    // npm would run `prebuild` before each `build`, were it not told otherwise.
-    expect(read('.npmrc').split('\n')).toContain('ignore-scripts=true');
+  const { scripts, gypfile } = JSON.parse(read('package.json')) as Manifest;
+  const names = Object.keys(scripts);
+
+  it('run nothing before or after another, but for what npm runs before it packs', () => {
+    const around = names.filter((name) =>
+      names.some((other) => name === `pre${other}` || name === `post${other}`),
+    );
+    expect(around).toEqual(['prepack']);
+    expect(scripts.prepack).toBe('node scripts/prepack.js');
+    // Where npm runs none at all, that is not run either.
+    expect(read('.npmrc')).not.toContain('ignore-scripts');
   });
 
   it('run nothing where the package is installed, but for `prepare` where that is by the address of its repository', () => {
-    const { scripts } = JSON.parse(read('package.json')) as Manifest;
-    const hooks = /^(pre|post)?install$|^(pre|post)?prepare$|^(pre|post)?pack$|^dependencies$/;
-    expect(Object.keys(scripts).filter((name) => hooks.test(name))).toEqual(['prepare', 'pack']);
+    const hooks =
+      /^(pre|post)?(install|prepare|publish|uninstall|version)$|^prepublishOnly$|^dependencies$|^postpack$/;
+    expect(names.filter((name) => hooks.test(name))).toEqual(['prepare']);
     expect(scripts.prepare).toBe('node scripts/prepare.js');
+    // npm would run node-gyp where there is a binding.gyp.
+    expect(gypfile).toBe(false);
+  });
+
+  it('are the only ones that npm runs in a checkout: no package has one for its installation', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { hasInstallScript?: boolean }>;
+    };
+    const withScript = Object.entries(packages).filter(
+      ([, { hasInstallScript }]) => hasInstallScript,
+    );
+    expect(withScript.map(([name]) => name)).toEqual([]);
   });
 });
 
@@ -248,24 +262,6 @@ describe('the Node that it wants', () => {
 });
 
 describe('npm run pack', () => {
-  /** A checkout with nothing built. */
-  function emptyCheckout(): string {
-    const copy = mkdtempSync(path.join(tmpdir(), 'spliceway-pack-'));
-    onTestFinished(() => rmSync(copy, { recursive: true }));
-    for (const part of ['scripts', 'native', 'package.json', 'package-lock.json', 'binding.gyp']) {
-      cpSync(path.join(root, part), path.join(copy, part), {
-        recursive: true,
-        filter: (source) => !source.includes('node_modules'),
-      });
-    }
-    return copy;
-  }
-
-  function put(checkout: string, file: string): void {
-    mkdirSync(path.dirname(path.join(checkout, file)), { recursive: true });
-    writeFileSync(path.join(checkout, file), '');
-  }
-
   /** @returns what keeps the checkout from being packed */
   async function problemsOf(checkout: string): Promise<string[]> {
     const { problems } = (await import(
@@ -279,7 +275,7 @@ describe('npm run pack', () => {
     expect(found).toHaveLength(2);
     expect(found[0]).toMatch(/dist\/ has no command: npm run build:ts/);
     expect(found[1]).toMatch(
-      /for linux-x64, linux-x64-musl, linux-arm64, linux-arm64-musl: npm run prebuild/,
+      /for linux-x64, linux-x64-musl, linux-arm64, linux-arm64-musl: npm run prebuilds/,
     );
   });
 
@@ -293,33 +289,29 @@ describe('npm run pack', () => {
     const checkout = emptyCheckout();
     put(checkout, 'dist/cli/main.js');
     put(checkout, 'src/cli/main.ts');
-    const { targets } = await import('../scripts/prebuild/targets.js');
-    const made = (await import(path.join(checkout, 'scripts/prebuild/made.js'))) as {
-      inputs: () => string;
-      takeIn: (file: string, target: unknown, verdicts: readonly object[], of: string) => void;
-    };
-    const takeIn = (file: string, target: unknown, verdicts: readonly { passed: boolean }[]) =>
-      made.takeIn(file, target, verdicts, made.inputs());
+    const made = await madeIn(checkout);
+    const [first] = targets as [Target];
     const addon = path.join(checkout, 'package.json');
-    for (const target of targets) takeIn(addon, target, [{ passed: true }]);
+    await putAddons(checkout);
     expect(await problemsOf(checkout)).toEqual([]);
     // One that does not pass a gate is not there to be packed, nor is the one before it.
-    takeIn(addon, targets[0], [{ passed: true }, { passed: false }]);
-    expect((await problemsOf(checkout)).join()).toContain(`${targets[0]?.name}: npm run prebuild`);
-    takeIn(addon, targets[0], [{ passed: true }]);
+    const failed = { gate: 'any', found: '', passed: false };
+    made.takeIn(addon, first, [{ ...failed, passed: true }, failed], made.inputs());
+    expect((await problemsOf(checkout)).join()).toContain(`${first.name}: npm run prebuilds`);
+    await putAddons(checkout);
     expect(await problemsOf(checkout)).toEqual([]);
     // Nor is one that was put there since, or that no gate has seen.
-    writeFileSync(path.join(checkout, targets[0]?.file ?? ''), 'another');
-    expect((await problemsOf(checkout)).join()).toContain(`${targets[0]?.name}: npm run prebuild`);
-    takeIn(addon, targets[0], [{ passed: true }]);
+    writeFileSync(path.join(checkout, first.file), 'another');
+    expect((await problemsOf(checkout)).join()).toContain(`${first.name}: npm run prebuilds`);
+    await putAddons(checkout);
     put(checkout, 'prebuilds/linux-x64/stray.node');
     expect((await problemsOf(checkout)).join()).toContain('prebuilds/linux-x64/stray.node');
     rmSync(path.join(checkout, 'prebuilds/linux-x64/stray.node'));
     const before = made.inputs();
     put(checkout, 'native/core/new.cc');
-    expect((await problemsOf(checkout)).join()).toContain('npm run prebuild');
+    expect((await problemsOf(checkout)).join()).toContain('npm run prebuilds');
     // What was built before the sources changed is not of these.
-    for (const target of targets) made.takeIn(addon, target, [{ passed: true }], before);
-    expect((await problemsOf(checkout)).join()).toContain('npm run prebuild');
+    for (const target of targets) made.takeIn(addon, target, [{ ...failed, passed: true }], before);
+    expect((await problemsOf(checkout)).join()).toContain('npm run prebuilds');
   });
 });

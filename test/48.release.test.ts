@@ -57,7 +57,7 @@ describe('the workflows', () => {
       const [, step] = /--only (\S+)/.exec(command) ?? [];
       if (step !== undefined) expect(stdout, command).toMatch(new RegExp(`^${step} `, 'm'));
     }
-    expect(commands).toContain('npm run prebuild -- --twice');
+    expect(commands).toContain('npm run prebuilds -- --twice');
     expect(commands).toContain('.ci/run');
     expect(commands).toContain('.ci/verify');
   });

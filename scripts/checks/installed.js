@@ -7,6 +7,9 @@ import { timed } from './timing.js';
 /** @import { Step } from './step.js' */
 /** @import { Timing } from './timing.js' */
 
+/** Of the package's test: what this machine alone can show. */
+const own = ['--this-machine', '--node', '20', '--manager', 'npm'];
+
 /** @type {Step} */
 export const installed = {
   name: 'installed',
@@ -18,21 +21,16 @@ export const installed = {
   async run() {
     /** @type {Timing[]} */
     const timings = [];
-    /** @param {string} name @param {readonly string[]} args */
-    const script = (name, args) =>
+    /** @param {string} name @param {string} folder of scripts/ @param {readonly string[]} args */
+    const script = (name, folder, args) =>
       timed(timings, `npm run ${name} -- ${args.join(' ')}`, async () => {
-        const { status } = await run(
-          process.execPath,
-          [inRoot('scripts', name, 'main.js'), ...args],
-          {
-            show: true,
-          },
-        );
+        const main = inRoot('scripts', folder, 'main.js');
+        const { status } = await run(process.execPath, [main, ...args], { show: true });
         return status === 0;
       });
     const passed =
-      (await script('prebuild', ['--only', `linux-${process.arch}`])) &&
-      (await script('package-test', ['--this-machine', '--node', '20', '--manager', 'npm']));
+      (await script('prebuilds', 'prebuild', ['--only', `linux-${process.arch}`])) &&
+      (await script('package-test', 'package-test', own));
     return { tally: passed ? tally(1) : tally(0, 1), timings };
   },
 };

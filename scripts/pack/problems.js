@@ -26,7 +26,7 @@ export function problems(wanted) {
   const missing = wanted.filter((target) => !isMade(target)).map(({ name }) => name);
   if (missing.length > 0) {
     found.push(
-      `prebuilds/ has no addon of these sources for ${missing.join(', ')}: npm run prebuild makes it`,
+      `prebuilds/ has no addon of these sources for ${missing.join(', ')}: npm run prebuilds makes it`,
     );
   }
   const strangers = listFiles(['prebuilds']).filter((file) =>

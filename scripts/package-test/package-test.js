@@ -23,7 +23,7 @@ const help = `Packs the package, installs it into empty folders without a compil
   --this-machine     only the addon for this machine has to be there; implies --no-emulation
   --help
 
-Wants the addons that \`npm run prebuild\` makes. Exit status 1 when anything fails.
+Wants the addons that \`npm run prebuilds\` makes. Exit status 1 when anything fails.
 `;
 
 /** @param {string} text */

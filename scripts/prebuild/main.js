@@ -1,4 +1,4 @@
-/** `npm run prebuild`; `npm run prebuild -- --help` says more. */
+/** `npm run prebuilds`; `npm run prebuilds -- --help` says more. */
 import { setUpOrExit } from '../setup.js';
 
 await setUpOrExit();

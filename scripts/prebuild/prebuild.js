@@ -18,7 +18,7 @@ import { zig } from './toolchain.js';
 
 const help = `Cross-compiles the addon for every machine that the package supports, and judges what came out.
 
-  npm run prebuild -- [options]
+  npm run prebuilds -- [options]
 
   --only NAME   one of ${targets.map(({ name }) => name).join(', ')}; may be given again
   --twice       builds each a second time, in another folder: the two must be the same, byte for byte

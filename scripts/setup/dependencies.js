@@ -45,8 +45,10 @@ export const dependencies = {
   },
 
   async make() {
-    // Development packages are part of a checkout, also where NODE_ENV says production.
-    const result = await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
+    // Development packages are part of a checkout, also where NODE_ENV says production. No script of npm's has anything to do
+    // here: no package has one, and `prepare` is not for a checkout.
+    const options = ['--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+    const result = await run('npm', ['ci', ...options]);
     if (result.status === 127) {
       throw new SetupError('npm was not found: install npm (it comes with Node).');
     }

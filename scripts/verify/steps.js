@@ -18,7 +18,7 @@ export const steps = [
     name: 'prebuilds',
     title: 'The addons for all machines, built twice',
     lane: 'machines',
-    command: () => ['run', 'prebuild', '--', '--twice'],
+    command: () => ['run', 'prebuilds', '--', '--twice'],
   },
   {
     name: 'packages',

@@ -64,6 +64,34 @@ describeWhere(remedy, 'a fresh clone', () => {
   test('npm run pack refuses a package that would have no addon', async () => {
     const job = keep(checkout.npm('run', 'pack'));
     expect(await job.ended(readyMs)).toBeGreaterThan(0);
-    expect(job.output).toContain('npm run prebuild');
+    expect(job.output).toContain('npm run prebuilds');
+  });
+
+  test('so does npm pack alone', async () => {
+    const job = keep(checkout.npm('pack'));
+    expect(await job.ended(readyMs)).toBeGreaterThan(0);
+    expect(job.output).toContain('npm run prebuilds');
+  });
+
+  test('npm ci installs the packages, and makes nothing', {
+    timeout: setUpMs + 10_000,
+  }, async () => {
+    await checkout.run('rm -r dist build');
+    const job = keep(checkout.npm('ci', '--no-audit'));
+    expect(await job.ended(setUpMs), job.output).toBe(0);
+    for (const made of ['dist', 'build', 'prebuilds']) {
+      expect(existsSync(`${checkout.folder}/${made}`), made).toBe(false);
+    }
+  });
+
+  test('a project that installs it by its address has the command and its addon', {
+    timeout: setUpMs + 10_000,
+  }, async () => {
+    const doctor = await checkout.run(
+      `mkdir ../project && cd ../project && echo '{ "private": true }' > package.json
+       npm install --no-audit "git+file://$OLDPWD" >&2 && npx spliceway doctor`,
+      setUpMs,
+    );
+    expect(doctor).toMatch(/^addon +\S+\/node_modules\/spliceway\/prebuilds\//m);
   });
 });

@@ -49,8 +49,8 @@ export const elsewhere: Readonly<Record<string, { file: string; says: string }>>
   'npm run bench': { file: 'docs/BENCHMARKS.md', says: 'Written by `npm run bench`' },
   'npm run build:addon': { file: 'package.json', says: '"npm run build:addon && npm' },
   'npm run build:ts': { file: 'package.json', says: 'npm run build:addon && npm run build:ts"' },
-  'npm run prebuild': { file: 'scripts/checks/installed.js', says: "'prebuild'" },
-  'npm run prebuild -- --twice': { file: 'scripts/verify/steps.js', says: "'--twice'" },
+  'npm run prebuilds': { file: 'scripts/checks/installed.js', says: "'prebuilds'" },
+  'npm run prebuilds -- --twice': { file: 'scripts/verify/steps.js', says: "'--twice'" },
   'npm run package-test': { file: 'scripts/verify/steps.js', says: "'package-test'" },
   'npx esbuild app.mjs --bundle --platform=node --format=esm --outfile=dist/app.mjs': {
     file: 'scripts/package-test/tools.js',
