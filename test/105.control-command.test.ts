@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -106,6 +107,29 @@ describe('the name', () => {
     expect((await connectControl(path.join(folder, 'edge.sock')).status()).name).toBe('edge');
   });
 
+  it('that is taken is found before anybody is served', async () => {
+    const env = { RUNTIME_DIRECTORY: runtimeFolder() };
+    await using first = started(['--name', 'edge'], env);
+    await controlOf(first);
+    // It would fail on the address as well, if it came so far.
+    const taken = ['--listen', `127.0.0.1:${await first.port()}`, '--backend', '127.0.0.1:9'];
+    await using second = new RunningCommand([...taken, '--name', 'edge'], env);
+    expect(await second.ended()).toMatchObject({ status: 1 });
+    expect(second.stderr).toContain('another balancer runs by the name edge');
+    expect(second.stderr).not.toContain('address is in use');
+  });
+
+  it('is free again where the start fails on something else', async () => {
+    const folder = runtimeFolder();
+    const listen = ['--listen', 'unix:/nowhere/at/all.sock', '--backend', '127.0.0.1:9'];
+    await using command = new RunningCommand([...listen, '--name', 'edge'], {
+      RUNTIME_DIRECTORY: folder,
+    });
+    expect(await command.ended()).toMatchObject({ status: 1 });
+    expect(command.stderr).toContain('/nowhere/at/all.sock');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('that is taken keeps a balancer from the state of the one that runs', async () => {
     const state = tempPath('state.json');
     const flags = ['--name', 'edge', '--state', state];
@@ -173,11 +197,24 @@ describe('the path', () => {
     expect(command.stderr).not.toContain('control socket');
   });
 
-  it('that is a backend ends the start', async () => {
+  it('that is a backend ends the start, before anybody is served', async () => {
     const file = tempPath('control.sock');
     await using command = started(['--control', file, '--backend', `unix:${file}`]);
     expect(await command.ended()).toMatchObject({ status: 2 });
     expect(command.stderr).toContain('is the control socket of the proxy itself');
+    // So begins the log of a proxy that has started.
+    expect(command.stderr).not.toContain('"engine":');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('that is taken is an error where it was asked for', async () => {
+    const file = tempPath('control.sock');
+    await using first = started(['--control', file]);
+    await controlOf(first);
+    await using second = started(['--control', file]);
+    expect(await second.ended()).toMatchObject({ status: 1, stdout: '' });
+    expect(second.stderr).toContain(`unix:${file}: a program is listening on this path`);
+    expect((await connectControl(file).status()).pid).toBe(first.pid);
   });
 
   itWhere(

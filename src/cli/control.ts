@@ -1,6 +1,7 @@
 /** The control socket of a command. */
 import path from 'node:path';
-import { createControl } from '../control/create.js';
+import { claimControl } from '../control/create.js';
+import type { ControlSocket } from '../control/server.js';
 import type { Control, ControlAudit } from '../control/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
@@ -12,29 +13,43 @@ import type { Reloader } from './reload.js';
 const ADVICE = 'give --control PATH, or --control off';
 
 /**
- * Opens it where the flags say. A balancer does not need it to balance: where nobody has said where it is to be, and it
- * cannot be, that is a warning.
+ * Takes the control socket that the flags name, before anybody is served: a start that fails on it is to cut nobody off. One
+ * that is named for where the proxy listens can be taken only when that is known.
  *
+ * @returns nothing where the flags name none, or there is no folder for it
+ * @throws SplicewayError `ERR_SPLICEWAY_LISTEN`, also where another balancer has that name; `…_INVALID_OPTION`,
+ *   `…_RESOURCE_LIMIT`
+ */
+export async function claimChosen(
+  { name, path: file }: ControlPlace,
+  log: Logger,
+): Promise<ControlSocket | undefined> {
+  if (file === 'off') return undefined;
+  if (file !== undefined) return await claimControl(file);
+  return name === undefined ? undefined : await claimName(name, log);
+}
+
+/**
+ * Has it serve the proxy. A balancer does not need it to balance: where nobody has said where it is to be, and it cannot be,
+ * that is a warning.
+ *
+ * @param chosen what `claimChosen()` gave
  * @returns nothing where there is none
- * @throws SplicewayError `ERR_SPLICEWAY_LISTEN` or `…_RESOURCE_LIMIT` where it was asked for, also where another balancer has that name;
- *   `ERR_SPLICEWAY_INVALID_OPTION` where a backend is this very socket
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` where a backend is this very socket
  */
 export async function openControl(
   proxy: RunningProxy,
   place: ControlPlace,
+  chosen: ControlSocket | undefined,
   log: Logger,
   reloader: Reloader | undefined,
 ): Promise<Control | undefined> {
-  if (place.path === 'off') return undefined;
+  const isChosen = place.path !== undefined || place.name !== undefined;
   const name = place.name ?? nameFrom(proxy);
-  const file = fileFor(name, place);
-  if ('reason' in file) {
-    log.warn(`there is no control socket: ${file.reason}; ${ADVICE}`);
-    return undefined;
-  }
+  const socket = isChosen ? chosen : await claimDefault(name, log);
+  if (socket === undefined) return undefined;
   try {
-    const control = await createControl(proxy, {
-      path: file.path,
+    const control = socket.serve(proxy, {
       name,
       ...(reloader === undefined
         ? {}
@@ -48,23 +63,34 @@ export async function openControl(
     log.info({ control: control.path, name }, `control socket: ${control.path}`);
     return control;
   } catch (error) {
-    if (!(error instanceof SplicewayError)) throw error;
-    const isTaken = error.systemCode === 'EADDRINUSE';
-    const said = isTaken ? nameTaken(name, file.path, error) : error;
-    const isAskedFor = place.path !== undefined || place.name !== undefined;
-    if (isAskedFor || error.backend !== undefined) throw said;
-    log.warn(`there is no control socket: ${said.message}; ${ADVICE}`);
-    return undefined;
+    await socket.close();
+    throw error;
   }
 }
 
-function fileFor(
-  name: string,
-  place: ControlPlace,
-): { readonly path: string } | { readonly reason: string } {
-  if (place.path !== undefined) return { path: place.path };
+async function claimName(name: string, log: Logger): Promise<ControlSocket | undefined> {
   const found = controlFolder();
-  return 'reason' in found ? found : { path: path.join(found.folder, `${name}.sock`) };
+  if ('reason' in found) {
+    log.warn(`there is no control socket: ${found.reason}; ${ADVICE}`);
+    return undefined;
+  }
+  const file = path.join(found.folder, `${name}.sock`);
+  try {
+    return await claimControl(file);
+  } catch (error) {
+    const isTaken = error instanceof SplicewayError && error.systemCode === 'EADDRINUSE';
+    throw isTaken ? nameTaken(name, file, error) : error;
+  }
+}
+
+async function claimDefault(name: string, log: Logger): Promise<ControlSocket | undefined> {
+  try {
+    return await claimName(name, log);
+  } catch (error) {
+    if (!(error instanceof SplicewayError)) throw error;
+    log.warn(`there is no control socket: ${error.message}; ${ADVICE}`);
+    return undefined;
+  }
 }
 
 function nameTaken(name: string, file: string, cause: SplicewayError): SplicewayError {

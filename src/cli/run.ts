@@ -4,7 +4,7 @@ import { formatDuration } from '../config/duration.js';
 import { addressesOf } from '../config/services.js';
 import type { PoolConfig, ProxyConfig } from '../config/types.js';
 import { asAddress } from '../entrance/listener.js';
-import { formatAddress } from '../model/address.js';
+import { type Address, formatAddress } from '../model/address.js';
 import type { BackendConfig } from '../model/backend.js';
 import { createProxyFromConfig } from '../proxy/create.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
@@ -19,16 +19,20 @@ import type { StopSignal, StopSignals } from './stop-signals.js';
  * Starts the proxy with its events logged. Errors as `createProxy`.
  *
  * @param state what it begins with; to follow it from here on is the caller's, once nothing else can keep it from starting
+ * @param reserved where no backend may be
  */
 export async function startProxy(
   config: ProxyConfig,
   log: Logger,
   state?: StateFile,
+  reserved: readonly Address[] = [],
 ): Promise<RunningProxy> {
   const overlay = state?.read();
-  const proxy = await createProxyFromConfig(config, {}, overlay).catch((error: unknown) => {
-    throw withOverlapHint(error, addressesOf(config));
-  });
+  const proxy = await createProxyFromConfig(config, { reserved }, overlay).catch(
+    (error: unknown) => {
+      throw withOverlapHint(error, addressesOf(config));
+    },
+  );
   // Lines that were held back are still written when the process ends.
   process.once('exit', logProxy(proxy, log));
   const { name: engine, reason } = proxy.engine;

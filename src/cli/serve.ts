@@ -1,6 +1,6 @@
 /** `spliceway serve`: runs a proxy until a signal asks it to stop. */
 import { addressesOf } from '../config/services.js';
-import { openControl } from './control.js';
+import { claimChosen, openControl } from './control.js';
 import { controlPlace } from './control-place.js';
 import { FileWatch } from './file-watch.js';
 import { configFromFlags, type ServeFlags, sourceFromFlags } from './flags.js';
@@ -26,15 +26,23 @@ export async function serve(flags: ServeFlags): Promise<void> {
   explainOtherSignals(log, reloader && (() => reloader.request()));
   const endEarly = endAsProcessOne();
   const state = config.state === undefined ? undefined : new StateFile(config.state, log);
-  const proxy = await startProxy(config, log, state);
+  // Before anybody is served, and before the file of the state is touched: it may be that of a balancer which runs.
+  const claimed = await claimChosen(place, log);
+  const reserved = claimed === undefined ? [] : [claimed.address];
+  const starting = startProxy(config, log, state, reserved);
+  const proxy = await starting.catch(async (error: unknown) => {
+    await claimed?.close();
+    throw error;
+  });
   endEarly.cancel();
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
-  const control = await openControl(proxy, place, log, reloader).catch(async (error: unknown) => {
+  const opening = openControl(proxy, place, claimed, log, reloader);
+  const control = await opening.catch(async (error: unknown) => {
     await proxy.close();
     throw error;
   });
-  // Not before: the file may be that of a balancer which runs, and is the reason why this one does not.
+  // Not before: nothing keeps this one from running any more.
   state?.follow(proxy);
   const announcer = new Announcer();
   announcer.announce(proxy);

@@ -1,6 +1,7 @@
 import { checkOptions } from '../config/check-options.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import type { ControlSocket } from './server.js';
 import type { Control, ControlOptions } from './types.js';
 
 const keys = [
@@ -27,8 +28,23 @@ export async function createControl(
   options: ControlOptions,
 ): Promise<Control> {
   checkOptions('createControl()', options, keys);
-  checkPath(options.path);
-  const { openControl } = await import('./server.js').catch((cause: unknown) => {
+  const socket = await claimControl(options.path);
+  try {
+    return socket.serve(proxy, options);
+  } catch (error) {
+    await socket.close();
+    throw error;
+  }
+}
+
+/**
+ * @internal As far as `createControl()` comes without a proxy. To be closed where it is not to serve one after all.
+ *
+ * @throws SplicewayError as `createControl()`, but for what depends on the proxy
+ */
+export async function claimControl(path: string): Promise<ControlSocket> {
+  checkPath(path);
+  const server = await import('./server.js').catch((cause: unknown) => {
     // Where a file cannot be opened, Node may take it for absent.
     throw new SplicewayError(
       'ERR_SPLICEWAY_RESOURCE_LIMIT',
@@ -36,7 +52,7 @@ export async function createControl(
       { cause },
     );
   });
-  return await openControl(proxy, options);
+  return await server.ControlSocket.claim(path);
 }
 
 /** What the kernel takes: sun_path of unix(7), without the zero behind it. */

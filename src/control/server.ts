@@ -1,15 +1,24 @@
 /** The control socket itself: its file, and the limits of who connects to it. Loaded when the first one is made. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { SocketFile } from '../entrance/socket-file.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { listenError } from '../errors/listen-error.js';
+import type { Address } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { clearTimeout, setTimeout } from '../timers.js';
 import { getRequestListener } from '../vendor/hono.js';
 import { ControlApp, SILENT_MS } from './app.js';
 import type { ControlledFile } from './routes.js';
 import type { Control, ControlOptions } from './types.js';
+
+type ServeOptions = Omit<ControlOptions, 'path'>;
 
 /** Nobody but the owner, and root. */
 const MODE = 0o600;
@@ -31,56 +40,84 @@ const limits = {
   connectionsCheckingInterval: 1000,
 } as const;
 
-/** @throws SplicewayError `ERR_SPLICEWAY_LISTEN`, `…_INVALID_OPTION` where a backend is this socket */
-export async function openControl(
-  proxy: RunningProxy,
-  { path, name = path, audit = () => {}, ...options }: ControlOptions,
-): Promise<Control> {
-  const file = controlledFile(options);
-  const app = new ControlApp({ proxy, name, since: Date.now(), file, audit });
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer(limits, listener);
-  server.maxConnections = MOST_CONNECTIONS;
-  server.maxRequestsPerSocket = MOST_REQUESTS;
-  server.setTimeout(SILENT_MS);
-  const socketFile = new SocketFile(path, { mode: MODE });
-  await listen(server, socketFile, path);
-  let allow: () => void;
-  try {
-    allow = proxy.reserve({ kind: 'unix', path });
-  } catch (error) {
-    socketFile.closeFor(() => server.close());
-    throw error;
+/**
+ * A control socket. Once it is claimed, nobody else can have its path. Whoever asks before there is a proxy to serve waits for
+ * that.
+ */
+export class ControlSocket {
+  readonly path: string;
+  readonly address: Address;
+  readonly #file: SocketFile;
+  readonly #server: Server;
+  readonly #listener: Promise<RequestListener>;
+  #listenBy: (listener: RequestListener) => void = () => {};
+  #app: ControlApp | undefined;
+  #allow: () => void = () => {};
+  #closing: Promise<void> | undefined;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.address = { kind: 'unix', path };
+    this.#file = new SocketFile(path, { mode: MODE });
+    this.#listener = new Promise((resolve) => {
+      this.#listenBy = resolve;
+    });
+    this.#server = createServer(limits, (request, answer) => void this.#answer(request, answer));
+    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.maxRequestsPerSocket = MOST_REQUESTS;
+    this.#server.setTimeout(SILENT_MS);
   }
-  // The proxy is what keeps a program running.
-  server.unref();
-  server.on('connection', (socket) => socket.unref());
-  const close = async () => {
+
+  /** @throws SplicewayError `ERR_SPLICEWAY_LISTEN`, also where another process has it */
+  static async claim(path: string): Promise<ControlSocket> {
+    const socket = new ControlSocket(path);
+    const server = socket.#server;
+    await listen(server, socket.#file, path);
+    // The proxy is what keeps a program running.
+    server.unref();
+    server.on('connection', (connection) => connection.unref());
+    return socket;
+  }
+
+  /** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` where a backend of the proxy is this socket */
+  serve(
+    proxy: RunningProxy,
+    { name = this.path, audit = () => {}, ...options }: ServeOptions,
+  ): Control {
+    const { path } = this;
+    this.#allow = proxy.reserve(this.address);
+    const file = controlledFile(options);
+    this.#app = new ControlApp({ proxy, name, since: Date.now(), file, audit });
+    this.#listenBy(getRequestListener(this.#app.fetch, { overrideGlobalObjects: false }));
+    return { path, close: () => this.close() };
+  }
+
+  async #answer(request: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const listener = await this.#listener;
+    // Whoever has left meanwhile asks for nothing any more.
+    if (!answer.destroyed) listener(request, answer);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
     const closed = once(server, 'close');
-    app.close();
-    socketFile.closeFor(() => server.close());
+    this.#app?.close();
+    this.#file.closeFor(() => server.close());
     server.closeIdleConnections();
     // Streams have an end, and answers that are under way their rest.
     const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
     await closed;
     clearTimeout(cut);
-    allow();
-  };
-  let closing: Promise<void> | undefined;
-  return {
-    path,
-    close: () => {
-      closing ??= close();
-      return closing;
-    },
-  };
+    this.#allow();
+  }
 }
 
-function controlledFile({
-  file,
-  reload,
-  compare,
-}: Omit<ControlOptions, 'path'>): ControlledFile | undefined {
+function controlledFile({ file, reload, compare }: ServeOptions): ControlledFile | undefined {
   if (reload === undefined) return undefined;
   return {
     name: file,

@@ -13,7 +13,7 @@ import {
   queueFull,
   queueTimedOut,
 } from '../errors/messages.js';
-import type { ResolvedAddress } from '../model/address.js';
+import type { Address, ResolvedAddress } from '../model/address.js';
 import type { OwnAddresses } from '../model/own-addresses.js';
 import type { Warnings } from '../observe/warnings.js';
 import type { PoolInternals } from '../pool/backend.js';
@@ -28,8 +28,10 @@ import { BackendReports } from './backend-reports.js';
 import { LoopGuard } from './loop-guard.js';
 import { Services } from './services.js';
 
-/** For tests: a resolver, a clock and interfaces in place of the system's. */
+/** For the command, and for tests: a resolver, a clock and interfaces in place of the system's. */
 export interface ProxyInternals extends PoolInternals {
+  /** As `Proxy.reserve()`, before the listeners open. */
+  readonly reserved?: readonly Address[] | undefined;
   /** Addresses of this machine. Default: those of its interfaces. */
   readonly ownAddresses?: OwnAddresses | undefined;
 }
@@ -73,6 +75,7 @@ export function assemble(
     warnRarely: (message) => warnings.sayRarely(message),
     publish: ({ row, inTurn, poolNumber }, addresses) =>
       tables.setBackend(row, addresses, inTurn, poolNumber),
+    reserved: internals.reserved,
     ownAddresses: internals.ownAddresses,
   });
   const inUse = (row: number) => accepting?.engine.tables.inUse(row) ?? 0;

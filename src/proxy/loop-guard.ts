@@ -18,6 +18,8 @@ export interface LoopGuardHost {
   warn(message: string): void;
   /** As `Warnings.sayRarely`: once an hour at most. */
   warnRarely(message: string): void;
+  /** Addresses of this process where no backend may be, from the begin. */
+  readonly reserved?: readonly Address[] | undefined;
   /** Default: those of the interfaces. */
   readonly ownAddresses?: OwnAddresses | undefined;
 }
@@ -31,11 +33,12 @@ export class LoopGuard {
   readonly #listeners = new Map<Port, Address[]>();
   readonly #backends = new Map<Port, Set<Backend>>();
   /** Addresses of this process where no client is to come. */
-  readonly #reserved = new Set<Address>();
+  readonly #reserved: Set<Address>;
   readonly #published = new Map<Backend, readonly ResolvedAddress[]>();
 
   constructor(host: LoopGuardHost) {
     this.#host = host;
+    this.#reserved = new Set(host.reserved);
   }
 
   /**

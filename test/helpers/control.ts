@@ -34,7 +34,7 @@ export interface Answer {
 
 /** One request, on a connection of its own. */
 export async function ask(
-  control: Control,
+  control: Pick<Control, 'path'>,
   line: string,
   body?: unknown,
   headers: Record<string, string> = {},
@@ -63,7 +63,7 @@ export async function ask(
 }
 
 /** A connection that says what a test has it say, destroyed when the test ends. */
-export async function connectTo(control: Control): Promise<Socket> {
+export async function connectTo(control: Pick<Control, 'path'>): Promise<Socket> {
   const socket = connect(control.path);
   socket.on('error', () => {});
   onTestFinished(() => {

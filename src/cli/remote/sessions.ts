@@ -26,7 +26,7 @@ export interface SessionsFlags extends FilterFlags {
 /** Between the two looks that a rate is made of. */
 const RATE_MS = 1000;
 
-interface RatedSession extends ControlSession {
+export interface RatedSession extends ControlSession {
   /** Both ways together, in the second before; absent for one that was not there then. */
   readonly bytesPerSecond?: number;
 }
