@@ -8,6 +8,7 @@ const shareable = ['0[1-6]', '0[89]', '2[27]', '4[5-9]', '5[02]'].map((topic) =>
 const common = {
   dir: 'test',
   exclude: ['**/e2e/**'],
+  globalSetup: ['test/helpers/runtime-folder.ts'],
   // Only what never comes takes so long.
   testTimeout: 180_000,
   hookTimeout: 180_000,

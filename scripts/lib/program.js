@@ -1,6 +1,9 @@
 /** Programs that run until they are stopped, in a network namespace where one is named. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './run.js';
@@ -9,10 +12,14 @@ const readyDeadlineMs = 120_000;
 const stopDeadlineMs = 60_000;
 const pollMs = 20;
 
+/** In place of the machine's: a balancer that is killed leaves its control socket there. @type {string | undefined} */
+let runtimeFolder;
+
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
+  if (runtimeFolder !== undefined) rmSync(runtimeFolder, { recursive: true, force: true });
 });
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   // Not `once`: npm passes a terminal's Ctrl+C on, so it comes twice, and the second would cut the
@@ -62,9 +69,10 @@ export function placed(command, args, namespace) {
  * @returns {Promise<RunningProgram & { answer: T }>} with what `ready` gave
  */
 export async function startProgram(command, args, ready, { env, namespace } = {}) {
+  runtimeFolder ??= mkdtempSync(path.join(tmpdir(), 'spliceway-run-'));
   const child = spawn(...placed(command, args, namespace), {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, RUNTIME_DIRECTORY: runtimeFolder, ...env },
   });
   alive.add(child);
   child.once('close', () => alive.delete(child));

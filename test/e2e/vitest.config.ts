@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     dir: import.meta.dirname,
+    globalSetup: ['test/helpers/runtime-folder.ts'],
     maxWorkers: availableParallelism(),
     // Only what never comes takes so long.
     testTimeout: 300_000,
