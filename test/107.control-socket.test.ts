@@ -1,13 +1,14 @@
-/** The control socket before it serves a proxy. */
+/** The control socket before it serves a proxy, and at the limits of what it takes. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectControl } from '../src/control/client.js';
 import { claimControl } from '../src/control/create.js';
-import { ask, closeOf, connectTo } from './helpers/control.js';
+import { ask, closeOf, connectTo, startControl } from './helpers/control.js';
 import { until, within } from './helpers/deadline.js';
-import { startProxy } from './helpers/proxies.js';
+import { type RunningProxy, startProxy } from './helpers/proxies.js';
 import { tempPath } from './helpers/temp.js';
 
 const head = (line: string, length: number) =>
@@ -64,5 +65,58 @@ describe('a socket that was claimed', () => {
     await ended;
     await expect(early).rejects.toMatchObject({ code: 'ERR_SPLICEWAY_CONTROL_FAILED' });
     expect(existsSync(path)).toBe(false);
+  });
+});
+
+/** Options that run already, as a body of so many bytes. */
+function padded(proxy: RunningProxy, bytes: number): string {
+  const text = JSON.stringify(proxy.options);
+  return text + ' '.repeat(bytes - text.length);
+}
+
+describe('a large body', () => {
+  const LARGE = 100_000;
+  const PART = 70_000;
+
+  /** A proxy, and its control socket, to which a large body comes: the first part of it. */
+  async function start() {
+    const proxy = await startProxy('stream', { backends: ['127.0.0.1:9,name=a'] });
+    const { control } = await startControl(proxy);
+    const body = padded(proxy, LARGE);
+    const begin = async () => {
+      const socket = (await connectTo(control)).setEncoding('utf8');
+      const answer = once(socket, 'data').then(([text]) => text as string);
+      answer.catch(() => {});
+      socket.write(head('PUT /v1/config', LARGE) + body.slice(0, PART));
+      return { socket, answer };
+    };
+    // One of two is refused. Which is not for a test to say.
+    const both = [await begin(), await begin()] as const;
+    const refusals = both.map(({ answer }, index) => answer.then((text) => ({ text, index })));
+    const refused = await within('a refusal', Promise.race(refusals));
+    const tryOut = (what: unknown) => ask(control, 'PUT /v1/config?dry-run', what);
+    return { proxy, body, tryOut, refusal: refused.text, held: both[1 - refused.index] ?? both[0] };
+  }
+
+  it('is in memory alone: another one is refused until its change is made', async () => {
+    const { proxy, body, tryOut, refusal, held } = await start();
+    expect(refusal).toMatch(/^HTTP\/1\.1 503 [\s\S]*"ERR_SPLICEWAY_TOO_MANY_REQUESTS"/);
+    expect((await tryOut(body)).status).toBe(503);
+    // Small ones are served meanwhile.
+    expect((await tryOut(proxy.options)).status).toBe(200);
+    held.socket.write(body.slice(PART));
+    expect(await within('an answer', held.answer)).toMatch(/^HTTP\/1\.1 200 /);
+    // Whatever comes of one, the next has the place.
+    expect((await tryOut(body.replace('"a"', '1'))).status).toBe(422);
+    expect((await tryOut(`${body}}`)).status).toBe(400);
+    expect((await tryOut(body)).status).toBe(200);
+  });
+
+  it('that is cut leaves its place to the next', async () => {
+    const { body, tryOut, held } = await start();
+    held.socket.destroy();
+    let status = 503;
+    while (status === 503) ({ status } = await tryOut(body));
+    expect(status).toBe(200);
   });
 });

@@ -5,6 +5,7 @@ import { SplicewayError } from '../errors/catalogue.js';
 import { type Context, Hono, type HttpBindings } from '../vendor/hono.js';
 import { type AskedChange, Changes } from './changes.js';
 import { Followers } from './followers.js';
+import { LargePlace } from './large-place.js';
 import { describeControl } from './openapi.js';
 import { waitUntilEmpty } from './operations.js';
 import { peerOf } from './peer.js';
@@ -19,7 +20,7 @@ import {
 import { schemas } from './schemas.js';
 import type { ControlAudit } from './types.js';
 
-/** A hundred thousand backends, with names and tags. */
+/** A hundred thousand backends, with names and tags. What is larger than any other body may be has one place, `LargePlace`. */
 const LARGEST_CONFIG = 16 * 1024 * 1024;
 const LARGEST_BODY = 64 * 1024;
 /** Who follows events, or waits for a drain; more would take the connections of all others. */
@@ -39,6 +40,7 @@ export class ControlApp {
   readonly #context: RouteContext;
   readonly #followers: Followers;
   readonly #hono = new Hono<Served>();
+  readonly #large = new LargePlace();
   #waiting = 0;
   /** In OpenAPI; made when somebody wants it. */
   #description: object | undefined;
@@ -101,6 +103,14 @@ export class ControlApp {
   }
 
   async #change(call: Call, route: Changing): Promise<Response> {
+    try {
+      return await this.#readAndChange(call, route);
+    } finally {
+      this.#large.leave(call);
+    }
+  }
+
+  async #readAndChange(call: Call, route: Changing): Promise<Response> {
     const { request, asked } = await this.#read(call, route);
     const tried = route.tryOut?.(request, this.#context);
     if (tried !== undefined) return this.#tagged(call, tried, tried.generation);
@@ -122,7 +132,7 @@ export class ControlApp {
       peer: peerOf(call.env.incoming.socket),
     };
     try {
-      const body = await bodyOf(call, route);
+      const body = await bodyOf(call, route, () => this.#large.enter(call));
       const told = route.told === undefined ? body : route.told(body);
       const expected = expectedBy(call.req.header('if-match'));
       return {
@@ -239,8 +249,12 @@ function requestOf(call: Call, { query: known = {} }: Route): RouteRequest {
 }
 
 /** @throws SplicewayError `ERR_SPLICEWAY_INVALID_REQUEST`, or what is wrong with a value */
-async function bodyOf(call: Call, { body: name, isLarge }: Changing): Promise<unknown> {
-  const text = await textOf(call.env.incoming, isLarge ? LARGEST_CONFIG : LARGEST_BODY);
+async function bodyOf(
+  call: Call,
+  { body: name, isLarge }: Changing,
+  onLarge: () => void,
+): Promise<unknown> {
+  const text = await textOf(call.env.incoming, isLarge ? LARGEST_CONFIG : LARGEST_BODY, onLarge);
   const schema = schemas[name];
   if (text === '' && schema.safeParse({}).success) return {};
   const type = call.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
@@ -263,7 +277,11 @@ async function bodyOf(call: Call, { body: name, isLarge }: Changing): Promise<un
 }
 
 /** Reads all of it, before anything is done: a request that is cut does nothing. */
-async function textOf(incoming: IncomingMessage, mostBytes: number): Promise<string> {
+async function textOf(
+  incoming: IncomingMessage,
+  mostBytes: number,
+  onLarge: () => void,
+): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
   // Whoever sends too much is to read why: the connection stays.
@@ -272,6 +290,7 @@ async function textOf(incoming: IncomingMessage, mostBytes: number): Promise<str
     if (bytes > mostBytes) {
       throw new InvalidRequest(413, `the body has more than ${mostBytes} bytes, the most here`);
     }
+    if (bytes > LARGEST_BODY) onLarge();
     parts.push(part);
   }
   try {
