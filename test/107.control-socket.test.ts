@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectControl } from '../src/control/client.js';
 import { claimControl } from '../src/control/create.js';
@@ -118,5 +119,34 @@ describe('a large body', () => {
     let status = 503;
     while (status === 503) ({ status } = await tryOut(body));
     expect(status).toBe(200);
+  });
+});
+
+describe('a request without a host', () => {
+  it.each(['1.0', '1.1'])('of HTTP/%s is told why it is refused', async (version) => {
+    const { control } = await startControl(
+      await startProxy('stream', { backends: ['127.0.0.1:9'] }),
+    );
+    const socket = await connectTo(control);
+    const answer = text(socket);
+    socket.end(`GET /v1/status HTTP/${version}\r\n\r\n`);
+    const [top = '', body = ''] = (await within('an answer', answer)).split('\r\n\r\n');
+    expect(top).toMatch(/^HTTP\/1\.1 400 /);
+    expect(top).toMatch(/^content-type: application\/problem\+json$/im);
+    expect(JSON.parse(body)).toMatchObject({
+      status: 400,
+      code: 'ERR_SPLICEWAY_INVALID_REQUEST',
+      detail: expect.stringContaining('with a Host header'),
+    });
+  });
+
+  it('is served with one, whatever the version', async () => {
+    const { control } = await startControl(
+      await startProxy('stream', { backends: ['127.0.0.1:9'] }),
+    );
+    const socket = await connectTo(control);
+    const answer = text(socket);
+    socket.end('GET /v1/status HTTP/1.0\r\nHost: x\r\n\r\n');
+    expect(await within('an answer', answer)).toMatch(/^HTTP\/1\.1 200 [\s\S]*"generation":1/);
   });
 });

@@ -13,8 +13,9 @@ import { listenError } from '../errors/listen-error.js';
 import type { Address } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { clearTimeout, setTimeout } from '../timers.js';
-import { getRequestListener } from '../vendor/hono.js';
+import { getRequestListener, RequestError } from '../vendor/hono.js';
 import { ControlApp, SILENT_MS } from './app.js';
+import { InvalidRequest, problemOf } from './problem.js';
 import type { ControlledFile } from './routes.js';
 import type { Control, ControlOptions } from './types.js';
 
@@ -38,7 +39,23 @@ const limits = {
   requestTimeout: 10_000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 1000,
+  /** Node would give no reason; `refuse()` does. */
+  requireHostHeader: false,
 } as const;
+
+/** Of a request that names no place here, as one without a host; and of what nobody foresaw. */
+function refuse(error: unknown): Response {
+  const isRequest = error instanceof RequestError;
+  const known = isRequest ? new InvalidRequest(400, badAddress(error)) : error;
+  const problem = problemOf(known);
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' },
+  });
+}
+
+const badAddress = ({ message }: Error) =>
+  `the request has no address that can be read (${message}); ask for a path, with a Host header, as in HTTP/1.1`;
 
 /**
  * A control socket. Once it is claimed, nobody else can have its path. Whoever asks before there is a proxy to serve waits for
@@ -88,7 +105,8 @@ export class ControlSocket {
     this.#allow = proxy.reserve(this.address);
     const file = controlledFile(options);
     this.#app = new ControlApp({ proxy, name, since: Date.now(), file, audit });
-    this.#listenBy(getRequestListener(this.#app.fetch, { overrideGlobalObjects: false }));
+    const serving = { overrideGlobalObjects: false, errorHandler: refuse };
+    this.#listenBy(getRequestListener(this.#app.fetch, serving));
     return { path, close: () => this.close() };
   }
 

@@ -1,3 +1,3 @@
 /** What the control socket takes of its HTTP library. */
-export { getRequestListener, type HttpBindings } from '@hono/node-server';
+export { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server';
 export { type Context, Hono } from 'hono';
