@@ -1,7 +1,7 @@
 /** `spliceway sessions` and `spliceway kill`: who is connected, and ending that. */
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { RatedSession } from '../src/cli/remote/sessions.js';
+import type { ControlSession } from '../src/control/types.js';
 import { closeOf } from './helpers/control.js';
 import { engines } from './helpers/engines.js';
 import { type Balancer, startBalancer, untilTold } from './helpers/remote.js';
@@ -9,6 +9,8 @@ import { startEcho, startServer } from './helpers/servers.js';
 import { ANY_PORT, echoed, openClient } from './helpers/services.js';
 import { connect } from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
+
+type RatedSession = ControlSession & { readonly bytesPerSecond?: number };
 
 /** Two pools of echoes, and a listener on a unix socket. */
 async function startEchoes(more: object = {}) {

@@ -76,6 +76,11 @@ export class RunningCommand {
     this.#child.kill(signal);
   }
 
+  /** Some of its standard input; more may come. */
+  write(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
   /** Its whole standard input. */
   type(text: string): void {
     this.#child.stdin.end(text);

@@ -1,6 +1,7 @@
 /** Balancers that run, and commands that talk to them: each a process of the built command. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type ControlClient, connectControl } from '../../src/control/client.js';
 import type { ControlStatus } from '../../src/control/types.js';
@@ -79,6 +80,22 @@ export const environmentOf = (folder: string): NodeJS.ProcessEnv => ({
   ...{ RUNTIME_DIRECTORY: folder, XDG_RUNTIME_DIR: '' },
   ...{ NO_COLOR: undefined, FORCE_COLOR: undefined },
 });
+
+const PTY = fileURLToPath(new URL('on-terminal.py', import.meta.url));
+
+/** A command on a terminal of its own, where somebody types by `write()`. What it shows, on both streams, is its `stdout`. */
+export function startOnTerminal(
+  { folder }: Pick<Balancer, 'folder'>,
+  columns: number,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): RunningCommand {
+  const env = { ...environmentOf(folder), TERM: 'xterm-256color', ...environment };
+  const shell = `exec python3 ${PTY} ${columns} "$@"`;
+  const started = new RunningCommand(args, env, undefined, shell);
+  onTestFinished(() => started[Symbol.asyncDispose]());
+  return started;
+}
 
 /** Waits for what a status says: figures come a moment after what they count. */
 export async function untilTold(

@@ -25,8 +25,13 @@ export async function confirm(question: string): Promise<boolean> {
 async function answerTo(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return (await Promise.race([terminal.question(question), ended])).trim();
+    const ended = new Promise<undefined>((resolve) =>
+      terminal.once('close', () => resolve(undefined)),
+    );
+    const answer = await Promise.race([terminal.question(question), ended]);
+    // Nobody has pressed Enter: what comes next begins on a line of its own.
+    if (answer === undefined) process.stderr.write('\n');
+    return (answer ?? '').trim();
   } finally {
     terminal.close();
   }

@@ -84,17 +84,18 @@ async function ratedSessions(
 const bytesOf = ({ bytesUpstream, bytesDownstream }: ControlSession) =>
   bytesUpstream + bytesDownstream;
 
+/** What kill needs stays, and who is at both ends. */
 const columns: readonly Column[] = [
-  { title: 'SESSION', rank: 2 },
+  { title: 'SESSION' },
   { title: 'CLIENT', least: 21, isName: true },
-  { title: 'LISTENER', least: 15, rank: 4, isName: true },
-  { title: 'BACKEND', least: 24, isName: true },
-  { title: 'PHASE', rank: 3 },
-  { title: 'AGE', isRight: true },
-  { title: 'IDLE', isRight: true, rank: 1 },
-  { title: 'IN', isRight: true },
-  { title: 'OUT', isRight: true },
-  { title: 'RATE', isRight: true },
+  { title: 'LISTENER', least: 15, rank: 6, isName: true },
+  { title: 'BACKEND', least: 20, isName: true },
+  { title: 'PHASE', rank: 5 },
+  { title: 'AGE', isRight: true, rank: 3 },
+  { title: 'IDLE', isRight: true, rank: 4 },
+  { title: 'IN', isRight: true, rank: 1 },
+  { title: 'OUT', isRight: true, rank: 1 },
+  { title: 'RATE', isRight: true, rank: 2 },
 ];
 
 function row(session: RatedSession): Cell[] {

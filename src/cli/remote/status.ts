@@ -99,14 +99,14 @@ function headOf({ name, version, pid, since, engine, generation, sessions, bytes
 
 const listenerColumns: readonly Column[] = [
   { title: 'LISTENER', least: 12, isName: true },
-  { title: 'ADDRESS', least: 21, isName: true },
+  { title: 'ADDRESS', least: 21, rank: 1, isName: true },
   { title: 'STATE' },
   { title: 'OPEN', isRight: true },
-  { title: 'OPENED', isRight: true, rank: 1 },
-  { title: 'REJECTED', isRight: true, rank: 3 },
-  { title: 'FAILED', isRight: true, rank: 2 },
-  { title: 'IN', isRight: true, rank: 4 },
-  { title: 'OUT', isRight: true, rank: 4 },
+  { title: 'OPENED', isRight: true, rank: 2 },
+  { title: 'REJECTED', isRight: true, rank: 4 },
+  { title: 'FAILED', isRight: true, rank: 3 },
+  { title: 'IN', isRight: true, rank: 5 },
+  { title: 'OUT', isRight: true, rank: 5 },
 ];
 
 function listenerRow(listener: ControlListener): Cell[] {
@@ -125,18 +125,18 @@ function listenerRow(listener: ControlListener): Cell[] {
 }
 
 const backendColumns: readonly Column[] = [
-  { title: 'BACKEND', least: 30, isName: true },
-  { title: 'ADDRESS', least: 21, rank: 6, isName: true },
+  { title: 'BACKEND', least: 24, isName: true },
+  { title: 'ADDRESS', least: 21, rank: 9, isName: true },
   { title: 'STATE' },
   { title: 'HEALTH' },
-  { title: 'SINCE', isRight: true, rank: 5 },
-  { title: 'WEIGHT', isRight: true },
-  { title: 'OPEN', isRight: true },
-  { title: 'OPENED', isRight: true, rank: 1 },
-  { title: 'FAILED', isRight: true, rank: 2 },
-  { title: 'IN', isRight: true, rank: 4 },
-  { title: 'OUT', isRight: true, rank: 4 },
-  { title: 'WHY', least: 16 },
+  { title: 'SINCE', isRight: true, rank: 8 },
+  { title: 'WEIGHT', isRight: true, rank: 3 },
+  { title: 'OPEN', isRight: true, rank: 1 },
+  { title: 'OPENED', isRight: true, rank: 4 },
+  { title: 'FAILED', isRight: true, rank: 5 },
+  { title: 'IN', isRight: true, rank: 7 },
+  { title: 'OUT', isRight: true, rank: 7 },
+  { title: 'WHY', least: 16, rank: 2 },
 ];
 
 const healthStyles: Readonly<Record<ControlBackend['health']['status'], Style>> = {

@@ -15,7 +15,7 @@ export interface Column {
   readonly isRight?: boolean;
   /** Columns with the highest number go first where there is no room; those without one stay. */
   readonly rank?: number;
-  /** To how many letters it may be cut, where there is no room. */
+  /** To how many letters it may be cut, where there is no room. Others are rather left out than it is cut further. */
   readonly least?: number;
   /** Whether it is cut in its middle: names differ in their ends. */
   readonly isName?: boolean;
@@ -23,6 +23,8 @@ export interface Column {
 
 const GAP = '  ';
 const CUT = '…';
+/** Letters that a column keeps which may be cut, on the narrowest of terminals. */
+const FLOOR = 8;
 
 /** Letters in a line of standard output; any number where no terminal reads it. */
 export const widthOf = (out: NodeJS.WriteStream): number =>
@@ -92,7 +94,7 @@ function keptOf(
   }
 }
 
-/** The widest of those that may be cut gives a letter, until all have room. */
+/** The widest of those that may be cut gives a letter, until all have room. Where that is not enough, they go below their least. */
 function cutTo(
   columns: readonly Column[],
   natural: readonly number[],
@@ -100,15 +102,18 @@ function cutTo(
   width: number,
 ): readonly number[] {
   const widths = kept.map((index) => natural[index] ?? 0);
-  const spare = (place: number) =>
-    (widths[place] ?? 0) - (columns[kept[place] ?? 0]?.least ?? Number.POSITIVE_INFINITY);
-  while (total(widths) > width) {
-    const places = [...widths.keys()].filter((place) => spare(place) > 0);
-    if (places.length === 0) break;
-    const widest = places.reduce((one, other) =>
-      (widths[other] ?? 0) > (widths[one] ?? 0) ? other : one,
-    );
-    widths[widest] = (widths[widest] ?? 0) - 1;
+  const leasts = kept.map((index) => columns[index]?.least ?? Number.POSITIVE_INFINITY);
+  const floors = leasts.map((least) => (Number.isFinite(least) ? Math.min(least, FLOOR) : least));
+  for (const ends of [leasts, floors]) {
+    const spare = (place: number) => (widths[place] ?? 0) - (ends[place] ?? 0);
+    while (total(widths) > width) {
+      const places = [...widths.keys()].filter((place) => spare(place) > 0);
+      if (places.length === 0) break;
+      const widest = places.reduce((one, other) =>
+        (widths[other] ?? 0) > (widths[one] ?? 0) ? other : one,
+      );
+      widths[widest] = (widths[widest] ?? 0) - 1;
+    }
   }
   return widths;
 }
