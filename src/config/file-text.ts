@@ -11,10 +11,16 @@ export function fileTextOf(options: ProxyOptions): string {
 
 function withUnits(value: unknown, levels = MOST_LEVELS): unknown {
   if (!isObject(value) || levels === 0) return value;
-  const entries = Object.entries(value).map(([key, held]) =>
-    typeof held === 'number' && keysWithUnit.has(key)
-      ? [key, formatDuration(held)]
-      : [key, withUnits(held, levels - 1)],
-  );
+  const entries = Object.entries(value).map(([key, held]) => [
+    key,
+    (keysWithUnit.has(key) ? withUnit(held) : undefined) ?? withUnits(held, levels - 1),
+  ]);
   return Object.fromEntries(entries);
+}
+
+/** @returns nothing for what is no duration: names may be the same */
+function withUnit(held: unknown): string | number | undefined {
+  // Text of it would have quotes.
+  if (held === 0 || held === '0') return 0;
+  return typeof held === 'number' ? formatDuration(held) : undefined;
 }

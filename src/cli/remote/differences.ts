@@ -59,13 +59,20 @@ function shownOf(backend: BackendConfig, key: keyof BackendConfig): string {
 }
 
 function addresses(one: ListenerConfig, other: ListenerConfig): string[] {
-  const [is, wanted] = [one, other].map((listener) =>
-    listener.addresses.map(formatAddress).join(' '),
-  );
   return [
-    ...difference('address', is ?? '', wanted ?? ''),
+    ...otherAddresses(one.addresses, other.addresses),
     ...difference('pool', one.pool, other.pool),
   ];
+}
+
+function otherAddresses(
+  is: ListenerConfig['addresses'],
+  wanted: ListenerConfig['addresses'],
+): string[] {
+  if (isDeepStrictEqual(is, wanted)) return [];
+  const [before, after] = [is, wanted].map((all) => all.map(formatAddress).join(' '));
+  // Of a socket the mode and the owners are no part of the text.
+  return before === after ? ['access is another'] : [`address ${before} → ${after}`];
 }
 
 /** @param only the one that is meant; default: all of the place */
