@@ -1,11 +1,12 @@
 /** What the commands that talk to a balancer print and read, by itself: tables, figures, differences. */
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { differencesOf } from '../src/cli/remote/differences.js';
 import { durationText, wholeNumber } from '../src/cli/remote/numbers.js';
-import { type Column, plain, tableOf, widthOf } from '../src/cli/remote/table.js';
+import { type Column, tableOf } from '../src/cli/remote/table.js';
+import { plain, widthOf } from '../src/cli/remote/terminal.js';
 import { counted, formatAge, formatCount } from '../src/cli/remote/words.js';
 import { parseOptions } from '../src/config/schema.js';
+import { differencesOf } from '../src/control/differences.js';
 
 const columns: readonly Column[] = [
   { title: 'NAME', least: 12, isName: true },

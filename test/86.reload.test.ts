@@ -336,6 +336,7 @@ describe('Reloader', () => {
           updates.push({ config: to, resolve, reject });
         }),
       generation: 1,
+      options: { backends: [] },
       changesTo: () => ({ added: [], removed: [], changed: [] }),
     };
     const events = {

@@ -28,7 +28,7 @@ Examples:
 
 SIGTERM or Ctrl+C stops accepting and lets live sessions finish; a second one stops at once
 (a second Ctrl+C within a quarter of a second counts as the first one's echo).
-Exit status: 0 clean, 1 failure while running, 2 wrong usage or configuration.
+Exit status: 0 clean, 1 failure while running, 2 wrong usage or configuration, 3 no balancer answers.
 `;
 
 function createProgram(setStatus: (status: ExitStatus) => void): Command {
@@ -99,7 +99,17 @@ function helpOnServe(program: Command, serveCommand: Command): HelpConfiguration
 
 /** `serve` is the default, so a mistyped sub-command arrives there as its argument. */
 function unknownWord(word: string, program: Command): CommanderError {
-  const names = program.commands.map((command) => command.name());
+  const names = program
+    .createHelp()
+    .visibleCommands(program)
+    .map((command) => command.name());
+  if (names.includes(word)) {
+    return new CommanderError(
+      ExitStatus.usage,
+      'spliceway.unknownWord',
+      `"${word}" stands behind a flag, and is not taken for the command; write it first, as in spliceway ${word} --name edge`,
+    );
+  }
   const meant = closest(word, names);
   const advice =
     meant === undefined ? `the commands are ${names.join(', ')}` : `did you mean "${meant}"?`;

@@ -41,9 +41,14 @@ export class ConfigSource {
     return this.#parse(text);
   }
 
-  /** As `read()`, by somebody who does not apply it. */
-  look(): ReadConfig {
-    return this.#parse(readConfigFile(this.file));
+  /**
+   * The text as it is now, for somebody who does not apply it. Errors as `read()`.
+   *
+   * @returns what tells it from another one, and what it says
+   */
+  look(): { readonly digest: string; read(): ReadConfig } {
+    const text = readConfigFile(this.file);
+    return { digest: digestOf(text), read: () => this.#parse(text) };
   }
 
   /** Whether it has another text than it had at the last `read()`, or has one that cannot be read. */

@@ -1,9 +1,13 @@
 /** Has a running proxy follow its configuration file. */
 import { isDeepStrictEqual } from 'node:util';
+import type { ProxyOptions } from '../config/options.js';
+import { parseOptions } from '../config/schema.js';
 import { addressesOf } from '../config/services.js';
 import type { SettingKey } from '../config/settings.js';
 import { mayChange, settingKeys, settingOf, valueIn } from '../config/shapes.js';
 import type { CommandConfig, ProxyConfig } from '../config/types.js';
+import { allDifferences } from '../control/differences.js';
+import type { ControlResult } from '../control/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { listed } from '../model/listed.js';
 import type { Changes, UpdateResult } from '../model/update-result.js';
@@ -14,6 +18,7 @@ import { withOverlapHint } from './overlap.js';
 /** What a reload needs of a proxy. */
 export interface UpdatedProxy {
   readonly generation: number;
+  readonly options: ProxyOptions;
   changesTo(config: ProxyConfig): Changes;
   updateConfig(config: ProxyConfig): Promise<UpdateResult>;
 }
@@ -58,6 +63,7 @@ export class Reloader {
   #wanted: Cause | undefined;
   #isBusy = false;
   readonly #waiters: Waiter[] = [];
+  #compared: { readonly digest: string; readonly result: ControlResult } | undefined;
 
   /** @param config what the file said at the start */
   constructor(source: ConfigSource, config: CommandConfig, log: Logger) {
@@ -116,16 +122,22 @@ export class Reloader {
    *
    * @throws SplicewayError as `reload()`, for what is wrong with the file
    */
-  compare(): UpdateResult {
+  compare(): ControlResult {
     const running = this.#running;
     if (running === undefined) throw stopping();
-    const { config, positionOf } = this.#source.look();
-    checkFixed(this.#config, config, positionOf);
     const { generation } = running.proxy;
-    return withOfCommand(this.#config, config, {
-      generation,
-      ...running.proxy.changesTo(config),
-    });
+    const { digest, read } = this.#source.look();
+    const last = this.#compared;
+    // A file may have thousands of backends, and somebody may ask each second.
+    if (last?.digest === digest && last.result.generation === generation) return last.result;
+    const { config, positionOf } = read();
+    checkFixed(this.#config, config, positionOf);
+    const from = { ...this.#config, ...parseOptions(running.proxy.options) };
+    const changes = { generation, ...running.proxy.changesTo(config) };
+    const result = withOfCommand(this.#config, config, changes);
+    const differences = allDifferences(from, config, result);
+    this.#compared = { digest, result: { ...result, differences } };
+    return this.#compared.result;
   }
 
   /** Asks for a reload if the text of the file is another one. */
@@ -172,6 +184,7 @@ export class Reloader {
         throw withOverlapHint(error, addressesOf(config));
       });
       this.#config = config;
+      this.#compared = undefined;
       const outcome = { config, result: withOfCommand(before, config, result) };
       return { outcome, say: () => this.#say(outcome.result) };
     } catch (error) {

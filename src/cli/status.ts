@@ -2,6 +2,7 @@
 import { SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
 import { CommanderError } from '../vendor/commander.js';
 import { placeForReports } from '../version.js';
+import { plain } from './remote/terminal.js';
 
 export const ExitStatus = {
   clean: 0,
@@ -9,6 +10,8 @@ export const ExitStatus = {
   failure: 1,
   /** It was asked for something wrong: unknown flags, a bad address, a bad file. */
   usage: 2,
+  /** No balancer was found, or it does not answer. */
+  unreachable: 3,
 } as const;
 
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus];
@@ -24,6 +27,9 @@ const usageCodes: ReadonlySet<SplicewayErrorCode> = new Set([
 export function statusOf(error: unknown): ExitStatus {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? ExitStatus.clean : ExitStatus.usage;
+  }
+  if (error instanceof SplicewayError && error.code === 'ERR_SPLICEWAY_CONTROL_FAILED') {
+    return ExitStatus.unreachable;
   }
   const isUsage = error instanceof SplicewayError && usageCodes.has(error.code);
   return isUsage ? ExitStatus.usage : ExitStatus.failure;
@@ -54,7 +60,8 @@ function describe(error: unknown): string[] {
 }
 
 function withCode(message: string, code: SplicewayErrorCode): string[] {
-  const [first = '', ...more] = message.split('\n');
+  // A path or another balancer may say anything.
+  const [first = '', ...more] = message.split('\n').map(plain);
   const rest = more.map((line) => (line.startsWith(' ') ? line : `spliceway: ${line}`));
   return [`spliceway: ${first} (${code})`, ...rest];
 }

@@ -51,7 +51,7 @@ export class ControlApp {
     const changes = new Changes({
       proxy,
       audit,
-      onChanged: (change) => this.#followers.changed(change),
+      onMade: (change) => this.#followers.changed(change),
     });
     this.#context = { ...context, changes };
     this.#register();

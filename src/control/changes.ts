@@ -30,8 +30,8 @@ export interface AskedChange extends Asker {
 export interface ChangesHost {
   readonly proxy: RunningProxy;
   audit(change: ControlAudit): void;
-  /** The generation is another one. */
-  onChanged(change: ControlChange): void;
+  /** The generation is another one, or sessions were ended. */
+  onMade(change: ControlChange): void;
 }
 
 export class Changes {
@@ -84,7 +84,9 @@ export class Changes {
       const made = await make();
       const { result } = made;
       const { generation } = result;
-      if (generation !== from) this.#keep({ from, at: Date.now(), ...who, result });
+      const change = { from, at: Date.now(), ...who, result };
+      if (generation !== from) this.#keep(change);
+      if (generation !== from || result.ended !== undefined) this.#host.onMade(change);
       this.#audit({ ...audit, generation, result });
       return made;
     } catch (error) {
@@ -119,7 +121,6 @@ export class Changes {
   #keep(change: ControlChange): void {
     this.#made.push(change);
     if (this.#made.length > KEPT) this.#made.shift();
-    this.#host.onChanged(change);
   }
 
   /** Those that are kept, the oldest first. */

@@ -5,6 +5,7 @@ import type { Duration } from '../config/duration.js';
 import type { BackendOptions, ProxyOptions } from '../config/options.js';
 import { errorCatalogue, SplicewayError, type SplicewayErrorCode } from '../errors/catalogue.js';
 import type { SessionFilter } from '../session/session-info.js';
+import { checkPath } from './path.js';
 import type {
   BackendChange,
   ControlBackend,
@@ -123,8 +124,11 @@ export interface ControlClient {
  * Talks to a running balancer. Nothing is connected yet: each request does so by itself.
  *
  * @param path the file of its control socket
+ * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` where that is no path of a socket
  */
 export function connectControl(path: string): ControlClient {
+  // Node would take an empty one for no socket at all, and ask port 80 of this machine.
+  checkPath('connectControl()', path);
   return new SocketClient(path);
 }
 
@@ -345,10 +349,12 @@ function parsed(path: string, text: string): unknown {
 function problemIn(path: string, text: string): SplicewayError {
   const problem = (parsed(path, text) ?? {}) as Partial<ControlProblem>;
   const { code, detail } = problem;
-  if (typeof detail !== 'string' || !isCode(code)) {
+  if (typeof detail !== 'string') {
     return failed(path, new Error('its answer is not that of a balancer'));
   }
-  return new SplicewayError(code, detail, { cause: problem });
+  // A balancer of another version may have more codes.
+  const known = isCode(code) ? code : 'ERR_SPLICEWAY_CONTROL_FAILED';
+  return new SplicewayError(known, detail, { cause: problem });
 }
 
 const isCode = (code: unknown): code is SplicewayErrorCode =>

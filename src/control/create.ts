@@ -1,6 +1,7 @@
 import { checkOptions } from '../config/check-options.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import { checkPath } from './path.js';
 import type { ControlSocket } from './server.js';
 import type { Control, ControlOptions } from './types.js';
 
@@ -43,7 +44,7 @@ export async function createControl(
  * @throws SplicewayError as `createControl()`, but for what depends on the proxy
  */
 export async function claimControl(path: string): Promise<ControlSocket> {
-  checkPath(path);
+  checkPath('createControl()', path);
   const server = await import('./server.js').catch((cause: unknown) => {
     // Where a file cannot be opened, Node may take it for absent.
     throw new SplicewayError(
@@ -53,22 +54,4 @@ export async function claimControl(path: string): Promise<ControlSocket> {
     );
   });
   return await server.ControlSocket.claim(path);
-}
-
-/** What the kernel takes: sun_path of unix(7), without the zero behind it. */
-const LONGEST_PATH = 107;
-
-/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` */
-function checkPath(path: unknown): void {
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw new SplicewayError(
-      'ERR_SPLICEWAY_INVALID_OPTION',
-      'path of createControl() is not the path of a file; write one, as in /run/spliceway/edge.sock',
-    );
-  }
-  if (Buffer.byteLength(path) <= LONGEST_PATH) return;
-  throw new SplicewayError(
-    'ERR_SPLICEWAY_INVALID_OPTION',
-    `${path} has ${Buffer.byteLength(path)} bytes, and a socket's path ${LONGEST_PATH} at most; choose a shorter one`,
-  );
 }

@@ -5,9 +5,10 @@ import { parseOptions } from '../config/schema.js';
 import type { ProxyConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import type { Overlay } from '../model/overlay.js';
-import type { DrainResult, OnRemoveOption } from '../proxy/handles.js';
+import type { BackendHandle, DrainResult, OnRemoveOption } from '../proxy/handles.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
+import { allDifferences } from './differences.js';
 import type {
   BackendChange,
   ControlConfig,
@@ -39,7 +40,9 @@ export async function replaceConfig(proxy: RunningProxy, options: unknown): Prom
 /** What `replaceConfig()` would change. Errors as it has. */
 export function compareConfig(proxy: RunningProxy, options: unknown): ControlResult {
   const config = parseReplacement(proxy, options);
-  return { generation: proxy.generation, ...proxy.changesTo(config) };
+  const changes = proxy.changesTo(config);
+  const differences = allDifferences(parseOptions(proxy.options), config, changes);
+  return { generation: proxy.generation, ...changes, differences };
 }
 
 function parseReplacement(proxy: RunningProxy, options: unknown): ProxyConfig {
@@ -68,7 +71,8 @@ export async function changeBackend(
   if (health !== undefined) backend.setHealth(health);
   if (state === 'ready') backend.ready();
   // One that is under way goes on, with the time that its sessions have.
-  else if (state !== undefined && state !== backend.state) await begun(backend[state]());
+  else if (state !== undefined && state !== backend.state)
+    await begun(backend[state](keptBy(backend)));
   await nextTurn();
   return changedAtOnce(proxy, from, `${pool}/${name}`);
 }
@@ -81,9 +85,8 @@ export async function beginDrain(
   { after }: DrainChange,
 ): Promise<{ result: ControlResult; emptied: Promise<DrainResult> }> {
   const backend = proxy.pool(pool).backend(name);
-  const onRemove = onRemoveOf(after);
   const from = proxy.generation;
-  const emptied = backend.drain(onRemove);
+  const emptied = backend.drain(onRemoveOf(after) ?? keptBy(backend));
   await begun(emptied);
   return { result: changedAtOnce(proxy, from, `${pool}/${name}`), emptied };
 }
@@ -164,6 +167,13 @@ export async function changeListener(
   await nextTurn();
   return changedAtOnce(proxy, from, `listener ${name}`);
 }
+
+/**
+ * Nobody's sessions end because an operator has not said how long they may go on, whatever the pool does with those of a
+ * backend that is removed. A drain that is under way has its own time.
+ */
+const keptBy = ({ state }: BackendHandle): OnRemoveOption | undefined =>
+  state === 'ready' ? 'keep' : undefined;
 
 /** @throws SplicewayError `ERR_SPLICEWAY_INVALID_DURATION` */
 function onRemoveOf(after: Duration | undefined): OnRemoveOption | undefined {

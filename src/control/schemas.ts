@@ -74,6 +74,7 @@ const status: z.ZodType<ControlStatus> = z.object({
   version: text,
   pid: count,
   since: moment,
+  isStopping: z.boolean(),
   file: text.optional(),
   engine: z.object({ name: z.enum(['native', 'stream']), reason: text }),
   accept: z.enum(['native', 'node']),
@@ -144,6 +145,10 @@ const result: z.ZodType<ControlResult> = z.object({
       reason: z.enum(['empty', 'timeout', 'called-off']),
     })
     .optional(),
+  differences: z
+    .record(text, names)
+    .optional()
+    .describe('What of each in changed would be another, where it was only asked what would.'),
   ended: count.optional().describe('Sessions that were ended, where that was asked for.'),
 });
 

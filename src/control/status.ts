@@ -16,6 +16,7 @@ export function statusOf(
     version,
     pid: process.pid,
     since,
+    isStopping: proxy.isClosing,
     file,
     ...stats,
     engine: proxy.engine,

@@ -23,7 +23,7 @@ export interface ControlOptions {
    */
   reload?: (() => Promise<UpdateResult>) | undefined;
   /** What `reload` would change; throws what is wrong with the file. Default: nobody can ask for it. */
-  compare?: (() => UpdateResult) | undefined;
+  compare?: (() => ControlResult) | undefined;
   /** What the status calls the file that `reload` reads. */
   file?: string | undefined;
   /** Told of each change that was asked for, once it is known what came of it. It must not throw. */
@@ -109,6 +109,8 @@ export interface ControlStatus
   readonly pid: number;
   /** Since when the socket is open: milliseconds since 1970, as `Date.now()`. */
   readonly since: number;
+  /** Whether it stops: it takes no more clients, and nothing of it changes any more. */
+  readonly isStopping: boolean;
   /** The file that a reload reads; absent where there is none. */
   readonly file?: string | undefined;
   /** Which engine runs, and why. */
@@ -176,6 +178,11 @@ export interface ControlDrain extends DrainResult {
 export interface ControlResult extends UpdateResult {
   /** What came of a drain that was waited for. */
   readonly drain?: ControlDrain | undefined;
+  /**
+   * What of each that would change would be another, where it was only asked what would: `weight 1 → 3`. By the names of
+   * `changed`.
+   */
+  readonly differences?: Readonly<Record<string, readonly string[]>> | undefined;
   /** How many sessions were ended, where that was asked for. */
   readonly ended?: number | undefined;
 }
@@ -216,7 +223,7 @@ export interface BackendChange {
 
 /** How a backend is drained. */
 export interface DrainChange {
-  /** How long its sessions may go on; 0 ends them at once. Default: as `onRemove` of the pool says. */
+  /** How long its sessions may go on; 0 ends them at once. Default: for as long as they like. */
   after?: Duration | undefined;
   /** Whether the answer waits until the last session has left, and for how long at most. Default `false`. */
   wait?: boolean | Duration | undefined;
@@ -240,7 +247,7 @@ export type ControlEvent = {
       readonly generation: number;
     }
   | {
-      /** A change was made through this socket. */
+      /** A change was made through this socket, or sessions were ended. */
       readonly event: 'change';
       /** The generation after it. */
       readonly generation: number;

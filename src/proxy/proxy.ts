@@ -164,6 +164,11 @@ export class Proxy extends SessionEmitter {
     return optionsOf(this.#config);
   }
 
+  /** Whether `close()` was called. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** Where it listens, in the order of the options, with real ports; also after `close()`. */
   addresses(): ListenerAddress[] {
     return Array.from(this.#services.binds(), ({ address }) => address);

@@ -21,16 +21,16 @@ export function candidatesFor(
   const asked = optionAsked(options, before, word);
   const found =
     asked !== undefined
-      ? valuesOf(asked.option, names, isStarted(command)).map((one) =>
-          withPrefix(one, asked.prefix),
-        )
+      ? valuesOf(asked.option, names, isNew(command)).map((one) => withPrefix(one, asked.prefix))
       : word.startsWith('-')
         ? options.map(({ long, description }) => ({ value: long ?? '', description }))
         : [
             ...(isNamed ? [] : namesOfCommands(program)),
             ...valuesAt(command.registeredArguments, others, names),
           ];
-  return found.filter(({ value }) => value !== '' && value.startsWith(word));
+  // What moves the cursor of a terminal is no word.
+  const isWord = (value: string) => value !== '' && !/\p{C}/u.test(value);
+  return found.filter(({ value }) => isWord(value) && value.startsWith(word));
 }
 
 /** Who has no command has the default one. */
@@ -57,9 +57,9 @@ function othersIn(words: readonly string[], options: readonly Option[]): number 
 
 /** The flag whose value is typed, and what stands before the value in the same word. */
 function optionAsked(options: readonly Option[], before: readonly string[], word: string) {
-  const [, flag = '', prefix = ''] = /^((--[^=]+)=)/.exec(word) ?? [];
-  const joined = options.find((option) => isFlag(option, prefix) && takesValue(option));
-  if (joined !== undefined) return { option: joined, prefix: flag };
+  const [, prefix = '', flag = ''] = /^((--[^=]+)=)/.exec(word) ?? [];
+  const joined = options.find((option) => isFlag(option, flag) && takesValue(option));
+  if (joined !== undefined) return { option: joined, prefix };
   const last = before.at(-1) ?? '';
   const option = options.find((one) => isFlag(one, last) && one.required);
   return option && { option, prefix: '' };
@@ -75,15 +75,15 @@ const withPrefix = ({ value, description }: Candidate, prefix: string) => ({
 const plainly = (values: readonly string[]) => values.map((value) => ({ value, description: '' }));
 
 /** Names of a balancer that is to be started are nobody's yet. */
-const isStarted = (command: Command) => ['serve', 'demo'].includes(command.name());
+const isNew = (command: Command) => ['serve', 'demo'].includes(command.name());
 
-function valuesOf(option: Option, names: Names, isNew: boolean): readonly Candidate[] {
+function valuesOf(option: Option, names: Names, isToStart: boolean): readonly Candidate[] {
   if (option.argChoices !== undefined) return plainly(option.argChoices);
   const setting = settingKeys.find((key) => key === option.attributeName());
   if (setting !== undefined) return plainly(settingOf(setting).kind.names ?? []);
   const { instances: name, pools: pool, backends: backend, listeners: listener } = names;
   const known: Readonly<Record<string, readonly string[]>> = { name, pool, backend, listener };
-  return isNew ? [] : plainly(known[option.attributeName()] ?? []);
+  return isToStart ? [] : plainly(known[option.attributeName()] ?? []);
 }
 
 function valuesAt(

@@ -1,5 +1,6 @@
 /** Questions to whoever sits at the terminal. */
 import { createInterface } from 'node:readline/promises';
+import { plain } from './terminal.js';
 
 /** Whether somebody is there to be asked. */
 export const isAnswered = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
@@ -10,9 +11,9 @@ export async function choose(
   names: readonly string[],
 ): Promise<string | undefined> {
   if (!isAnswered()) return undefined;
-  const lines = names.map((name, index) => `  ${index + 1}  ${name}`);
+  const lines = names.map((name, index) => `  ${index + 1}  ${plain(name)}`);
   const answer = await answerTo(`${question}\n${lines.join('\n')}\nNumber or name: `);
-  return names[Number(answer) - 1] ?? names.find((name) => name === answer);
+  return names.find((name) => name === answer) ?? names[Number(answer) - 1];
 }
 
 /** @returns whether the answer is yes */

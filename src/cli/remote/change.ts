@@ -5,8 +5,9 @@ import type { BackendChange } from '../../control/types.js';
 import { ExitStatus } from '../status.js';
 import { confirm, isAnswered } from './ask.js';
 import { durationText, invalid, wholeNumber } from './numbers.js';
-import { sayLines, sayResult } from './say.js';
+import { sayJson, sayLines, sayResult } from './say.js';
 import { labelOf, targetOf } from './target.js';
+import { plain } from './terminal.js';
 import { counted } from './words.js';
 
 export interface ChangeFlags {
@@ -75,6 +76,7 @@ export async function add(
   flags: ChangeFlags,
 ): Promise<void> {
   sayResult(await client.add(pool, backend), flags);
+  await noteFile(client, 'is without it again', flags);
 }
 
 export async function remove(
@@ -84,7 +86,22 @@ export async function remove(
 ): Promise<void> {
   const within = after === undefined ? undefined : durationText('--after', after);
   const { pool, backend } = await targetOf(client, target);
-  sayResult(await client.remove(pool, backend, within), flags);
+  const result = await client.remove(pool, backend, within);
+  sayResult(result, flags);
+  await noteFile(client, 'has it again', flags);
+}
+
+/** What is no part of the file does not last. */
+async function noteFile(
+  client: ControlClient,
+  what: string,
+  { json = false }: ChangeFlags,
+): Promise<void> {
+  const { file } = await client.status();
+  if (file === undefined || json) return;
+  process.stderr.write(
+    `spliceway: the next reload of ${plain(file)} ${what}, unless the file is changed\n`,
+  );
 }
 
 /** @param target a backend, or a pool; nothing: all that was set by hand */
@@ -95,7 +112,8 @@ export async function reset(
 ): Promise<ExitStatus> {
   if (target === undefined) {
     if (!yes && !(await isAllMeant(client))) {
-      sayLines(['nothing has changed']);
+      if (flags.json) sayJson({ changed: [] });
+      else sayLines(['nothing has changed']);
       return ExitStatus.failure;
     }
     sayResult(await client.reset(), flags);

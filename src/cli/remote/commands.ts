@@ -24,6 +24,8 @@ export function addRemoteCommands(program: Command, setStatus: (status: ExitStat
       .option('--control <path>', 'the file of its control socket')
       .option('--json', 'print JSON, for programs')
       .action(async (...words: unknown[]) => {
+        // Whoever read has gone, as in `spliceway events --follow | head`: there is nothing left to do.
+        process.stdout.once('error', () => process.exit(ExitStatus.clean));
         // The last one is the command itself, behind its flags.
         const flags = words.at(-2) as InstanceFlags;
         const { clientOf } = await import('./instance.js');
@@ -82,11 +84,12 @@ function addBackendCommands(remote: Declare): void {
       (await import('./change.js')).set(client, target, changes, flags),
   );
   remote(
-    'drain <target>',
+    'drain [target]',
     'send no new sessions to pool/backend; exit 1 when it has some left after --wait',
-    async (client, target: string, flags: DrainFlags) =>
+    async (client, target: string | undefined, flags: DrainFlags) =>
       (await import('./drain.js')).drain(client, target, flags),
   )
+    .usage('[options] <target>')
     .option('--wait [time]', 'until its last session has left, or for so long at most')
     .option('--after <time>', 'end the sessions that are left then');
   remote(

@@ -2,13 +2,11 @@
 import { loadConfigFile } from '../../config/file.js';
 import type { ProxyOptions } from '../../config/options.js';
 import { optionsOf } from '../../config/options-of.js';
-import { parseOptions } from '../../config/schema.js';
 import type { ControlClient } from '../../control/client.js';
 import type { ControlResult } from '../../control/types.js';
 import { ExitStatus } from '../status.js';
-import { differencesOf } from './differences.js';
 import { sayJson, sayLines, sayResult } from './say.js';
-import { paint, plain, type Style } from './table.js';
+import { paint, plain, type Style } from './terminal.js';
 
 export async function reload(
   client: ControlClient,
@@ -26,35 +24,26 @@ export async function diff(
   client: ControlClient,
   { config, json = false }: { config?: string; json?: boolean },
 ): Promise<ExitStatus> {
-  const wanted = config === undefined ? undefined : loadConfigFile(config);
   const result =
-    wanted === undefined
+    config === undefined
       ? await client.compareFile()
-      : await client.compare(optionsOf(wanted) as ProxyOptions);
-  if (json) {
-    sayJson(result);
-  } else {
-    const file = wanted ?? loadConfigFile((await client.status()).file ?? '');
-    const running = parseOptions((await client.config()).options);
-    sayLines(linesOf(result, (label) => differencesOf(running, file, label)));
-  }
+      : await client.compare(optionsOf(loadConfigFile(config)) as ProxyOptions);
+  if (json) sayJson(result);
+  else sayLines(linesOf(result));
   const { added, removed, changed } = result;
   return added.length + removed.length + changed.length === 0
     ? ExitStatus.clean
     : ExitStatus.failure;
 }
 
-function linesOf(
-  { added, removed, changed }: ControlResult,
-  differences: (label: string) => readonly string[],
-): string[] {
+function linesOf({ added, removed, changed, differences = {} }: ControlResult): string[] {
   const line = (sign: string, name: string, style: Style, more: readonly string[] = []) => {
     const why = more.length === 0 ? '' : `: ${more.join(', ')}`;
     return paint({ text: plain(`${sign} ${name}${why}`), style });
   };
   return [
     ...removed.map((name) => line('-', name, 'red')),
-    ...changed.map((name) => line('~', name, 'yellow', differences(name))),
+    ...changed.map((name) => line('~', name, 'yellow', differences[name])),
     ...added.map((name) => line('+', name, 'green')),
   ];
 }

@@ -4,6 +4,7 @@ import type { ControlClient } from '../../control/client.js';
 import type { ControlStatus } from '../../control/types.js';
 import { formatOverride } from '../../model/overlay.js';
 import { sayJson } from './say.js';
+import { plain } from './terminal.js';
 
 export async function config(
   client: ControlClient,
@@ -15,7 +16,7 @@ export async function config(
     return;
   }
   const notes = [...functionNotes(told.functions), ...overrideNotes(await client.status())];
-  const head = notes.map((note) => `# ${note}\n`).join('');
+  const head = notes.map((note) => `# ${plain(note)}\n`).join('');
   process.stdout.write(head + fileTextOf(told.options));
 }
 

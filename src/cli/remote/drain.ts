@@ -1,12 +1,13 @@
 /** `spliceway drain`: sends no new sessions to a backend, and may wait until it is empty. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlClient } from '../../control/client.js';
 import type { ControlDrain } from '../../control/types.js';
-import { clearInterval, setInterval } from '../../timers.js';
 import { CLEAR_LINE } from '../live-line.js';
 import { ExitStatus } from '../status.js';
-import { durationText } from './numbers.js';
+import { durationText, invalid } from './numbers.js';
 import { sayJson, sayLines } from './say.js';
 import { labelOf, type Target, targetOf } from './target.js';
+import { plain, widthOf } from './terminal.js';
 import { counted } from './words.js';
 
 export interface DrainFlags {
@@ -21,25 +22,34 @@ const LOOK_MS = 500;
 /** @returns failure where the backend has sessions left after the wait */
 export async function drain(
   client: ControlClient,
-  text: string,
-  { wait = false, after, json = false }: DrainFlags,
+  text: string | undefined,
+  flags: DrainFlags,
 ): Promise<ExitStatus> {
+  const { after, json = false } = flags;
+  const { named, wait } = waitOf(text, flags);
   const how = {
     ...(after === undefined ? {} : { after: durationText('--after', after) }),
     wait: typeof wait === 'string' ? durationText('--wait', wait) : wait,
   };
-  const target = await targetOf(client, text);
+  const target = await targetOf(client, named);
   const { pool, backend } = target;
   const end = wait !== false && !json ? showProgress(client, target) : () => {};
   const result = await client.drain(pool, backend, how).finally(end);
   if (json) {
     sayJson(result);
   } else if (result.drain === undefined) {
-    sayLines([await begunOf(client, target)]);
+    sayLines([plain(await begunOf(client, target))]);
   } else {
-    sayLines([ended(target, result.drain)]);
+    sayLines([plain(ended(target, result.drain))]);
   }
   return result.drain?.isEmpty === false ? ExitStatus.failure : ExitStatus.clean;
+}
+
+/** In `drain --wait db/db-1` the target is taken for how long to wait. */
+function waitOf(text: string | undefined, { wait = false }: DrainFlags) {
+  const named = text ?? (typeof wait === 'string' ? wait : undefined);
+  if (named === undefined) throw invalid('which backend? Name it, as in spliceway drain db/db-1');
+  return { named, wait: text === undefined ? true : wait };
 }
 
 async function begunOf(client: ControlClient, target: Target): Promise<string> {
@@ -55,7 +65,7 @@ function ended(target: Target, { reason, cut }: ControlDrain): string {
   if (reason === 'timeout') {
     return `${label} still has sessions; it gets no new ones, and the drain goes on`;
   }
-  return `the drain of ${label} was called off`;
+  return `the drain of ${label} was called off: it is ready again, or the balancer stops`;
 }
 
 /** Only for whoever looks: scripts wait for the last line. @returns what ends it */
@@ -64,17 +74,19 @@ function showProgress(client: ControlClient, { pool, backend }: Target): () => v
   if (!stderr.isTTY) return () => {};
   let isOver = false;
   const look = async () => {
-    const { open } = await client.backend(pool, backend);
-    if (isOver) return;
-    const text = `${counted(open, 'session')} left; Ctrl+C ends the waiting, not the drain`;
-    // A line that wraps could not be rewritten.
-    stderr.write(CLEAR_LINE + text.slice(0, Math.max(stderr.columns - 1, 0)));
+    while (!isOver) {
+      const { open } = await client.backend(pool, backend);
+      if (isOver) return;
+      const text = `${counted(open, 'session')} left; Ctrl+C ends the waiting, not the drain`;
+      // A line that wraps could not be rewritten.
+      stderr.write(CLEAR_LINE + text.slice(0, widthOf(stderr) - 1));
+      await delay(LOOK_MS, undefined, { ref: false });
+    }
   };
   // What is wrong with the socket the drain tells.
-  const timer = setInterval(() => look().catch(() => {}), LOOK_MS);
+  void look().catch(() => {});
   return () => {
     isOver = true;
-    clearInterval(timer);
     stderr.write(CLEAR_LINE);
   };
 }

@@ -2,8 +2,9 @@
 import type { ControlClient } from '../../control/client.js';
 import type { ControlChange, ControlEvent, ControlPeer } from '../../control/types.js';
 import { formatOverride, isOverridden } from '../../model/overlay.js';
+import { ExitStatus } from '../status.js';
 import { sayLines } from './say.js';
-import { paint, plain, type Style } from './table.js';
+import { paint, plain, type Style } from './terminal.js';
 import { counted } from './words.js';
 
 export interface EventsFlags {
@@ -11,17 +12,30 @@ export interface EventsFlags {
   readonly json?: boolean;
 }
 
-/** @param flags without `follow` only changes that were made through the socket */
+/**
+ * @param flags without `follow` only changes that were made through the socket
+ * @returns where it follows, when the balancer has stopped
+ */
 export async function events(
   client: ControlClient,
   { follow = false, json = false }: EventsFlags,
-): Promise<void> {
-  const { changes } = await client.changes();
-  sayLines(changes.map(asEvent).map((event) => (json ? JSON.stringify(event) : lineOf(event))));
-  if (!follow) return;
-  for await (const event of client.events()) {
-    sayLines([json ? JSON.stringify(event) : lineOf(event)]);
+): Promise<ExitStatus> {
+  const say = (event: ControlEvent) => sayLines([json ? JSON.stringify(event) : lineOf(event)]);
+  const sayPast = async (upTo = Number.POSITIVE_INFINITY) => {
+    const { changes } = await client.changes();
+    for (const change of changes) if (change.result.generation <= upTo) say(asEvent(change));
+  };
+  if (!follow) {
+    await sayPast();
+    return ExitStatus.clean;
   }
+  for await (const event of client.events()) {
+    // What comes after its first line the stream has: nothing is missing, and nothing twice.
+    if (event.event === 'begin') await sayPast(event.generation);
+    say(event);
+  }
+  process.stderr.write('spliceway: the balancer has stopped\n');
+  return ExitStatus.unreachable;
 }
 
 const asEvent = ({ at, method, path, peer, result }: ControlChange): ControlEvent => ({
@@ -87,6 +101,9 @@ function wordsOf(event: ControlEvent): { readonly text: string; readonly style?:
       };
     case 'lost':
       return { text: `${counted(event.count, 'event')} came too fast, and are lost`, style: 'red' };
+    default:
+      // Of a balancer of another version.
+      return { text: JSON.stringify(event) };
   }
 }
 

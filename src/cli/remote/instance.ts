@@ -29,19 +29,30 @@ const ENDING = '.sock';
 export async function clientOf({ name, control }: InstanceFlags): Promise<ControlClient> {
   if (control !== undefined) return connectControl(control);
   const { instances, closed } = socketsThere();
-  if (name !== undefined) return connectControl((await named(name, instances, closed)).path);
-  const living = await livingOf(instances);
+  const meant = instances.filter((instance) => name === undefined || instance.name === name);
+  const living = await livingOf(meant);
   const [only, ...more] = living;
-  if (only === undefined) throw noneRuns(closed);
-  if (more.length === 0) return connectControl(only.path);
-  const chosen = await choose(
-    'Which balancer is meant?',
-    living.map((instance) => instance.name),
-  );
-  const found = living.find((instance) => instance.name === chosen);
-  if (found !== undefined) return connectControl(found.path);
+  if (only !== undefined) {
+    return connectControl(more.length === 0 ? only.path : (await chosenOf(living)).path);
+  }
+  // Of one that is dead whoever asks it hears so.
+  const [dead] = name === undefined ? [] : meant;
+  if (dead !== undefined) return connectControl(dead.path);
+  const others = (await livingOf(instances)).map((instance) => instance.name);
+  if (name === undefined || others.length === 0) throw noneRuns(closed);
+  throw failed(`no balancer is called ${name} here; there is ${listed(others)}`);
+}
+
+/** @param living two at least */
+async function chosenOf(living: readonly Instance[]): Promise<Instance> {
+  const isUnique = new Set(living.map(({ name }) => name)).size === living.length;
+  const labels = living.map(({ name, path: file }) => (isUnique ? name : file));
+  const chosen = await choose('Which balancer is meant?', labels);
+  const found = living[labels.indexOf(chosen ?? '')];
+  if (found !== undefined) return found;
+  const flag = isUnique ? '--name' : '--control';
   throw failed(
-    `several balancers run here: ${listed(living.map((one) => one.name))}; say which one, as in --name ${only.name}`,
+    `several balancers run here: ${listed(labels)}; say which one, as in ${flag} ${labels[0]}`,
   );
 }
 
@@ -53,7 +64,7 @@ export async function namesOfLiving(): Promise<string[]> {
 /** @returns the sockets, and the folders that this user may not look into */
 function socketsThere(): { readonly instances: Instance[]; readonly closed: string[] } {
   const closed: string[] = [];
-  const found = new Map<string, Instance>();
+  const instances: Instance[] = [];
   for (const folder of foldersOfSockets()) {
     let files: string[];
     try {
@@ -63,24 +74,10 @@ function socketsThere(): { readonly instances: Instance[]; readonly closed: stri
       continue;
     }
     for (const file of files.filter((name) => name.endsWith(ENDING))) {
-      const name = file.slice(0, -ENDING.length);
-      // The first folder is where it would be made now.
-      if (!found.has(name)) found.set(name, { name, path: path.join(folder, file) });
+      instances.push({ name: file.slice(0, -ENDING.length), path: path.join(folder, file) });
     }
   }
-  return { instances: [...found.values()], closed };
-}
-
-async function named(
-  name: string,
-  instances: readonly Instance[],
-  closed: readonly string[],
-): Promise<Instance> {
-  const found = instances.find((instance) => instance.name === name);
-  if (found !== undefined) return found;
-  const names = (await livingOf(instances)).map((instance) => instance.name);
-  if (names.length === 0) throw noneRuns(closed);
-  throw failed(`no balancer is called ${name} here; there is ${listed(names)}`);
+  return { instances, closed };
 }
 
 async function livingOf(instances: readonly Instance[]): Promise<Instance[]> {

@@ -1,7 +1,7 @@
 /** What a command prints of a change. */
 import type { ControlResult } from '../../control/types.js';
 import { listed } from '../../model/listed.js';
-import { plain } from './table.js';
+import { plain } from './terminal.js';
 
 /** Lines on standard output. */
 export function sayLines(lines: readonly string[]): void {

@@ -5,18 +5,12 @@ import { formatAddress } from '../../model/address.js';
 import type { SessionFilter } from '../../session/session-info.js';
 import { setTimeout } from '../../timers.js';
 import { formatBytes } from '../live-line.js';
+import { type FilterFlags, filterOf } from './filter.js';
 import { wholeNumber } from './numbers.js';
 import { sayJson, sayLines } from './say.js';
-import { type Cell, type Column, tableOf, widthOf } from './table.js';
+import { type Cell, type Column, tableOf } from './table.js';
+import { widthOf } from './terminal.js';
 import { counted, formatAge, formatCount } from './words.js';
-
-/** Flags that say which sessions are meant. */
-export interface FilterFlags {
-  readonly pool?: string;
-  readonly backend?: string;
-  readonly client?: string;
-  readonly listener?: string;
-}
 
 export interface SessionsFlags extends FilterFlags {
   readonly top?: string;
@@ -33,7 +27,7 @@ export interface RatedSession extends ControlSession {
 
 export async function sessions(client: ControlClient, flags: SessionsFlags): Promise<void> {
   const { json = false } = flags;
-  const filter = filterOf(flags);
+  const filter = await filterOf(client, flags);
   const top = flags.top === undefined ? undefined : wholeNumber('--top', flags.top, 1);
   const { count, sessions: listed } = await ratedSessions(client, filter, top);
   if (json) return sayJson({ count, sessions: listed });
@@ -52,13 +46,6 @@ async function tableLines(client: ControlClient, listed: readonly RatedSession[]
   );
   return tableOf(columns, rows, widthOf(process.stdout));
 }
-
-export const filterOf = ({ pool, backend, client, listener }: FilterFlags): SessionFilter => ({
-  pool,
-  backend,
-  client,
-  listener,
-});
 
 /** @param top so many of those that have moved most; all where it does not say */
 async function ratedSessions(

@@ -11,10 +11,11 @@ import { listed } from '../../model/listed.js';
 import { formatBytes } from '../live-line.js';
 import { ExitStatus } from '../status.js';
 import { sayJson, sayLines, summaryOf } from './say.js';
-import { type Cell, type Column, paint, plain, type Style, tableOf, widthOf } from './table.js';
+import { type Cell, type Column, tableOf } from './table.js';
+import { paint, plain, type Style, type Styled, widthOf } from './terminal.js';
 import { formatAge, formatCount } from './words.js';
 
-/** @returns failure where a pool has no backend to pick */
+/** @returns failure where a pool has no backend to pick, or the balancer stops */
 export async function status(
   client: ControlClient,
   { json = false }: { json?: boolean },
@@ -22,9 +23,10 @@ export async function status(
   const told = await client.status();
   const file = await fileOf(client, told);
   const lacking = poolsWithoutBackend(told);
-  if (json) sayJson({ ...told, fileDiffers: file.differs, poolsWithoutBackend: lacking });
+  const { differs: fileDiffers, problem: fileProblem } = file;
+  if (json) sayJson({ ...told, fileDiffers, fileProblem, poolsWithoutBackend: lacking });
   else sayLines(linesOf(told, file, lacking));
-  return lacking.length === 0 ? ExitStatus.clean : ExitStatus.failure;
+  return lacking.length === 0 && !told.isStopping ? ExitStatus.clean : ExitStatus.failure;
 }
 
 /** How the file stands to what runs. */
@@ -33,6 +35,8 @@ interface FileState {
   readonly differs: boolean | undefined;
   /** For people; `undefined` where there is no file. */
   readonly words: string | undefined;
+  /** Why a reload would be refused. */
+  readonly problem?: string;
 }
 
 async function fileOf(client: ControlClient, { file }: ControlStatus): Promise<FileState> {
@@ -52,6 +56,7 @@ async function fileOf(client: ControlClient, { file }: ControlStatus): Promise<F
     return {
       differs: isOfFile ? true : undefined,
       words: `${file}: a reload would be refused: ${first}`,
+      problem: error.message,
     };
   }
 }
@@ -73,9 +78,15 @@ function linesOf(told: ControlStatus, file: FileState, lacking: readonly string[
     ...(file.words === undefined
       ? []
       : [paint({ text: plain(file.words), style: file.differs === false ? 'dim' : 'yellow' })]),
-    ...lacking.map((pool) => paint({ text: `pool ${pool} has no backend to pick`, style: 'red' })),
+    ...lacking.map((pool) =>
+      paint({ text: plain(`pool ${pool} has no backend to pick`), style: 'red' }),
+    ),
     '',
-    ...tableOf(listenerColumns, listeners.map(listenerRow), width),
+    ...tableOf(
+      listenerColumns,
+      listeners.map((listener) => listenerRow(listener, told.isStopping)),
+      width,
+    ),
     '',
     ...tableOf(backendColumns, backends.map(backendRow), width),
     ...queueLines(pools),
@@ -83,8 +94,12 @@ function linesOf(told: ControlStatus, file: FileState, lacking: readonly string[
   ];
 }
 
-function headOf({ name, version, pid, since, engine, generation, sessions, bytes }: ControlStatus) {
+function headOf({ name, version, pid, since, isStopping, ...told }: ControlStatus): string[] {
+  const { engine, generation, sessions, bytes } = told;
   const age = formatAge(Date.now() - since);
+  const stopping = isStopping
+    ? [paint({ text: 'it stops, and takes no more clients', style: 'red' })]
+    : [];
   const figures = [
     `${formatCount(sessions.open)} open`,
     `${formatCount(sessions.opened)} since the start`,
@@ -92,8 +107,9 @@ function headOf({ name, version, pid, since, engine, generation, sessions, bytes
     ...(sessions.rejected > 0 ? [`${formatCount(sessions.rejected)} rejected`] : []),
   ];
   return [
-    `${paint({ text: name, style: 'bold' })}: spliceway ${version}, ${engine.name} engine, process ${pid}, up ${age}, generation ${generation}`,
+    `${paint({ text: plain(name), style: 'bold' })}: spliceway ${plain(version)}, ${plain(engine.name)} engine, process ${pid}, up ${age}, generation ${generation}`,
     `sessions: ${figures.join(', ')}; ${formatBytes(bytes.upstream)} in, ${formatBytes(bytes.downstream)} out`,
+    ...stopping,
   ];
 }
 
@@ -109,12 +125,12 @@ const listenerColumns: readonly Column[] = [
   { title: 'OUT', isRight: true, rank: 5 },
 ];
 
-function listenerRow(listener: ControlListener): Cell[] {
+function listenerRow(listener: ControlListener, isStopping: boolean): Cell[] {
   const { name, address, isPaused, open, opened, rejected, failed } = listener;
   return [
     name,
     address,
-    isPaused ? { text: 'paused', style: 'yellow' } : { text: 'accepting', style: 'green' },
+    stateOf(isPaused, isStopping),
     formatCount(open),
     formatCount(opened),
     formatCount(rejected),
@@ -122,6 +138,11 @@ function listenerRow(listener: ControlListener): Cell[] {
     formatBytes(listener.bytesUpstream),
     formatBytes(listener.bytesDownstream),
   ];
+}
+
+function stateOf(isPaused: boolean, isStopping: boolean): Styled {
+  if (isStopping) return { text: 'closed', style: 'red' };
+  return isPaused ? { text: 'paused', style: 'yellow' } : { text: 'accepting', style: 'green' };
 }
 
 const backendColumns: readonly Column[] = [
@@ -171,7 +192,7 @@ function queueLines(pools: readonly ControlPool[]): string[] {
   const waiting = pools.filter(({ queue }) => queue.length > 0);
   if (waiting.length === 0) return [];
   const parts = waiting.map(({ name, queue }) => `${formatCount(queue.length)} for pool ${name}`);
-  return ['', `clients that wait for a place: ${listed(parts)}`];
+  return ['', plain(`clients that wait for a place: ${listed(parts)}`)];
 }
 
 function overrideNote(backends: readonly ControlBackend[]): string[] {

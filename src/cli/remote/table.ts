@@ -1,12 +1,5 @@
 /** Tables for people: as wide as the terminal, and no wider. */
-import { styleText } from 'node:util';
-
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
-
-export interface Styled {
-  readonly text: string;
-  readonly style?: Style | undefined;
-}
+import { paint, plain, type Styled } from './terminal.js';
 
 export type Cell = string | Styled;
 
@@ -25,16 +18,6 @@ const GAP = '  ';
 const CUT = '…';
 /** Letters that a column keeps which may be cut, on the narrowest of terminals. */
 const FLOOR = 8;
-
-/** Letters in a line of standard output; any number where no terminal reads it. */
-export const widthOf = (out: NodeJS.WriteStream): number =>
-  // Some terminals do not tell: 0.
-  out.isTTY && out.columns > 0 ? out.columns : Number.POSITIVE_INFINITY;
-
-/** Colours where the terminal has them, and NO_COLOR and the like allow it. */
-export function paint({ text, style }: Styled, out: NodeJS.WriteStream = process.stdout): string {
-  return style === undefined ? text : styleText(style, text, { stream: out });
-}
 
 /**
  * Lines of a table, the first with the titles.
@@ -70,9 +53,6 @@ export function tableOf(
 
 const asStyled = (cell: Cell): Styled =>
   typeof cell === 'string' ? { text: plain(cell) } : { ...cell, text: plain(cell.text) };
-
-/** What servers and files say may not move the cursor. */
-export const plain = (text: string): string => text.replace(/\p{Cc}/gu, '?');
 
 const total = (widths: readonly number[]) =>
   widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);

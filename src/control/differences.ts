@@ -1,13 +1,23 @@
 /** What of a listener, a pool, a backend or a setting two configurations have differently. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Place } from '../../config/setting.js';
-import type { SettingKey } from '../../config/settings.js';
-import { keysOf, settingKeys, settingOf, valueIn } from '../../config/shapes.js';
-import type { ListenerConfig, ProxyConfig } from '../../config/types.js';
-import { formatAddress } from '../../model/address.js';
-import type { BackendConfig } from '../../model/backend.js';
+import type { Place } from '../config/setting.js';
+import type { SettingKey } from '../config/settings.js';
+import { keysOf, settingKeys, settingOf, valueIn } from '../config/shapes.js';
+import type { ListenerConfig, ProxyConfig } from '../config/types.js';
+import { formatAddress } from '../model/address.js';
+import type { BackendConfig } from '../model/backend.js';
+import type { Changes } from '../model/update-result.js';
 
 const NOT_SET = 'not set';
+
+/** Of all that is changed, by its label. */
+export function allDifferences(
+  from: ProxyConfig,
+  to: ProxyConfig,
+  { changed }: Changes,
+): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(changed.map((label) => [label, differencesOf(from, to, label)]));
+}
 
 /**
  * @param label as a result has it: `listener web`, `pool db`, `db/db-1`, `logLevel`
@@ -24,9 +34,7 @@ export function differencesOf(from: ProxyConfig, to: ProxyConfig, label: string)
     return one && other ? settings(one, other, 'pool') : [];
   }
   const key = settingKeys.find((known) => known === label);
-  // Of a setting of the command, such as the level of its log, nothing is known but that it is another.
-  if (key !== undefined)
-    return settingOf(key).place === 'process' ? settings(from, to, 'process', key) : [];
+  if (key !== undefined) return settings(from, to, settingOf(key).place, key);
   return backendDifferences(from, to, label);
 }
 
