@@ -83,15 +83,20 @@ export const environmentOf = (folder: string): NodeJS.ProcessEnv => ({
 
 const PTY = fileURLToPath(new URL('on-terminal.py', import.meta.url));
 
-/** A command on a terminal of its own, where somebody types by `write()`. What it shows, on both streams, is its `stdout`. */
+/**
+ * A command on a terminal of its own, where somebody types by `write()`. What it shows, on both streams, is its `stdout`.
+ *
+ * @param words another program that runs there, as a shell reads it
+ */
 export function startOnTerminal(
   { folder }: Pick<Balancer, 'folder'>,
   columns: number,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  words = '"$@"',
 ): RunningCommand {
   const env = { ...environmentOf(folder), TERM: 'xterm-256color', ...environment };
-  const shell = `exec python3 ${PTY} ${columns} "$@"`;
+  const shell = `exec python3 ${PTY} ${columns} ${words}`;
   const started = new RunningCommand(args, env, undefined, shell);
   onTestFinished(() => started[Symbol.asyncDispose]());
   return started;

@@ -31,13 +31,13 @@ const NONE: Names = {
 /**
  * Of a balancer that does not answer, or that is not clear, nothing is offered.
  *
- * @param words that stand there already
+ * @param words the last one is what somebody types, and names nothing yet
  */
 export async function namesFor(words: readonly string[]): Promise<Names> {
   const late = new Promise<Names>((resolve) => {
     setTimeout(() => resolve(NONE), PATIENCE_MS).unref();
   });
-  return await Promise.race([late, namesOf(instanceIn(words)).catch(() => NONE)]);
+  return await Promise.race([late, namesOf(instanceIn(words.slice(0, -1))).catch(() => NONE)]);
 }
 
 async function namesOf(flags: InstanceFlags): Promise<Names> {

@@ -3,10 +3,14 @@
  * with a tab and a description behind.
  */
 
-/** Bash takes a word for several where it has `:` or `=` in it (COMP_WORDBREAKS), and replaces the last of them alone. */
+/**
+ * Bash takes a word for several where it has `:` or `=` in it (COMP_WORDBREAKS), and replaces the last of them alone. What it
+ * puts there it does not quote: the name of a backend may be a path, with whatever letters.
+ */
 const BASH = `_spliceway() {
   local line="\${COMP_LINE:0:COMP_POINT}" word cut='' reply
   local -a words
+  line="\${line//\\\\/}"
   read -ra words <<< "$line"
   [[ "$line" == *' ' ]] && words+=('')
   word="\${words[-1]}"
@@ -14,7 +18,8 @@ const BASH = `_spliceway() {
   [[ "$COMP_WORDBREAKS" == *=* && "\${word#"$cut"}" == *=* ]] && cut="\${word%"\${word##*=}"}"
   COMPREPLY=()
   while IFS=$'\\t' read -r reply _; do
-    COMPREPLY+=("\${reply#"$cut"}")
+    printf -v reply %q "\${reply#"$cut"}"
+    COMPREPLY+=("$reply")
   done < <("\${COMP_WORDS[0]}" complete -- "\${words[@]:1}" 2>/dev/null)
   [[ "\${#COMPREPLY[@]}" == 1 && "\${COMPREPLY[0]}" == *= ]] && compopt -o nospace
 }
