@@ -6,8 +6,11 @@ import { problems } from './pack/problems.js';
 import { targets } from './prebuild/targets.js';
 import { typescript } from './setup/typescript.js';
 
-/** It comes before the script `pack` as well, which compiles what is old, and then looks for itself. */
-const isBeforeScript = /^run\b/.test(process.env.npm_command ?? '');
+/**
+ * It comes before the script `pack` as well, which compiles what is old, and then looks for itself; and where others install the
+ * package by the address of its repository, which makes what that machine needs.
+ */
+const isPacked = ['pack', 'publish'].includes(process.env.npm_command ?? '');
 
 function found() {
   const missing = problems(targets);
@@ -26,4 +29,4 @@ async function judge() {
   return 0;
 }
 
-if (!isBeforeScript) process.exitCode = await judge();
+if (isPacked) process.exitCode = await judge();

@@ -158,7 +158,7 @@ describe.each(ways)('a change with %s', (way) => {
     const next = structuredClone(options) as typeof services;
     next.pools.site.backends = [`${SOMEWHERE},name=a`, '127.0.0.1:12,name=c'];
     const changes = { added: ['site/c'], removed: ['site/b'], changed: [] };
-    expect(await client.compare(next)).toEqual({ generation: 1, ...changes });
+    expect(await client.compare(next)).toEqual({ generation: 1, ...changes, differences: {} });
     expect(proxy.pool('site').backends).toEqual(['a', 'b']);
     expect(await client.update(next)).toEqual({ generation: 2, ...changes });
     expect(proxy.pool('site').backends).toEqual(['a', 'c']);

@@ -35,6 +35,8 @@ const untilLeft = (balancer: Balancer, count: number) =>
 
 const end = (clients: readonly Socket[]) => Promise.all(clients.map((client) => client.destroy()));
 
+const CALLED_OFF =
+  'the drain of db/db-1 was called off: it is ready again, or the balancer stops\n';
 const GOES_ON = 'spliceway set db/db-1 state=ready sends it some again';
 
 describe.each(engines)('drain with %s', (engine) => {
@@ -47,6 +49,11 @@ describe.each(engines)('drain with %s', (engine) => {
     });
     const waiting = balancer.start('drain', 'db-1', '--wait');
     const other = balancer.start('drain', 'db/db-1', '--wait', '--json');
+    // Both wait, and are not only on their way.
+    await balancer.command.waitFor(
+      'stderr',
+      /(POST \/v1\/pools\/db\/backends\/db-1\/drain [^\n]*\n.*){3}/s,
+    );
     const elsewhere = await openClient(balancer.port);
     const [first, ...rest] = clients;
     first?.destroy();
@@ -89,6 +96,36 @@ describe('drain', () => {
     expect(clients.map(({ closed }) => closed)).toEqual([false]);
   });
 
+  it('ends no session that the pool would end with a backend that is removed', async () => {
+    const [one, two] = await Promise.all([startEcho(), startEcho()]);
+    const balancer = await startBalancer({
+      config: {
+        listeners: { sql: { address: ANY_PORT, pool: 'db' } },
+        pools: {
+          db: {
+            ...{ policy: 'first', onRemove: 'close' },
+            backends: [`${one.address},name=db-1`, `${two.address},name=db-2`],
+          },
+        },
+      },
+    });
+    const client = await openClient(balancer.port);
+    expect((await balancer.run('drain', 'db/db-1')).stdout).toContain('has 1 session left');
+    expect((await balancer.run('set', 'db/db-1', 'state=maintenance')).status).toBe(0);
+    expect(await echoed(client, 'hello')).toBe('hello');
+    expect((await balancer.run('drain', 'db/db-1', '--after', '0', '--wait')).status).toBe(0);
+    await closeOf(client);
+  });
+
+  it('takes its target also behind --wait', async () => {
+    const { balancer } = await startWith(0);
+    const { status, stdout } = await balancer.run('drain', '--wait', 'db/db-1');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'db/db-1 is empty\n' });
+    const none = await balancer.run('drain', '--wait');
+    expect(none).toMatchObject({ status: 2, stdout: '' });
+    expect(none.stderr).toContain('which backend?');
+  });
+
   it('ends when it is called off meanwhile, for all who wait', async () => {
     const { balancer } = await startWith(1);
     const waiting = [1, 2].map(() => balancer.start('drain', 'db/db-1', '--wait'));
@@ -100,7 +137,7 @@ describe('drain', () => {
     expect((await balancer.run('set', 'db/db-1', 'state=ready')).status).toBe(0);
     for (const one of waiting) {
       expect(await one.ended()).toMatchObject({
-        ...{ status: 1, stderr: '', stdout: 'the drain of db/db-1 was called off\n' },
+        ...{ status: 1, stderr: '', stdout: CALLED_OFF },
       });
     }
   });

@@ -91,7 +91,7 @@ describe('events', () => {
     await follower.waitFor('stdout', /generation 1 runs\n/);
     balancer.command.kill('SIGKILL');
     const { status, stderr } = await follower.ended();
-    expect(status).toBe(1);
+    expect(status).toBe(3);
     expect(stderr).toMatch(/^spliceway: control socket .*\(ERR_SPLICEWAY_CONTROL_FAILED\)\n$/);
   });
 
@@ -101,7 +101,24 @@ describe('events', () => {
     await follower.waitFor('stdout', /generation 1 runs\n/);
     balancer.command.kill('SIGTERM');
     const { status, stderr } = await follower.ended();
-    expect(status).not.toBeNull();
-    expect(stderr).not.toContain('should not have happened');
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/^spliceway: (the balancer has stopped|control socket .*)\n$/);
+  });
+
+  it('end with whoever reads them', async () => {
+    const balancer = await start();
+    await using follower = balancer.start('events', '--follow');
+    await follower.waitFor('stdout', /generation 1 runs\n/);
+    follower.closeStdout();
+    await balancer.client.setBackend('db', 'db-1', { weight: 2 });
+    expect(await follower.ended()).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it('tell of sessions that somebody has ended', async () => {
+    const balancer = await start();
+    await using follower = balancer.start('events', '--follow');
+    await follower.waitFor('stdout', /generation 1 runs\n/);
+    await balancer.client.endSessions({ pool: 'db' });
+    await follower.waitFor('stdout', /POST \/v1\/sessions\/end by user/);
   });
 });

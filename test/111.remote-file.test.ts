@@ -91,6 +91,23 @@ describe('reload', () => {
 });
 
 describe('diff', () => {
+  it('takes the flags into account that stand over the file', async () => {
+    const flags = ['--idle-timeout', '5s', '--policy', 'random'];
+    const balancer = await startBalancer({ config: TEXT, flags });
+    expect(await balancer.run('diff')).toMatchObject({ status: 0, stdout: '' });
+    balancer.write(
+      TEXT.replace('pool: db }', 'pool: db, halfCloseTimeout: 1m }').replace(
+        '  db:\n',
+        '  db:\n    connectTimeout: 1s\n',
+      ),
+    );
+    const { stdout } = await balancer.run('diff');
+    expect(linesOf(stdout)).toEqual([
+      '~ listener sql: halfCloseTimeout 5m → 1m',
+      '~ pool db: connectTimeout 5s → 1s',
+    ]);
+  });
+
   it('says what a reload would change, and ends as diff(1) does', async () => {
     const balancer = await startBalancer({ config: TEXT });
     expect(await balancer.run('diff')).toMatchObject({ status: 0, stdout: '', stderr: '' });

@@ -87,7 +87,7 @@ describe.each(engines)('sessions with %s', (engine) => {
         lines: [expect.stringMatching(ofSql)],
       });
     }
-    expect((await listed(balancer, '--pool', 'db', '--backend', 'web-1')).last).toBe('0 sessions');
+    expect((await listed(balancer, '--backend', 'db/db-1')).last).toBe('1 session');
   });
 
   it('are ended by kill: by their ids, or all of a filter', async () => {
@@ -103,7 +103,7 @@ describe.each(engines)('sessions with %s', (engine) => {
     expect(clients.map(({ closed }) => closed)).toEqual([false, true, false]);
     const rest = await balancer.run('kill', '--backend', 'db-1', '-y', '--json');
     expect(rest).toMatchObject({ status: 0, stderr: '' });
-    expect(JSON.parse(rest.stdout)).toEqual({ ended: 2 });
+    expect(JSON.parse(rest.stdout)).toEqual({ ended: 2, missing: 0 });
     await Promise.all(clients.map(closeOf));
     expect(await echoed(other, 'still there')).toBe('still there');
   });
@@ -173,6 +173,11 @@ describe('sessions', () => {
   it.each([
     [['--client', 'nonsense'], /client/],
     [['--client', '10.0.0.0/99'], /client/],
+    [['--pool', 'bd'], /there is no pool bd \(did you mean "db"\?\)/],
+    [['--backend', 'site/db-1'], /there is no backend db-1; there is web-1/],
+    [['--pool', 'site', '--backend', 'db/db-1'], /of another pool/],
+    [['--listener', 'nobody'], /there is no listener nobody; there is sql/],
+    [['--pool', ''], /--pool is empty/],
   ])('are not listed by a wrong filter: %j', async (flags, what) => {
     const { balancer } = await startEchoes();
     const refused = await balancer.run('sessions', ...flags);
@@ -189,7 +194,9 @@ describe('kill', () => {
     for (const which of [['--pool', 'db'], [session?.id ?? '']]) {
       const refused = await balancer.run('kill', ...which);
       expect(refused).toMatchObject({ status: 2, stdout: '' });
-      expect(refused.stderr).toMatch(/^spliceway: 1 session would end, .* say --yes/);
+      expect(refused.stderr).toMatch(
+        /^spliceway: 1 session of edge \(1 at db\/db-1\) would end, .* say --yes/,
+      );
     }
     expect(await echoed(client, 'hello')).toBe('hello');
   });
@@ -212,7 +219,7 @@ describe('kill', () => {
     const none = await balancer.run('kill', '--pool', 'site');
     expect(none).toMatchObject({ status: 0, stdout: 'no session is meant\n', stderr: '' });
     const json = await balancer.run('kill', '--pool', 'site', '--json');
-    expect(JSON.parse(json.stdout)).toEqual({ ended: 0 });
+    expect(JSON.parse(json.stdout)).toEqual({ ended: 0, missing: 0 });
     const [{ id } = { id: '' }] = await told(balancer);
     expect((await balancer.run('kill', id, '-y')).stdout).toBe('1 session ended\n');
     await closeOf(client);

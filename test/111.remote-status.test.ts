@@ -20,6 +20,18 @@ const twoBackends = async () => ({
 });
 
 describe.each(engines)('status with %s', (engine) => {
+  it('says that the balancer stops, while its last sessions go on', async () => {
+    const balancer = await startBalancer({ config: { ...(await twoBackends()), engine } });
+    const client = await openClient(balancer.port);
+    balancer.command.kill('SIGTERM');
+    await untilTold(balancer, 'the stop', ({ isStopping }) => isStopping);
+    const { status, stdout } = await balancer.run('status');
+    expect(status).toBe(1);
+    expect(stdout).toContain('\nit stops, and takes no more clients\n');
+    expect(cellsOf(stdout, 'LISTENER').get('sql')?.[1]).toBe('closed');
+    client.destroy();
+  });
+
   it('is a table for people, and JSON for programs, of what runs and of what it has done', async () => {
     const config = { ...(await twoBackends()), engine };
     const balancer = await startBalancer({ config });

@@ -89,7 +89,10 @@ describe('a question', () => {
     const balancer = await startTwo();
     const client = await openClient(balancer.port);
     const command = startOnTerminal(balancer, 80, ['kill', '--backend', 'db-1']);
-    await command.waitFor('stdout', /End 1 session, with a reset of both sides\? \[y\/N\] /);
+    await command.waitFor(
+      'stdout',
+      /End 1 session of edge \(1 at db\/db-1\), with a reset of both sides\? \[y\/N\] /,
+    );
     command.write(answer);
     const ended = await endOf(command);
     expect({ status: ended.status, last: ended.lines.at(-2) }).toEqual({ status, last: says });
@@ -148,7 +151,7 @@ describe('a question', () => {
     await wrong.waitFor('stdout', /Number or name: /);
     wrong.write('3\r');
     const refused = await endOf(wrong);
-    expect(refused.status).toBe(1);
+    expect(refused.status).toBe(3);
     expect(refused.lines.join(' ')).toContain('several balancers run here: one, two');
   });
 });

@@ -38,12 +38,12 @@ describe('the balancer that is meant', () => {
     const { command } = await startBalancer({ flags, folder, name: 'only' });
     expect(headOf(await runIn(folder, 'status'))).toBe('only');
     const dead = await runIn(folder, 'status', '--name', 'a-dead');
-    expect(dead).toMatchObject({ status: 1, stdout: '' });
+    expect(dead).toMatchObject({ status: 3, stdout: '' });
     expect(dead.stderr).toContain('nobody listens there any more');
     command.kill('SIGKILL');
     await command.ended();
     const none = await runIn(folder, 'status');
-    expect(none).toMatchObject({ status: 1, stdout: '' });
+    expect(none).toMatchObject({ status: 3, stdout: '' });
     expect(none.stderr).toContain(`no balancer was found in ${folder}; start one`);
   });
 
@@ -52,23 +52,37 @@ describe('the balancer that is meant', () => {
     await startBalancer({ flags, folder, name: 'one' });
     await startBalancer({ flags, folder, name: 'two' });
     const which = await runIn(folder, 'status');
-    expect(which).toMatchObject({ status: 1, stdout: '' });
+    expect(which).toMatchObject({ status: 3, stdout: '' });
     expect(which.stderr).toContain(
       'several balancers run here: one, two; say which one, as in --name one',
     );
     expect(headOf(await runIn(folder, 'status', '--name', 'two'))).toBe('two');
     expect(headOf(await runIn(folder, 'status', '--control', `${folder}/one.sock`))).toBe('one');
     const wrong = await runIn(folder, 'set', 'db-1', 'weight=2', '--name', 'three');
-    expect(wrong).toMatchObject({ status: 1, stdout: '' });
+    expect(wrong).toMatchObject({ status: 3, stdout: '' });
     expect(wrong.stderr).toContain('no balancer is called three here; there is one, two');
   });
 
   it('is looked for in no folder where its socket is named', async () => {
     const gone = await runCommand('status', '--control', tempPath('gone.sock'));
-    expect(gone).toMatchObject({ status: 1, stdout: '' });
+    expect(gone).toMatchObject({ status: 3, stdout: '' });
     expect(gone.stderr).toMatch(
       /gone\.sock: there is no such file; .*ERR_SPLICEWAY_CONTROL_FAILED/,
     );
+  });
+
+  it('is none where the path of its socket is empty, as of a variable that is not set', async () => {
+    for (const args of [['status'], ['reset', '--yes']]) {
+      const empty = await runCommand(...args, '--control', '');
+      expect(empty).toMatchObject({ status: 2, stdout: '' });
+      expect(empty.stderr).toContain('is not that of a file');
+    }
+  });
+
+  it('is not guessed where a flag stands before the command', async () => {
+    const { status, stderr } = await runCommand('--name', 'edge', 'status');
+    expect(status).toBe(2);
+    expect(stderr).toContain('write it first, as in spliceway status --name edge');
   });
 
   it('is that of the service, for whoever was started for one', () => {
@@ -93,12 +107,12 @@ describe('the balancer that is meant', () => {
       return await command.ended();
     };
     const closed = await run();
-    expect(closed).toMatchObject({ status: 1, stdout: '' });
+    expect(closed).toMatchObject({ status: 3, stdout: '' });
     expect(closed.stderr).toContain(`${folder} is another user's: ask as that user, or as root`);
     // Who may look into the folder may still not connect.
     chmodSync(folder, 0o755);
     const denied = await run();
-    expect(denied).toMatchObject({ status: 1, stdout: '' });
+    expect(denied).toMatchObject({ status: 3, stdout: '' });
     expect(denied.stderr).toContain(
       'permission denied; it is for the user that the balancer runs as',
     );
