@@ -109,7 +109,7 @@ export const core = "gdb node core -ex 'thread apply all backtrace'";
 export const variable = 'export SPLICEWAY_PREBUILD="$PWD/build/Release/spliceway.node"';
 /** Those that change files of the checkout, or make it anew: in a clone, in this order. */
 export const inClone = [
-  'npm ci && npm run build',
+  'npm ci --ignore-scripts && npm run build',
   'npm run docs:api',
   'npm test -- --only lint --fix',
   'npm test -- --changed',
@@ -127,7 +127,7 @@ export const inClone = [
   debug,
   'ulimit -c unlimited',
   core,
-  'npm ci && npm run build:addon',
+  'npm ci --ignore-scripts && npm run build:addon',
   variable,
   'npx spliceway doctor',
 ];
