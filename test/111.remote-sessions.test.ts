@@ -173,7 +173,7 @@ describe('sessions', () => {
   it.each([
     [['--client', 'nonsense'], /client/],
     [['--client', '10.0.0.0/99'], /client/],
-    [['--pool', 'bd'], /there is no pool bd \(did you mean "db"\?\)/],
+    [['--pool', 'bd'], /there is no pool bd; there is db, site/],
     [['--backend', 'site/db-1'], /there is no backend db-1; there is web-1/],
     [['--pool', 'site', '--backend', 'db/db-1'], /of another pool/],
     [['--listener', 'nobody'], /there is no listener nobody; there is sql/],

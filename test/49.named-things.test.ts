@@ -14,7 +14,7 @@ const { scripts } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8')) as 
 };
 
 /** Of npm itself. */
-const npmCommands = ['audit', 'ci', 'install', 'publish', 'test', 'start'];
+const npmCommands = ['audit', 'ci', 'install', 'pack', 'publish', 'test', 'start'];
 
 const sentences = new Map(
   documents.map((document) => [document, readDocument(document).replace(/^```.*?^```$/gms, '')]),

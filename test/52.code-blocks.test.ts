@@ -94,6 +94,7 @@ describe('blocks of TypeScript', () => {
 describe('every other block', () => {
   /** What runs or reads them. A block of no kind is a drawing. */
   const kinds: Readonly<Record<string, string>> = {
+    text: 'what commands print, of which the page is followed: test/e2e/23.operate.test.ts',
     ts: 'the test above',
     sh: 'test/e2e/12.commands.test.ts, or what that names for the page',
     yaml: 'the test that follows the page',
