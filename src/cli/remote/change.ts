@@ -1,7 +1,7 @@
 /** `spliceway set`, `add`, `remove` and `reset`: changes of backends while a balancer runs. */
 import { closest } from '../../config/suggest.js';
 import type { ControlClient } from '../../control/client.js';
-import type { BackendChange } from '../../control/types.js';
+import type { BackendChange, ControlResult } from '../../control/types.js';
 import { ExitStatus } from '../status.js';
 import { confirm, isAnswered } from './ask.js';
 import { durationText, invalid, wholeNumber } from './numbers.js';
@@ -75,8 +75,10 @@ export async function add(
   backend: string,
   flags: ChangeFlags,
 ): Promise<void> {
-  sayResult(await client.add(pool, backend), flags);
-  await noteFile(client, 'is without it again', flags);
+  const result = await client.add(pool, backend);
+  sayResult(result, flags);
+  const isLost = ({ removed }: ControlResult) => removed.some((it) => result.added.includes(it));
+  await noteFile(client, isLost, 'takes it out again', flags);
 }
 
 export async function remove(
@@ -88,17 +90,22 @@ export async function remove(
   const { pool, backend } = await targetOf(client, target);
   const result = await client.remove(pool, backend, within);
   sayResult(result, flags);
-  await noteFile(client, 'has it again', flags);
+  const isLost = ({ added }: ControlResult) => added.some((it) => result.removed.includes(it));
+  await noteFile(client, isLost, 'brings it back', flags);
 }
 
-/** What is no part of the file does not last. */
+/** Says where a reload of the file would undo the change. */
 async function noteFile(
   client: ControlClient,
+  isLost: (reload: ControlResult) => boolean,
   what: string,
   { json = false }: ChangeFlags,
 ): Promise<void> {
   const { file } = await client.status();
   if (file === undefined || json) return;
+  // What is wrong with the file is no matter of this change.
+  const reload = await client.compareFile().catch(() => undefined);
+  if (reload === undefined || !isLost(reload)) return;
   process.stderr.write(
     `spliceway: the next reload of ${plain(file)} ${what}, unless the file is changed\n`,
   );
