@@ -78,7 +78,8 @@ export async function startBalancer({
 /** In which nothing but the folder says where balancers are, and nothing says how output looks. */
 export const environmentOf = (folder: string): NodeJS.ProcessEnv => ({
   ...{ RUNTIME_DIRECTORY: folder, XDG_RUNTIME_DIR: '' },
-  ...{ NO_COLOR: undefined, FORCE_COLOR: undefined },
+  // Node shows no colours where it finds CI.
+  ...{ NO_COLOR: undefined, FORCE_COLOR: undefined, NODE_DISABLE_COLORS: undefined, CI: undefined },
 });
 
 const PTY = fileURLToPath(new URL('on-terminal.py', import.meta.url));
