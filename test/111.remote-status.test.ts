@@ -19,6 +19,21 @@ const twoBackends = async () => ({
   },
 });
 
+it('a status of thousands of backends is printed to its end, also into a pipe', async () => {
+  const port = (index: number) => 10_000 + index;
+  const backends = Array.from({ length: 2000 }, (_, index) => `127.0.0.1:${port(index)}`);
+  const balancer = await startBalancer({
+    config: {
+      ...{ threads: 1, listeners: { sql: { address: ANY_PORT, pool: 'db' } } },
+      pools: { db: { backends } },
+    },
+  });
+  const { stdout } = await balancer.run('status', '--json');
+  expect(JSON.parse(stdout).backends).toHaveLength(2000);
+  expect((await balancer.run('status')).stdout).toContain(`db/127.0.0.1:${port(1999)} `);
+  expect((await balancer.run('config')).stdout).toMatch(/:11999\n$/);
+});
+
 describe.each(engines)('status with %s', (engine) => {
   it('says that the balancer stops, while its last sessions go on', async () => {
     const balancer = await startBalancer({ config: { ...(await twoBackends()), engine } });

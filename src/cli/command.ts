@@ -7,6 +7,7 @@ import { addCompletion } from './completion/completion.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
+import { printed } from './output.js';
 import { addRemoteCommands } from './remote/commands.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
@@ -44,7 +45,11 @@ function createProgram(setStatus: (status: ExitStatus) => void): Command {
     .addHelpText('after', EXAMPLES)
     // Errors are thrown and printed in one place, in one form.
     .exitOverride()
-    .configureOutput({ outputError: () => {} });
+    .configureOutput({ outputError: () => {} })
+    .hook('postAction', async (_, command) => {
+      // Those have run for long, and end also where nobody reads.
+      if (!['serve', 'demo'].includes(command.name())) await printed();
+    });
 
   const serveCommand = addServeOptions(program.command('serve', { isDefault: true }))
     .description('run the load balancer (the default command)')
