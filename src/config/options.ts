@@ -113,8 +113,8 @@ export interface ProcessSettings {
   resolveEvery?: Duration | undefined;
   /**
    * How long a peer of a TCP connection, client or backend, may be silent before the kernel asks whether it is still
-   * there: whole seconds, rounded up, at most `9h`. One that answers nothing is lost. `0`: nobody is asked. Sockets of
-   * `handoff()` are as you made them. Default `1m`.
+   * there: whole seconds, rounded up, at most `9h`. Each is asked at a time of its own, after half of that or more. One
+   * that answers nothing is lost. `0`: nobody is asked. Sockets of `handoff()` are as you made them. Default `1m`.
    */
   keepAlive?: Duration | undefined;
 }

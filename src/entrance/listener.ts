@@ -4,6 +4,7 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type ListenOptions, Server, type Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { keepAlive } from '../engine/keep-alive.js';
 import type { Descriptors } from '../engine/native/descriptors.js';
 import { listenError } from '../errors/listen-error.js';
 import type { Address, ListenAddress } from '../model/address.js';
@@ -222,13 +223,11 @@ export class Listener {
   }
 
   #createServer(): Server {
-    const server = new Server({
-      pauseOnConnect: true,
-      allowHalfOpen: true,
-      keepAlive: this.#keepAliveMs > 0,
-      keepAliveInitialDelay: this.#keepAliveMs,
+    const server = new Server({ pauseOnConnect: true, allowHalfOpen: true });
+    server.on('connection', (socket) => {
+      keepAlive(socket, this.#keepAliveMs);
+      this.#events.onConnection(socket);
     });
-    server.on('connection', (socket) => this.#events.onConnection(socket));
     return server;
   }
 

@@ -235,6 +235,30 @@ TEST("system calls: 4 once for a backend that is silent, so that it is asked") {
   CHECK_EQUAL(made(), all);
 }
 
+TEST("system calls: 4 where the peers of a silent session are asked, and 4 once before") {
+  constexpr std::uint64_t kOptions = 4;
+  // Of both peers: to ask at once, and later again.
+  constexpr std::uint64_t kQuestion = 4;
+  const Listener backend = ListenLow();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1, .keep_alive_s = 6});
+  const CallCounts before = CallsSoFar();
+  const SocketAddress address = engine.ListenFor(backend);
+  AwaitThat([&] { return (CallsSoFar() - before)[Call::kEpollCtl] == 1; }, "the listener");
+  const std::uint64_t since_ms = sys::NowMs();
+  const UniqueFd client = ConnectTo(address);
+  const UniqueFd served = AwaitClient(backend);
+  const auto made = [&] { return (CallsSoFar() - before)[Call::kSetsockopt]; };
+  // Those of the backend: its client has inherited those of the listener.
+  const std::uint64_t once = 1 + kSwitchesPacingOff + kOptions;
+  AwaitThat([&] { return made() >= once + kQuestion; }, "a question");
+  shutdown(served.get(), SHUT_WR);
+  CHECK_EQUAL(AwaitEnd(client), 0);
+  shutdown(client.get(), SHUT_WR);
+  AwaitThat([&] { return engine.FreeSlots() == engine->max_sessions(); }, "the slot");
+  // Once in three seconds at most.
+  CHECK(made() <= once + kQuestion * ((sys::NowMs() - since_ms) / 3000));
+}
+
 TEST("system calls: one more where the backend's port could be given to a client") {
   Measured measured(ListenTcp());
   CHECK_CALLS("a session", measured.Session(1, true),

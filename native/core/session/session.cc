@@ -163,7 +163,7 @@ void Session::OnTimer() {
       if (now >= RelayDeadline()) MoveWhatWaits();
       if (state_ != State::kRelaying) return;
       if (now >= RelayDeadline()) return GiveUpRelaying();
-      if (now >= KeepAliveDeadline()) KeepBackendAlive();
+      KeepPeersAlive();
       if (starved_ || looks_again_) return LookAgain();
       return ArmRelayTimer();
     case State::kResetting:
@@ -391,19 +391,11 @@ std::uint64_t Session::PatienceDeadline() const {
   return limit == kNever ? kNever : since_ms_ + limit;
 }
 
-/// No sooner than the kernel could have anything to ask: most sessions have ended by then, and cost
-/// no call.
-std::uint64_t Session::KeepAliveDeadline() const {
-  assert(state_ == State::kRelaying);
-  return keep_alive_s_ == 0 ? kNever : since_ms_ + keep_alive_s_ * std::uint64_t{1000};
-}
-
-void Session::KeepBackendAlive() {
-  sys::SetKeepAlive(backend_.socket.get(), keep_alive_s_);
-  keep_alive_s_ = 0;
-}
-
 void Session::ArmRelayTimer() {
+  // Its peers are asked when one more is over. Of another silence than last time, perhaps.
+  if (keep_alive_.stage != KeepAlive::kNever) {
+    keep_alive_.periods = SilentPeriods() & KeepAlive::kMask;
+  }
   std::uint64_t deadline = std::min(RelayDeadline(), KeepAliveDeadline());
   deadline = std::min(deadline, NextLookAtAge());
   // Up to a multiple, so that the time-outs of many idle sessions share their wake-ups.

@@ -396,6 +396,19 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     bool client_has_spoken = false;  ///< And then ended its stream.
   };
 
+  /// Whether its peers are still there: how far it has come with asking them.
+  struct KeepAlive {
+    enum Stage : std::uint8_t {
+      kNever,   ///< It has none to ask.
+      kNotYet,  ///< The kernel knows nothing of it yet, but of a client.
+      kAsking,  ///< The kernel was told to ask at once.
+      kAsked,   ///< And then to wait.
+    };
+    static constexpr std::uint16_t kMask = (1 << 14) - 1;
+    Stage stage : 2;
+    std::uint16_t periods : 14;  ///< Of silence, when it was looked at last; see `AskingPeriodMs`.
+  };
+
   /// For want of what the address is tried again later; or whether the client is about to leave.
   enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoom, kForClient };
 
@@ -478,8 +491,11 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] std::uint64_t NextLookAtAge() const;
   [[nodiscard]] bool moved_lately() const;
   [[nodiscard]] std::uint64_t RelayDeadline() const;
+  void BeginToKeepAlive();
+  [[nodiscard]] std::uint64_t SilentPeriods() const;
   [[nodiscard]] std::uint64_t KeepAliveDeadline() const;
-  void KeepBackendAlive();
+  void KeepPeersAlive();
+  void TellOfSilence(int seconds) const;
   void GiveUpRelaying();
   void ResetWhenDelivered(Endpoint& survivor);
   void Close(CloseReason reason, int error, bool reset);
@@ -514,9 +530,8 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   union {
     // While connecting: the index of the address that `backend_` is for.
     std::uint16_t address_ = 0;
-    // While relaying: seconds of silence after which the kernel is to ask the backend; 0 when it
-    // was told to, or has none to ask.
-    std::uint16_t keep_alive_s_;
+    // While relaying.
+    KeepAlive keep_alive_;
     // While resetting: KiB that the survivor had not acknowledged when last looked at.
     std::uint16_t kib_left_;
   };

@@ -464,8 +464,7 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 
 void Session::Open() {
   state_ = State::kRelaying;
-  // A socket that somebody else connected is as they want it.
-  keep_alive_s_ = addresses_ && backend_.is_tcp ? context_->keep_alive_s : 0;
+  BeginToKeepAlive();
   const bool is_on_trial = addresses_ && timeouts_->early_reset_ms > 0;
   addresses_.reset();
   search_.reset();

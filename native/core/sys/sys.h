@@ -99,6 +99,8 @@ void SwitchPacingOn(int socket);
 /// nothing answers, the connection is lost, with ETIMEDOUT. Counted from its last byte, whenever
 /// this is called. Sockets that a listening socket gets from then on inherit it.
 void SetKeepAlive(int socket, int idle_s);
+/// Changes `idle_s` alone. A peer that has been silent for as long already is asked at once.
+void SetKeepAliveIdle(int socket, int idle_s);
 /// Clients of a listening TCP socket that nobody has accepted yet: they have not inherited what the
 /// listener is told now. 0 where the kernel does not tell.
 std::size_t QueuedClients(int listener);

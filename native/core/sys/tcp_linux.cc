@@ -28,8 +28,10 @@ void SetKeepAlive(int socket, int idle_s) {
   SetTcpOption(socket, TCP_KEEPINTVL, std::max(1, (idle_s + kProbes - 1) / kProbes));
   SetTcpOption(socket, TCP_KEEPCNT, kProbes);
   // Last: on a connection it sets the timer, by how long the peer has been silent already.
-  SetTcpOption(socket, TCP_KEEPIDLE, idle_s);
+  SetKeepAliveIdle(socket, idle_s);
 }
+
+void SetKeepAliveIdle(int socket, int idle_s) { SetTcpOption(socket, TCP_KEEPIDLE, idle_s); }
 
 SocketAddress OriginalDestination(int socket) {
   // A socket of IPv6 may have a peer of IPv4, whom the tables of IPv4 know.

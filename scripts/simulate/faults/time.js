@@ -86,6 +86,33 @@ export const timeFaults = [
     ],
   },
   {
+    name: 'peers that are asked without an end',
+    why: 'The kernel asks each silent peer each sixth of the time, though it has answered.',
+    edits: [edit('session/session_keep_alive.cc', 'TellOfSilence(context_->keep_alive_s);\n', '')],
+  },
+  {
+    name: 'client that is not asked in its own time',
+    why: 'Clients of a crowd are asked by the timers of the kernel, all at once.',
+    edits: [
+      edit(
+        'session/session_keep_alive.cc',
+        'for (const Endpoint* endpoint : {&client_, &backend_}) {',
+        'for (const Endpoint* endpoint : {&backend_}) {',
+      ),
+    ],
+  },
+  {
+    name: 'silence in which peers are asked once',
+    why: 'In the second minute the timers of the kernel ask all of a crowd at once.',
+    edits: [
+      edit(
+        'session/session_keep_alive.cc',
+        'periods == 0 || periods == keep_alive_.periods',
+        'periods != 1 || periods == keep_alive_.periods',
+      ),
+    ],
+  },
+  {
     name: 'handshake time-out that never comes',
     why: 'Whoever connects and says nothing holds a slot for as long as it likes.',
     edits: [

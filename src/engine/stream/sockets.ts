@@ -3,6 +3,7 @@ import { readSync } from 'node:fs';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
 import { descriptorOf, markTaken } from '../check-socket.js';
+import { keepAlive } from '../keep-alive.js';
 import { takeOver } from '../take-over.js';
 
 /** Takes the socket from the code that had it, for relaying. */
@@ -46,7 +47,7 @@ export function connectSocket(
   }
   // Options of connect() would be heeded only where it makes the socket as well.
   socket.setNoDelay(true);
-  if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
+  keepAlive(socket, keepAliveMs);
   const where = { host: address.ip, port: address.port, family: address.family };
   socket.connect(from === undefined ? where : { ...where, localAddress: from });
 }

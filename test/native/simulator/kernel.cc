@@ -69,9 +69,9 @@ bool Kernel::IsTcp(int fd) const {
   return file.kind == File::Kind::kSocket ? file.socket->is_tcp : file.is_tcp;
 }
 
-void Kernel::KeepAlive(int fd) {
-  const File& file = files_[At_(fd)];
-  if (file.kind == File::Kind::kSocket) file.socket->is_kept_alive = true;
+void Kernel::KeepAlive(Socket& socket, int idle_s) {
+  if (socket.asks_after_s == 0 || idle_s < socket.asks_after_s) socket.asked_us = now_us_;
+  socket.asks_after_s = idle_s;
 }
 
 Socket& Kernel::At(int fd) { return *Get(fd, File::Kind::kSocket).socket; }

@@ -71,8 +71,7 @@ struct Socket {
   bool lost_by_reset = false;  ///< A reset came before the peer's FIN.
   bool closed = false;         ///< By its owner.
   bool reset_on_close = false;
-  bool is_kept_alive = false;  ///< Its peer is asked whether it is still there.
-  bool out_of_space = false;   ///< A write found the buffer full: room will be reported.
+  bool out_of_space = false;  ///< A write found the buffer full: room will be reported.
   bool hides = false;  ///< A read was told that no more is here, and no event has come since.
   bool refuses_splice = false;
   bool connects_at_once = false;  ///< To a Unix socket's listener, which accepts later.
@@ -93,6 +92,8 @@ struct Socket {
   } left;
   /// Of the same client, or at the same backend, when it was accepted or set out.
   std::size_t others = 0;
+  int asks_after_s = 0;        ///< Of silence, whether its peer is still there; 0 for as at first.
+  std::uint64_t asked_us = 0;  ///< When its owner last had it ask sooner than before.
   std::uint64_t made_us = 0;
   std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
   std::uint64_t arrived_us = 0;          ///< When the last byte arrived from the network.
@@ -167,8 +168,7 @@ class Kernel {
   /// The socket behind `fd`.
   Socket& At(int fd);
   [[nodiscard]] bool IsTcp(int fd) const;
-  /// Of a connection, or of those that a listener gets.
-  void KeepAlive(int fd);
+  void KeepAlive(Socket& socket, int idle_s);
   void ShutdownWrite(Socket& socket);
   int TakeError(Socket& socket);
   void SetLowWater(Socket& socket, std::size_t bytes);

@@ -12,6 +12,8 @@ namespace {
 
 /// How long what could be moved may wait: the core's longest retry, 50 ms, and some.
 constexpr std::uint64_t kLongestWaitUs = 60'000;
+/// For how long the kernel may be told to ask a peer that is there.
+constexpr std::uint64_t kLongestAskingUs = 500'000;
 /// The same for the reset of a survivor that has acknowledged everything: it is asked every second.
 constexpr std::uint64_t kLongestResetWaitUs = 1'060'000;
 /// How long the survivor of a reset may take where no time-out says otherwise.
@@ -50,7 +52,7 @@ void Oracle::CheckSilence(std::uint64_t until_us) {
     CheckThatNothingWaits(pair, for_us);
     CheckThatNoneIsOverdue(pair, until_us);
     CheckThatItIsNotTooOld(pair, until_us);
-    CheckThatItsBackendIsAsked(pair, until_us);
+    CheckThatItsPeersAreAsked(pair, until_us);
   }
   for (const auto& socket : kernel_.sockets()) {
     if (!socket->is_core || socket->fd < 0 || socket->phase != Socket::Phase::kConnecting) continue;
@@ -169,14 +171,23 @@ void Oracle::CheckThatNoneIsOverdue(const Pair& pair, std::uint64_t until_us) {
   }
 }
 
-/// Whether it is still there, once nothing has moved for some time.
-void Oracle::CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us) {
-  const Socket& near = Near(*pair.backend);
-  if (scene_.keep_alive_s == 0 || pair.joins || !near.is_tcp || near.is_kept_alive) return;
-  if (ResetCame(pair) || UnixPeerLeft(pair)) return;
+/// Whether they are still there, once nothing has moved for some time; and only once then.
+void Oracle::CheckThatItsPeersAreAsked(const Pair& pair, std::uint64_t until_us) {
+  if (scene_.keep_alive_s == 0 || ResetCame(pair) || UnixPeerLeft(pair)) return;
   const std::uint64_t since_us = std::max(LastMoved(pair), EndsOf(pair).last_us);
-  if (until_us > since_us + scene_.keep_alive_s * std::uint64_t{1'000'000} + Delay()) {
-    kernel_.Fail("a silent backend is not asked whether it is still there");
+  for (const Peer* peer : {pair.client.get(), pair.backend.get()}) {
+    const Socket& near = Near(*peer);
+    // Others are as somebody else made them.
+    const bool is_own = peer == pair.client.get() ? near.was_accepted : !pair.joins;
+    if (!near.is_tcp || !is_own) continue;
+    const std::uint64_t last_us = std::max(since_us, near.asked_us);
+    if (until_us > last_us + scene_.keep_alive_s * std::uint64_t{1'000'000} + Delay()) {
+      kernel_.Fail("a silent peer is not asked whether it is still there");
+    }
+    if (near.asks_after_s != 0 && near.asks_after_s != scene_.keep_alive_s &&
+        until_us > near.asked_us + kLongestAskingUs + Delay()) {
+      kernel_.Fail("a peer is asked again though it has answered");
+    }
   }
 }
 

@@ -105,7 +105,7 @@ class Oracle {
   void CheckAge(const Pair& pair);
   [[nodiscard]] bool MayBeRebalanced(const Pair& pair) const;
   void CheckRebalanced(const Pair& pair);
-  void CheckThatItsBackendIsAsked(const Pair& pair, std::uint64_t until_us);
+  void CheckThatItsPeersAreAsked(const Pair& pair, std::uint64_t until_us);
   void CheckPair(const Pair& pair);
   void CheckLonely(const Pair& pair);
   void CheckDenied(const Pair& pair);

@@ -76,7 +76,8 @@ Result ShutdownWrite(int socket) {
 bool SetNoDelay(int socket) { return Now().IsTcp(socket); }
 void SwitchPacingOff(int /*socket*/) {}
 void SwitchPacingOn(int /*socket*/) {}
-void SetKeepAlive(int socket, int /*idle_s*/) { Now().KeepAlive(socket); }
+void SetKeepAlive(int /*socket*/, int /*idle_s*/) {}
+void SetKeepAliveIdle(int socket, int idle_s) { Now().KeepAlive(Now().At(socket), idle_s); }
 std::size_t QueuedClients(int /*listener*/) { return 0; }
 void SetResetOnClose(int socket) { Now().At(socket).reset_on_close = true; }
 void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {

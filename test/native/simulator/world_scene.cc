@@ -58,7 +58,7 @@ void World::SetUp() {
     scene_.timeouts.idle_ms = scene_.timeouts.half_close_ms = scene_.timeouts.max_age_ms = 0;
   }
   // Only those who stay are silent for so long.
-  scene_.keep_alive_s = may_stay_ ? 1 : 0;
+  scene_.keep_alive_s = may_stay_ ? 6 : 0;
 
   // No choice of its own, as above.
   scene_.few_events = conditions.segment == 16384;
