@@ -297,6 +297,8 @@ describe.each(ways)('maxSessionsPerClient with %s', (way) => {
 });
 
 describe('what one client may have', () => {
+  const limits = { remote: 1, loopback: 0 };
+
   it('is what was asked for, also on loopback, or half of all for those that are remote', () => {
     expect(clientLimits({ maxSessionsPerClient: 5 }, 1000)).toEqual({ remote: 5, loopback: 5 });
     expect(clientLimits({}, 1000)).toEqual({ remote: 500, loopback: 0 });
@@ -305,26 +307,37 @@ describe('what one client may have', () => {
   });
 
   it('is counted by the /64 of an IPv6 address', () => {
-    const counter = new ClientCounter({ remote: 1, loopback: 0 });
-    const leave = counter.enter('2001:db8:1:2::1');
+    const counter = new ClientCounter();
+    const leave = counter.enter('2001:db8:1:2::1', limits);
     for (const neighbour of ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2:ffff::', '2001:db8:1:2::9:9']) {
-      expect(counter.enter(neighbour)).toBeUndefined();
+      expect(counter.enter(neighbour, limits)).toBeUndefined();
     }
     for (const stranger of ['2001:db8:1:3::1', '2001:db8::1', '::2', '64:ff9b::1', '1::2:3:4:5']) {
-      expect(counter.enter(stranger)).toBeTypeOf('function');
+      expect(counter.enter(stranger, limits)).toBeTypeOf('function');
     }
-    expect(counter.enter('2001:db8:0:0:5::')).toBeUndefined();
+    expect(counter.enter('2001:db8:0:0:5::', limits)).toBeUndefined();
     leave?.();
-    expect(counter.enter('2001:db8:1:2::8')).toBeTypeOf('function');
+    expect(counter.enter('2001:db8:1:2::8', limits)).toBeTypeOf('function');
+  });
+
+  it('is counted for each service, and over all', () => {
+    const counter = new ClientCounter();
+    const client = '203.0.113.7';
+    const leave = counter.enter(client, limits, 1);
+    expect(counter.enter(client, limits, 1)).toBeUndefined();
+    expect(counter.enter(client, limits, 2)).toBeTypeOf('function');
+    expect(counter.enter(client, limits)).toBeTypeOf('function');
+    leave?.();
+    expect(counter.enter(client, limits, 1)).toBeTypeOf('function');
   });
 
   it('is counted apart for loopback', () => {
-    const counter = new ClientCounter({ remote: 1, loopback: 0 });
+    const counter = new ClientCounter();
     for (const address of ['127.0.0.1', '127.0.0.1', '::1', '::1', '', '']) {
-      expect(counter.enter(address)).toBeTypeOf('function');
+      expect(counter.enter(address, limits)).toBeTypeOf('function');
     }
-    expect(counter.enter('203.0.113.7')).toBeTypeOf('function');
-    expect(counter.enter('203.0.113.7')).toBeUndefined();
+    expect(counter.enter('203.0.113.7', limits)).toBeTypeOf('function');
+    expect(counter.enter('203.0.113.7', limits)).toBeUndefined();
   });
 });
 

@@ -428,7 +428,10 @@ describe('the documents', () => {
     const expected: [[string, JsonSchema][], string[]][] = [
       [Object.entries(properties), ['$schema', 'listen', 'backends', ...inFile(...places)]],
       [keysOf([schema]), ['$schema', 'listeners', 'pools', ...inFile('process', 'command')]],
-      [keysOf([listener]), ['address', 'pool', ...inFile('listener')]],
+      [
+        keysOf([listener]),
+        ['address', 'pool', 'maxSessions', 'maxSessionsPerClient', ...inFile('listener')],
+      ],
       [keysOf([pool]), ['backends', ...inFile('pool')]],
       [keysOf(formsOf(properties.listen)), ofAddress],
       [keysOf(formsOf(properties.backends)), ofBackend],

@@ -84,6 +84,14 @@ ClientLimits Limits(const Napi::Value& value) {
   return {.remote = array[0], .loopback = array[1]};
 }
 
+ServiceLimits OfService(const Napi::Value& value) {
+  assert(value.IsTypedArray());
+  const auto array = value.As<Napi::Uint32Array>();
+  assert(array.ElementLength() == 4);
+  return {
+      .number = array[0], .most = array[1], .clients = {.remote = array[2], .loopback = array[3]}};
+}
+
 PickPlan Plan(std::span<const std::uint32_t> words, std::span<const std::uint16_t> rows) {
   constexpr std::size_t kWordsBeforeTiers = 5;
   assert(words.size() > kWordsBeforeTiers && words[1] <= 32 && words[2] <= 128);
@@ -353,12 +361,14 @@ Napi::Value EngineWrap::PoolFigures(const Napi::CallbackInfo& info) {
   return into;
 }
 
-// setListener(listener, pool, picks, timeouts, clientLimits)
+// setListener(listener, pool, picks, timeouts, clientLimits, serviceLimits)
 void EngineWrap::SetListener(const Napi::CallbackInfo& info) {
-  engine_->SetListener(Row(info[0]), {.pool = Row(info[1]),
-                                      .picks = static_cast<Picks>(Unsigned(info[2])),
-                                      .timeouts = Timeouts(info[3]),
-                                      .clients = Limits(info[4])});
+  engine_->SetListener(Row(info[0]),
+                       {.pool = Row(info[1]),
+                        .picks = static_cast<Picks>(Unsigned(info[2])),
+                        .timeouts = Timeouts(info[3]),
+                        .clients = Limits(info[4])},
+                       OfService(info[5]));
 }
 
 // listen(listener, fd, pauses). Owns `fd` from here on.

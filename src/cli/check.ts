@@ -88,9 +88,18 @@ function describeListener(listener: ListenerConfig): string[] {
     ...[
       line('address', listener.addresses.map(describeAddress)),
       line('pool', [listener.pool]),
+      ...describeLimits(listener),
       ...describeSettings(listener, ['listener']),
     ].map(indented),
   ];
+}
+
+function describeLimits({ maxSessions, maxSessionsPerClient }: ListenerConfig): string[] {
+  const parts = [
+    ...(maxSessions === undefined ? [] : [`sessions ${maxSessions}`]),
+    ...(maxSessionsPerClient === undefined ? [] : [`per client ${maxSessionsPerClient}`]),
+  ];
+  return parts.length === 0 ? [] : [line('limits', parts)];
 }
 
 function describePool(pool: PoolConfig): string[] {

@@ -50,14 +50,14 @@ export function logProxy(proxy: RunningProxy, log: Logger): () => void {
     });
   });
   proxy.on('warning', (message) => log.warn(message));
-  proxy.on('listenerPaused', ({ reason, openSessions }) => {
-    limit.report('paused', (count) => {
-      log.warn({ openSessions, count }, `accepting is paused: ${reason}${times(count)}`);
+  proxy.on('listenerPaused', ({ reason, ...where }) => {
+    limit.report(`paused ${reason}`, (count) => {
+      log.warn({ ...where, count }, `accepting is paused: ${reason}${times(count)}`);
     });
   });
-  proxy.on('listenerResumed', ({ openSessions }) => {
-    limit.report('resumed', (count) => {
-      log.info({ openSessions, count }, `accepting goes on${times(count)}`);
+  proxy.on('listenerResumed', (where) => {
+    limit.report(`resumed ${where.listenerName}`, (count) => {
+      log.info({ ...where, count }, `accepting goes on${times(count)}`);
     });
   });
   return () => limit.flush();

@@ -33,6 +33,14 @@ export const listenerDescriptions: Readonly<Record<keyof ListenerOptions, string
     'Group of the socket, by name or number. Default: that of the command, or of the folder where it has the setgid bit.',
 };
 
+/** Of the keys of a listener of the long form that are no settings: at the top level they mean the whole process. */
+export const limitDescriptions = {
+  maxSessions:
+    'Sessions of this listener at once, over all its addresses. At that number its clients wait in the queue of the kernel. Default: what the process may have.',
+  maxSessionsPerClient:
+    "Sessions of this listener at once from one client's address; one more is reset. Default: what one may have over all listeners.",
+};
+
 /** Of the keys of a backend. */
 export const backendDescriptions: Readonly<Record<keyof BackendOptions, string>> = {
   name: 'What logs, stats and programs call it, as in db-1; no two alike in a pool. Default: its address.',

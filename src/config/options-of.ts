@@ -10,6 +10,7 @@ import type {
   PoolOptions,
   ProxyOptions,
 } from './options.js';
+import { limitsOf } from './services.js';
 import type { Place } from './setting.js';
 import { defaultsOf, keysOf, settingOf, valueIn } from './shapes.js';
 import type { ListenerConfig, PoolConfig, ProxyConfig } from './types.js';
@@ -47,7 +48,12 @@ function byName<Entry extends { readonly name: string }, Options>(
 
 function ofListener(listener: ListenerConfig): NamedListenerOptions {
   const address = listener.addresses.map(ofAddress);
-  return { address, pool: listener.pool, ...settingsOf(listener, 'listener') };
+  return {
+    address,
+    pool: listener.pool,
+    ...limitsOf(listener),
+    ...settingsOf(listener, 'listener'),
+  };
 }
 
 function ofPool(pool: PoolConfig): PoolOptions {

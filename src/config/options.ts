@@ -284,6 +284,18 @@ export interface NamedListenerOptions extends ListenerSettings {
   address: string | ListenerOptions | readonly (string | ListenerOptions)[];
   /** The pool that serves its clients, by its name. Default: the pool named `default`, where there is one. */
   pool?: string | undefined;
+  /**
+   * Sessions of this listener at once at most, over all its addresses: 1 to 1048576. When they are all open, it pauses, and its
+   * clients wait in the kernel's queue until some end; other listeners go on. `maxSessions` of the process counts as well. A
+   * lower one ends no session. Default: any number.
+   */
+  maxSessions?: number | undefined;
+  /**
+   * Sessions of this listener at once from one client's address at most: 1 to 1048576. One more is refused, as with
+   * `maxSessionsPerClient` of the process, which counts as well. Where a listener gets this limit while it runs, sessions count
+   * that begin from then on. Default: any number.
+   */
+  maxSessionsPerClient?: number | undefined;
 }
 
 /** A pool of the long form. Its settings hold for its own backends. Unknown keys are errors. */

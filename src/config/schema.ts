@@ -9,7 +9,7 @@ import { descriptions } from './descriptions.js';
 import { type ConfigIssue, type ConfigPath, issuesFromSchema, issuesToError } from './issues.js';
 import { listen } from './listen-schema.js';
 import { asGiven, explainKey } from './paths.js';
-import { DEFAULT_NAME, poolOf } from './services.js';
+import { DEFAULT_NAME, limitsOf, poolOf } from './services.js';
 import { listeners, pools } from './services-schema.js';
 import { named, shapeOf, withDefaults } from './shapes.js';
 import type { CommandConfig, CommandSettings, ProxyConfig, Settings } from './types.js';
@@ -82,6 +82,7 @@ function fromLong(given: z.output<z.ZodObject<typeof shapes.long>>): ProxyConfig
       name: listener.name,
       addresses: listener.address,
       pool: poolOf(listener, given.pools),
+      ...limitsOf(listener),
       ...withDefaults(listener, 'listener'),
     })),
     pools: given.pools.map((pool) => ({

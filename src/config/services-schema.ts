@@ -1,11 +1,14 @@
 /** The long form: listeners and pools by their names. */
 import * as z from '../vendor/zod.js';
 import { backends } from './backend-schema.js';
-import { descriptions } from './descriptions.js';
+import { descriptions, limitDescriptions } from './descriptions.js';
 import { listen } from './listen-schema.js';
 import { namedEntries, nameText } from './name.js';
+import { SESSIONS_MAX } from './settings.js';
 import { shapeOf } from './shapes.js';
-import { show } from './values.js';
+import { show, wholeNumber } from './values.js';
+
+const sessionsAtOnce = wholeNumber(1, SESSIONS_MAX);
 
 /** Of one listener. */
 export const namedListenerShape = {
@@ -15,6 +18,10 @@ export const namedListenerShape = {
     })
     .meta({ description: descriptions.address }),
   pool: nameText.meta({ description: descriptions.pool }).optional(),
+  maxSessions: sessionsAtOnce.meta({ description: limitDescriptions.maxSessions }).optional(),
+  maxSessionsPerClient: sessionsAtOnce
+    .meta({ description: limitDescriptions.maxSessionsPerClient })
+    .optional(),
   ...shapeOf('listener'),
 };
 

@@ -1,7 +1,7 @@
 /** Listeners and pools of a configuration, taken together. */
 import type { ListenAddress } from '../model/address.js';
 import { settingsIn } from './shapes.js';
-import type { ListenerConfig, PoolConfig, ProxyConfig, Settings } from './types.js';
+import type { ListenerConfig, ListenerLimits, PoolConfig, ProxyConfig, Settings } from './types.js';
 
 /** The listener and the pool of the short form, and the pool of listeners that name none. */
 export const DEFAULT_NAME = 'default';
@@ -13,6 +13,14 @@ export function poolOf(
 ): string {
   if (pool !== undefined) return pool;
   return pools.some(({ name }) => name === DEFAULT_NAME) ? DEFAULT_NAME : '';
+}
+
+/** The limits that a listener has of its own, and no key for the others. */
+export function limitsOf({ maxSessions, maxSessionsPerClient }: ListenerLimits): ListenerLimits {
+  return {
+    ...(maxSessions === undefined ? {} : { maxSessions }),
+    ...(maxSessionsPerClient === undefined ? {} : { maxSessionsPerClient }),
+  };
 }
 
 /** Where it listens, over all listeners. */

@@ -12,8 +12,14 @@ export type LogFormat = NonNullable<CommandSettings['logFormat']>;
 /** Every setting of a proxy: all of a configuration but its addresses, backends and names. */
 export type Settings = SettingsOf<'process' | 'listener' | 'pool'>;
 
+/** What a listener that has a name may have, over all its addresses; `undefined` is what the process may. */
+export interface ListenerLimits {
+  readonly maxSessions?: number | undefined;
+  readonly maxSessionsPerClient?: number | undefined;
+}
+
 /** A listener, every default filled in. */
-export interface ListenerConfig extends SettingsOf<'listener'> {
+export interface ListenerConfig extends SettingsOf<'listener'>, ListenerLimits {
   readonly name: string;
   /** One at least. */
   readonly addresses: readonly ListenAddress[];

@@ -27,7 +27,9 @@ export function differencesOf(from: ProxyConfig, to: ProxyConfig, label: string)
   const [kind, name = ''] = label.split(' ');
   if (kind === 'listener') {
     const [one, other] = bothOf(from, to, ({ listeners }) => listeners, name);
-    return one && other ? [...addresses(one, other), ...settings(one, other, 'listener')] : [];
+    return one && other
+      ? [...addresses(one, other), ...limits(one, other), ...settings(one, other, 'listener')]
+      : [];
   }
   if (kind === 'pool') {
     const [one, other] = bothOf(from, to, ({ pools }) => pools, name);
@@ -71,6 +73,12 @@ function addresses(one: ListenerConfig, other: ListenerConfig): string[] {
     ...otherAddresses(one.addresses, other.addresses),
     ...difference('pool', one.pool, other.pool),
   ];
+}
+
+function limits(one: ListenerConfig, other: ListenerConfig): string[] {
+  return (['maxSessions', 'maxSessionsPerClient'] as const).flatMap((key) =>
+    difference(key, String(one[key] ?? NOT_SET), String(other[key] ?? NOT_SET)),
+  );
 }
 
 function otherAddresses(

@@ -83,7 +83,15 @@ const status: z.ZodType<ControlStatus> = z.object({
   unheard: count,
   bytes: z.object({ upstream: count, downstream: count }),
   handoff: row,
-  listeners: z.array(z.object({ name: text, address: text, isPaused: z.boolean(), ...row.shape })),
+  listeners: z.array(
+    z.object({
+      name: text,
+      address: text,
+      maxSessions: count.optional(),
+      isPaused: z.boolean(),
+      ...row.shape,
+    }),
+  ),
   pools: z.array(
     z.object({
       name: text,
@@ -191,8 +199,17 @@ const events: z.ZodType<ControlEvent> = z.discriminatedUnion('event', [
   event('noBackend', { code: text, message: text }),
   event('rebalance', { pool: text, state: z.enum(['begun', 'over']), ended: count, reason: text }),
   event('warning', { message: text }),
-  event('listenerPaused', { reason: text, openSessions: count }),
-  event('listenerResumed', { openSessions: count }),
+  event('listenerPaused', {
+    listener: text.optional(),
+    listenerName: text.optional(),
+    reason: text,
+    openSessions: count,
+  }),
+  event('listenerResumed', {
+    listener: text.optional(),
+    listenerName: text.optional(),
+    openSessions: count,
+  }),
   event('lost', { count }),
 ]);
 

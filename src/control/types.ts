@@ -74,7 +74,9 @@ export interface ControlAudit {
 }
 
 /** Figures of one address of a listener, and whether it takes clients. */
-export interface ControlListener extends ListenerStats {
+export interface ControlListener extends Omit<ListenerStats, 'maxSessions'> {
+  /** Of the listener, over all its addresses; absent for what the process may have. */
+  readonly maxSessions?: number | undefined;
   /** Whether an operator holds clients back. */
   readonly isPaused: boolean;
 }
@@ -341,6 +343,10 @@ export type ControlEvent = {
   | {
       /** As the event of `Proxy`. */
       readonly event: 'listenerPaused';
+      /** The address; absent where all of them pause at once. */
+      readonly listener?: string | undefined;
+      /** Name of its listener; absent as above. */
+      readonly listenerName?: string | undefined;
       /** What ran out, or what limit was reached. */
       readonly reason: string;
       /** Sessions alive at that moment. */
@@ -349,6 +355,10 @@ export type ControlEvent = {
   | {
       /** As the event of `Proxy`. */
       readonly event: 'listenerResumed';
+      /** The address; absent where all of them go on at once. */
+      readonly listener?: string | undefined;
+      /** Name of its listener; absent as above. */
+      readonly listenerName?: string | undefined;
       /** Sessions alive at that moment. */
       readonly openSessions: number;
     }

@@ -149,13 +149,16 @@ export interface AcceptHost {
   /** As `SessionObserver.onEarlyReset`, for clients of whom only the engine knows. */
   onEarlyReset(backend: number): void;
   /**
-   * A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can. EBUSY is
-   * for clients of whom the host has to be asked, and has too much to answer.
+   * A listener stopped accepting: the system's code, or `undefined` when the engine holds all the sessions it can, or the
+   * listener all that it may by its own limit. EBUSY is for clients of whom the host has to be asked, and has too much to answer.
    */
-  onPaused(listener: number, code: string | undefined): void;
+  onPaused(listener: number, code: string | undefined, isOwnLimit: boolean): void;
   onResumed(listener: number): void;
-  /** So many clients were refused, the last of them from this address: it has as many sessions as one client may. */
-  onRefused(listener: number, address: string, count: number): void;
+  /**
+   * So many clients were refused, the last of them from this address: it has as many sessions as one client may, of the listener
+   * where that is its own limit.
+   */
+  onRefused(listener: number, address: string, count: number, isOwnLimit: boolean): void;
   /** So many sessions are not made known, since the host has not taken in time what it was told before. */
   onUnreported(count: number): void;
   /** Sessions go on without their routes' word, since the host has not taken for a while what it was told. */

@@ -131,6 +131,16 @@ export interface EngineTables {
   isSwept(row: number): boolean;
 }
 
+/** What a listener of the configuration may have, over all its addresses. */
+export interface ServiceLimits {
+  /** Which one it is, from 1 on: no two ever have the same number. */
+  readonly service: number;
+  /** Sessions at once, those included that were there before; 0 is any number. Those beyond a lower limit go on. */
+  readonly maxSessions: number;
+  /** Sessions at once of one client. Those count that begin while there is a limit. */
+  readonly clients: ClientLimits;
+}
+
 /** What holds for clients that a listener takes from now on. */
 export interface ListenerPlan {
   /** The pool that the loops pick from. */
@@ -139,6 +149,8 @@ export interface ListenerPlan {
   readonly picks: 'cycle' | 'ask';
   readonly timeouts: SessionTimeouts;
   readonly clientLimits: ClientLimits;
+  /** Without it, only what holds for all listeners. */
+  readonly serviceLimits?: ServiceLimits;
 }
 
 /** Of an engine that accepts and picks by itself. */

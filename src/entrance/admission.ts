@@ -1,7 +1,6 @@
 /** Lets clients in while there are descriptors for them, and holds them back while there are none. */
 
 import type { Socket } from 'node:net';
-import type { SessionLimit } from '../engine/session-limit.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { throwLater } from '../session/emit.js';
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../timers.js';
@@ -21,7 +20,7 @@ export interface Pausable {
 }
 
 export interface AdmissionHost {
-  /** Sessions alive now. */
+  /** Sessions alive now, of those that the limit is for. */
   openSessions(): number;
   /** @throws SplicewayError `ERR_SPLICEWAY_RESOURCE_LIMIT`: try again later; anything else is final */
   start(socket: Socket, listener: number): void;
@@ -31,6 +30,12 @@ export interface AdmissionHost {
   onDropped(clients: number): void;
 }
 
+/** How many sessions there may be at once, which may change, and why no other begins. */
+export interface AdmissionLimit {
+  readonly most: number;
+  readonly reached: string;
+}
+
 /** A client that was accepted, and the row of its listener. */
 interface Client {
   readonly socket: Socket;
@@ -38,12 +43,12 @@ interface Client {
 }
 
 /**
- * Pauses all listeners of a proxy when its engine is full or the system has nothing left to give. Clients that
- * were accepted too late wait, unread, and are the first to be served.
+ * Pauses all listeners of a proxy when its engine is full or the system has nothing left to give; or those of a service
+ * when that has as many sessions as it may. Clients that were accepted too late wait, unread, and are the first to be served.
  */
 export class Admission {
   readonly #listeners = new Map<number, Pausable>();
-  readonly #limit: SessionLimit;
+  readonly #limit: AdmissionLimit;
   readonly #host: AdmissionHost;
   readonly #waiting: Client[] = [];
   #paused = false;
@@ -51,7 +56,7 @@ export class Admission {
   #resumeScheduled: NodeJS.Immediate | undefined;
   #closed = false;
 
-  constructor(limit: SessionLimit, host: AdmissionHost) {
+  constructor(limit: AdmissionLimit, host: AdmissionHost) {
     this.#limit = limit;
     this.#host = host;
   }
@@ -67,19 +72,26 @@ export class Admission {
     this.#listeners.delete(row);
   }
 
-  /** Whether clients of a listener wait. */
-  waitsFor(row: number): boolean {
-    return this.#waiting.some(({ listener }) => listener === row);
+  /** How many clients of a listener wait. */
+  waiting(row: number): number {
+    return this.#waiting.filter(({ listener }) => listener === row).length;
   }
 
   /** Disconnects those who wait and have come to a listener. */
   drop(row: number): void {
-    const dropped = this.#waiting.filter(({ listener }) => listener === row);
-    for (const client of dropped) {
-      this.#waiting.splice(this.#waiting.indexOf(client), 1);
-      client.socket.destroy();
-    }
+    const dropped = this.release(row);
+    for (const socket of dropped) socket.destroy();
     if (dropped.length > 0) this.#host.onDropped(dropped.length);
+  }
+
+  /** Those who wait and have come to a listener wait here no more: they are the caller's. */
+  release(row: number): readonly Socket[] {
+    const released = this.#waiting.filter(({ listener }) => listener === row);
+    for (const client of released) {
+      this.#waiting.splice(this.#waiting.indexOf(client), 1);
+      client.socket.off('error', ignore);
+    }
+    return released.map(({ socket }) => socket);
   }
 
   /** A client that a listener accepted. Owns the socket. */
@@ -98,7 +110,7 @@ export class Admission {
     }
   }
 
-  /** Call it when a session has ended. */
+  /** Call it when a session has ended, or when there may be more. */
   sessionEnded(): void {
     if (!this.#paused || this.#resumeScheduled !== undefined) return;
     if (this.#host.openSessions() > this.#limit.most * RESUME_SHARE) return;

@@ -3,7 +3,7 @@ import type { Listener, ListenerAddress } from './listener.js';
 import type { Service } from './service.js';
 
 /** Why clients are left in the queue of the kernel. */
-export type PauseReason = 'shortage' | 'operator';
+export type PauseReason = 'shortage' | 'limit' | 'operator';
 
 /** One address that a service is bound to, which HAProxy calls a bind as well: a socket, with a row of figures. */
 export class Bind {

@@ -16,26 +16,22 @@ export function clientLimits(
   return { remote: half, loopback: 0 };
 }
 
-/** Counts the sessions of clients that Node accepts; the loops have `ClientTable`, which counts in the same way. */
+/** Counts the sessions of clients that Node accepts; the loops have `ClientTable`, which counts in the same way: all of them, and those at each service. */
 export class ClientCounter {
-  readonly #limits: ClientLimits;
   /** Only of those who have sessions, so there are no more of them than there are sessions. */
   readonly #sessions = new Map<string, number>();
-
-  constructor(limits: ClientLimits) {
-    this.#limits = limits;
-  }
 
   /**
    * Counts one session more.
    *
    * @param address of the client; `''` for one of a unix listener
+   * @param of what it counts: services by their numbers, 0 all of them
    * @returns to be called when the session has ended; `undefined`, and nothing was counted, when there are too many
    */
-  enter(address: string): (() => void) | undefined {
-    const most = isLoopback(address) ? this.#limits.loopback : this.#limits.remote;
+  enter(address: string, limits: ClientLimits, of = 0): (() => void) | undefined {
+    const most = isLoopback(address) ? limits.loopback : limits.remote;
     if (address === '' || most === 0) return () => {};
-    const client = identityOf(address);
+    const client = `${of} ${identityOf(address)}`;
     const sessions = this.#sessions.get(client) ?? 0;
     if (sessions >= most) return undefined;
     this.#sessions.set(client, sessions + 1);

@@ -80,14 +80,21 @@ export function cannotAccept(listener: string, code: string): string {
   return `${listener} cannot accept (${code})`;
 }
 
-/** Counted as one kind of warning: a flood is to be heard of, and not to flood the log. */
+/**
+ * Counted as one kind of warning: a flood is to be heard of, and not to flood the log.
+ *
+ * @param service whose own limit it is; without it, that of all listeners
+ */
 export function warnOfRefused(
   { warnings, clientLimits }: Pick<EntranceHost, 'warnings' | 'clientLimits'>,
   address: string,
   count: number,
+  service?: Service,
 ): void {
-  const { remote } = clientLimits;
-  warnings.count('refused', count, (clients) => refusedClients(clients, address, remote));
+  const { remote } = service?.limits.clients ?? clientLimits;
+  const name = service?.name;
+  const kind = name === undefined ? 'refused' : `refused by ${name}`;
+  warnings.count(kind, count, (clients) => refusedClients(clients, address, remote, name));
 }
 
 /** The same for clients that were connections of the proxy's own, made to this address. */

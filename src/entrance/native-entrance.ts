@@ -136,23 +136,26 @@ export class NativeEntrance implements Entrance, AcceptHost {
   }
 
   /** A listener that is being closed cannot accept either, which is no news. */
-  onPaused(row: number, code: string | undefined): void {
+  onPaused(row: number, code: string | undefined, isOwnLimit: boolean): void {
     if (this.#isClosed || this.#stopped.has(row)) return;
-    const { name } = this.#at(row);
-    const reason =
-      code === undefined ? this.#native.engine.limit.reached : cannotAccept(name, code);
+    const { name: listener, service } = this.#at(row);
+    const full = isOwnLimit ? service.reached : this.#native.engine.limit.reached;
+    const reason = code === undefined ? full : cannotAccept(listener, code);
     const openSessions = this.#host.openSessions();
-    emitSafely(this.#host.emitter, 'listenerPaused', { reason, openSessions });
+    const event = { listener, listenerName: service.name, reason, openSessions };
+    emitSafely(this.#host.emitter, 'listenerPaused', event);
   }
 
-  onResumed(): void {
+  onResumed(row: number): void {
     if (this.#isClosed) return;
+    const { name: listener, service } = this.#at(row);
     const openSessions = this.#host.openSessions();
-    emitSafely(this.#host.emitter, 'listenerResumed', { openSessions });
+    const event = { listener, listenerName: service.name, openSessions };
+    emitSafely(this.#host.emitter, 'listenerResumed', event);
   }
 
-  onRefused(_row: number, address: string, count: number): void {
-    warnOfRefused(this.#host, address, count);
+  onRefused(row: number, address: string, count: number, isOwnLimit: boolean): void {
+    warnOfRefused(this.#host, address, count, isOwnLimit ? this.#at(row).service : undefined);
   }
 
   onUnreported(count: number): void {

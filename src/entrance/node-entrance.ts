@@ -18,13 +18,16 @@ import {
 } from './entrance.js';
 import { Listener } from './listener.js';
 import type { Service } from './service.js';
+import { ServiceGates } from './service-gates.js';
 
 /** Node accepts, and each client passes through JavaScript once. */
 export class NodeEntrance implements Entrance {
   readonly #host: EntranceHost;
   readonly #chosen: ChosenEngine;
+  readonly #gates: ServiceGates;
+  /** Behind the gates, where all clients come together. */
   readonly #admission: Admission;
-  readonly #clients: ClientCounter;
+  readonly #clients = new ClientCounter();
   /** By row, once they have started. */
   readonly #binds = new Map<number, Bind>();
   #isClosed = false;
@@ -36,15 +39,26 @@ export class NodeEntrance implements Entrance {
   constructor(chosen: ChosenEngine, host: EntranceHost) {
     this.#host = host;
     this.#chosen = chosen;
-    this.#clients = new ClientCounter(host.clientLimits);
     const { emitter, sessions, warnings } = host;
+    const onDropped = (clients: number) => warnings.count('dropped', clients, droppedClients);
+    const everywhere = { listener: undefined, listenerName: undefined };
+    const at = ({ service, name }: Bind) => ({ listener: name, listenerName: service.name });
+    const now = () => ({ openSessions: sessions.open });
     this.#admission = new Admission(chosen.engine.limit, {
       openSessions: () => sessions.open,
       start: (socket, row) => this.#serve(socket, this.#at(row)),
       onPaused: (reason) =>
-        emitSafely(emitter, 'listenerPaused', { reason, openSessions: sessions.open }),
-      onResumed: () => emitSafely(emitter, 'listenerResumed', { openSessions: sessions.open }),
-      onDropped: (clients) => warnings.count('dropped', clients, droppedClients),
+        emitSafely(emitter, 'listenerPaused', { ...everywhere, reason, ...now() }),
+      onResumed: () => emitSafely(emitter, 'listenerResumed', { ...everywhere, ...now() }),
+      onDropped,
+    });
+    this.#gates = new ServiceGates({
+      admit: (socket, row) => this.#admission.take(socket, row),
+      waiting: (row) => this.#admission.waiting(row),
+      onPaused: (bind, reason) =>
+        emitSafely(emitter, 'listenerPaused', { ...at(bind), reason, ...now() }),
+      onResumed: (bind) => emitSafely(emitter, 'listenerResumed', { ...at(bind), ...now() }),
+      onDropped,
     });
   }
 
@@ -80,6 +94,7 @@ export class NodeEntrance implements Entrance {
       pause: () => bind.pause('shortage'),
       resume: () => bind.resume('shortage'),
     });
+    this.#gates.update(bind);
     if (bind.service.isPaused) bind.pause('operator');
     const early = this.#early.get(row) ?? [];
     this.#early.delete(row);
@@ -87,13 +102,15 @@ export class NodeEntrance implements Entrance {
     setImmediate(() => {
       for (const socket of early) {
         socket.off('error', ignore);
-        this.#admission.take(socket, row);
+        this.#gates.take(socket, row);
       }
     });
   }
 
   /** A client is served by what its service says when it comes. */
-  update(): void {}
+  update(bind: Bind): void {
+    this.#gates.update(bind);
+  }
 
   pause(bind: Bind): boolean {
     return bind.pause('operator');
@@ -103,14 +120,16 @@ export class NodeEntrance implements Entrance {
     bind.resume('operator');
   }
 
-  stop({ row, listener }: Bind): void {
+  stop(bind: Bind): void {
+    const { row, listener } = bind;
     this.#admission.delete(row);
+    this.#gates.stop(bind);
     this.#disconnectEarly(row);
     listener.close();
   }
 
   isVacant({ row }: Bind): boolean {
-    if (this.#admission.waitsFor(row)) return false;
+    if (this.#gates.waiting(row) + this.#admission.waiting(row) > 0) return false;
     // The last one that waited may have been given to the engine just now.
     if (!this.#closed.has(row)) this.#chosen.engine.tables.closeListener(row);
     this.#closed.add(row);
@@ -118,10 +137,13 @@ export class NodeEntrance implements Entrance {
   }
 
   drop({ row }: Bind): void {
+    this.#gates.drop(row);
     this.#admission.drop(row);
   }
 
-  forget({ row }: Bind): void {
+  forget(bind: Bind): void {
+    const { row } = bind;
+    this.#gates.forget(bind);
     this.#binds.delete(row);
     this.#closed.delete(row);
   }
@@ -132,6 +154,7 @@ export class NodeEntrance implements Entrance {
       this.#disconnectEarly(bind.row);
       bind.listener.close();
     }
+    this.#gates.close();
     this.#admission.close();
   }
 
@@ -144,7 +167,7 @@ export class NodeEntrance implements Entrance {
 
   #take(socket: Socket, row: number): void {
     const early = this.#early.get(row);
-    if (early === undefined) this.#admission.take(socket, row);
+    if (early === undefined) this.#gates.take(socket, row);
     else if (early.length >= WAITING_MAX) socket.destroy();
     else early.push(socket.on('error', ignore));
   }
@@ -165,10 +188,9 @@ export class NodeEntrance implements Entrance {
       warnOfCameBack(this.#host, ownBackend, 1);
       return;
     }
-    const leave = this.#clients.enter(address);
+    const leave = this.#enter(address, bind);
     if (leave === undefined) {
       this.#refuse(socket, bind);
-      warnOfRefused(this.#host, address, 1);
       return;
     }
     const route = (client: ClientAddress) => service.route(client, name, isKnown);
@@ -183,6 +205,28 @@ export class NodeEntrance implements Entrance {
       leave();
       throw error;
     }
+  }
+
+  /** @returns to be called when the session has ended; `undefined` for a client that has as many as one may, of which a warning tells */
+  #enter(address: string, bind: Bind): (() => void) | undefined {
+    const { service } = bind;
+    const leave = this.#clients.enter(address, this.#host.clientLimits);
+    if (leave === undefined) {
+      warnOfRefused(this.#host, address, 1);
+      return undefined;
+    }
+    const leaveService = this.#clients.enter(address, service.limits.clients, service.number);
+    if (leaveService === undefined) {
+      leave();
+      warnOfRefused(this.#host, address, 1, service);
+      return undefined;
+    }
+    const ended = this.#gates.began(bind);
+    return () => {
+      leave();
+      leaveService();
+      ended();
+    };
   }
 
   #refuse(socket: Socket, { row }: Bind): void {

@@ -1,5 +1,5 @@
 import type { ClientLimits, SessionTimeouts } from '../engine/engine.js';
-import type { ListenerPlan } from '../engine/tables.js';
+import type { ListenerPlan, ServiceLimits } from '../engine/tables.js';
 import type { ClientAddress } from '../model/client-address.js';
 import type { Pool } from '../pool/pool.js';
 import { CycleRoute } from '../session/cycle-route.js';
@@ -12,11 +12,22 @@ import type { Bind } from './bind.js';
 export interface ServiceSettings {
   readonly timeouts: Pick<SessionTimeouts, 'idleMs' | 'halfCloseMs' | 'handshakeMs'>;
   readonly filter: Gate['filter'] | undefined;
+  /** Over all its addresses; 0 is any number. */
+  readonly maxSessions: number;
+  readonly maxSessionsPerClient: number;
+}
+
+let lastNumber = 0;
+function nextNumber(): number {
+  lastNumber += 1;
+  return lastNumber;
 }
 
 /** A listener of the configuration: a name, the addresses that it is bound to, and the pool of its clients. */
 export class Service {
   readonly name: string;
+  /** No other one ever has it. */
+  readonly number = nextNumber();
   /** In the order of its addresses. */
   binds: readonly Bind[] = [];
   /** An operator wants no new clients at the moment. */
@@ -55,7 +66,25 @@ export class Service {
   /** What the loops are told, where they accept. A filter has to hear of every client. */
   plan(clientLimits: ClientLimits): ListenerPlan {
     const picks = this.#pool.hasCycle && this.#settings.filter === undefined ? 'cycle' : 'ask';
-    return { pool: this.#pool.number, picks, timeouts: this.timeouts, clientLimits };
+    return {
+      pool: this.#pool.number,
+      picks,
+      timeouts: this.timeouts,
+      clientLimits,
+      serviceLimits: this.limits,
+    };
+  }
+
+  get limits(): ServiceLimits {
+    const { maxSessions, maxSessionsPerClient: most } = this.#settings;
+    return { service: this.number, maxSessions, clients: { remote: most, loopback: most } };
+  }
+
+  /** Why no other session of its own begins: one clause. */
+  get reached(): string {
+    const { maxSessions } = this.#settings;
+    const open = maxSessions === 1 ? '1 session is open' : `${maxSessions} sessions are open`;
+    return `${open} at listener ${this.name}, as many as its maxSessions allows`;
   }
 
   originOf({ row, name }: Bind): Origin {

@@ -111,14 +111,23 @@ export function droppedClients(count: number): string {
   return `${who} disconnected while waiting for others to end; raise maxSessions, or the limit of open files (ulimit -n)`;
 }
 
-/** Clients whose address has as many sessions as one may have. */
-export function refusedClients(count: number, address: string, most: number): string {
+/** Clients whose address has as many sessions as one may have, of a listener where that is its own limit. */
+export function refusedClients(
+  count: number,
+  address: string,
+  most: number,
+  listener?: string,
+): string {
+  const limit =
+    listener === undefined
+      ? 'maxSessionsPerClient'
+      : `maxSessionsPerClient of listener ${listener}`;
   const who =
     count === 1
       ? `1 client was refused, from ${address}`
       : `${count} clients were refused, one from ${address}`;
   return (
-    `${who}: as many sessions are open from there as maxSessionsPerClient allows (${most}); ` +
+    `${who}: as many sessions are open from there as ${limit} allows (${most}); ` +
     'raise it if many share that address, as behind a NAT or another proxy'
   );
 }

@@ -36,6 +36,8 @@ export interface ListenerStats extends RowStats {
   readonly name: string;
   /** Where it listens: `host:port` with the real port, `[v6]:port` or `unix:/path`. */
   readonly address: string;
+  /** Of the listener, over all its addresses, as in its options; `undefined` is what the process may have. */
+  readonly maxSessions: number | undefined;
 }
 
 /** Figures of one backend. */
@@ -130,6 +132,7 @@ export interface Counted {
     readonly row: number;
     readonly name: string;
     readonly address: string;
+    readonly maxSessions: number | undefined;
   }>;
   /** Rows of listeners that were removed and have sessions left. */
   readonly leaving: Iterable<number>;
@@ -152,9 +155,9 @@ export function openSessions({ counters, listeners, leaving, handoff }: Counted)
 export function readStats(counted: Counted): ProxyStats {
   const { engine, generation, counters, tables, ledger } = counted;
   const handoff = counters.listener(counted.handoff);
-  const listeners = Array.from(counted.listeners, ({ row, name, address }) => ({
+  const listeners = Array.from(counted.listeners, ({ row, ...shown }) => ({
     row,
-    shown: { name, address, ...counters.listener(row) },
+    shown: { ...shown, ...counters.listener(row) },
   }));
   const leaving = Array.from(counted.leaving);
   const rows = [

@@ -190,6 +190,7 @@ export class Proxy extends SessionEmitter {
         row,
         name: service.name,
         address,
+        maxSessions: service.limits.maxSessions || undefined,
       })),
       leaving: Array.from(leavingBinds, ({ row }) => row),
       handoff: handoffRow,

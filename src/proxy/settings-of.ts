@@ -56,5 +56,7 @@ export function serviceSettings(
       handshakeMs: config.handshakeTimeoutMs,
     },
     filter: config.filter,
+    maxSessions: config.maxSessions ?? 0,
+    maxSessionsPerClient: config.maxSessionsPerClient ?? 0,
   };
 }

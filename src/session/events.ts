@@ -70,6 +70,10 @@ export interface NoBackendEvent {
 
 /** What comes with `listenerPaused`. */
 export interface PauseEvent {
+  /** The address that pauses, as `Session.listener`; `undefined` where Node accepts, and all of them pause at once. */
+  readonly listener: string | undefined;
+  /** Name of its listener: `default` in the short form. `undefined` as above. */
+  readonly listenerName: string | undefined;
   /** What ran out, or what limit was reached. */
   readonly reason: string;
   /** Sessions alive at that moment, over all listeners and handoffs. */
@@ -78,6 +82,10 @@ export interface PauseEvent {
 
 /** What comes with `listenerResumed`. */
 export interface ResumeEvent {
+  /** The address that accepts again, as in `PauseEvent`. */
+  readonly listener: string | undefined;
+  /** Name of its listener, as in `PauseEvent`. */
+  readonly listenerName: string | undefined;
   /** Sessions alive at that moment, over all listeners and handoffs. */
   readonly openSessions: number;
 }
@@ -105,7 +113,7 @@ export interface ProxyEvents {
   noBackend: [event: NoBackendEvent];
   /** One line for a person. Goes to `process.emitWarning` when nobody listens. */
   warning: [message: string];
-  /** A listener stopped accepting, for want of descriptors or at `maxSessions`; clients queue in the kernel. */
+  /** A listener stopped accepting, for want of descriptors or at `maxSessions`, its own or the process'; clients queue in the kernel. */
   listenerPaused: [event: PauseEvent];
   /** A listener that had paused accepts again, those first that waited in the kernel's queue. */
   listenerResumed: [event: ResumeEvent];

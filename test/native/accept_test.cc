@@ -108,7 +108,7 @@ TEST("accept: sessions spread to the less loaded of the loops") {
 }
 
 /// Clients of which all but one are refused: nothing but accepting.
-constexpr ListenerOptions kOneSession{.timeouts = {}, .clients = {.remote = 0, .loopback = 1}};
+const ListenerOptions kOneSession{.timeouts = {}, .clients = {.remote = 0, .loopback = 1}};
 
 TEST("accept: a crowd that waits is taken by all loops, each a few in a turn") {
   constexpr std::size_t kLoops = 4;

@@ -34,6 +34,18 @@ TEST("client table: an address may have so many sessions, whatever its ports; ot
   CHECK(!table.Enter(0, At("203.0.113.7", 5), limits));
 }
 
+TEST("client table: each client counts at each service for itself") {
+  ClientTable table(10);
+  const ClientLimits limits{.remote = 1};
+  CHECK(table.Enter(0, At("203.0.113.7"), limits, 1));
+  CHECK(!table.Enter(1, At("203.0.113.7"), limits, 1));
+  CHECK(table.Enter(1, At("203.0.113.7"), limits, 2));
+  CHECK(table.Enter(2, At("203.0.113.8"), limits, 1));
+  table.Leave(0);
+  CHECK(table.Enter(3, At("203.0.113.7"), limits, 1));
+  CHECK(!table.Enter(4, At("203.0.113.7"), limits, 2));
+}
+
 TEST("client table: IPv6 counts by the /64, and IPv4 is IPv4 however it is written") {
   ClientTable table(10);
   const ClientLimits limits{.remote = 1, .loopback = 1};

@@ -81,7 +81,7 @@ struct OneClient final : AcceptorOwner {
   std::optional<std::uint32_t> TakeSlot(std::uint16_t /*listener*/, int& /*error*/) override {
     return 0U;
   }
-  void GiveSlotBack(std::uint32_t /*slot*/) override {}
+  void GiveSlotBack(std::uint32_t /*slot*/, std::uint16_t /*listener*/) override {}
   void OnAccepted(std::uint32_t /*slot*/, UniqueFd accepted, const SocketAddress& /*address*/,
                   std::uint16_t /*listener*/, bool /*is_tcp*/) override {
     client = std::move(accepted);

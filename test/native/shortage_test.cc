@@ -134,7 +134,7 @@ TEST("shortage: a slot that another listener gives back at once is waited for wi
     std::optional<std::uint32_t> TakeSlot(std::uint16_t /*listener*/, int& /*error*/) override {
       return asked++ == 0 ? std::nullopt : std::optional(0U);
     }
-    void GiveSlotBack(std::uint32_t /*slot*/) override {}
+    void GiveSlotBack(std::uint32_t /*slot*/, std::uint16_t /*listener*/) override {}
     void OnAccepted(std::uint32_t /*slot*/, UniqueFd client, const SocketAddress& /*address*/,
                     std::uint16_t /*listener*/, bool /*is_tcp*/) override {
       accepted = std::move(client);

@@ -22,6 +22,8 @@ struct StartCommand {
   /// The loop goes on at once to pick a backend; else it waits for a command.
   std::optional<Picks> picks = std::nullopt;
   SocketAddress address = {};  ///< The client's, where it is to be reported.
+  /// Where it has a place already, of its listener's, or null.
+  std::shared_ptr<ServiceRow> service = nullptr;
 };
 
 /// A session that waits for a backend tries the addresses of this one.

@@ -13,6 +13,7 @@ Crew::Crew(std::size_t sessions, std::size_t backends, std::size_t listeners,
            std::size_t loops, std::function<void()> doorbell, std::size_t most_events)
     : slab(sessions, loops),
       clients(sessions),
+      service_clients(sessions),
       counters(std::move(shared_counters)),
       table(backends),
       own_connections(sessions),
@@ -34,6 +35,22 @@ void Crew::GiveSlot(std::uint32_t slot, std::size_t loop) {
   slab.Give(slot, loop);
   if (draining.load()) ReportIfDrained();
   if (!slots_wanted.load() || !slab.has_room() || !slots_wanted.exchange(false)) return;
+  for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
+}
+
+void Crew::LimitService(ListenerOptions& options, const ServiceLimits& limits) {
+  options.service_number = limits.number;
+  options.service_clients = limits.clients;
+  const std::shared_ptr<ServiceRow> row =
+      limits.most > 0 ? services_.Of(limits.number) : services_.Find(limits.number);
+  if (row == nullptr) return;
+  row->sessions.Limit(limits.most);
+  TellOfPlaces(*row);
+  if (limits.most > 0) options.service = row;
+}
+
+void Crew::TellOfPlaces(ServiceRow& service) {
+  if (!service.TakeWanted()) return;
   for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();
 }
 

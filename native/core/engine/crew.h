@@ -107,12 +107,18 @@ struct Crew {
   /// Makes a pool's row as new, for its next owner, when nobody is there any more. The owner's
   /// thread.
   void ResetPool(std::uint16_t pool);
+  /// What a listener of the configuration may have, in the options of one of its addresses. For
+  /// those that come afterwards: where there are more already, they go on.
+  void LimitService(ListenerOptions& options, const ServiceLimits& limits);
+  /// Wakes those who wait for a place of a listener's, where there is room. Any thread.
+  void TellOfPlaces(ServiceRow& service);
   /// Reports, once, that no listener is open and no session left, where someone asked for it.
   void ReportIfDrained();
 
   // First those that are aligned to a cache line, last those of a byte: no gap.
   SessionSlab slab;
   ClientTable clients;
+  ClientTable service_clients;  ///< Of listeners that have a limit for each client.
   std::shared_ptr<Counters> counters;
   BackendTable table;
   PoolQueues queues;
@@ -139,6 +145,7 @@ struct Crew {
   [[nodiscard]] std::uint64_t SweepsOver() const;
 
   // The owner's:
+  ServiceRows services_;
   std::map<std::uint16_t, Closing> closing_;  // listeners, since they were closed last
   std::uint64_t barriers_ = 0;
   AskedSweeps sweeps_;

@@ -91,7 +91,9 @@ std::uint64_t Engine::RemoveBackend(std::uint16_t row) {
   return crew_.table.generation();
 }
 
-void Engine::SetListener(std::uint16_t listener, const ListenerOptions& options) {
+void Engine::SetListener(std::uint16_t listener, ListenerOptions options,
+                         const ServiceLimits& limits) {
+  if (limits.number != 0) crew_.LimitService(options, limits);
   crew_.table.SetListener(listener, options);
   PublishUnlessHeld();
 }

@@ -142,8 +142,11 @@ class Engine {
   [[nodiscard]] bool HavePassed(std::uint64_t barrier) const { return crew_.HavePassed(barrier); }
 
   /// Publishes what holds for the clients that a listener takes from now on. It may change while
-  /// the listener accepts.
-  void SetListener(std::uint16_t listener, const ListenerOptions& options);
+  /// the listener accepts. `limits` hold for all listeners that name the number of the same
+  /// service: at once, and for those who are there already when a limit begins to hold, but for the
+  /// sessions of one client, of which those count that begin while there is a limit.
+  void SetListener(std::uint16_t listener, ListenerOptions options,
+                   const ServiceLimits& limits = {});
   /// Accepts on a listening socket, on all loops. The options of the listener, its row of the
   /// counters, must have been published. With `pauses`, it begins as after `PauseListener`.
   void Listen(std::uint16_t listener, UniqueFd fd, bool pauses = false) {

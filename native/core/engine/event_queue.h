@@ -44,7 +44,7 @@ struct SessionEvent {
   std::int32_t backend = -1;     ///< Of a session that was counted there when it was told.
   /// CloseReason, for kClosed. For kNeedBackend 1 where none is tried any more, and 2 where some
   /// were; for kAccepted 1 where the loop awaits the owner's word, and 2 where it has looked for a
-  /// backend in vain.
+  /// backend in vain; for kPaused and kRefused 1 where it is the limit of the listener's service.
   std::int32_t reason = 0;
   std::int32_t error = 0;  ///< errno's number, or 0.
   std::int32_t listener = -1;

@@ -302,6 +302,7 @@ bool Worker::TakeNextTables() {
     next.swap(next_tables_);
   }
   if (next == nullptr) return false;
+  CountAnew(*next);
   tables_.Take(std::move(next));
   return true;
 }

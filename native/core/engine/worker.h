@@ -232,8 +232,10 @@ class Worker final : private EventHandler,
   void OnClosed(Session& session, CloseReason reason, int error) override;
 
   std::optional<std::uint32_t> TakeSlot(std::uint16_t listener, int& error) override;
-  // Nobody is told: it was free a moment ago.
-  void GiveSlotBack(std::uint32_t slot) override { crew_.slab.Give(slot, index_); }
+  void GiveSlotBack(std::uint32_t slot, std::uint16_t listener) override;
+  void LeaveService(ServiceRow& service, std::uint32_t sessions = 1);
+  void CountAnew(const Tables& next);
+  void CountArrival(const StartCommand& command);
   void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                   std::uint16_t listener, bool is_tcp) override;
   void OnPaused(std::uint16_t listener, int error) override;

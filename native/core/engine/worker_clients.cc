@@ -27,13 +27,56 @@ std::optional<std::uint32_t> Worker::TakeSlot(std::uint16_t listener, int& error
     error = crew_.shortage.error.load();
     return std::nullopt;
   }
-  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error, index_);
-  if (!slot && error == 0) {
+  ServiceRow* const service = tables_.latest().OptionsOf(listener).service.get();
+  if (service != nullptr && !service->sessions.Add()) {
+    error = kAllPlacesTaken;
     // In this order: whoever finds the second finds the first.
+    wants_slots_.store(true);
+    service->WantPlaces();
+    return std::nullopt;
+  }
+  const std::optional<std::uint32_t> slot = crew_.TakeSlot(error, index_);
+  if (!slot && service != nullptr) service->sessions.Remove();
+  if (!slot && error == 0) {
+    // As above.
     wants_slots_.store(true);
     crew_.slots_wanted.store(true);
   }
   return slot;
+}
+
+// Nobody is told: both were free a moment ago.
+void Worker::GiveSlotBack(std::uint32_t slot, std::uint16_t listener) {
+  ServiceRow* const service = tables_.latest().OptionsOf(listener).service.get();
+  if (service != nullptr) service->sessions.Remove();
+  crew_.slab.Give(slot, index_);
+}
+
+void Worker::LeaveService(ServiceRow& service, std::uint32_t sessions) {
+  service.sessions.Remove(sessions);
+  crew_.TellOfPlaces(service);
+}
+
+/// What this loop has at a listener counts from now on where the next tables say.
+void Worker::CountAnew(const Tables& next) {
+  next.VisitChangedListeners(
+      tables_.latest(),
+      [this](std::size_t listener, const ListenerOptions& before, const ListenerOptions& now) {
+        if (before.service == now.service) return;
+        const auto open =
+            static_cast<std::uint32_t>(crew_.counters->Listener(index_, listener).open.value());
+        if (now.service != nullptr) now.service->sessions.AddThere(open);
+        if (before.service != nullptr) LeaveService(*before.service, open);
+      });
+}
+
+/// The tables of the loop that took it may have been others than those of this one.
+void Worker::CountArrival(const StartCommand& command) {
+  const std::shared_ptr<ServiceRow>& service =
+      tables_.latest().OptionsOf(command.start.listener).service;
+  if (service == command.service) return;
+  if (service != nullptr) service->sessions.AddThere(1);
+  if (command.service != nullptr) LeaveService(*command.service);
 }
 
 void Worker::TellOfSlots() {
@@ -50,8 +93,12 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
     refusal.SetAddress(to);
     return crew_.events.PushCameBack(refusal);
   }
-  if (!crew_.clients.Enter(slot, address, options.clients)) {
+  const bool has_place = crew_.clients.Enter(slot, address, options.clients);
+  if (!has_place || !crew_.service_clients.Enter(slot, address, options.service_clients,
+                                                 options.service_number)) {
+    crew_.clients.Leave(slot);
     Refuse(slot, client, listener, is_tcp);
+    refusal.reason = has_place ? 1 : 0;
     refusal.SetAddress(address);
     return crew_.events.PushRefusal(refusal);
   }
@@ -76,7 +123,8 @@ void Worker::OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress
                                            .is_remote = !address.is_loopback(),
                                            .awaits_word = awaits_word}},
                        .picks = held ? Picks::kByOwner : Picks::kByCycle,
-                       .address = address};
+                       .address = address,
+                       .service = options.service};
   Worker& worker = LessLoaded();
   crew_.slab.SetLoop(slot, static_cast<std::uint16_t>(worker.index_));
   if (&worker != this) return worker.Start(std::move(command));
@@ -92,7 +140,7 @@ void Worker::NoteUnreported(std::uint16_t listener) {
 void Worker::Refuse(std::uint32_t slot, const UniqueFd& client, std::uint16_t listener,
                     bool is_tcp) {
   if (is_tcp) sys::SetResetOnClose(client.get());
-  GiveSlotBack(slot);
+  GiveSlotBack(slot, listener);
   crew_.counters->Listener(index_, listener).rejected.Add(1);
 }
 
@@ -112,8 +160,11 @@ Worker& Worker::LessLoaded() {
 }
 
 void Worker::OnPaused(std::uint16_t listener, int error) {
-  crew_.events.PushListener(
-      {.kind = SessionEvent::Kind::kPaused, .error = error, .listener = listener});
+  const bool is_full = error == kAllPlacesTaken;
+  crew_.events.PushListener({.kind = SessionEvent::Kind::kPaused,
+                             .reason = is_full ? 1 : 0,
+                             .error = is_full ? 0 : error,
+                             .listener = listener});
 }
 
 void Worker::OnResumed(std::uint16_t listener) {
@@ -122,6 +173,7 @@ void Worker::OnResumed(std::uint16_t listener) {
 
 void Worker::Begin(StartCommand& command) {
   loop_->Spend(kCostOfBeginning);
+  CountArrival(command);
   Session& session = crew_.slab.At(command.start.slot);
   if (command.picks && command.start.route.reported) {
     SessionEvent event = EventOf(SessionEvent::Kind::kAccepted, command.start.slot);
@@ -174,6 +226,9 @@ void Worker::OnClosed(Session& session, CloseReason reason, int error) {
     ring_guard_.NoteReset(loop_->now_ms());
   }
   crew_.clients.Leave(session.slot());
+  crew_.service_clients.Leave(session.slot());
+  const ListenerOptions& options = tables_.latest().OptionsOf(session.listener());
+  if (options.service != nullptr) LeaveService(*options.service);
   GiveUpPlace(session);
   if (session.route.in_queue) {
     LeaveQueue(session,

@@ -72,7 +72,7 @@ Acceptor::Taken Acceptor::TakeClient() {
     owner_.OnAccepted(*slot, std::move(client.fd), address, socket_->listener(), socket_->is_tcp());
     return Taken::kClient;
   }
-  owner_.GiveSlotBack(*slot);
+  owner_.GiveSlotBack(*slot, socket_->listener());
   if (client.status == sys::Status::kAgain) return Taken::kNobodyWaits;
   shortage_ = client.error;
   return Taken::kShortage;
@@ -100,8 +100,8 @@ void Acceptor::OnEvents(unsigned /*token*/, std::uint32_t /*events*/) {
       TakeClients(accepts_, std::min(accepts_, kCrowdedAccepts)) == Taken::kShortage;
   // The last slot may be in the hands of another listener's acceptor, who is about to find that
   // nobody waits: only those who are told so twice in a row pause.
-  const bool found_all_taken = std::exchange(found_all_taken_, is_short && shortage_ == 0);
-  if (is_short && (shortage_ != 0 || found_all_taken)) {
+  const bool found_all_taken = std::exchange(found_all_taken_, is_short && lacks_slots());
+  if (is_short && (!lacks_slots() || found_all_taken)) {
     loop_.Unwatch(socket_->fd());
     return BeShort();
   }
@@ -127,7 +127,7 @@ void Acceptor::TryToEndShortage() {
 }
 
 void Acceptor::OnSlotsFree() {
-  if (is_short_ && !is_told_to_pause_ && shortage_ == 0) TryToEndShortage();
+  if (is_short_ && !is_told_to_pause_ && lacks_slots()) TryToEndShortage();
 }
 
 void Acceptor::OnTimer() { TryToEndShortage(); }

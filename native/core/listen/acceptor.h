@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,17 +11,20 @@
 
 namespace spliceway {
 
+/// The listener has as many sessions as it may: no call of the system fails with this one.
+inline constexpr int kAllPlacesTaken = EUSERS;
+
 /// Who gets the clients. Called on the loop's thread.
 class AcceptorOwner {
  public:
   /// A slot for the next client of a listener; or nothing, and in `error` errno's number, 0 when
-  /// all are taken, or EBUSY when the owner has more to answer than it can.
+  /// all are taken, `kAllPlacesTaken`, or EBUSY when the owner has more to answer than it can.
   virtual std::optional<std::uint32_t> TakeSlot(std::uint16_t listener, int& error) = 0;
-  virtual void GiveSlotBack(std::uint32_t slot) = 0;
+  virtual void GiveSlotBack(std::uint32_t slot, std::uint16_t listener) = 0;
   /// A client, and its address.
   virtual void OnAccepted(std::uint32_t slot, UniqueFd client, const SocketAddress& address,
                           std::uint16_t listener, bool is_tcp) = 0;
-  /// Accepting stopped; `error` is errno's number, 0 when all slots are taken.
+  /// Accepting stopped; `error` as for `TakeSlot`.
   virtual void OnPaused(std::uint16_t listener, int error) = 0;
   virtual void OnResumed(std::uint16_t listener) = 0;
 
@@ -51,7 +55,7 @@ class Acceptor final : private EventHandler, private Timer {
   /// Accepts no more. Once all acceptors of the socket are closed, clients are refused. Must stay
   /// valid to the end of the turn.
   void Close();
-  /// Slots are free again: ends a pause for want of one.
+  /// Slots are free again, or places of a listener: ends a pause for want of one.
   void OnSlotsFree();
   /// Takes nobody until `Resume`. Its owner is not told of this pause.
   void Pause();
@@ -65,6 +69,8 @@ class Acceptor final : private EventHandler, private Timer {
   void OnTimer() override;
   Taken TakeClient();
   Taken TakeClients(int most, int when_crowded);
+  /// Of what the owner gives, and tells when there is some again.
+  [[nodiscard]] bool lacks_slots() const { return shortage_ == 0 || shortage_ == kAllPlacesTaken; }
   [[nodiscard]] bool is_watching() const { return !is_short_ && !is_told_to_pause_; }
   [[nodiscard]] bool StartWatching();
   void GoBehindOthers();
@@ -79,10 +85,10 @@ class Acceptor final : private EventHandler, private Timer {
   std::uint64_t last_turn_ = 0;  // in which somebody waited
   int accepts_ = 1;              // at most, in one turn
   int taken_ = 0;                // since it let the other acceptors go first
-  int shortage_ = 0;             // the last one: errno's number, 0 when all slots were taken
+  int shortage_ = 0;             // the last one: as for `AcceptorOwner::TakeSlot`
   bool is_short_ = false;        // of what it takes to accept
   bool is_told_to_pause_ = false;
-  bool found_all_taken_ = false;  // all slots, the last time
+  bool found_all_taken_ = false;  // all slots, or all places, the last time
 };
 
 }  // namespace spliceway

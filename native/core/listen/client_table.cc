@@ -64,10 +64,13 @@ ClientTable::ClientTable(std::size_t sessions)
       client_of_slot_(sessions) {}
 
 bool ClientTable::Enter(std::uint32_t slot, const SocketAddress& address,
-                        const ClientLimits& limits) {
-  const std::uint64_t client = ClientOf(address);
+                        const ClientLimits& limits, std::uint32_t service) {
   const std::uint32_t most = address.is_loopback() ? limits.loopback : limits.remote;
-  if (client == 0 || most == 0) return true;
+  if (most == 0) return true;
+  std::uint64_t client = ClientOf(address);
+  if (client == 0) return true;
+  // Of 64 bits that nobody can choose: two that are alike are as good as never there.
+  if (service != 0) client = std::max<std::uint64_t>(Hash(client) ^ service, 1);
   const std::uint64_t hash = Hash(client);
   Part& part = PartOf(hash);
   const std::lock_guard lock(part.mutex);

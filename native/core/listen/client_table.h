@@ -11,7 +11,8 @@
 
 namespace spliceway {
 
-/// Counts the sessions of each client, over all listeners and loops of an engine.
+/// Counts the sessions of each client, over all listeners and loops of an engine; or those of each
+/// client at each service.
 ///
 /// A client is an IPv4 address, or the /64 that an IPv6 address is in: that is the least that a
 /// network is given (RFC 6177), and every host in it may use as many addresses of it as it likes
@@ -31,9 +32,10 @@ class ClientTable {
 
   /// Counts the session in `slot` for the client at `address`. False, and nothing is counted, when
   /// that one has as many as it may, or its part is full: it has room for twice as many clients as
-  /// fall to it. Any thread.
+  /// fall to it. Who comes to services of different numbers is a client for each of them. Any
+  /// thread.
   [[nodiscard]] bool Enter(std::uint32_t slot, const SocketAddress& address,
-                           const ClientLimits& limits);
+                           const ClientLimits& limits, std::uint32_t service = 0);
   /// The session in `slot` has ended; nothing happens where none was counted. The thread that the
   /// session belongs to.
   void Leave(std::uint32_t slot);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "select/service_row.h"
 #include "select/session_timeouts.h"
 
 namespace spliceway {
@@ -29,6 +31,18 @@ struct ListenerOptions {
   std::uint16_t pool = kNoPool;
   Picks picks = Picks::kByCycle;
   SessionTimeouts timeouts = {};
+  ClientLimits clients = {};
+  /// What its sessions count in beside; null where that may have any number.
+  std::shared_ptr<ServiceRow> service = nullptr;
+  /// The same of each client, by the number of its service.
+  std::uint32_t service_number = 0;
+  ClientLimits service_clients = {};
+};
+
+/// What a listener of the configuration may have, over all of its addresses.
+struct ServiceLimits {
+  std::uint32_t number = 0;  ///< No other service ever has it.
+  std::uint32_t most = 0;    ///< Sessions at once; 0 is any number.
   ClientLimits clients = {};
 };
 

@@ -30,6 +30,17 @@ class Rows {
     (*chunk)[row % kChunk] = std::move(value);
   }
 
+  /// Calls `visit(row, before, now)` for the rows that may differ from those of an earlier copy.
+  template <typename Visit>
+  void VisitChanged(const Rows& before, Visit visit) const {
+    for (std::size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+      if (chunk < before.chunks_.size() && chunks_[chunk] == before.chunks_[chunk]) continue;
+      for (std::size_t row = chunk * kChunk; row < (chunk + 1) * kChunk; ++row) {
+        visit(row, before[row], (*this)[row]);
+      }
+    }
+  }
+
  private:
   using Chunk = std::array<Value, kChunk>;
 

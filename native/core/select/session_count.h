@@ -25,6 +25,8 @@ class SessionCount {
     return most - std::min(most, in_use_.load());
   }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(); }
+  /// How many it may have; 0 is any number.
+  [[nodiscard]] std::uint32_t most() const { return most_.load(); }
 
   /// One more; false where it is full.
   [[nodiscard]] bool Add() {
@@ -40,9 +42,11 @@ class SessionCount {
     } while (!in_use_.compare_exchange_weak(in_use, in_use + 1));
     return true;
   }
-  /// One of them has left. What it wrote before is known to whoever finds nobody here. In one order
-  /// with what it reads afterwards, as `PoolRow::has_waiting`.
-  void Remove() { in_use_.fetch_sub(1); }
+  /// So many more that are there already, also where it is full.
+  void AddThere(std::uint32_t count) { in_use_.fetch_add(count); }
+  /// One of them has left, or so many. What it wrote before is known to whoever finds nobody here.
+  /// In one order with what it reads afterwards, as `PoolRow::has_waiting`.
+  void Remove(std::uint32_t count = 1) { in_use_.fetch_sub(count); }
 
  private:
   std::atomic<std::uint32_t> most_{0};

@@ -30,6 +30,12 @@ class Tables {
   [[nodiscard]] const ListenerOptions& OptionsOf(std::size_t listener) const {
     return listeners_[listener];
   }
+  /// Calls `visit(listener, before, now)` for those that may have other options than in earlier
+  /// tables.
+  template <typename Visit>
+  void VisitChangedListeners(const Tables& before, Visit visit) const {
+    listeners_.VisitChanged(before.listeners_, visit);
+  }
   [[nodiscard]] const Pool& PoolAt(std::uint16_t pool) const { return pools_[pool]; }
   /// The pool of a listener; one without tiers for clients that came to none.
   [[nodiscard]] const Pool& PoolOf(std::size_t listener) const {

@@ -17,6 +17,22 @@ export const clientFaults = [
     ],
   },
   {
+    name: "listener's place kept by a client without a backend",
+    why: 'A listener with a limit of its own fills up with clients that left before a backend was found.',
+    edits: [
+      edit(
+        'engine/worker_clients.cc',
+        'if (options.service != nullptr) LeaveService(*options.service);',
+        'if (options.service != nullptr && session.backend() != kNoRow) LeaveService(*options.service);',
+      ),
+    ],
+  },
+  {
+    name: 'sessions before a limit of a listener do not count',
+    why: 'A listener that gets a limit while it runs lets in as many again, and its count falls below zero.',
+    edits: [edit('engine/worker.cc', '  CountAnew(*next);\n', '')],
+  },
+  {
     name: 'listener that stays shut',
     why: 'Accepting paused for want of a descriptor, and nobody tries again.',
     edits: [

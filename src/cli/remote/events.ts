@@ -49,6 +49,13 @@ function lineOf(event: ControlEvent): string {
   return `${paint({ text: at, style: 'dim' })}  ${paint({ text: plain(text), style })}`;
 }
 
+/** One that is not named is of all listeners, or of a balancer of an earlier version. */
+const whereOf = ({
+  listener,
+  listenerName,
+}: Extract<ControlEvent, { readonly event: 'listenerPaused' | 'listenerResumed' }>) =>
+  listener === undefined ? '' : ` at ${listener} (listener ${listenerName})`;
+
 function wordsOf(event: ControlEvent): { readonly text: string; readonly style?: Style } {
   switch (event.event) {
     case 'begin':
@@ -91,12 +98,12 @@ function wordsOf(event: ControlEvent): { readonly text: string; readonly style?:
       return { text: event.message, style: 'yellow' };
     case 'listenerPaused':
       return {
-        text: `accepting is paused: ${event.reason} (${counted(event.openSessions, 'session')} open)`,
+        text: `accepting is paused${whereOf(event)}: ${event.reason} (${counted(event.openSessions, 'session')} open)`,
         style: 'red',
       };
     case 'listenerResumed':
       return {
-        text: `accepting goes on (${counted(event.openSessions, 'session')} open)`,
+        text: `accepting goes on${whereOf(event)} (${counted(event.openSessions, 'session')} open)`,
         style: 'green',
       };
     case 'lost':

@@ -126,12 +126,13 @@ const listenerColumns: readonly Column[] = [
 ];
 
 function listenerRow(listener: ControlListener, isStopping: boolean): Cell[] {
-  const { name, address, isPaused, open, opened, rejected, failed } = listener;
+  const { name, address, isPaused, maxSessions, open, opened, rejected, failed } = listener;
+  const limit = maxSessions === undefined ? '' : `/${formatCount(maxSessions)}`;
   return [
     name,
     address,
     stateOf(isPaused, isStopping),
-    formatCount(open),
+    formatCount(open) + limit,
     formatCount(opened),
     formatCount(rejected),
     formatCount(failed),

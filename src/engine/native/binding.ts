@@ -135,6 +135,8 @@ export interface NativeEngineBinding {
    *   idle, half-close and handshake; the time within which a backend must not end one that it has said nothing in; the age
    *   of an open session
    * @param clientLimits sessions at once of one client that is remote, and of one that is not; 0 is any number
+   * @param serviceLimits of the listener of the configuration: its number, which no other ever has, and 0 for no limits of its
+   *   own; sessions at once over all listeners that name it, of which 0 is any number; and the same of one client, as above
    */
   setListener(
     listener: number,
@@ -142,6 +144,7 @@ export interface NativeEngineBinding {
     picks: number,
     timeouts: Uint32Array,
     clientLimits: Uint32Array,
+    serviceLimits: Uint32Array,
   ): void;
   /**
    * Accepts on a listening socket, from now on, on all loops. Owns `fd`, whose queue may be shared with other descriptors. What
@@ -393,13 +396,16 @@ export const EventKind = {
    * `accepted` first. `reason` is one of `Needs`.
    */
   needBackend: 4,
-  /** A listener stopped accepting for want of something: listener, errno (0: all slots are taken; EBUSY: JavaScript has too much to answer). */
+  /**
+   * A listener stopped accepting for want of something: listener, errno (0: all slots are taken, or, with 1 in
+   * `reason`, the listener of the configuration has as many sessions as it may; EBUSY: JavaScript has too much to answer).
+   */
   paused: 5,
   /** It accepts again: listener. */
   resumed: 6,
   /** See `drain()`. */
   drained: 7,
-  /** Clients had as many sessions as one may: listener, count, the address of the last one. */
+  /** Clients had as many sessions as one may: listener, count, the address of the last one; in `reason` 1 where it is the limit of its listener. */
   refused: 8,
   /** Another address of the backend, tried later, answered before this one: session as for `attemptFailed`, backend, address. */
   outrun: 9,

@@ -410,7 +410,7 @@ export class NativeEngine implements AcceptingEngine {
       case EventKind.paused: {
         const errno = event.get('errno');
         const code = errno === 0 ? undefined : nameOfError(errno);
-        this.#acceptHost?.onPaused(event.get('listener'), code);
+        this.#acceptHost?.onPaused(event.get('listener'), code, event.get('reason') === 1);
         break;
       }
       case EventKind.resumed:
@@ -418,7 +418,8 @@ export class NativeEngine implements AcceptingEngine {
         break;
       case EventKind.refused: {
         const { ip = '' } = event.endpoint ?? {};
-        this.#acceptHost?.onRefused(event.get('listener'), ip, event.get('count'));
+        const isOwnLimit = event.get('reason') === 1;
+        this.#acceptHost?.onRefused(event.get('listener'), ip, event.get('count'), isOwnLimit);
         break;
       }
       case EventKind.unreported:

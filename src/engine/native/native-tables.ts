@@ -8,6 +8,7 @@ import type {
   ListenerPlan,
   PoolLimits,
   QueueFigures,
+  ServiceLimits,
   SessionsOf,
 } from '../tables.js';
 import {
@@ -198,10 +199,19 @@ export class NativeTables implements AcceptingTables {
     else this.#host.binding.setPool(pool, planWords(plan), rowsOf(plan));
   }
 
-  setListener(row: number, { pool, picks, timeouts, clientLimits }: ListenerPlan): void {
+  setListener(row: number, plan: ListenerPlan): void {
     if (this.#host.isClosed()) return;
+    const { pool, picks, timeouts, clientLimits, serviceLimits } = plan;
     const limits = Uint32Array.of(clientLimits.remote, clientLimits.loopback);
-    this.#host.binding.setListener(row, pool, Picks[picks], timeoutWords(timeouts), limits);
+    const ofService = serviceWords(serviceLimits);
+    this.#host.binding.setListener(
+      row,
+      pool,
+      Picks[picks],
+      timeoutWords(timeouts),
+      limits,
+      ofService,
+    );
   }
 
   listen(row: number, descriptor: number, isPaused: boolean): void {
@@ -288,6 +298,12 @@ function rowsOf({ tiers }: PickPlan): Uint16Array {
     from += tier.length;
   }
   return rows;
+}
+
+function serviceWords(limits: ServiceLimits | undefined): Uint32Array {
+  if (limits === undefined) return new Uint32Array(4);
+  const { service, maxSessions, clients } = limits;
+  return Uint32Array.of(service, maxSessions, clients.remote, clients.loopback);
 }
 
 /** As the binding takes them. */

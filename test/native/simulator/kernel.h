@@ -94,6 +94,7 @@ struct Socket {
   std::size_t others = 0;
   int asks_after_s = 0;        ///< Of silence, whether its peer is still there; 0 for as at first.
   std::uint64_t asked_us = 0;  ///< When its owner last had it ask sooner than before.
+  std::size_t all_others = 0;  ///< That listeners have taken, of whatever client.
   std::uint64_t made_us = 0;
   std::uint64_t moved_us = 0;            ///< When its owner last wrote a byte, or connected.
   std::uint64_t arrived_us = 0;          ///< When the last byte arrived from the network.

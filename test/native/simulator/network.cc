@@ -189,6 +189,10 @@ Opened Kernel::Accept(int fd, std::uint16_t& port) {
   port = socket->port;
   socket->was_accepted = true;
   socket->others = OthersOf(*socket);
+  socket->all_others = static_cast<std::size_t>(
+      std::count_if(sockets_.begin(), sockets_.end(), [&](const auto& other) {
+        return other.get() != socket && other->is_core && other->was_accepted && other->fd >= 0;
+      }));
   Trace("accept %d, the client of port %u", socket->fd, port);
   return {.fd = UniqueFd(socket->fd)};
 }

@@ -146,7 +146,8 @@ void Oracle::CheckThatNobodyWaits(std::uint64_t for_us) {
   if (scene_.few_descriptors || kernel_.shortage_was_met()) return;
   // So they do when the owner does not follow, and it may do so since.
   if (scene_.few_events && for_us <= kLongestPauseUs) return;
-  if (scene_.crew->slab.has_room()) {
+  const ServiceRow* const limited = scene_.service_limited.row.get();
+  if (scene_.crew->slab.has_room() && (limited == nullptr || limited->has_room())) {
     kernel_.Fail("a client waits in front of free slots, and the loops sleep");
   }
 }

@@ -60,6 +60,7 @@ class Oracle {
   void CheckQueuedInVain(const Pair& pair);
   /// A client was accepted in that turn.
   void CheckAccepted(const Pair& pair);
+  void CheckServiceLimit(const Socket& client, std::uint64_t taken_generation);
   /// A loop has had a turn.
   void CheckClosedListeners();
   /// The row of a backend is said to be vacant.
@@ -117,6 +118,7 @@ class Oracle {
   void CheckFailures(std::uint16_t row, std::uint64_t failed, std::uint64_t opened);
   void CheckAttempts();
   void CheckLimits();
+  void CheckServiceRow();
   void CheckReports();
   void CheckEarlyResets();
   void CheckSources();

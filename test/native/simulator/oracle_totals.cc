@@ -56,6 +56,7 @@ void Oracle::CheckLimits() {
   }
   if (refused != scene_.refusals) kernel_.Fail("refused clients are not reported");
   if (scene_.crew->silent_ends.load() != 0) kernel_.Fail("silent ends are miscounted");
+  CheckServiceRow();
   BackendTable& table = scene_.crew->table;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     if (table.Row(static_cast<std::uint16_t>(row)).in_use() != 0) {
@@ -65,6 +66,21 @@ void Oracle::CheckLimits() {
   const PoolRow& pool = table.PoolRowOf(0);
   if (pool.sessions.in_use() != 0) kernel_.Fail("a pool's place was not given back");
   if (pool.waiting() != 0) kernel_.Fail("a session that has ended waits in a queue");
+}
+
+/// Whom a listener took when all loops had its limit had a place there.
+void Oracle::CheckServiceLimit(const Socket& client, std::uint64_t taken_generation) {
+  const ServiceLimited& limited = scene_.service_limited;
+  if (limited.row == nullptr || taken_generation < limited.generation) return;
+  if (client.all_others >= limited.most) kernel_.Fail("a listener has more sessions than it may");
+}
+
+/// Nobody is there any more.
+void Oracle::CheckServiceRow() {
+  const ServiceLimited& limited = scene_.service_limited;
+  if (limited.row != nullptr && limited.row->sessions.in_use() != 0) {
+    kernel_.Fail("a listener's place was not given back");
+  }
 }
 
 /// Of each client that a listener took, the owner knows, or knows that there is one.

@@ -85,6 +85,13 @@ struct Ended {
   }
 };
 
+/// The limit that the listener has of its own, as the owner has set it.
+struct ServiceLimited {
+  std::shared_ptr<ServiceRow> row;  ///< Null where it has none.
+  std::uint32_t most = 0;
+  std::uint64_t generation = 0;  ///< Of the tables that said so.
+};
+
 /// Who takes part in a schedule and what became of them: the world writes it, the oracle judges.
 struct Scene {
   std::unique_ptr<Crew> crew;
@@ -102,6 +109,7 @@ struct Scene {
   std::vector<Service> services;
   Changes changes;
   Queueing queueing;
+  ServiceLimited service_limited;
   std::vector<Pair> pairs;
   std::vector<std::uint16_t> rows;  ///< Of the backends, which are their ports.
   /// Rows that were taken out of the tables: in which generation, and whether they are vacant.

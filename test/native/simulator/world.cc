@@ -194,6 +194,7 @@ void World::NoteAccepted() {
       socket->was_noted = true;
       Pair& pair = scene_.pairs[socket->port - std::size_t{kFirstClientPort}];
       oracle_.CheckAccepted(pair);
+      oracle_.CheckServiceLimit(*socket, generation_before_turn_);
       NoteAccepted(pair);
     }
     if (socket->connect_us == 0) continue;
@@ -369,6 +370,7 @@ Outcome World::Run() {
     }
     Take(possible_[choices_.Below(static_cast<std::uint32_t>(possible_.size()))]);
     ListOrEnd();
+    LimitService();
     if (scene_.drain_asked && !listeners_closed_ && scene_.crew->open_listeners.load() == 0) {
       // Here `Engine::Drain` would return.
       listeners_closed_ = true;

@@ -134,6 +134,8 @@ class World {
   void EndSessions();
   void SetUpListing();
   void ListOrEnd();
+  void SetUpServiceLimits();
+  void LimitService();
   void List();
   void NoteListed();
   void EndNamed(const NamedEnd& end);
@@ -176,6 +178,9 @@ class World {
   std::uint32_t lists_left_ = 0;
   std::uint64_t lists_at_step_ = 0;
   std::vector<NamedEnd> named_ends_;
+  Choices service_choices_{0};
+  std::uint32_t service_limits_left_ = 0;
+  std::uint64_t service_limit_at_step_ = 0;
   std::uint64_t gives_up_at_us_ = kNever;
   bool listeners_closed_ = false;
   bool drained_ = false;

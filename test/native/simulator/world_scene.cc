@@ -119,6 +119,10 @@ void World::SetUp() {
   // No choice of its own, as above. All kinds of scenes are among them.
   const bool lists = conditions.hesitates || (conditions.segment == 536 && !all_accept);
   if (lists) SetUpListing();
+  // No choice of its own, as above. In some of these all loops accept, in others sessions are
+  // ended.
+  const bool limits = conditions.segment == 16384 || (conditions.segment == 536 && all_accept);
+  if (limits && !scene_.has_changes) SetUpServiceLimits();
 }
 
 void World::MakeWorkers(std::size_t count, Transfer transfer) {
