@@ -33,6 +33,7 @@
         "native/core/session/session_age.cc",
         "native/core/session/session_connect.cc",
         "native/core/session/session_keep_alive.cc",
+        "native/core/session/session_end.cc",
         "native/core/session/session_look.cc",
         "native/core/session/session_queue.cc",
         "native/core/select/backend_table.cc",

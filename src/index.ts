@@ -29,6 +29,8 @@ export type {
 } from './config/options.js';
 export { type ChangeOptions, type ControlClient, connectControl } from './control/client.js';
 export { createControl } from './control/create.js';
+export { createStatus } from './control/status/create.js';
+export type { LastReload, StatusAddress, StatusOptions } from './control/status/types.js';
 export type {
   BackendChange,
   Control,
@@ -40,6 +42,7 @@ export type {
   ControlDrain,
   ControlEvent,
   ControlListener,
+  ControlLoop,
   ControlOptions,
   ControlPeer,
   ControlPool,
@@ -47,6 +50,8 @@ export type {
   ControlSession,
   ControlSessions,
   ControlStatus,
+  ControlSummaries,
+  ControlSummary,
   DrainChange,
   ListenerChange,
   SessionQuery,
@@ -68,10 +73,22 @@ export type {
 export type { HealthContext, HealthFunction, ServerRole } from './model/health.js';
 export type { HealthStatus } from './model/health-status.js';
 export type { BackendOverride, Overlay, OverrideKey } from './model/overlay.js';
+export type { EndSide, SessionEnd } from './model/session-end.js';
 export type { UpdateResult } from './model/update-result.js';
+export {
+  countUpTo,
+  type Histogram,
+  type HistogramBucket,
+  percentile,
+} from './observe/histogram.js';
 export type {
   BackendStats,
+  EndStats,
+  EntryStats,
+  HistogramStats,
   ListenerStats,
+  LoopStats,
+  PipeStats,
   PoolStats,
   ProxyStats,
   QueueStats,

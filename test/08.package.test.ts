@@ -209,6 +209,7 @@ describe('the package alone, with no package beside it', () => {
     expect(read('dist/index.cjs').match(/^\/\/.*\bvendor\/.*$/gm)).toEqual([
       '// dist/vendor/hono.js',
       '// dist/vendor/zod.js',
+      '// dist/vendor/prom-client.js',
     ]);
   });
 

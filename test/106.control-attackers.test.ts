@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Random, randomFrom } from '../scripts/lib/random.js';
-import type { Control, ControlEvent } from '../src/control/types.js';
+import { randomFrom } from '../scripts/lib/random.js';
+import type { ControlEvent } from '../src/control/types.js';
+import { mutate, send, tell, untilClosed } from './helpers/attackers.js';
 import { ask, closeOf, connectTo, startControl } from './helpers/control.js';
 import { until, within } from './helpers/deadline.js';
 import { exhaustDescriptors, openDescriptors, untilBackTo } from './helpers/descriptors.js';
@@ -27,16 +28,6 @@ async function startAttacked(engine: (typeof engines)[number] = 'stream') {
   };
   await unharmed();
   return { proxy, control, client, unharmed };
-}
-
-/** All that is answered until the connection is closed. */
-async function untilClosed(socket: Socket): Promise<string> {
-  let said = '';
-  socket.setEncoding('latin1').on('data', (data: string) => {
-    said += data;
-  });
-  await closeOf(socket);
-  return said;
 }
 
 const BODY = '{"weight":7}';
@@ -84,22 +75,6 @@ const malformed: readonly (readonly [string, string])[] = [
   ['an unknown query', REQUEST.replace('/a HTTP', '/a?now=1 HTTP')],
 ];
 
-/** Sends bytes, ends, and reads what comes. */
-async function tell(control: Control, bytes: string): Promise<string> {
-  const socket = connect(control.path);
-  socket.on('error', () => {});
-  socket.write(bytes, 'latin1');
-  // Not end(): a half of a connection that is closed would be answered nothing.
-  const closed = untilClosed(socket);
-  const finished = new Promise<void>((resolve) => {
-    socket.on('data', () => resolve());
-    socket.on('close', () => resolve());
-  });
-  await within('an answer, or the end', finished);
-  socket.destroy();
-  return await closed;
-}
-
 describe('a malformed request', () => {
   it.each(malformed)('changes nothing: %s', async (_, bytes) => {
     const { proxy, control, unharmed } = await startAttacked();
@@ -111,42 +86,6 @@ describe('a malformed request', () => {
     await unharmed();
   });
 });
-
-/** A request with some of its bytes cut, doubled, or another. */
-function mutate(request: string, random: Random): string {
-  let bytes = request;
-  for (let edits = random.between(1, 4); edits > 0; edits--) {
-    const at = random.between(0, bytes.length);
-    const [before, after] = [bytes.slice(0, at), bytes.slice(at)];
-    const length = random.logarithmic(1, 40);
-    switch (random.between(0, 4)) {
-      case 0:
-        bytes = before + after.slice(length);
-        break;
-      case 1:
-        bytes = before + after.slice(0, length) + after;
-        break;
-      case 2:
-        bytes = before + String.fromCharCode(random.between(0, 255)) + after.slice(1);
-        break;
-      case 3:
-        bytes = before + '9'.repeat(length) + after;
-        break;
-      default:
-        bytes = before;
-    }
-  }
-  return bytes;
-}
-
-/** Of any kind: some wait for more, so nobody waits for their answers. */
-async function send(control: Control, bytes: string): Promise<void> {
-  const socket = connect(control.path);
-  socket.on('error', () => {});
-  socket.resume();
-  socket.end(bytes, 'latin1');
-  await closeOf(socket);
-}
 
 describe.each(engines)('ten thousand requests at random with %s', (engine) => {
   it('of which most are broken: no crash, no growth, no session that notices', async () => {

@@ -13,6 +13,8 @@ import type { RowStats } from '../src/observe/stats.js';
 const createCounterWords = (writers: number, listeners: number, backends: number) =>
   new BigUint64Array(writers * (listeners + backends) * ROW_WORDS);
 
+const noEnds = new BigUint64Array();
+
 describe('counters', () => {
   it('lie listeners first, then backends, one padded row each, a block a writer', () => {
     const words = createCounterWords(2, 2, 3);
@@ -22,7 +24,7 @@ describe('counters', () => {
     words[second + 1 * ROW_WORDS + Counter.opened] = 5n;
     words[2 * ROW_WORDS + Counter.bytesUpstream] = 100n;
     words[second + 4 * ROW_WORDS + Counter.failed] = 3n;
-    const reader = new CounterReader(words, 2, 3);
+    const reader = new CounterReader(words, 2, 3, noEnds);
     const { unheard: _, ...figures } = Counter;
     const none = Object.fromEntries(Object.keys(figures).map((name) => [name, 0]));
     expect(reader.listener(0)).toEqual(none);
@@ -38,13 +40,13 @@ describe('counters', () => {
     const terabyte = 2 ** 40;
     writer.addToBackend(0, 'bytesDownstream', terabyte);
     writer.addToBackend(0, 'bytesDownstream', terabyte);
-    expect(new CounterReader(words, 1, 1).backend(0).bytesDownstream).toBe(2 * terabyte);
+    expect(new CounterReader(words, 1, 1, noEnds).backend(0).bytesDownstream).toBe(2 * terabyte);
   });
 
   it('go down as well as up', () => {
     const words = createCounterWords(1, 2, 1);
     const writer = new CounterWriter(words, 2);
-    const reader = new CounterReader(words, 2, 1);
+    const reader = new CounterReader(words, 2, 1, noEnds);
     for (let session = 0; session < 3; session++) writer.addToListener(1, 'open', 1);
     writer.addToListener(1, 'open', -2);
     expect(reader.listener(1).open).toBe(1);
@@ -59,7 +61,7 @@ describe('counters', () => {
     const [first, second] = [words.subarray(0, words.length / 2), words.subarray(words.length / 2)];
     new CounterWriter(first, 1).addToListener(0, 'open', 3);
     new CounterWriter(second, 1).addToListener(0, 'open', -1);
-    expect(new CounterReader(words, 1, 1).listener(0).open).toBe(2);
+    expect(new CounterReader(words, 1, 1, noEnds).listener(0).open).toBe(2);
   });
 
   it('are those of the native loops, in their order', () => {

@@ -11,9 +11,10 @@ import {
   inheritedKinds,
   Needs,
   Picks,
-  phases,
   Transfer,
 } from '../src/engine/native/binding.js';
+import { endReasons, endSides } from '../src/model/session-end.js';
+import { phases } from '../src/model/session-phase.js';
 
 /** The names of an enum of the core with their numbers: `kHalfCloseTimeout` is `halfCloseTimeout`. */
 function enumOf(file: string, name: string): Record<string, number> {
@@ -22,7 +23,7 @@ function enumOf(file: string, name: string): Record<string, number> {
     new RegExp(`enum class ${name} : [\\w:]+ \\{(.*?)\\};`, 's').exec(source) ?? [];
   const code = body.replace(/\/\/.*$/gm, '');
   let next = 0;
-  const entries = [...code.matchAll(/\bk(\w)(\w*)(?: = (\d+))?,/g)].map(
+  const entries = [...code.matchAll(/\bk(\w)(\w*)(?: = (\d+))?(?=,|\s*$)/g)].map(
     ([, first = '', rest = '', number]) => {
       const value = number === undefined ? next : Number(number);
       next = value + 1;
@@ -54,7 +55,16 @@ describe('both languages have the same numbers', () => {
   });
 
   it('of phases', () => {
-    expect(wordsOf(enumOf('session/session.h', 'SessionPhase'), '-')).toEqual(phases);
+    expect(wordsOf(enumOf('stats/ends.h', 'SessionPhase'), '-')).toEqual(phases);
+  });
+
+  it('of ends as they are counted, which begin as the others do', () => {
+    const counted = wordsOf(enumOf('stats/ends.h', 'EndReason'), '-');
+    expect(counted).toEqual(endReasons);
+    const reasons = wordsOf(enumOf('session/session.h', 'CloseReason'), '-');
+    const destroyed = reasons.map((reason) => (reason === 'ended' ? 'destroyed' : reason));
+    expect(counted.slice(0, reasons.length)).toEqual(destroyed);
+    expect(wordsOf(enumOf('stats/ends.h', 'EndSide'), '-')).toEqual(endSides);
   });
 
   it('of attention, of which TypeScript asks for less than there is', () => {

@@ -240,10 +240,11 @@ describe('two sockets, and the end of the client in silence', () => {
       const readers = [new EventReader(client.near), new EventReader(backend.near)] as const;
       new RelayPair(...readers, timeouts, {
         onBytes: () => {},
+        onFirstByte: () => {},
         onSideOver: () => {},
         onSilentEnd: () => true,
         onHeldForLong: () => true,
-        onClose: resolve,
+        onClose: ({ reason }) => resolve(reason),
         ...events,
       }).start();
     });

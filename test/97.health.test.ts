@@ -142,7 +142,10 @@ describe.each(ways)('the health of backends with %s', (way) => {
       status: 'up',
       since: expect.any(Number),
       reason: '',
+      checks: { passed: 0, failed: 0 },
       ejections: 0,
+      transitions: 0,
+      downMs: 0,
     });
   });
 
@@ -165,7 +168,42 @@ describe.each(ways)('the health of backends with %s', (way) => {
     a.setHealth('down');
     a.reset();
     expect(a.health).toBe('up');
+    const { transitions, downMs } = healthOf(proxy, 'a');
+    expect(transitions).toBe(4);
+    expect(downMs).toBeGreaterThan(0);
+    // It goes up while it is down, and stands while it is up.
+    expect(healthOf(proxy, 'a').downMs).toBe(downMs);
+    a.setHealth('down');
+    await until('it has been down for longer', () => healthOf(proxy, 'a').downMs > downMs);
     expect(() => a.setHealth('sideways' as never)).toThrow(/choose up, down or auto/);
+  });
+
+  it('stands still from when the backend is removed, and from when it takes sessions unchecked', async () => {
+    const echo = await startEcho();
+    const check = { check: () => new Promise<string>(() => {}), interval: '1h', timeout: '1h' };
+    const health = { ...check, startDown: true };
+    const backends = [`${echo.address},name=a`];
+    const listeners = { one: { address: ANY_PORT, pool: 'db' } };
+    const proxy = await startProxy(way, { listeners, pools: { db: { backends, health } } });
+    const downMs = () => proxy.stats().backends[0]?.health.downMs ?? 0;
+    await until('time goes by', () => downMs() > 0);
+    const pools = { db: { backends, health: { ...health, startDown: false } } };
+    await proxy.update((present) => ({ ...present, pools }) as typeof present);
+    const whole = downMs();
+    const client = await openClient(portOfListener(proxy, 'one'));
+    expect(downMs()).toBe(whole);
+    proxy.pool('db').backend('a').setHealth('down');
+    await until('it goes on', () => downMs() > whole);
+    await proxy.pool('db').add('127.0.0.1:9');
+    await proxy.pool('db').remove('a');
+    const ofRemoved = () =>
+      proxy.stats().backends.find(({ state }) => state === 'removed')?.health.downMs;
+    const last = ofRemoved();
+    expect(last).toBeGreaterThan(whole);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await echoed(client, 'still')).toBe('still');
+    expect(ofRemoved()).toBe(last);
+    client.end();
   });
 
   it('ejects who fails clients, and takes it back after a while', async () => {
@@ -335,6 +373,10 @@ describe.each(ways)('the health of backends with %s', (way) => {
     answers.set('a', true);
     await until('its return', () => changes.length === 3);
     expect(changes[2]).toMatchObject({ backend: 'a', from: 'down', to: 'up' });
+    const { checks, transitions } = healthOf(proxy, 'a');
+    expect(Math.min(checks.passed, checks.failed)).toBeGreaterThan(0);
+    expect(transitions).toBe(2);
+    expect(healthOf(proxy, 'b').checks.failed).toBe(0);
     // Its share is made a moment later.
     for (let answers = ''; answers !== 'ab'; ) answers = sorted(await answersAt(port, 2));
   });

@@ -7,7 +7,10 @@ import { until } from './helpers/deadline.js';
 function startQueue(places: number, queueMs = 0) {
   let room = places;
   const told: string[] = [];
-  const queue: PoolQueue = new PoolQueue(() => room);
+  const queue: PoolQueue = new PoolQueue(
+    () => room,
+    () => {},
+  );
   queue.limit({ maxSessions: 0, queueLength: 100, queueMs });
   const waiter = (name: string, onTurn: (self: Waiter) => void = take): Waiter => {
     const self: Waiter = {

@@ -127,6 +127,10 @@ void EngineWrap::Init(Napi::Env env, Napi::Object exports) {
       "Engine",
       DefineClass(env, "Engine",
                   {InstanceMethod<&EngineWrap::Counters>("counters"),
+                   InstanceMethod<&EngineWrap::Ends>("ends"),
+                   InstanceMethod<&EngineWrap::Histograms>("histograms"),
+                   InstanceMethod<&EngineWrap::Loops>("loops"),
+                   InstanceMethod<&EngineWrap::Pipes>("pipes"),
                    InstanceMethod<&EngineWrap::Moved>("moved"),
                    InstanceMethod<&EngineWrap::MaxSessions>("maxSessions"),
                    InstanceMethod<&EngineWrap::PostBarrier>("postBarrier"),
@@ -225,6 +229,33 @@ void EngineWrap::Stop() {
 
 Napi::Value EngineWrap::Counters(const Napi::CallbackInfo& info) {
   return Share(info.Env(), counters_, counters_->table());
+}
+
+Napi::Value EngineWrap::Ends(const Napi::CallbackInfo& info) {
+  return Share(info.Env(), counters_, counters_->ends());
+}
+
+// histograms(pool): ArrayBuffer, or undefined
+Napi::Value EngineWrap::Histograms(const Napi::CallbackInfo& info) {
+  const std::uint16_t pool = Row(info[0]);
+  assert(pool != kNoPool);
+  const std::span<HistogramRow> rows = counters_->histograms().Of(pool);
+  return rows.empty() ? info.Env().Undefined() : Share(info.Env(), counters_, rows);
+}
+
+Napi::Value EngineWrap::Loops(const Napi::CallbackInfo& info) {
+  return Share(info.Env(), counters_, counters_->loops());
+}
+
+// pipes(): Float64Array
+Napi::Value EngineWrap::Pipes(const Napi::CallbackInfo& info) {
+  const PipeBudget& pipes = engine_->pipes();
+  auto into = Napi::Float64Array::New(info.Env(), 4);
+  into[0] = static_cast<double>(pipes.pipes());
+  into[1] = static_cast<double>(pipes.bytes());
+  into[2] = static_cast<double>(pipes.limits().pipes);
+  into[3] = static_cast<double>(pipes.limits().total_bytes);
+  return into;
 }
 
 // moved(session, into: Float64Array): whether it is alive

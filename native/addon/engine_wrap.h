@@ -21,6 +21,10 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
 
  private:
   Napi::Value Counters(const Napi::CallbackInfo& info);
+  Napi::Value Ends(const Napi::CallbackInfo& info);
+  Napi::Value Histograms(const Napi::CallbackInfo& info);
+  Napi::Value Loops(const Napi::CallbackInfo& info);
+  Napi::Value Pipes(const Napi::CallbackInfo& info);
   Napi::Value Moved(const Napi::CallbackInfo& info);
   Napi::Value MaxSessions(const Napi::CallbackInfo& info);
   Napi::Value PostBarrier(const Napi::CallbackInfo& info);

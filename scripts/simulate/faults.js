@@ -8,6 +8,7 @@ import { byteFaults } from './faults/bytes.js';
 import { changeFaults } from './faults/changes.js';
 import { clientFaults } from './faults/clients.js';
 import { endingFaults } from './faults/endings.js';
+import { figureFaults } from './faults/figures.js';
 import { listingFaults } from './faults/listing.js';
 import { policyFaults } from './faults/policies.js';
 import { queueFaults } from './faults/queue.js';
@@ -35,6 +36,7 @@ export const faults = [
   ...clientFaults,
   ...endingFaults,
   ...listingFaults,
+  ...figureFaults,
   ...tableFaults,
   ...changeFaults,
   ...policyFaults,

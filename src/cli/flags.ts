@@ -15,6 +15,8 @@ export interface ServeFlags extends SettingFlags {
   readonly watch?: boolean;
   readonly control?: string;
   readonly name?: string;
+  readonly status?: string;
+  readonly statusHost?: string[];
 }
 
 const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
@@ -41,6 +43,15 @@ export function addServeOptions(command: Command): Command {
     .option(
       '--name <name>',
       'what this balancer is called among those of this machine (default: from its first address)',
+    )
+    .option(
+      '--status <address>',
+      'tell how it is here, by HTTP, to whoever connects: /healthz, /readyz, /metrics; without it, nowhere',
+    )
+    .option(
+      '--status-host <name>',
+      'a name by which the status address may be asked, beside localhost and IP addresses; repeatable',
+      collect,
     );
   return addSettingFlags(command);
 }

@@ -7,6 +7,7 @@ import type { SettingKey } from '../config/settings.js';
 import { mayChange, settingKeys, settingOf, valueIn } from '../config/shapes.js';
 import type { CommandConfig, ProxyConfig } from '../config/types.js';
 import { allDifferences } from '../control/differences.js';
+import type { LastReload } from '../control/status/types.js';
 import type { ControlResult } from '../control/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { listed } from '../model/listed.js';
@@ -64,6 +65,7 @@ export class Reloader {
   #isBusy = false;
   readonly #waiters: Waiter[] = [];
   #compared: { readonly digest: string; readonly result: ControlResult } | undefined;
+  #last: LastReload = { succeeded: true, succeededAt: Date.now() };
 
   /** @param config what the file said at the start */
   constructor(source: ConfigSource, config: CommandConfig, log: Logger) {
@@ -75,6 +77,11 @@ export class Reloader {
   /** The file that it reads. */
   get file(): string {
     return this.#source.file;
+  }
+
+  /** What came of the last reload. */
+  get last(): LastReload {
+    return this.#last;
   }
 
   /** The configuration in effect. */
@@ -163,6 +170,9 @@ export class Reloader {
     // Who asks from now on gets the next one.
     const waiters = this.#waiters.splice(0);
     const { outcome, say } = await this.#apply(running.proxy);
+    const succeeded = !('failed' in outcome);
+    const { succeededAt } = this.#last;
+    this.#last = { succeeded, succeededAt: succeeded ? Date.now() : succeededAt };
     // The proxy stops meanwhile: what became of the file is of no interest any more.
     if (this.#running === running) {
       running.events.onDone(outcome);

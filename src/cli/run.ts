@@ -30,7 +30,7 @@ export async function startProxy(
   const overlay = state?.read();
   const proxy = await createProxyFromConfig(config, { reserved }, overlay).catch(
     (error: unknown) => {
-      throw withOverlapHint(error, addressesOf(config));
+      throw withOverlapHint(error, [...addressesOf(config), ...reserved]);
     },
   );
   // Lines that were held back are still written when the process ends.

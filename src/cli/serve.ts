@@ -10,6 +10,7 @@ import { Reloader } from './reload.js';
 import { Announcer, startProxy, stopOnSignal } from './run.js';
 import { ServiceManager, warnOfUnusedSockets } from './service-manager.js';
 import { StateFile } from './state-file.js';
+import { claimStatus, serveStatus } from './status-address.js';
 import { endAsProcessOne, StopSignals } from './stop-signals.js';
 
 /**
@@ -28,17 +29,21 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const state = config.state === undefined ? undefined : new StateFile(config.state, log);
   // Before anybody is served, and before the file of the state is touched: it may be that of a balancer which runs.
   const claimed = await claimChosen(place, log);
-  const reserved = claimed === undefined ? [] : [claimed.address];
-  const starting = startProxy(config, log, state, reserved);
-  const proxy = await starting.catch(async (error: unknown) => {
+  const closeClaimed = async (error: unknown) => {
     await claimed?.close();
     throw error;
-  });
+  };
+  const statusSocket = await claimStatus(flags).catch(closeClaimed);
+  const reserved = [claimed, statusSocket].flatMap((socket) => socket?.address ?? []);
+  const proxy = await startProxy(config, log, state, reserved).catch(closeClaimed);
   endEarly.cancel();
   // Not before: a start that hangs, in a name server say, can be interrupted as any program can.
   const signals = new StopSignals();
-  const opening = openControl(proxy, place, claimed, log, reloader);
-  const control = await opening.catch(async (error: unknown) => {
+  const open = async () => {
+    const status = serveStatus(statusSocket, proxy, flags, log, reloader);
+    return { status, control: await openControl(proxy, place, claimed, log, reloader) };
+  };
+  const { status, control } = await open().catch(async (error: unknown) => {
     await proxy.close();
     throw error;
   });
@@ -67,6 +72,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const drainMs = () => (reloader?.config ?? config).drainTimeoutMs;
   await stopOnSignal(proxy, { signals, drainMs, log, state, onStopping });
   await control?.close();
+  // To the end, probes are told that it stops.
+  await status?.close();
 }
 
 function watchFor(reloader: Reloader, log: Logger): FileWatch {

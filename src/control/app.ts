@@ -2,14 +2,23 @@
 import type { IncomingMessage } from 'node:http';
 import { issuesFromSchema, issuesToError } from '../config/issues.js';
 import { SplicewayError } from '../errors/catalogue.js';
-import { type Context, Hono, type HttpBindings } from '../vendor/hono.js';
+import { Hono } from '../vendor/hono.js';
+import {
+  answer,
+  answerProblem,
+  type Call,
+  checkQuery,
+  type Served,
+  wrongMethod,
+} from './answer.js';
 import { type AskedChange, Changes } from './changes.js';
 import { Followers } from './followers.js';
+import { SILENT_MS } from './http-server.js';
 import { LargePlace } from './large-place.js';
 import { describeControl } from './openapi.js';
 import { waitUntilEmpty } from './operations.js';
 import { peerOf } from './peer.js';
-import { InvalidRequest, problemOf } from './problem.js';
+import { InvalidRequest } from './problem.js';
 import {
   type Changing,
   type Route,
@@ -25,12 +34,6 @@ const LARGEST_CONFIG = 16 * 1024 * 1024;
 const LARGEST_BODY = 64 * 1024;
 /** Who follows events, or waits for a drain; more would take the connections of all others. */
 const MOST_WAITING = 16;
-
-/** After so long without a byte either way, whoever is connected is let go, unless it waits for something. */
-export const SILENT_MS = 30_000;
-
-type Served = { Bindings: HttpBindings };
-type Call = Context<Served>;
 
 export interface AppHost extends Omit<RouteContext, 'changes'> {
   audit(change: ControlAudit): void;
@@ -59,7 +62,7 @@ export class ControlApp {
 
   /** For `getRequestListener()`. */
   readonly fetch = (request: Request, bindings: unknown): Response | Promise<Response> =>
-    this.#hono.fetch(request, bindings as HttpBindings);
+    this.#hono.fetch(request, bindings as Served['Bindings']);
 
   /** Ends the streams, and makes no change that has not begun. */
   close(): void {
@@ -213,38 +216,15 @@ export class ControlApp {
 /** `/v1/pools/{pool}` as the library has it. */
 const asPattern = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
-function answer(call: Call, answered: unknown): Response {
-  call.header('Cache-Control', 'no-store');
-  return call.json(answered as object);
-}
-
-function answerProblem(call: Call, error: unknown): Response {
-  const problem = problemOf(error);
-  if (error instanceof InvalidRequest && error.allow !== undefined) {
-    call.header('Allow', error.allow.join(', '));
-  }
-  return call.body(JSON.stringify(problem), problem.status as 400, {
-    'Content-Type': 'application/problem+json',
-    'Cache-Control': 'no-store',
-  });
-}
-
 const noSuchPath = () =>
   new InvalidRequest(
     404,
     'there is no such path; GET /v1/openapi.json describes all that there are',
   );
 
-const wrongMethod = (allow: readonly string[]) =>
-  new InvalidRequest(405, `this method is not for this path; use ${allow.join(' or ')}`, allow);
-
 function requestOf(call: Call, { query: known = {} }: Route): RouteRequest {
   const query = call.req.query();
-  for (const name of Object.keys(query)) {
-    if (Object.hasOwn(known, name)) continue;
-    const names = Object.keys(known).join(', ') || 'none';
-    throw new InvalidRequest(400, `?${name} is unknown; this path has ${names}`);
-  }
+  checkQuery(query, Object.keys(known));
   return { params: call.req.param(), query, body: undefined };
 }
 

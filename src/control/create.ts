@@ -1,6 +1,6 @@
 import { checkOptions } from '../config/check-options.js';
-import { SplicewayError } from '../errors/catalogue.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
+import { loaded } from './load.js';
 import { checkPath } from './path.js';
 import type { ControlSocket } from './server.js';
 import type { Control, ControlOptions } from './types.js';
@@ -45,13 +45,6 @@ export async function createControl(
  */
 export async function claimControl(path: string): Promise<ControlSocket> {
   checkPath('createControl()', path);
-  const server = await import('./server.js').catch((cause: unknown) => {
-    // Where a file cannot be opened, Node may take it for absent.
-    throw new SplicewayError(
-      'ERR_SPLICEWAY_RESOURCE_LIMIT',
-      'the control socket cannot be loaded: most likely no file descriptor is left; raise the limit (ulimit -n)',
-      { cause },
-    );
-  });
-  return await server.ControlSocket.claim(path);
+  const { ControlSocket } = await loaded('the control socket', import('./server.js'));
+  return await ControlSocket.claim(path);
 }

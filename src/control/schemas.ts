@@ -2,7 +2,8 @@
 import { SESSIONS_MAX } from '../config/settings.js';
 import { oneOf, wholeNumber, yesOrNo } from '../config/values.js';
 import { errorCatalogue, type SplicewayErrorCode } from '../errors/catalogue.js';
-import type { SessionPhase } from '../model/session-phase.js';
+import { endReasons, endSides } from '../model/session-end.js';
+import { phases } from '../model/session-phase.js';
 import * as z from '../vendor/zod.js';
 import type {
   BackendChange,
@@ -37,6 +38,20 @@ const row = z.object({
   bytesUpstream: count,
   bytesDownstream: count,
 });
+const atMost = z.number().exactOptional();
+const summary = z
+  .object({ count, sum: z.number(), p50: atMost, p90: atMost, p99: atMost, p999: atMost })
+  .describe(
+    'Of a histogram; percentiles are absent where it is empty, or they are above all that it can tell.',
+  );
+const ends = z.array(
+  z.object({
+    reason: z.enum(endReasons),
+    side: z.enum(endSides),
+    phase: z.enum(phases),
+    count,
+  }),
+);
 const peer = z.object({ pid: count, uid: count, gid: count });
 const changes = { generation: count, added: names, removed: names, changed: names };
 
@@ -54,6 +69,10 @@ const backendFigures: z.ZodType<ControlBackend> = z.object({
   weight: count,
   maxSessions: count.optional(),
   state: z.enum(['ready', 'drain', 'maintenance', 'removed']),
+  isReplaced: z
+    .literal(true)
+    .exactOptional()
+    .describe('Another backend has had its name since it was removed.'),
   configured: z.object({ weight: count, maxSessions: count.optional() }),
   override: override.exactOptional().describe('What was set by hand, and not taken back.'),
   health: z.object({
@@ -63,7 +82,10 @@ const backendFigures: z.ZodType<ControlBackend> = z.object({
     lastCheck: z
       .object({ at: moment, durationMs: z.number(), passed: z.boolean(), detail: text })
       .exactOptional(),
+    checks: z.object({ passed: count, failed: count }),
     ejections: count,
+    transitions: count,
+    downMs: z.number(),
   }),
   noPort: count,
   ...row.shape,
@@ -82,7 +104,8 @@ const status: z.ZodType<ControlStatus> = z.object({
   sessions: z.object(sessionFigures),
   unheard: count,
   bytes: z.object({ upstream: count, downstream: count }),
-  handoff: row,
+  handoff: z.object({ ...row.shape, ends }),
+  ends,
   listeners: z.array(
     z.object({
       name: text,
@@ -90,6 +113,7 @@ const status: z.ZodType<ControlStatus> = z.object({
       maxSessions: count.optional(),
       isPaused: z.boolean(),
       ...row.shape,
+      ends,
     }),
   ),
   pools: z.array(
@@ -103,9 +127,27 @@ const status: z.ZodType<ControlStatus> = z.object({
         refused: count,
         left: count,
       }),
+      summaries: z.object({
+        connect: summary,
+        firstByte: summary,
+        queue: summary,
+        duration: summary,
+        bytes: summary,
+      }),
     }),
   ),
   backends: z.array(backendFigures),
+  loops: z.array(
+    z.object({
+      busy: z.number(),
+      wakeUps: count,
+      turns: summary,
+      longestTurn: z.number(),
+      bytesCopied: count,
+      bytesSpliced: count,
+    }),
+  ),
+  pipes: z.object({ open: count, bytes: count, most: count, mostBytes: count }),
 });
 
 const options = z
@@ -115,15 +157,6 @@ const options = z
   );
 
 const config = z.object({ generation: count, options, functions: names });
-
-const phases = [
-  'accept',
-  'route',
-  'queue',
-  'connect',
-  'data',
-  'half-closed',
-] as const satisfies readonly SessionPhase[];
 
 const sessions: z.ZodType<ControlSessions> = z.object({
   count,

@@ -1,21 +1,18 @@
 /** The control socket itself: its file, and the limits of who connects to it. Loaded when the first one is made. */
 import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import type { Server } from 'node:http';
 import { SocketFile } from '../entrance/socket-file.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { listenError } from '../errors/listen-error.js';
 import type { Address } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
-import { clearTimeout, setTimeout } from '../timers.js';
-import { getRequestListener, RequestError } from '../vendor/hono.js';
-import { ControlApp, SILENT_MS } from './app.js';
-import { InvalidRequest, problemOf } from './problem.js';
+import { ControlApp } from './app.js';
+import {
+  closeHttpServer,
+  createHttpServer,
+  type Fetch,
+  keepNothingRunning,
+} from './http-server.js';
 import type { ControlledFile } from './routes.js';
 import type { Control, ControlOptions } from './types.js';
 
@@ -26,37 +23,6 @@ const MODE = 0o600;
 /** At once; whoever comes then is disconnected. Half of the descriptors that the engine leaves to JavaScript. */
 const MOST_CONNECTIONS = 32;
 
-/** Of one connection, which may send them all at once. The next ones come by another connection. */
-const MOST_REQUESTS = 64;
-
-/** For whoever is being answered when the socket closes. */
-const GRACE_MS = 500;
-
-const limits = {
-  maxHeaderSize: 16 * 1024,
-  /** From the connection, or the answer before, to the end of the headers, and of the body. */
-  headersTimeout: 5000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 5000,
-  connectionsCheckingInterval: 1000,
-  /** Node would give no reason; `refuse()` does. */
-  requireHostHeader: false,
-} as const;
-
-/** Of a request that names no place here, as one without a host; and of what nobody foresaw. */
-function refuse(error: unknown): Response {
-  const isRequest = error instanceof RequestError;
-  const known = isRequest ? new InvalidRequest(400, badAddress(error)) : error;
-  const problem = problemOf(known);
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' },
-  });
-}
-
-const badAddress = ({ message }: Error) =>
-  `the request has no address that can be read (${message}); ask for a path, with a Host header, as in HTTP/1.1`;
-
 /**
  * A control socket. Once it is claimed, nobody else can have its path. Whoever asks before there is a proxy to serve waits for
  * that.
@@ -66,9 +32,9 @@ export class ControlSocket {
   readonly address: Address;
   readonly #file: SocketFile;
   readonly #server: Server;
-  readonly #listener: Promise<RequestListener>;
-  #listenBy: (listener: RequestListener) => void = () => {};
-  #app: ControlApp | undefined;
+  readonly #app: Promise<ControlApp>;
+  #begin: (app: ControlApp) => void = () => {};
+  #end: () => void = () => {};
   #allow: () => void = () => {};
   #closing: Promise<void> | undefined;
 
@@ -76,13 +42,11 @@ export class ControlSocket {
     this.path = path;
     this.address = { kind: 'unix', path };
     this.#file = new SocketFile(path, { mode: MODE });
-    this.#listener = new Promise((resolve) => {
-      this.#listenBy = resolve;
+    this.#app = new Promise((resolve) => {
+      this.#begin = resolve;
     });
-    this.#server = createServer(limits, (request, answer) => void this.#answer(request, answer));
-    this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.maxRequestsPerSocket = MOST_REQUESTS;
-    this.#server.setTimeout(SILENT_MS);
+    const fetch: Fetch = async (...request) => (await this.#app).fetch(...request);
+    this.#server = createHttpServer(fetch, { mostConnections: MOST_CONNECTIONS, wantsHost: true });
   }
 
   /** @throws SplicewayError `ERR_SPLICEWAY_LISTEN`, also where another process has it */
@@ -90,9 +54,7 @@ export class ControlSocket {
     const socket = new ControlSocket(path);
     const server = socket.#server;
     await listen(server, socket.#file, path);
-    // The proxy is what keeps a program running.
-    server.unref();
-    server.on('connection', (connection) => connection.unref());
+    keepNothingRunning(server);
     return socket;
   }
 
@@ -104,16 +66,10 @@ export class ControlSocket {
     const { path } = this;
     this.#allow = proxy.reserve(this.address);
     const file = controlledFile(options);
-    this.#app = new ControlApp({ proxy, name, since: Date.now(), file, audit });
-    const serving = { overrideGlobalObjects: false, errorHandler: refuse };
-    this.#listenBy(getRequestListener(this.#app.fetch, serving));
+    const app = new ControlApp({ proxy, name, since: Date.now(), file, audit });
+    this.#end = () => app.close();
+    this.#begin(app);
     return { path, close: () => this.close() };
-  }
-
-  async #answer(request: IncomingMessage, answer: ServerResponse): Promise<void> {
-    const listener = await this.#listener;
-    // Whoever has left meanwhile asks for nothing any more.
-    if (!answer.destroyed) listener(request, answer);
   }
 
   close(): Promise<void> {
@@ -122,15 +78,8 @@ export class ControlSocket {
   }
 
   async #close(): Promise<void> {
-    const server = this.#server;
-    const closed = once(server, 'close');
-    this.#app?.close();
-    this.#file.closeFor(() => server.close());
-    server.closeIdleConnections();
-    // Streams have an end, and answers that are under way their rest.
-    const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
-    await closed;
-    clearTimeout(cut);
+    this.#end();
+    await closeHttpServer(this.#server, () => this.#file.closeFor(() => this.#server.close()));
     this.#allow();
   }
 }

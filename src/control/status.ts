@@ -1,6 +1,7 @@
 /** What a proxy is asked of itself: its figures, and those of one backend. */
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { version } from '../version.js';
+import { summariesOf, summaryOf } from './summary.js';
 import type { ControlBackend, ControlStatus } from './types.js';
 
 /** @param file what a reload reads */
@@ -25,6 +26,11 @@ export function statusOf(
       ...listener,
       isPaused: proxy.listener(listener.name).isPaused,
     })),
+    pools: stats.pools.map(({ histograms, ...pool }) => ({
+      ...pool,
+      summaries: summariesOf(histograms),
+    })),
+    loops: stats.loops.map((loop) => ({ ...loop, turns: summaryOf(loop.turns) })),
   };
 }
 

@@ -6,7 +6,14 @@ import type { AdminState } from '../model/admin-state.js';
 import type { HealthStatus } from '../model/health-status.js';
 import type { BackendOverride } from '../model/overlay.js';
 import type { UpdateResult } from '../model/update-result.js';
-import type { BackendStats, ListenerStats, PoolStats, ProxyStats } from '../observe/stats.js';
+import type {
+  BackendStats,
+  HistogramStats,
+  ListenerStats,
+  LoopStats,
+  PoolStats,
+  ProxyStats,
+} from '../observe/stats.js';
 import type { DrainResult } from '../proxy/handles.js';
 import type { RunningEngine } from '../proxy/options.js';
 import type { SessionFilter, SessionInfo } from '../session/session-info.js';
@@ -81,10 +88,42 @@ export interface ControlListener extends Omit<ListenerStats, 'maxSessions'> {
   readonly isPaused: boolean;
 }
 
+/**
+ * A histogram in a few numbers: times in seconds, sizes in bytes. A percentile is a value that so many of a hundred are not above; it
+ * may be too large by a quarter. It is absent where there are no values, and where it is above all that the histogram can tell.
+ */
+export interface ControlSummary {
+  /** Of all values. */
+  readonly count: number;
+  /** Of all values. */
+  readonly sum: number;
+  /** Half of the values are not above it: the median. */
+  readonly p50?: number;
+  /** 90 of 100 are not above it. */
+  readonly p90?: number;
+  /** 99 of 100 are not above it. */
+  readonly p99?: number;
+  /** 999 of 1000 are not above it. */
+  readonly p999?: number;
+}
+
+/** Of each histogram of `stats()`, by its name. */
+export type ControlSummaries = {
+  readonly [Name in keyof HistogramStats]: ControlSummary;
+};
+
 /** Figures of one pool. */
-export interface ControlPool extends Omit<PoolStats, 'maxPoolSessions'> {
+export interface ControlPool extends Omit<PoolStats, 'maxPoolSessions' | 'histograms'> {
   /** As in the options; absent for any number. */
   readonly maxPoolSessions?: number | undefined;
+  /** How long things take, and how large sessions are: since the pool is there. */
+  readonly summaries: ControlSummaries;
+}
+
+/** What one loop of the native engine tells of itself. */
+export interface ControlLoop extends Omit<LoopStats, 'turns'> {
+  /** Seconds that its turns take. */
+  readonly turns: ControlSummary;
 }
 
 /** Figures of one backend, and what is set of it. */
@@ -102,7 +141,7 @@ export interface ControlBackend extends Omit<BackendStats, 'maxSessions' | 'conf
 
 /** What runs, and how it is: the answer to `GET /v1/status`. */
 export interface ControlStatus
-  extends Omit<ProxyStats, 'engine' | 'listeners' | 'pools' | 'backends'> {
+  extends Omit<ProxyStats, 'engine' | 'listeners' | 'pools' | 'backends' | 'loops'> {
   /** What it is called. */
   readonly name: string;
   /** Version of the package. */
@@ -125,6 +164,8 @@ export interface ControlStatus
   readonly pools: readonly ControlPool[];
   /** In the order of the options; last those that were removed and have sessions left. */
   readonly backends: readonly ControlBackend[];
+  /** Of the native engine, one for each of its `threads`; the stream engine has none. */
+  readonly loops: readonly ControlLoop[];
 }
 
 /** The options that run: the answer to `GET /v1/config`. */

@@ -7,6 +7,8 @@
  * it the counters below, padded to a cache line.
  */
 
+import { type EndFigures, EndReader } from './ends.js';
+
 /** 64 bytes a row: rows of two writers never share a cache line. */
 export const ROW_WORDS = 8;
 
@@ -45,6 +47,8 @@ export interface Counters {
   backend(index: number): CounterRow;
   /** Of one listener. */
   unheard(index: number): number;
+  /** How the sessions of one listener have ended. */
+  ends(index: number): EndFigures;
 }
 
 /** Reads counters that native loops write; see the layout above. */
@@ -52,9 +56,14 @@ export class CounterReader implements Counters {
   readonly #words: BigUint64Array;
   readonly #listeners: number;
   readonly #rows: number;
+  readonly #ends: EndReader;
 
-  /** @param words `writers × (listeners + backends) × ROW_WORDS` words */
-  constructor(words: BigUint64Array, listeners: number, backends: number) {
+  /**
+   * @param words `writers × (listeners + backends) × ROW_WORDS` words
+   * @param ends see `EndReader`
+   */
+  constructor(words: BigUint64Array, listeners: number, backends: number, ends: BigUint64Array) {
+    this.#ends = new EndReader(ends, listeners);
     this.#words = words;
     this.#listeners = listeners;
     this.#rows = listeners + backends;
@@ -70,6 +79,10 @@ export class CounterReader implements Counters {
 
   unheard(index: number): number {
     return this.#sum(index * ROW_WORDS + UNHEARD);
+  }
+
+  ends(index: number): EndFigures {
+    return this.#ends.listener(index);
   }
 
   #row(row: number): CounterRow {

@@ -9,6 +9,7 @@ import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { Counters } from './counters.js';
 import type { LiveSession } from './live-session.js';
+import type { LoopFigures, PipeFigures } from './loops.js';
 import type { SessionLimit } from './session-limit.js';
 import type { AcceptingTables, EngineTables } from './tables.js';
 
@@ -194,6 +195,10 @@ export interface Engine {
   readonly limit: SessionLimit;
   /** What it goes by. */
   readonly tables: EngineTables;
+  /** What its loops tell of themselves, now; none of an engine that has no loops. */
+  loops(): readonly LoopFigures[];
+  /** The pipes that it has; none after it is closed. */
+  pipes(): PipeFigures;
   /** Counts a client of a listener that the engine does not accept on: it was refused, and is no session. */
   countRejected(listener: number): void;
   /**

@@ -2,6 +2,7 @@
 import type { ResolvedAddress } from '../model/address.js';
 import type { PickPlan } from '../policy/plan.js';
 import type { ClientLimits, SessionTimeouts } from './engine.js';
+import type { PoolHistograms } from './histogram.js';
 
 /** Listeners that a process may have at once, those that their last sessions have not left included. */
 export const LISTENER_ROWS = 1024;
@@ -107,6 +108,8 @@ export interface EngineTables {
   /** How many wait for a place in a pool. While there are any, clients who come go behind. */
   queued(pool: number): number;
   queueFigures(pool: number): QueueFigures;
+  /** Of sessions that had a backend of a pool, since it is there; also after the engine is closed. */
+  histograms(pool: number): PoolHistograms;
   /** Makes a pool as it was before its first backend, once the rows of all that it had are clear. Its number may be another's. */
   clearPool(pool: number): void;
 

@@ -49,14 +49,15 @@ const catalogue = {
   ERR_SPLICEWAY_SESSION_DESTROYED:
     'the session was cut short by close(), destroy() or endSessions()',
 
-  // The control socket.
+  // The control socket and the status address.
   ERR_SPLICEWAY_INVALID_REQUEST:
-    'a request to a control socket has an unknown path, or is not the JSON that is wanted there',
+    'a request to a control socket or a status address has an unknown path, or is not what is wanted there',
   ERR_SPLICEWAY_GENERATION_MISMATCH:
     'a change was meant for another generation of the configuration than the one that runs',
   ERR_SPLICEWAY_UNKNOWN_CHANGE:
     'the control socket has made no change to that generation, or many since',
-  ERR_SPLICEWAY_TOO_MANY_REQUESTS: 'as many requests wait at a control socket as may',
+  ERR_SPLICEWAY_TOO_MANY_REQUESTS:
+    'as many requests wait at a control socket or a status address as may',
   ERR_SPLICEWAY_CONTROL_FAILED:
     'nobody answers at a control socket, or not as a running balancer does',
 

@@ -1,7 +1,12 @@
 /** From what an engine tells about a session to what users see. */
 import type { Socket } from 'node:net';
 import { SplicewayError } from '../errors/catalogue.js';
-import { formatResolved, type ResolvedAddress } from '../model/address.js';
+import {
+  type Address,
+  formatAddress,
+  formatResolved,
+  type ResolvedAddress,
+} from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import { listed } from '../model/listed.js';
 
@@ -242,7 +247,8 @@ function because(code: string): string {
   }
 }
 
-/** @param address where the control socket is */
-export function backendIsControl(backend: string, address: string): string {
-  return `${backend} is the control socket of the proxy itself, ${address}, where any client could change it; a backend is another server`;
+/** @param address where operators ask, and no client is to: a control socket has a path, and a status address has none */
+export function backendIsReserved(backend: string, address: Address): string {
+  const what = address.kind === 'unix' ? 'control socket' : 'status address';
+  return `${backend} is the ${what} of the proxy itself, ${formatAddress(address)}, where any client would be an operator; a backend is another server`;
 }

@@ -56,7 +56,8 @@ export function isReachedBy(
   return isLoopback(host) || ownAddresses().has(host);
 }
 
-const isLoopback = (ip: string) => ip === '::1' || (isIPv4(ip) && ip.startsWith('127.'));
+/** Whether nobody but this machine can connect to it. */
+export const isLoopback = (ip: string) => ip === '::1' || (isIPv4(ip) && ip.startsWith('127.'));
 
 /** What one machine has on one interface, another may have on another: such an address is one with its zone alone. */
 const isLinkLocal = (ip: string) => /^fe[89ab]/i.test(ip);

@@ -12,3 +12,13 @@ export type SessionPhase =
   | 'data'
   /** One side has ended its stream, or was lost. */
   | 'half-closed';
+
+/** In the order of their numbers. `SessionPhase` in native/core/stats/ends.h. */
+export const phases = [
+  'route',
+  'queue',
+  'connect',
+  'data',
+  'half-closed',
+  'accept',
+] as const satisfies readonly SessionPhase[];

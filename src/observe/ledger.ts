@@ -1,9 +1,11 @@
 import type { CounterRow } from '../engine/counters.js';
+import { addEnds, type EndFigures } from '../engine/ends.js';
 
 /** What listeners have counted that are gone, whose rows are others' now: figures of the process never go back. */
 export class Ledger {
   #sum: CounterRow | undefined;
   #unheard = 0;
+  #ends: EndFigures = [];
 
   get sum(): CounterRow {
     return this.#sum ?? NOTHING;
@@ -13,12 +15,17 @@ export class Ledger {
     return this.#unheard;
   }
 
+  get ends(): EndFigures {
+    return this.#ends;
+  }
+
   /** The last figures of a row, of which no session is left. */
-  enter(row: CounterRow, unheard: number): void {
+  enter(row: CounterRow, unheard: number, ends: EndFigures): void {
     const names = Object.keys(row) as (keyof CounterRow)[];
     const entries = names.map((name) => [name, this.sum[name] + row[name]]);
     this.#sum = Object.fromEntries(entries) as unknown as CounterRow;
     this.#unheard += unheard;
+    this.#ends = addEnds(this.#ends, ends);
   }
 }
 

@@ -68,6 +68,8 @@ export class Backend implements Candidate {
   noPort = 0;
   /** It was taken out of its pool. */
   isGone = false;
+  /** Another one has had its name since. */
+  isReplaced = false;
   /** How far it has come to all of its share, of `WARM`. */
   warmth = WARM;
   /** What checks and traffic say of it. */

@@ -108,6 +108,13 @@ export class Pool {
     return this.#byName.get(name);
   }
 
+  /** Whether a backend of it can be picked. */
+  get isServing(): boolean {
+    return this.#backends.some(
+      ({ isReady, isUp, addresses }) => isReady && isUp && addresses.length > 0,
+    );
+  }
+
   /** Whether the loops pick by cycles; else a function of the user's is asked. */
   get hasCycle(): boolean {
     return typeof this.#settings.policy === 'string';

@@ -4,7 +4,7 @@ import { backendIsProxyItself } from '../config/cross-checks.js';
 import type { Bind } from '../entrance/bind.js';
 import { asAddress } from '../entrance/listener.js';
 import { SplicewayError } from '../errors/catalogue.js';
-import { backendIsControl, leftOut } from '../errors/messages.js';
+import { backendIsReserved, leftOut } from '../errors/messages.js';
 import type { Address, ResolvedAddress } from '../model/address.js';
 import { formatAddress } from '../model/address.js';
 import { isReachedBy, type OwnAddresses } from '../model/own-addresses.js';
@@ -30,15 +30,15 @@ type Port = number | 'unix';
 /** By port, so that a change costs what it touches, and not all backends times all listeners. */
 export class LoopGuard {
   readonly #host: LoopGuardHost;
-  readonly #listeners = new Map<Port, Address[]>();
+  readonly #listeners = new Map<Port, Set<Address>>();
   readonly #backends = new Map<Port, Set<Backend>>();
   /** Addresses of this process where no client is to come. */
-  readonly #reserved: Set<Address>;
+  readonly #reserved = new Map<Port, Set<Address>>();
   readonly #published = new Map<Backend, readonly ResolvedAddress[]>();
 
   constructor(host: LoopGuardHost) {
     this.#host = host;
-    this.#reserved = new Set(host.reserved);
+    for (const address of host.reserved ?? []) addTo(this.#reserved, portOf(address), address);
   }
 
   /**
@@ -47,16 +47,9 @@ export class LoopGuard {
    * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when all addresses of a backend are one of these listeners
    */
   check(binds: Iterable<Bind>, backends: Iterable<Backend>): void {
-    const byPort = new Map<Port, Backend[]>();
-    for (const backend of backends) {
-      const there = byPort.get(portOf(backend.config.address));
-      if (there === undefined) byPort.set(portOf(backend.config.address), [backend]);
-      else there.push(backend);
-    }
+    const byPort = new Map<Port, Set<Backend>>();
+    for (const backend of backends) addTo(byPort, portOf(backend.config.address), backend);
     if (byPort.size === 0) return;
-    for (const here of this.#reserved) {
-      for (const backend of byPort.get(portOf(here)) ?? []) this.#checkReserved(here, backend);
-    }
     for (const bind of binds) {
       const here = asAddress(bind.address);
       for (const backend of byPort.get(portOf(here)) ?? []) this.#checkOne(bind, here, backend);
@@ -78,27 +71,41 @@ export class LoopGuard {
   }
 
   /**
-   * No backend may be at this address from now on.
+   * No client may come to this address from now on. Where a backend has others, or its name resolves to it later, it is left out.
    *
-   * @param backends that there are
    * @returns what allows it again
-   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when one of them is there
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when a backend has no other address
    */
-  reserve(address: Address, backends: Iterable<Backend>): () => void {
-    for (const backend of backends) this.#checkReserved(address, backend);
-    this.#reserved.add(address);
+  reserve(address: Address): () => void {
+    const port = portOf(address);
+    const there = this.#backends.get(port) ?? [];
+    for (const backend of there) this.#checkOneReserved(backend, [address]);
+    addTo(this.#reserved, port, address);
+    this.#publishAt(port);
     return () => {
-      this.#reserved.delete(address);
+      this.#reserved.get(port)?.delete(address);
+      this.#publishAt(port);
     };
   }
 
-  #checkReserved(here: Address, { name, addresses }: Backend): void {
-    if (!addresses.some((to) => this.#isReached(here, to))) return;
-    throw new SplicewayError(
-      'ERR_SPLICEWAY_INVALID_OPTION',
-      backendIsControl(name, formatAddress(here)),
-      { backend: name },
-    );
+  /**
+   * Looks whether a backend that is new is nothing but a reserved address.
+   *
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` when it is
+   */
+  checkReserved(backends: Iterable<Backend>): void {
+    for (const backend of backends) {
+      const reserved = this.#reserved.get(portOf(backend.config.address)) ?? [];
+      this.#checkOneReserved(backend, [...reserved]);
+    }
+  }
+
+  #checkOneReserved({ name, addresses }: Backend, reserved: readonly Address[]): void {
+    const found = addresses.map((to) => reserved.find((here) => this.#isReached(here, to)));
+    const [first] = found;
+    if (first === undefined || found.includes(undefined)) return;
+    const message = backendIsReserved(name, first);
+    throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', message, { backend: name });
   }
 
   /** These are the listeners that there are from now on. Publishes anew the backends that this makes a difference to. */
@@ -108,22 +115,21 @@ export class LoopGuard {
     for (const { address, listener } of binds) {
       if (listener.isInherited && /^(::|0\.0\.0\.0)$/.test(address.address)) continue;
       const here = asAddress(address);
-      const there = this.#listeners.get(portOf(here));
-      if (there === undefined) this.#listeners.set(portOf(here), [here]);
-      else there.push(here);
+      addTo(this.#listeners, portOf(here), here);
     }
     for (const port of new Set([...before.keys(), ...this.#listeners.keys()])) {
       if (textOf(before.get(port)) === textOf(this.#listeners.get(port))) continue;
-      for (const backend of this.#backends.get(port) ?? []) this.publish(backend);
+      this.#publishAt(port);
     }
+  }
+
+  #publishAt(port: Port): void {
+    for (const backend of this.#backends.get(port) ?? []) this.publish(backend);
   }
 
   /** Publishes a backend that is new. */
   add(backend: Backend): void {
-    const port = portOf(backend.config.address);
-    const there = this.#backends.get(port);
-    if (there === undefined) this.#backends.set(port, new Set([backend]));
-    else there.add(backend);
+    addTo(this.#backends, portOf(backend.config.address), backend);
     this.publish(backend);
   }
 
@@ -149,11 +155,13 @@ export class LoopGuard {
   }
 
   #othersOf(backend: Backend): readonly ResolvedAddress[] {
-    const { addresses } = backend;
-    if (this.#listeners.size === 0) return addresses;
-    const isOwn = (to: ResolvedAddress) =>
-      (this.#listeners.get(portOf(toAddress(to))) ?? []).some((here) => this.#isReached(here, to));
-    const own = addresses.filter(isOwn);
+    const { addresses, config } = backend;
+    const port = portOf(config.address);
+    const here = [this.#listeners, this.#reserved].flatMap((byPort) => [
+      ...(byPort.get(port) ?? []),
+    ]);
+    if (here.length === 0) return addresses;
+    const own = addresses.filter((to) => here.some((one) => this.#isReached(one, to)));
     for (const to of own) this.#host.warnRarely(leftOut(labelOf(backend), to));
     return own.length === 0 ? addresses : backend.addressesWithout(own);
   }
@@ -172,6 +180,14 @@ function portOf(address: Address): Port {
   return address.kind === 'unix' ? 'unix' : address.port;
 }
 
-function textOf(addresses: readonly Address[] | undefined): string {
-  return (addresses ?? []).map(formatAddress).sort().join();
+function textOf(addresses: ReadonlySet<Address> | undefined): string {
+  return Array.from(addresses ?? [], formatAddress)
+    .sort()
+    .join();
+}
+
+function addTo<Value>(sets: Map<Port, Set<Value>>, port: Port, value: Value): void {
+  const there = sets.get(port);
+  if (there === undefined) sets.set(port, new Set([value]));
+  else there.add(value);
 }

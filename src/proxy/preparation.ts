@@ -230,6 +230,8 @@ export class Preparation {
       );
     }
     guard.check(kept, this.newBackends);
+    // What is there already goes on without them.
+    guard.checkReserved(this.newBackends);
   }
 }
 

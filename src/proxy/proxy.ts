@@ -36,6 +36,7 @@ import { handOff } from './handoff.js';
 import { LiveSessions } from './live-sessions.js';
 import type { CloseOptions, HandoffOptions, RunningEngine } from './options.js';
 import { droppedOf, overlayOf } from './overlay.js';
+import type { Readiness } from './readiness.js';
 import type { ChangeOptions, Services } from './services.js';
 
 /** A running load balancer, made by `createProxy()`. See `ProxyEvents` for what it emits. */
@@ -174,6 +175,20 @@ export class Proxy extends SessionEmitter {
     return Array.from(this.#services.binds(), ({ address }) => address);
   }
 
+  /** @internal Whether it takes clients, by its pools. */
+  readiness(): Readiness {
+    const pools = Array.from(this.#services.pools.values(), ({ name, isServing }) => ({
+      pool: name,
+      ready: isServing,
+    }));
+    return { isClosing: this.#closing !== undefined, pools };
+  }
+
+  /** @internal How many sessions it may hold at once; `Infinity` where nothing limits them that is known. */
+  get sessionLimit(): number {
+    return this.#engine.limit.most;
+  }
+
   /** The figures now; after `close()` the last ones. */
   stats(): ProxyStats {
     return this.#finalStats ?? readStats(this.#counted());
@@ -182,10 +197,8 @@ export class Proxy extends SessionEmitter {
   #counted() {
     const { leavingBinds, leavingBackends, ledger, handoffRow } = this.#services;
     return {
-      engine: this.#engine.name,
+      engine: this.#engine,
       generation: this.#generation,
-      counters: this.#engine.counters,
-      tables: this.#engine.tables,
       listeners: Array.from(this.#services.binds(), ({ row, service, name: address }) => ({
         row,
         name: service.name,
@@ -250,10 +263,11 @@ export class Proxy extends SessionEmitter {
   }
 
   /**
-   * @internal No backend may be at this address, which is this process's own: it is for operators alone.
+   * @internal No backend may be at this address, which is this process's own: it is for operators alone. What a name resolves
+   * to later, and is there, is left out.
    *
    * @returns what allows it again
-   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` where one is there already
+   * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` where one has no other address
    */
   reserve(address: Address): () => void {
     return this.#services.reserve(address);

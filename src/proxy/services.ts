@@ -184,7 +184,7 @@ export class Services {
 
   /** As `LoopGuard.reserve()`. */
   reserve(address: Address): () => void {
-    return this.#host.guard.reserve(address, this.pooled());
+    return this.#host.guard.reserve(address);
   }
 
   /** What an operator says of a backend, whatever is configured: in effect at the end of this turn. */
@@ -280,6 +280,7 @@ export class Services {
       this.leavingBinds.add(bind);
     }
     for (const backend of backends) this.leavingBackends.add(backend);
+    this.#noteReplaced();
     const onRemoveOf = (pool: string) =>
       (prepared.configOf(pool) ?? before.pool(pool))?.onRemove ?? 'keep';
     return {
@@ -287,6 +288,14 @@ export class Services {
       backends: backends.map((item) => [item, onRemove ?? onRemoveOf(item.pool)]),
       binds: binds.map(([bind, { pool }]) => [bind, onRemoveOf(pool.name)]),
     };
+  }
+
+  /** Of several that have had one name, those before the last one. */
+  #noteReplaced(): void {
+    for (const backend of this.leavingBackends) {
+      if (this.#pools.get(backend.pool)?.find(backend.name) !== undefined)
+        backend.isReplaced = true;
+    }
   }
 
   /**
@@ -459,7 +468,7 @@ export class Services {
         open: () => counters.listener(row).open,
         onCut: () => entrance.drop(bind),
         onVacant: () => {
-          this.ledger.enter(counters.listener(row), counters.unheard(row));
+          this.ledger.enter(counters.listener(row), counters.unheard(row), counters.ends(row));
           tables.clearListener(row);
           entrance.forget(bind);
           this.leavingBinds.delete(bind);

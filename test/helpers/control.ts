@@ -1,7 +1,7 @@
 /** Control sockets under test, and requests to them as any HTTP client makes them. */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { type ControlClient, connectControl } from '../../src/control/client.js';
@@ -63,8 +63,8 @@ export async function ask(
 }
 
 /** A connection that says what a test has it say, destroyed when the test ends. */
-export async function connectTo(control: Pick<Control, 'path'>): Promise<Socket> {
-  const socket = connect(control.path);
+export async function connectTo(to: NetConnectOpts): Promise<Socket> {
+  const socket = connect(to);
   socket.on('error', () => {});
   onTestFinished(() => {
     socket.destroy();

@@ -55,6 +55,10 @@ class Harness final : public SessionOwner, private Timer {
   [[nodiscard]] Shortage& shortage() { return shortage_; }
   [[nodiscard]] CounterRow& listener_row() { return counters_.Listener(0, 0); }
   [[nodiscard]] CounterRow& backend_row() { return counters_.Backend(0, 0); }
+  /// Of the listener's sessions.
+  [[nodiscard]] EndRow& ends() { return counters_.Ends(0, 0); }
+  /// Of the backend's pool.
+  [[nodiscard]] HistogramRow& histograms() { return counters_.histograms().Row(0, 0); }
   [[nodiscard]] SessionCounters& session_counters() { return counters_.Session(0); }
 
   int opened = 0;

@@ -185,6 +185,30 @@ TEST(
   CHECK(queueing.Asked().empty());
 }
 
+TEST(
+    "waiting: each wait that a place has ended is measured, and an end in the queue is told "
+    "apart") {
+  Queueing queueing(1);
+  queueing.turns.crew.table.Row(0).Limit(1);
+  queueing.turns.crew.LimitPool(0, 0, 1, 0);
+  const auto waits = [&] {
+    return queueing.turns.crew.counters->histograms().Row(0, 0).queue.count();
+  };
+  queueing.ComeOneByOne("ab");
+  CHECK_EQUAL(queueing.Served(), "a");
+  queueing.Come('c');
+  CHECK(queueing.Asked() == Reasons{3});
+  queueing.Post(EndCommand{.session = queueing.asked, .ending = Ending::kNoBackend});
+  EndRow& ends = queueing.turns.crew.counters->Ends(0, 0);
+  CHECK_EQUAL(ends.total(), 1U);
+  CHECK_EQUAL(ends.At(EndReason::kNoBackend, EndSide::kProxy, SessionPhase::kQueue).value(), 1U);
+  CHECK_EQUAL(waits(), 0U);
+  queueing.Leave('a');
+  CHECK_EQUAL(queueing.Served(), "b");
+  CHECK_EQUAL(waits(), 1U);
+  CHECK_EQUAL(queueing.figures().served, 1U);
+}
+
 TEST("waiting: it is one for all loops") {
   Queueing queueing(2, 3);
   for (std::uint16_t row = 0; row < 2; ++row) queueing.turns.crew.table.Row(row).Limit(1);

@@ -161,6 +161,7 @@ void Crew::ResetListener(std::uint16_t listener) {
   events.ForgetListener(listener);
   for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
     Reset(counters->Listener(writer, listener));
+    Reset(counters->Ends(writer, listener));
   }
 }
 
@@ -192,6 +193,7 @@ void Crew::LimitPool(std::uint16_t pool, std::uint32_t most, std::uint32_t queue
 
 void Crew::ResetPool(std::uint16_t pool) {
   table.PoolRowOf(pool).Reset();
+  for (HistogramRow& row : counters->histograms().Of(pool)) Reset(row);
   if (PoolQueue* const queue = queues.Find(pool)) queue->ResetFigures();
 }
 

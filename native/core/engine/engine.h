@@ -218,6 +218,8 @@ class Engine {
   [[nodiscard]] std::optional<SessionEvent::Moved> MovedBy(const SessionName& name) const;
 
   [[nodiscard]] std::size_t max_sessions() const { return crew_.slab.capacity(); }
+  /// What all loops have of pipes.
+  [[nodiscard]] const PipeBudget& pipes() const { return crew_.pipes; }
   [[nodiscard]] std::shared_ptr<Counters> counters() const { return crew_.counters; }
 
  private:

@@ -113,6 +113,7 @@ class Worker final : private EventHandler,
   std::size_t ListNext();
   void NoteSweepsOver();
   void FinishTurn();
+  void NoteTurn();
   void OnEvents(unsigned token, std::uint32_t events) override;
   void OnTimer() override;
   void OnReady() override;
@@ -202,6 +203,9 @@ class Worker final : private EventHandler,
   void TellOfPlace(Session& session, std::uint16_t pool);
   [[nodiscard]] PoolQueue& QueueOf(std::uint16_t pool);
 
+  [[nodiscard]] std::uint16_t PoolOf(const Session& session) override {
+    return crew_.table.Row(session.backend()).pool();
+  }
   [[nodiscard]] bool TurnsBack(Session& session) override;
   void OnSetOut(int socket, const SocketAddress& to) override;
   void OnAttemptFailed(Session& session, const SocketAddress& address, int error) override;

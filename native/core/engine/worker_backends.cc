@@ -259,6 +259,7 @@ void Worker::AskOwner(Session& session, Asked why) {
     LeaveQueue(session, PoolQueue::Why::kElsewhere);
   }
   session.route.by_cycle = false;
+  if (why == Asked::kQueueFull || why == Asked::kQueuedInVain) session.queue_place().in_vain = true;
   if (!session.route.reported && crew_.events.is_full()) {
     NoteUnreported(session.listener());
     return session.End(Ending::kNoBackend);
@@ -331,7 +332,7 @@ void Worker::OnOutrun(Session& session, const SocketAddress& address) {
 }
 
 void Worker::OnFirstByte(Session& session) {
-  crew_.table.Row(session.backend()).ForgetEarlyResets();
+  if (session.backend() != kNoRow) crew_.table.Row(session.backend()).ForgetEarlyResets();
 }
 
 void Worker::OnEarlyReset(Session& session) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "engine/worker.h"
 
@@ -142,8 +143,14 @@ void Worker::WaitOn(Session& session, Room::Kind room) {
 
 /// Of a queue that it was in, whether or not it still waits.
 void Worker::LeaveQueue(Session& session, PoolQueue::Why why) {
-  const QueuePlace& place = session.queue_place();
+  QueuePlace& place = session.queue_place();
   session.route.in_queue = session.route.has_turn = false;
+  if (why == PoolQueue::Why::kServed) {
+    // It may wait there again, where that backend fails.
+    const std::uint64_t waited_ms =
+        place.waited_ms - std::exchange(place.noted_ms, place.waited_ms);
+    crew_.counters->histograms().Row(index_, place.pool).queue.Note(waited_ms * 1000);
+  }
   // Where one has got on, there may be room for many. Else nobody has looked.
   const std::uint32_t places = why == PoolQueue::Why::kServed ? PlacesFor(place.pool) : 1;
   crew_.Post(QueueOf(place.pool).Leave(place.ticket, why, places));

@@ -36,7 +36,7 @@ std::unique_ptr<EventLoop> EventLoop::Create(std::uint32_t busy_poll_us, int& er
   error = epoll.error;
   if (!epoll.fd.valid()) return nullptr;
   return std::unique_ptr<EventLoop>(
-      new EventLoop(std::move(epoll.fd), busy_poll_us, budget, sys::NowMs()));
+      new EventLoop(std::move(epoll.fd), busy_poll_us, budget, sys::NowUs()));
 }
 
 bool EventLoop::Watch(int fd, EventHandler& handler, unsigned token) {
@@ -62,10 +62,12 @@ void EventLoop::Unwatch(int fd) { sys::Unwatch(epoll_.get(), fd); }
 std::uint64_t EventLoop::ClockUs() const { return sys::NowUs() - stood_still_ms_ * 1000; }
 
 void EventLoop::RefreshNow() {
-  const std::uint64_t now_ms = ClockUs() / 1000;
+  const std::uint64_t now_us = ClockUs();
+  const std::uint64_t now_ms = now_us / 1000;
   if (now_ms > now_ms_ + kLongestTurnMs) {
     stood_still_ms_ += now_ms - now_ms_;
   } else {
+    now_us_ = now_us;
     now_ms_ = now_ms;
   }
 }
@@ -74,7 +76,8 @@ void EventLoop::Enqueue(ReadyEntry& entry) {
   if (!entry.linked()) ready_.InsertBefore(entry);
 }
 
-std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
+std::size_t EventLoop::Wait(std::span<epoll_event> events) {
+  has_waited_ = !ready_.linked();
   if (ready_.linked()) return sys::WaitForEvents(epoll_.get(), events, 0);
   const std::uint64_t start_us = ClockUs();
   int wait_ms = timers_.WaitMs(start_us / 1000);
@@ -93,7 +96,9 @@ std::size_t EventLoop::Wait(std::span<epoll_event> events) const {
 void EventLoop::RunOnce() {
   std::array<epoll_event, kEventsPerTurn> events;
   const std::size_t count = Wait(events);
-  now_ms_ = ClockUs() / 1000;
+  now_us_ = ClockUs();
+  now_ms_ = now_us_ / 1000;
+  const std::uint64_t began_us = now_us_;
   ++turn_;
   spent_ = 0;
 
@@ -120,6 +125,7 @@ void EventLoop::RunOnce() {
   ready.TakeAll(ready_);  // Behind those who had no turn.
   ready_.TakeAll(ready);
   RefreshNow();
+  turn_us_ = now_us_ - std::min(began_us, now_us_);
 }
 
 }  // namespace spliceway

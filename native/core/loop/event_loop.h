@@ -110,6 +110,14 @@ class EventLoop {
   /// The time of this turn in milliseconds: CLOCK_MONOTONIC's, less what passed while the process
   /// stood still in the midst of a turn.
   [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
+  /// The same in microseconds, for what is measured. It may go back by one millisecond where the
+  /// process stood still.
+  [[nodiscard]] std::uint64_t now_us() const { return now_us_; }
+  /// How long the last turn took, in microseconds, without its wait. A time in which the process
+  /// stood still is no part of it.
+  [[nodiscard]] std::uint64_t turn_us() const { return turn_us_; }
+  /// It had nothing to do before that turn, and waited for something.
+  [[nodiscard]] bool has_waited() const { return has_waited_; }
   /// Reads the clock again, for a handler whose time-outs must not start before it was called.
   void RefreshNow();
 
@@ -119,26 +127,30 @@ class EventLoop {
 
  private:
   EventLoop(UniqueFd epoll, std::uint32_t busy_poll_us, const TurnBudget& budget,
-            std::uint64_t now_ms)
+            std::uint64_t now_us)
       : epoll_(std::move(epoll)),
         busy_poll_us_(busy_poll_us),
         budget_(budget),
-        now_ms_(now_ms),
-        timers_(now_ms) {}
+        now_us_(now_us),
+        now_ms_(now_us / 1000),
+        timers_(now_ms_) {}
 
   [[nodiscard]] std::uint64_t ClockUs() const;
-  [[nodiscard]] std::size_t Wait(std::span<epoll_event> events) const;
+  [[nodiscard]] std::size_t Wait(std::span<epoll_event> events);
 
   UniqueFd epoll_;
   std::uint32_t busy_poll_us_;
   TurnBudget budget_;
   std::size_t spent_ = 0;  // in this turn, bytes
   bool runs_entries_ = false;
+  std::uint64_t now_us_;
   std::uint64_t now_ms_;
   std::uint64_t stood_still_ms_ = 0;
   TimerWheel timers_;
   ListLink ready_;
   std::uint64_t turn_ = 0;
+  std::uint64_t turn_us_ = 0;
+  bool has_waited_ = false;
 };
 
 }  // namespace spliceway

@@ -53,6 +53,8 @@ Relay::Progress Relay::Pump(Endpoint& source, Endpoint& sink, bool close_follows
     }
   }
   ReleasePipe(context.pipes);
+  context.spliced += progress.spliced;
+  context.copied += progress.bytes - progress.spliced;
   if (streams(context.transfer) && !source_ended_) NoteTurn(source, progress, context.now_ms);
   return progress;
 }
@@ -112,6 +114,7 @@ void Relay::DrainPipe(Endpoint& sink, Progress& progress) {
       case Status::kOk:
         pipe_->held -= moved.bytes;
         progress.bytes += moved.bytes;
+        progress.spliced += moved.bytes;
         break;
       case Status::kUnsupported:
         // This sink takes no splice. What is in the pipe already goes on by copying, too.

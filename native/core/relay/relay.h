@@ -31,6 +31,9 @@ struct RelayContext {
   std::uint64_t now_ms = 0;
   /// The same for one that is not known to stream, as far as the loop's turn goes.
   std::size_t message_bytes = SIZE_MAX;
+  /// Bytes that relays have written to their sinks so far, in either way.
+  std::uint64_t copied = 0;
+  std::uint64_t spliced = 0;
 };
 
 /// One direction of a session: moves what can be read from `source` to `sink`, then passes the end
@@ -50,9 +53,10 @@ class Relay {
   };
 
   struct Progress {
-    std::size_t bytes = 0;  ///< Written to the sink.
-    bool more = false;      ///< Its turn is over: no event will come, call again.
-    bool starved = false;   ///< The kernel has no memory: call again in a while, with both ready.
+    std::size_t bytes = 0;    ///< Written to the sink.
+    std::size_t spliced = 0;  ///< Of these, out of a pipe.
+    bool more = false;        ///< Its turn is over: no event will come, call again.
+    bool starved = false;     ///< The kernel has no memory: call again in a while, with both ready.
   };
 
   /// `prefix` is written before anything that is read.

@@ -36,12 +36,12 @@ void Session::Begin(SessionStart start, SessionContext& context) {
   const auto timeouts = context.timeouts.try_emplace(start.timeouts).first;
   ++timeouts->second;
   timeouts_ = &timeouts->first;
-  slot_ = start.slot;
+  slot_ = start.slot & ((1U << kSlotBits) - 1);
   listener_ = start.listener;
   backend_row_ = kNoRow;
   route = start.route;
   NoteBeginning();
-  half_close_noted_ = false;
+  first_end_ = FirstEnd::kNone;
   client_spoke_last_ = false;
   starved_ = looks_again_ = false;
   state_ = State::kIdle;
@@ -59,6 +59,12 @@ void Session::Begin(SessionStart start, SessionContext& context) {
 }
 
 SocketAddress Session::client_address() const { return sys::PeerAddress(client_.socket.get()); }
+
+/// Null where it has no backend of a pool.
+HistogramRow* Session::histograms() const {
+  if (backend_row_ == kNoRow) return nullptr;
+  return &context_->counters.histograms().Row(context_->writer, context_->owner.PoolOf(*this));
+}
 
 CounterRow* Session::listener_counters() const {
   if (listener_ == kNoRow) return nullptr;
@@ -243,9 +249,12 @@ void Session::Advance() {
     looks_again_ = looks_again_ || marked;
     ArmRelayTimer();
   }
-  if (half_closed() && !half_close_noted_) {
+  if (half_closed() && first_end_ == FirstEnd::kNone) {
     // The half-close time-out begins now, however long the session had been idle before.
-    half_close_noted_ = true;
+    const bool client_is_over = upstream_.source_ended() || client_.end_told;
+    first_end_ = client_.failed || backend_.failed ? FirstEnd::kLost
+                 : client_is_over                  ? FirstEnd::kClient
+                                                   : FirstEnd::kBackend;
     since_ms_ = context_->loop.now_ms() & kLatestMs;
     if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kOpen &&
         downstream_.held() == 0 && silent()) {
@@ -279,21 +288,26 @@ void Session::LookAgain() {
 
 void Session::Account(std::size_t upstream, std::size_t downstream) {
   if (upstream == 0 && downstream == 0) return;
-  since_ms_ = context_->loop.now_ms() & kLatestMs;
-  client_spoke_last_ = upstream > 0;
   SessionCounters& counters = context_->counters.Session(slot_);
+  if (downstream > 0 && counters.bytes_downstream.value() == 0) NoteFirstByte();
+  NoteNow();
+  client_spoke_last_ = upstream > 0;
   counters.bytes_upstream.Add(upstream);
   counters.bytes_downstream.Add(downstream);
   if (downstream > 0 && route.ended_silently) context_->owner.OnAnswered(*this);
-  if (downstream > 0 && search_) {
-    search_.reset();
-    context_->owner.OnFirstByte(*this);
-  }
   for (CounterRow* row : {listener_counters(), backend_counters()}) {
     if (row == nullptr) continue;
     row->bytes_upstream.Add(upstream);
     row->bytes_downstream.Add(downstream);
   }
+}
+
+/// Where the client has spoken, its last word is what the backend answers. How long it had thought
+/// before is no part of that.
+void Session::NoteFirstByte() {
+  search_.reset();
+  if (HistogramRow* row = histograms()) row->first_byte.Note(MicrosecondsSince());
+  context_->owner.OnFirstByte(*this);
 }
 
 /// Of a session that its backend may still reset early. Who ends first is the one that ends it: a
@@ -433,11 +447,16 @@ void Session::End(Ending ending) {
     if (ending == Ending::kNoBackend) row->failed.Add(1);
     if (ending == Ending::kDenied) row->rejected.Add(1);
   }
-  Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);
+  Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend, ending);
 }
 
-void Session::Close(CloseReason reason, int error, bool reset) {
+void Session::Close(CloseReason reason, int error, bool reset, Ending ending) {
   const bool was_open = is_open();
+  NoteEnd(reason, error, ending);
+  if (HistogramRow* row = was_open ? histograms() : nullptr) {
+    row->duration.Note(age_ms() * 1000);
+    row->bytes.Note(moved().bytes_upstream.value() + moved().bytes_downstream.value());
+  }
   state_ = State::kClosed;
   Timer::Disarm();
   EventLoop::Dequeue(*this);

@@ -18,6 +18,7 @@
 #include "select/walk.h"
 #include "session/room_queue.h"
 #include "stats/counters.h"
+#include "stats/ends.h"
 #include "sys/socket_address.h"
 #include "sys/sys.h"
 
@@ -35,15 +36,6 @@ enum class CloseReason : std::uint8_t {
   kEnded = 5,             ///< Ended from outside.
   kMaxAge = 6,            ///< It had lived for too long.
   kRebalanced = 7,        ///< Its client is to come back to a backend that has fewer.
-};
-
-/// How far a session has come. The numbers are those of `phases` in src/engine/native/binding.ts.
-enum class SessionPhase : std::uint8_t {
-  kRoute = 0,       ///< Its owner is to say what becomes of it, or which backend it gets.
-  kQueue = 1,       ///< It waits for a place at a backend.
-  kConnect = 2,     ///< A backend is tried for it, or is to be in a moment.
-  kData = 3,        ///< Both sides may send.
-  kHalfClosed = 4,  ///< One side has ended its stream, or was lost.
 };
 
 /// Who keeps sessions. Called on the loop's thread.
@@ -87,6 +79,8 @@ class SessionOwner {
   /// The time of its search is over: while it was to `AwaitAnswer`, or before an address of the
   /// backend has had its own, which has not failed. The session waits as after the last failure.
   virtual void OnSearchOver(Session& /*session*/) {}
+  /// The number of the pool in which a session is counted that has a backend.
+  [[nodiscard]] virtual std::uint16_t PoolOf(const Session& /*session*/) { return 0; }
   /// An address of the backend was silent for so long that another one was tried beside it, which
   /// has answered. `OnOpened` follows.
   virtual void OnOutrun(Session& session, const SocketAddress& address) = 0;
@@ -96,7 +90,7 @@ class SessionOwner {
   virtual void OnSilentEnd(Session& /*session*/) {}
   /// The backend's first bytes, of a session that is marked as `Route::ended_silently`.
   virtual void OnAnswered(Session& /*session*/) {}
-  /// The backend's first byte, where `early_reset_ms` is set.
+  /// The backend's first byte.
   virtual void OnFirstByte(Session& /*session*/) {}
   /// The backend has ended its stream, or reset the session, within that time, without a byte, and
   /// before the client has ended anything.
@@ -174,10 +168,12 @@ static_assert(sizeof(Route) == 4 && kMostPlaces == 1 << 20);
 struct QueuePlace {
   std::uint64_t ticket = 0;     ///< By which it comes to its place again; 0 for none.
   std::uint64_t waited_ms = 0;  ///< Before it has begun to wait as it does now.
+  std::uint64_t noted_ms = 0;   ///< Of these, what was counted when it got places.
   // The session's own:
   std::uint64_t until_ms = 0;
   std::uint64_t looks_at_ms = 0;
   std::uint16_t pool = kNoPool;
+  bool in_vain = false;  ///< It was full, or the wait has been too long.
 };
 
 /// Why a backend gets no attempt of a session.
@@ -203,6 +199,7 @@ struct SessionStart {
 struct Rival {
   Endpoint endpoint;
   std::uint64_t since_ms = 0;
+  std::uint8_t since_ticks = 0;
   std::uint8_t address = 0;  ///< Its index.
 };
 
@@ -355,6 +352,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// That a session has room for, on the clock of its loop: 139 years.
   static constexpr unsigned kMsBits = 42;
   static constexpr std::uint64_t kLatestMs = (std::uint64_t{1} << kMsBits) - 1;
+  static constexpr unsigned kSlotBits = 24;
+  /// What is measured is as coarse as this.
+  static constexpr unsigned kTickUs = 16;
   /// Between two attempts to get from a system what it has not at the moment: a descriptor, or
   /// memory.
   static constexpr std::uint64_t kExhaustedRetryMs = 50;
@@ -408,6 +408,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
     Stage stage : 2;
     std::uint16_t periods : 14;  ///< Of silence, when it was looked at last; see `AskingPeriodMs`.
   };
+
+  /// Which side has ended its stream before the other, unless one was lost before that.
+  enum class FirstEnd : std::uint8_t { kNone, kClient, kBackend, kLost };
 
   /// For want of what the address is tried again later; or whether the client is about to leave.
   enum class Postponed : std::uint8_t { kNo, kForDescriptor, kForRoom, kForClient };
@@ -470,6 +473,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void Advance();
   [[nodiscard]] bool streams() const;
   void Account(std::size_t upstream, std::size_t downstream);
+  void NoteFirstByte();
   void JudgeBeginning();
   void AnswerFailure(bool more);
   void ArmRelayTimer();
@@ -498,13 +502,23 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   void TellOfSilence(int seconds) const;
   void GiveUpRelaying();
   void ResetWhenDelivered(Endpoint& survivor);
-  void Close(CloseReason reason, int error, bool reset);
+  void Close(CloseReason reason, int error, bool reset, Ending ending = Ending::kReset);
+  void NoteEnd(CloseReason reason, int error, Ending ending);
+  [[nodiscard]] EndSide SideOfEnd(CloseReason reason, int error) const;
+  [[nodiscard]] SessionPhase PhaseOfEnd(EndReason reason) const;
 
+  void NoteNow();
+  [[nodiscard]] std::uint8_t TicksNow() const;
+  [[nodiscard]] std::uint64_t MicrosecondsSince() const;
+
+  [[nodiscard]] HistogramRow* histograms() const;
   [[nodiscard]] CounterRow* listener_counters() const;
   [[nodiscard]] CounterRow* backend_counters() const;
 
   // In this order, which leaves no gap.
-  std::uint32_t slot_ = 0;
+  std::uint32_t slot_ : kSlotBits = 0;
+  std::uint8_t since_ticks_ : 6 = 0;  // of `since_ms_`, where that is of `NoteNow`
+  FirstEnd first_end_ : 2 = FirstEnd::kNone;
   const SessionTimeouts* timeouts_ = nullptr;
   SessionContext* context_ = nullptr;
   Relay upstream_;
@@ -523,7 +537,6 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   std::uint16_t backend_row_ = kNoRow;
   std::uint8_t next_address_ = 0;  // index
   State state_ : 3 = State::kClosed;
-  bool half_close_noted_ : 1 = false;
   bool looks_again_ : 1 = false;  // in the next millisecond, at marked sources
   bool starved_ : 1 = false;      // a relay is tried again once the kernel may have memory
   Postponed postponed_ : 2 = Postponed::kNo;

@@ -28,7 +28,10 @@ void Session::Approach(HeldAddresses addresses, std::uint16_t backend) {
   addresses_ = std::move(addresses);
   next_address_ = 0;
   backend_row_ = backend;
-  if (search_) search_->lacks_port = search_->has_more_sources = false;
+  if (search_) {
+    search_->lacks_port = search_->has_more_sources = false;
+    search_->queue_place.in_vain = false;
+  }
 }
 
 void Session::PassOver(std::uint16_t backend, PassedOver why) {
@@ -59,7 +62,7 @@ bool Session::TryNextAddress() {
   if (search_) ++search_->attempts;
   address_ = next_address_++;
   state_ = State::kConnecting;
-  since_ms_ = context_->loop.now_ms() & kLatestMs;
+  NoteNow();
   TryConnect();
   return true;
 }
@@ -160,7 +163,7 @@ void Session::TryConnect() {
 void Session::BeginTimeOfAddress() {
   if (postponed_ != Postponed::kForDescriptor || timeouts_->search.budget_ms == 0) return;
   static_cast<void>(search());  // It is as old as this attempt.
-  since_ms_ = context_->loop.now_ms() & kLatestMs;
+  NoteNow();
 }
 
 /// Those that wait for a descriptor are counted, so that no new client takes it. Those that wait
@@ -414,6 +417,7 @@ void Session::StartRival() {
   Rival& other = search().rival.emplace();
   other.endpoint.is_second = !backend_.is_second;
   other.since_ms = context_->loop.now_ms();
+  other.since_ticks = TicksNow();
   other.address = next_address_;
   // A descriptor beyond those that a session needs is for nobody while others wait for one.
   const sys::Result connected = context_->shortage.sessions.load() > 0
@@ -446,6 +450,7 @@ void Session::TakeRival(Rival& other) {
   backend_ = std::move(other.endpoint);
   address_ = other.address;
   since_ms_ = other.since_ms & kLatestMs;
+  since_ticks_ = other.since_ticks & 63;
   search_->rival.reset();
 }
 
@@ -463,6 +468,7 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 }
 
 void Session::Open() {
+  if (HistogramRow* row = histograms()) row->connect.Note(MicrosecondsSince());
   state_ = State::kRelaying;
   BeginToKeepAlive();
   const bool is_on_trial = addresses_ && timeouts_->early_reset_ms > 0;
@@ -473,7 +479,7 @@ void Session::Open() {
     row->opened.Add(1);
     row->open.Add(1);
   }
-  since_ms_ = context_->loop.now_ms() & kLatestMs;
+  NoteNow();
   due_ms_ = DrawDue() & kLatestMs;
   // They are, nearly always; their first edge may not have been handled yet.
   client_.writable = backend_.writable = true;

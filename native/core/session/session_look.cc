@@ -1,5 +1,7 @@
 // What can be seen of a session from outside.
 
+#include <algorithm>
+
 #include "session/session.h"
 
 namespace spliceway {
@@ -17,6 +19,25 @@ std::uint64_t Session::age_ms() const {
 }
 
 std::uint64_t Session::quiet_ms() const { return context_->loop.now_ms() - since_ms_; }
+
+/// What it does now begins, or goes on.
+void Session::NoteNow() {
+  since_ms_ = context_->loop.now_ms() & kLatestMs;
+  since_ticks_ = TicksNow() & 63;
+}
+
+/// Of this millisecond.
+std::uint8_t Session::TicksNow() const {
+  const EventLoop& loop = context_->loop;
+  return static_cast<std::uint8_t>((loop.now_us() - loop.now_ms() * 1000) / kTickUs);
+}
+
+/// Since `NoteNow` was called.
+std::uint64_t Session::MicrosecondsSince() const {
+  const std::uint64_t since_us = since_ms_ * 1000 + since_ticks_ * kTickUs;
+  const std::uint64_t now_us = context_->loop.now_us();
+  return now_us - std::min(since_us, now_us);
+}
 
 SessionPhase Session::phase() const {
   switch (state_) {

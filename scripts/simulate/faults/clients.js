@@ -273,8 +273,8 @@ export const clientFaults = [
     edits: [
       edit(
         'session/session.cc',
-        'Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend);',
-        'Close(CloseReason::kEnded, 0, ending == Ending::kReset);',
+        'Close(CloseReason::kEnded, 0, ending != Ending::kNoBackend, ending);',
+        'Close(CloseReason::kEnded, 0, ending == Ending::kReset, ending);',
       ),
     ],
   },

@@ -14,6 +14,17 @@
 export interface NativeEngineBinding {
   /** Rows of `CounterRow`, one block a loop; see src/engine/counters.ts. Readable after `close()`. */
   counters(): ArrayBuffer;
+  /** Rows of `LoopRow`, one a loop, and one that nobody writes; see src/engine/loops.ts. Readable after `close()`. */
+  loops(): ArrayBuffer;
+  /** Pipes that there are, and their bytes; how many there may be, and of how many bytes. */
+  pipes(): Float64Array;
+  /** Rows of `EndRow`, one a listener, one block a loop; see src/engine/ends.ts. Readable after `close()`. */
+  ends(): ArrayBuffer;
+  /**
+   * Rows of `HistogramRow` for one pool, one a writer; see src/engine/histogram.ts. `undefined` where no loop has counted yet; else
+   * always the same. May be called, and is readable, after `close()`.
+   */
+  histograms(pool: number): ArrayBuffer | undefined;
   /**
    * Bytes that a session has moved so far.
    * @param into two numbers: bytes upstream, bytes downstream; left as they are when the session has ended
@@ -114,7 +125,7 @@ export interface NativeEngineBinding {
    * @param queueTimeoutMs for how long one may; 0 is any time. It is no part of the search.
    */
   limitPool(pool: number, maxSessions: number, queueLength: number, queueTimeoutMs: number): void;
-  /** Makes limits and figures as new for the next pool of this number, once the rows of all its backends are vacant. */
+  /** Makes limits, figures and histograms as new for the next pool of this number, once the rows of all its backends are vacant. */
   resetPool(pool: number): void;
   /** How many wait in the queue of a pool. */
   queued(pool: number): number;
@@ -162,7 +173,7 @@ export interface NativeEngineBinding {
    * To be asked again until it is. As with `isBackendVacant`, all events are to be taken then.
    */
   isListenerVacant(listener: number): boolean;
-  /** Makes the counters of a vacant row zero, those of all writers, for its next owner. */
+  /** Makes the counters of a vacant row zero, and those of its ends, those of all writers, for its next owner. */
   resetListenerCounters(listener: number): void;
   /**
    * Clients of a listener wait in the kernel's queue until `resumeListener`. A pause for want of something is another
@@ -258,7 +269,7 @@ export interface NativeEngineBinding {
   /** Whether the engine keeps the process alive. It does not at first. */
   ref(): void;
   unref(): void;
-  /** Resets what is left and joins the threads. No other method but the counters may be called afterwards. */
+  /** Resets what is left and joins the threads. No other method but `histograms` may be called afterwards. */
   close(): void;
 }
 
@@ -363,9 +374,6 @@ export const RecordWord = {
   bytesUpstream: 20,
   bytesDownstream: 22,
 } as const;
-
-/** How far a session has come, by number. `SessionPhase` in native/core/session/session.h. */
-export const phases = ['route', 'queue', 'connect', 'data', 'half-closed'] as const;
 
 /** More than an engine has. `Engine::kMostSessions` in native/core/engine/engine.h. */
 export const SLOTS = 2 ** 20;

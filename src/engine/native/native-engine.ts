@@ -7,6 +7,7 @@ import type { ResolvedAddress } from '../../model/address.js';
 import { setImmediate } from '../../timers.js';
 import { checkSocket, descriptorOf } from '../check-socket.js';
 import { CounterReader, CounterWriter, ROW_WORDS } from '../counters.js';
+import { END_WORDS, EndWriter } from '../ends.js';
 import type {
   AcceptHost,
   AcceptingEngine,
@@ -19,6 +20,7 @@ import type {
   SessionTimeouts,
 } from '../engine.js';
 import type { LiveSession } from '../live-session.js';
+import { type LoopFigures, noPipes, type PipeFigures, readLoops } from '../loops.js';
 import { idOf, nameOf } from '../session-id.js';
 import { SessionLimit } from '../session-limit.js';
 import {
@@ -74,6 +76,9 @@ export class NativeEngine implements AcceptingEngine {
   readonly tables: NativeTables;
   /** Of this thread, beside those of the loops. */
   readonly #ownCounters: CounterWriter;
+  readonly #ownEnds: EndWriter;
+  readonly #threads: number;
+  readonly #loopWords: BigUint64Array;
   readonly #module: NativeBinding;
   readonly #binding: NativeEngineBinding;
   readonly #events: EventRing;
@@ -121,7 +126,11 @@ export class NativeEngine implements AcceptingEngine {
     }
     const binding = this.#binding;
     const words = new BigUint64Array(binding.counters());
-    this.counters = new CounterReader(words, listeners, backends);
+    this.#threads = threads;
+    this.#loopWords = new BigUint64Array(binding.loops());
+    const ends = new BigUint64Array(binding.ends());
+    this.counters = new CounterReader(words, listeners, backends, ends);
+    this.#ownEnds = new EndWriter(ends.subarray(threads * listeners * END_WORDS));
     const own = words.subarray(threads * (listeners + backends) * ROW_WORDS);
     this.#ownCounters = new CounterWriter(own, listeners);
     this.limit = new SessionLimit(binding.maxSessions(), options.maxSessions);
@@ -148,6 +157,16 @@ export class NativeEngine implements AcceptingEngine {
       module,
       picks: new PickBatch(binding),
     };
+  }
+
+  loops(): readonly LoopFigures[] {
+    return readLoops(this.#loopWords, this.#threads);
+  }
+
+  pipes(): PipeFigures {
+    if (this.#closed.isDone) return noPipes;
+    const [open = 0, bytes = 0, most = 0, mostBytes = 0] = this.#binding.pipes();
+    return { open, bytes, most, mostBytes };
   }
 
   countRejected(listener: number): void {
@@ -288,11 +307,12 @@ export class NativeEngine implements AcceptingEngine {
         // Its loop counts it from now on.
         count('open', -1);
       },
-      giveUp: () => {
+      giveUp: (reason, side) => {
         this.#writing.delete(name);
         this.#binding.releaseSlot(name);
         count('opened', 1);
         count('open', -1);
+        if (listener !== undefined) this.#ownEnds.add(listener, { reason, side, phase: 'accept' });
       },
     });
   }

@@ -3,6 +3,7 @@ import type { ResolvedAddress } from '../../model/address.js';
 import type { PickPlan } from '../../policy/plan.js';
 import type { Counters } from '../counters.js';
 import type { SessionTimeouts } from '../engine.js';
+import { noHistograms, type PoolHistograms, readHistograms } from '../histogram.js';
 import type {
   AcceptingTables,
   ListenerPlan,
@@ -47,6 +48,8 @@ export class NativeTables implements AcceptingTables {
   readonly #removed = new Map<number, number>();
   /** Numbers of pools that there are. */
   readonly #limited = new Set<number>();
+  /** Rows of histograms, by number of their pool: those in which the loops have counted. */
+  readonly #histograms = new Map<number, BigUint64Array>();
   /** Once the binding is closed. */
   readonly #lastFigures = new Map<number, QueueFigures>();
   /** Rows of listeners that the loops accept on, or have sessions of. */
@@ -235,6 +238,19 @@ export class NativeTables implements AcceptingTables {
 
   queueFigures(pool: number): QueueFigures {
     return this.#lastFigures.get(pool) ?? this.#figuresNow(pool);
+  }
+
+  histograms(pool: number): PoolHistograms {
+    const words = this.#histograms.get(pool) ?? this.#histogramWords(pool);
+    return words === undefined ? noHistograms : readHistograms(words);
+  }
+
+  #histogramWords(pool: number): BigUint64Array | undefined {
+    const rows = this.#host.binding.histograms(pool);
+    if (rows === undefined) return undefined;
+    const words = new BigUint64Array(rows);
+    this.#histograms.set(pool, words);
+    return words;
   }
 
   clearPool(pool: number): void {

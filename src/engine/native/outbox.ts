@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { CloseReason } from '../../model/close-reason.js';
+import type { EndSide } from '../../model/session-end.js';
 import { now } from '../../timers.js';
 import { checkUsable, markTaken, unwrittenBytes } from '../check-socket.js';
 import type { SessionTimeouts } from '../engine.js';
@@ -21,7 +22,7 @@ export interface Departure {
   /** Everything is written. What it throws ends the session. */
   take(): void;
   /** The session ends here; its sockets are reset. */
-  giveUp(): void;
+  giveUp(reason: CloseReason, side: EndSide): void;
 }
 
 export class Outbox {
@@ -56,17 +57,18 @@ export class Outbox {
       how();
       this.#onLeft();
     };
-    const end = (reason: CloseReason, cause?: Error) => {
+    const end = (reason: CloseReason, cause?: Error, side: EndSide = 'proxy') => {
       for (const socket of sockets) resetSocket(socket);
-      giveUp();
+      giveUp(reason, side);
       session.close(reason, cause);
     };
     const stopClock = whenStalled(sockets, timeouts, (reason) =>
       leave(() => end(reason, systemError(constants.errno.ETIMEDOUT))),
     );
     // A peer that resets is the session's, too: without a listener the program would end by its error.
-    for (const socket of sockets) {
-      socket.on('error', (cause) => leave(() => end('reset', cause)));
+    for (const [index, socket] of sockets.entries()) {
+      const side = index === 0 ? 'client' : 'backend';
+      socket.on('error', (cause) => leave(() => end('reset', cause, side)));
     }
     session.wait(() => leave(() => end('destroyed')));
     whenWritten(sockets, () =>

@@ -3,11 +3,11 @@
 import { SplicewayError } from '../../errors/catalogue.js';
 import type { ResolvedAddress } from '../../model/address.js';
 import type { ClientAddress } from '../../model/client-address.js';
-import type { SessionPhase } from '../../model/session-phase.js';
+import { phases, type SessionPhase } from '../../model/session-phase.js';
 import { now } from '../../timers.js';
 import { inPieces, type LiveSession } from '../live-session.js';
 import { idOf } from '../session-id.js';
-import { type NativeEngineBinding, phases, RECORD_BYTES, RecordWord, SLOTS } from './binding.js';
+import { type NativeEngineBinding, RECORD_BYTES, RecordWord, SLOTS } from './binding.js';
 import { type Endpoint, readEndpoint } from './event-ring.js';
 import { lookUntil } from './look-until.js';
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
-import { clearTimeout, setTimeout } from '../../timers.js';
+import { clearTimeout, now, setTimeout } from '../../timers.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
 import { DirectReader, type Reader } from './reader.js';
@@ -44,6 +44,7 @@ export class Attempt {
   readonly address: ResolvedAddress;
   /** Another may be tried beside it. */
   isSlow = false;
+  readonly #begunAt = now();
   readonly #keepAliveMs: number;
   /** Those that were not tried, and the one that is. */
   #sources: readonly string[];
@@ -67,6 +68,10 @@ export class Attempt {
     }
     if (options.isWatched) this.watch();
     this.#connect();
+  }
+
+  get ageMs(): number {
+    return now() - this.#begunAt;
   }
 
   /** Tells when it has been silent for the time that an address has for itself, from now on. */

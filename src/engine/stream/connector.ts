@@ -50,12 +50,20 @@ export interface ConnectorEvents {
   onBackendFailed(backend: number): void;
   /** No other address of a backend is tried, which has not failed. */
   onTurnedBack(backend: number): void;
-  /** The end: connected. Its socket has no error listener yet; add one before this returns. */
-  onConnected(backend: number, reader: Reader): void;
+  /**
+   * The end: connected. Its socket has no error listener yet; add one before this returns.
+   *
+   * @param connectMs how long its address has taken to answer
+   */
+  onConnected(backend: number, reader: Reader, connectMs: number): void;
   /** The end: a backend accepted and has reset since. What it may have said is lost: Node gives no such socket. */
   onReset(backend: number, cause: Error): void;
-  /** The end: the route ran out, or what the search may cost was used up. */
-  onExhausted(): void;
+  /**
+   * The end: the route ran out, or what the search may cost was used up.
+   *
+   * @param phase how far it has come: to the queue, where that was full, or the wait too long; else it may have tried a backend
+   */
+  onExhausted(phase: 'route' | 'queue' | 'connect'): void;
   /** The end: nobody is there any more to connect for. */
   onClientLeft(): void;
   /** The end: the route does not want the client served. */
@@ -87,6 +95,8 @@ export class Connector {
   #begunAt: number | undefined;
   /** No local port was left for one of its addresses. */
   #lacksPort = false;
+  /** The queue was full, or the wait there too long; and it has got no place since. */
+  #wasRefused = false;
   /** While it waits there. */
   #queue: PoolQueue | undefined;
   /** When it began to wait there. */
@@ -97,10 +107,12 @@ export class Connector {
     onTurn: () => this.#nextBackend('turn'),
     onTimeout: () => {
       this.#queue = undefined;
+      this.#wasRefused = true;
       this.#nextBackend('timeout');
     },
   };
   #aborted = false;
+  #gaveUpInQueue = false;
 
   constructor(route: Route, options: ConnectorOptions, events: ConnectorEvents) {
     this.#route = route;
@@ -116,9 +128,9 @@ export class Connector {
     return this.#attempts[0]?.address;
   }
 
-  /** It waits for a place. */
+  /** It waits for a place, or has done so until it gave up. */
   get isQueued(): boolean {
-    return this.#queue !== undefined;
+    return this.#queue !== undefined || this.#gaveUpInQueue;
   }
 
   start(): void {
@@ -133,6 +145,7 @@ export class Connector {
    */
   abort(hasLeft = false): void {
     this.#aborted = true;
+    this.#gaveUpInQueue ||= this.#queue !== undefined;
     this.#leaveQueue(hasLeft ? 'left' : undefined);
     this.#budget.stop();
     this.#leaving.clear();
@@ -194,7 +207,7 @@ export class Connector {
     this.#leaveQueue('served');
     this.#budget.run();
     this.#backend = backend;
-    this.#lacksPort = false;
+    this.#lacksPort = this.#wasRefused = false;
     this.#left = this.#events.addressesOf(backend);
     this.#advance(backend);
     return true;
@@ -215,6 +228,7 @@ export class Connector {
     this.#budget.stop();
     const queue = this.#events.queueOf(this.#route.pool);
     if (!queue.enter(this.#waiter, this.#waitedMs)) {
+      this.#wasRefused = true;
       this.#nextBackend('full');
       return;
     }
@@ -303,7 +317,8 @@ export class Connector {
 
   #exhausted(): void {
     this.abort();
-    this.#events.onExhausted();
+    const reached = this.#first === undefined ? 'route' : 'connect';
+    this.#events.onExhausted(this.#wasRefused ? 'queue' : reached);
   }
 
   /**
@@ -319,7 +334,7 @@ export class Connector {
       this.#events.onAttemptFailed(backend, failed.address, 'ETIMEDOUT');
       if (isWhole) this.#events.onBackendFailed(backend);
     }
-    this.#events.onExhausted();
+    this.#exhausted();
   }
 
   #connected(backend: number, winner: Attempt): void {
@@ -328,9 +343,10 @@ export class Connector {
     this.#attempts = [winner];
     if (older !== undefined && older !== winner) this.#events.onOutrun(backend, older.address);
     if (this.#aborted) return;
+    const { ageMs } = winner;
     const reader = winner.take();
     this.abort();
-    this.#events.onConnected(backend, reader);
+    this.#events.onConnected(backend, reader, ageMs);
   }
 }
 

@@ -16,6 +16,8 @@ interface Wait {
   readonly timer: PatientTimer;
   /** When it would have come, had it not had a place in between; on the clock of `now()`. */
   readonly since: number;
+  /** When it came, this time; on the same clock. */
+  readonly enteredAt: number;
   /** The round in which it was asked last. */
   round: number;
   /** It was told that it is its turn, and has not answered. */
@@ -27,6 +29,7 @@ interface Wait {
 
 export class PoolQueue {
   readonly #places: (upTo: number) => number;
+  readonly #onServed: (waitedMs: number) => void;
   #limits: PoolLimits = { maxSessions: 0, queueLength: 0, queueMs: 0 };
   /** Sessions of the pool. */
   #taken = 0;
@@ -41,9 +44,13 @@ export class PoolQueue {
   #asked = 0;
   #isLookingSoon = false;
 
-  /** @param places how many may be free, if that is less than `upTo` */
-  constructor(places: (upTo: number) => number) {
+  /**
+   * @param places how many may be free, if that is less than `upTo`
+   * @param onServed a waiter has got a place
+   */
+  constructor(places: (upTo: number) => number, onServed: (waitedMs: number) => void) {
     this.#places = places;
+    this.#onServed = onServed;
   }
 
   get length(): number {
@@ -92,9 +99,11 @@ export class PoolQueue {
       this.#figures.refused += 1;
       return false;
     }
-    const since = now() - (waitedMs ?? 0);
+    const enteredAt = now();
+    const since = enteredAt - (waitedMs ?? 0);
     const timer = new PatientTimer();
-    const wait = { timer, since, round: -1, isAsked: false, isResting: isBack, isOver: false };
+    const answers = { round: -1, isAsked: false, isResting: isBack, isOver: false };
+    const wait = { timer, since, enteredAt, ...answers };
     (isBack ? this.#again : this.#waiting).set(waiter, wait);
     this.#startTimer(waiter, wait);
     // A backend that fails at once would have it come back for ever, and nothing else would have its turn.
@@ -122,6 +131,7 @@ export class PoolQueue {
     this.#again.delete(waiter);
     this.#waiting.delete(waiter);
     if (figure !== undefined) this.#figures[figure] += 1;
+    if (figure === 'served') this.#onServed(now() - wait.enteredAt);
     this.#lookSoon();
   }
 

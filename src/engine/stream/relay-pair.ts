@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { CloseReason } from '../../model/close-reason.js';
+import type { EndSide, SessionEnd } from '../../model/session-end.js';
 import { now } from '../../timers.js';
 import type { SessionTimeouts } from '../engine.js';
 import { PatientTimer } from '../patient-timer.js';
@@ -18,6 +19,8 @@ const HELD_LIMIT_MS = 1000;
 export interface RelayPairEvents {
   /** May be negative, once for each direction, for bytes that were taken but could not be sent. */
   onBytes(direction: 'bytesUpstream' | 'bytesDownstream', bytes: number): void;
+  /** The backend's first byte. @param waitedMs since the client spoke last, or else since they were joined */
+  onFirstByte(waitedMs: number): void;
   /**
    * The client ended its stream, and neither side has said a word. True to hold that end back from the backend. Then it is
    * passed on by `passEndOn()`, or at once when the backend says a word or ends.
@@ -28,7 +31,7 @@ export interface RelayPairEvents {
   /** It was held back for a second. True to have both sides reset; else it is passed on. */
   onHeldForLong(): boolean;
   /** Both sockets are closed. */
-  onClose(reason: CloseReason, cause?: Error): void;
+  onClose(end: SessionEnd, cause?: Error): void;
 }
 
 /** For how long no byte may move, and what the end is called then. */
@@ -64,10 +67,16 @@ export class RelayPair {
   readonly #events: RelayPairEvents;
   readonly #timer = new PatientTimer();
   #age: SessionAge | undefined;
-  #ending: { readonly reason: CloseReason; readonly cause?: Error } | undefined;
+  #ending:
+    | { readonly reason: CloseReason; readonly side: EndSide; readonly cause?: Error }
+    | undefined;
+  /** Which side has ended its stream before the other. */
+  #firstEnd: 'client' | 'backend' | undefined;
   #socketsOpen = 2;
   /** No byte has come from either side. */
   #isSilent = true;
+  /** The backend has said something. */
+  #isAnswered = false;
   #movedAt = now();
   #clientSpokeLast = false;
   /** The client has ended its stream, and the backend does not know. */
@@ -160,7 +169,9 @@ export class RelayPair {
   }
 
   #sourceEnded(direction: 'bytesUpstream' | 'bytesDownstream'): void {
-    this.#events.onSideOver(direction === 'bytesUpstream' ? 'client' : 'backend');
+    const side = direction === 'bytesUpstream' ? 'client' : 'backend';
+    if (this.#ending === undefined) this.#firstEnd ??= side;
+    this.#events.onSideOver(side);
     if (direction === 'bytesDownstream') {
       this.#downstream.passEnd();
       this.passEndOn();
@@ -176,8 +187,9 @@ export class RelayPair {
   #failed(relay: Relay, cause?: Error): void {
     if (this.#ending !== undefined) return;
     this.#holdsEnd = false;
-    if (!relay.ended) this.#events.onSideOver(relay === this.#upstream ? 'client' : 'backend');
-    this.#ending = cause === undefined ? { reason: 'reset' } : { reason: 'reset', cause };
+    const side = relay === this.#upstream ? 'client' : 'backend';
+    if (!relay.ended) this.#events.onSideOver(side);
+    this.#ending = { reason: 'reset', side, ...(cause === undefined ? {} : { cause }) };
     const reverse = relay === this.#upstream ? this.#downstream : this.#upstream;
     reverse.stop();
     relay.flush(() => {
@@ -188,6 +200,10 @@ export class RelayPair {
   }
 
   #moved(direction: 'bytesUpstream' | 'bytesDownstream'): void {
+    if (direction === 'bytesDownstream' && !this.#isAnswered) {
+      this.#isAnswered = true;
+      this.#events.onFirstByte(this.idleMs);
+    }
     this.#movedAt = now();
     this.#clientSpokeLast = direction === 'bytesUpstream';
     if (!this.#isSilent) {
@@ -265,7 +281,7 @@ export class RelayPair {
   }
 
   #end(reason: CloseReason): void {
-    this.#ending ??= { reason };
+    this.#ending ??= { reason, side: 'proxy' };
     this.#holdsEnd = false;
     this.#settle();
   }
@@ -284,7 +300,9 @@ export class RelayPair {
     this.#timer.clear();
     this.#age?.stop();
     this.#settle();
-    const { reason, cause } = this.#ending ?? { reason: 'finished' };
-    this.#events.onClose(reason, cause);
+    const phase = this.#firstEnd === undefined ? 'data' : 'half-closed';
+    const finished = { reason: 'finished', side: this.#firstEnd ?? 'client' } as const;
+    const { cause, ...ending } = { cause: undefined, ...(this.#ending ?? finished) };
+    this.#events.onClose({ ...ending, phase }, cause);
   }
 }

@@ -1,4 +1,6 @@
+import { ENDS, numberOfEnd, type SessionEnd } from '../../model/session-end.js';
 import { Counter, type CounterName, type CounterRow, type Counters } from '../counters.js';
+import type { EndFigures } from '../ends.js';
 
 type Row = Record<CounterName, number>;
 
@@ -6,6 +8,8 @@ type Row = Record<CounterName, number>;
 export class StreamCounters implements Counters {
   readonly #listeners = new Map<number, Row>();
   readonly #backends = new Map<number, Row>();
+  /** Of listeners. */
+  readonly #ends = new Map<number, Float64Array>();
 
   listener(index: number): CounterRow {
     return figuresOf(this.#listeners.get(index));
@@ -18,6 +22,17 @@ export class StreamCounters implements Counters {
   /** Every session passes through JavaScript. */
   unheard(): number {
     return 0;
+  }
+
+  ends(index: number): EndFigures {
+    return this.#ends.get(index)?.slice() ?? [];
+  }
+
+  addEnd(listener: number, end: SessionEnd): void {
+    const figures = this.#ends.get(listener) ?? new Float64Array(ENDS);
+    const number = numberOfEnd(end);
+    figures[number] = (figures[number] ?? 0) + 1;
+    this.#ends.set(listener, figures);
   }
 
   /** @param amount may be negative: `open` goes down, and bytes that never left are taken back */
@@ -33,6 +48,7 @@ export class StreamCounters implements Counters {
   /** Makes all figures of a listener that nobody counts for any more zero. */
   clearListener(index: number): void {
     this.#listeners.delete(index);
+    this.#ends.delete(index);
   }
 
   /** The same of a backend. */

@@ -11,6 +11,7 @@ import type {
   JoinRequest,
 } from '../engine.js';
 import { inPieces, type LiveSession } from '../live-session.js';
+import { type LoopFigures, noPipes, type PipeFigures } from '../loops.js';
 import { idOf } from '../session-id.js';
 import { SessionLimit } from '../session-limit.js';
 import { OwnConnections } from './own-connections.js';
@@ -74,6 +75,15 @@ export class StreamEngine implements Engine {
         for (const resolve of this.#onEmpty.splice(0)) resolve();
       },
     };
+  }
+
+  /** It shares Node's one loop with the whole program. */
+  loops(): readonly LoopFigures[] {
+    return [];
+  }
+
+  pipes(): PipeFigures {
+    return noPipes;
   }
 
   countRejected(listener: number): void {

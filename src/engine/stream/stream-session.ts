@@ -3,12 +3,13 @@ import { isIPv6, type Socket } from 'node:net';
 import { clientOf } from '../../errors/messages.js';
 import type { ResolvedAddress } from '../../model/address.js';
 import type { ClientAddress } from '../../model/client-address.js';
-import type { CloseReason } from '../../model/close-reason.js';
+import type { SessionEnd } from '../../model/session-end.js';
 import type { SessionPhase } from '../../model/session-phase.js';
 import { now } from '../../timers.js';
 import { markReturned, readingOf, rememberReading } from '../check-socket.js';
 import type { CounterName } from '../counters.js';
 import type { ConnectRequest, EngineSession, JoinRequest } from '../engine.js';
+import type { MeasuredName } from '../histogram.js';
 import type { LiveSession } from '../live-session.js';
 import { PatientTimer } from '../patient-timer.js';
 import { resetSocket } from '../reset-socket.js';
@@ -35,8 +36,8 @@ export interface StreamSessionHost {
   onSessionClosed(session: StreamSession): void;
 }
 
-interface Ending {
-  readonly reason: CloseReason;
+/** Of a session that had no backend yet. */
+interface Ending extends SessionEnd {
   readonly cause?: Error;
 }
 
@@ -150,7 +151,7 @@ export class StreamSession implements EngineSession, LiveSession {
     // A client that was given back is not the session's any more.
     if (this.#isClosed) return;
     if (this.#pair !== undefined) this.#pair.destroy();
-    else this.#leave({ reason: 'destroyed' }, resetSocket);
+    else this.#leave({ reason: 'destroyed', side: 'proxy' }, resetSocket);
   }
 
   /** Ends it, where it is one of those; where it is only on its way to the backend, it goes to another one. */
@@ -190,32 +191,34 @@ export class StreamSession implements EngineSession, LiveSession {
           this.#host.counters.addToBackend(backend, 'failed', 1);
         },
         onTurnedBack: () => this.#giveUpPlace(),
-        onConnected: (backend, reader) => {
+        onConnected: (backend, reader, connectMs) => {
           this.#unwatchClient();
           this.#backend = backend;
           this.#backendSocket = reader.socket;
           this.#unixAddress = this.#host.tables.unixAddressOf(backend);
           this.#host.counters.addToBackend(backend, 'opened', 1);
           this.#host.counters.addToBackend(backend, 'open', 1);
+          this.#measure('connect', connectMs * 1000);
           const { earlyResetMs } = timeouts;
           if (earlyResetMs > 0) this.#earlyUntil = now() + earlyResetMs;
           this.#relay(readerOf(request), reader);
           observer.onOpen(backend);
         },
         hasClientLeft: () => this.#hasClientLeft,
-        onClientLeft: () => this.#leave({ reason: 'reset' }, resetSocket),
+        onClientLeft: () => this.#leave({ reason: 'reset', side: 'client' }, resetSocket),
         onReset: (backend, cause) => {
           if (timeouts.earlyResetMs > 0) this.#noteEarlyReset(backend);
-          this.#leave({ reason: 'reset', cause }, resetSocket);
+          this.#leave({ reason: 'reset', side: 'backend', cause }, resetSocket);
         },
-        onExhausted: () => {
+        onExhausted: (phase) => {
           this.#count('failed', 1);
-          if (request.returnsClient === true) this.#returnClient();
-          else this.#leave({ reason: 'no-backend' }, (client) => client.destroy());
+          const end = { reason: 'no-backend', side: 'proxy', phase } as const;
+          if (request.returnsClient === true) this.#returnClient(end);
+          else this.#leave(end, (client) => client.destroy());
         },
         onDenied: () => {
           this.#count('rejected', 1);
-          this.#leave({ reason: 'denied' }, resetSocket);
+          this.#leave({ reason: 'denied', side: 'proxy' }, resetSocket);
         },
       },
     );
@@ -263,26 +266,28 @@ export class StreamSession implements EngineSession, LiveSession {
   }
 
   readonly #onClientError = (cause: Error): void => {
+    this.#ending ??= { reason: 'reset', side: 'client', phase: this.phase, cause };
     this.#connector?.abort(true);
-    this.#ending ??= { reason: 'reset', cause };
   };
 
   readonly #onClientClose = (): void => {
+    this.#ending ??= { reason: 'reset', side: 'client', phase: this.phase };
     this.#connector?.abort(true);
-    this.#closed(this.#ending?.reason ?? 'reset', this.#ending?.cause);
+    const { cause, ...end } = this.#ending;
+    this.#closed(end, cause);
   };
 
   /** Node forgets that a socket is paused in the tick after a listener for `readable` was taken away. */
-  #returnClient(): void {
+  #returnClient(end: SessionEnd): void {
     const { client } = this.#request;
     client.off('readable', this.#onClientReadable);
     process.nextTick(() => {
       // It may have been reset meanwhile, which its `close` tells.
-      if (!client.destroyed) this.#giveBack();
+      if (!client.destroyed) this.#giveBack(end);
     });
   }
 
-  #giveBack(): void {
+  #giveBack(end: SessionEnd): void {
     const { client: taken, head } = this.#request;
     taken.off('close', this.#onClientClose);
     taken.off('error', this.#onClientError);
@@ -295,13 +300,16 @@ export class StreamSession implements EngineSession, LiveSession {
     if (head !== undefined) client.unshift(head);
     // It may fail before the program hears of it.
     client.on('error', () => {});
-    this.#closed('no-backend', undefined, client.pause());
+    this.#closed(end, undefined, client.pause());
   }
 
   /** Ends a session that has no backend. */
-  #leave(ending: Ending, how: (client: Socket) => void): void {
+  #leave(
+    ending: Omit<Ending, 'phase'> & Partial<Pick<Ending, 'phase'>>,
+    how: (client: Socket) => void,
+  ): void {
+    this.#ending ??= { phase: this.phase, ...ending };
     this.#connector?.abort();
-    this.#ending ??= ending;
     how(this.#request.client);
   }
 
@@ -310,16 +318,17 @@ export class StreamSession implements EngineSession, LiveSession {
     this.#connector = undefined;
     this.#pair = new RelayPair(client, backend, timeouts, {
       onBytes: (direction, bytes) => {
-        if (direction === 'bytesDownstream') {
-          this.#silentEndIsOver();
-          this.#noteFirstByte();
-        }
+        if (direction === 'bytesDownstream') this.#silentEndIsOver();
         this.#count(direction, bytes);
+      },
+      onFirstByte: (waitedMs) => {
+        this.#measure('firstByte', waitedMs * 1000);
+        this.#noteFirstByte();
       },
       onSideOver: (side) => this.#judgeBeginning(side),
       onSilentEnd: () => this.#onSilentEnd(),
       onHeldForLong: () => this.#onHeldForLong(),
-      onClose: (reason, cause) => this.#closed(reason, cause),
+      onClose: (end, cause) => this.#closed(end, cause),
     });
     this.#pair.start(head, backHead);
   }
@@ -377,8 +386,12 @@ export class StreamSession implements EngineSession, LiveSession {
     this.#place = undefined;
   }
 
-  #closed(reason: CloseReason, cause?: Error, client?: Socket): void {
+  #closed(end: SessionEnd, cause?: Error, client?: Socket): void {
+    const { reason } = end;
     this.#isClosed = true;
+    if (this.#listener !== undefined) this.#host.counters.addEnd(this.#listener, end);
+    this.#measure('duration', this.ageMs * 1000);
+    this.#measure('bytes', this.bytesUpstream + this.bytesDownstream);
     if (this.#mayBeInRing && reason === 'reset' && this.bytesDownstream === 0)
       this.#host.ringGuard.noteReset();
     this.#giveUpPlace();
@@ -386,6 +399,12 @@ export class StreamSession implements EngineSession, LiveSession {
     this.#host.onSessionClosed(this);
     this.#silentEndIsOver();
     this.#request.observer.onClose(reason, cause, client);
+  }
+
+  /** Of a session that has opened, at a backend of a pool. */
+  #measure(name: MeasuredName, value: number): void {
+    if (this.#backend !== undefined)
+      this.#host.tables.histogramsOf(this.#backend)?.note(name, value);
   }
 
   /** Adds to the listener's row and, for what both rows have in common, to the backend's. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { ResolvedAddress } from '../../model/address.js';
 import { alternateFamilies } from '../alternate-families.js';
+import { HistogramWriter, type PoolHistograms } from '../histogram.js';
 import type {
   BackendState,
   EngineTables,
@@ -36,6 +37,7 @@ interface Backend {
 interface Pool {
   readonly queue: PoolQueue;
   readonly backends: Set<Backend>;
+  readonly histograms: HistogramWriter;
 }
 
 export interface StreamTablesHost {
@@ -133,6 +135,15 @@ export class StreamTables implements EngineTables {
     return this.queueOf(pool).figures;
   }
 
+  histograms(pool: number): PoolHistograms {
+    return this.#poolAt(pool).histograms.figures;
+  }
+
+  /** Of the pool of a backend that has sessions. */
+  histogramsOf(row: number): HistogramWriter | undefined {
+    return this.#at(row).pool?.histograms;
+  }
+
   clearPool(pool: number): void {
     this.#pools.delete(pool);
   }
@@ -225,10 +236,12 @@ export class StreamTables implements EngineTables {
     const known = this.#pools.get(number);
     if (known !== undefined) return known;
     const backends = new Set<Backend>();
-    const queue: PoolQueue = new PoolQueue((upTo) =>
-      placesOf(backends, Math.min(upTo, queue.placesOfPool)),
+    const histograms = new HistogramWriter();
+    const queue: PoolQueue = new PoolQueue(
+      (upTo) => placesOf(backends, Math.min(upTo, queue.placesOfPool)),
+      (waitedMs) => histograms.note('queue', waitedMs * 1000),
     );
-    const unknown = { queue, backends };
+    const unknown = { queue, backends, histograms };
     this.#pools.set(number, unknown);
     return unknown;
   }

@@ -111,6 +111,7 @@ export class HealthWatch {
     this.#ejectionsOf(watched.pool).delete(backend);
     watched.checker?.stop();
     clearTimeout(watched.timer);
+    backend.condition.end();
   }
 
   close(): void {
@@ -211,10 +212,9 @@ export class HealthWatch {
         turns: this.#host.turns,
         from: () => watched.pool.settings.from,
         onReport: (report) => {
-          const { checks } = backend.condition;
-          const reason = checks?.note(report, config);
+          const reason = backend.condition.note(report, config);
           if (reason !== undefined) this.#answered(watched, reason);
-          return checks?.isInTransition ?? false;
+          return backend.condition.checks?.isInTransition ?? false;
         },
       },
       firstMs,
@@ -288,7 +288,10 @@ export class HealthWatch {
     const { backend, pool } = watched;
     const { condition, health: to } = backend;
     const from = condition.told;
-    if (from === to) return;
+    if (from === to) {
+      if (condition.toldUp !== backend.isUp) condition.noteUp(backend.isUp);
+      return;
+    }
     const isBack = backend.isUp && !condition.toldUp;
     condition.tell(to, backend.isUp, reason);
     const change = { backend, from, to, reason, isBack };

@@ -200,6 +200,9 @@ void Oracle::CheckResults() {
   CheckLimits();
   CheckReports();
   CheckCounters();
+  CheckEnds();
+  CheckHistograms();
+  CheckLoops();
   CheckEarlyResets();
   CheckSources();
   CheckCosts();

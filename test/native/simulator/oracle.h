@@ -132,6 +132,10 @@ class Oracle {
   };
   [[nodiscard]] ListenerTotals TotalsOf(const Service& service) const;
   void CheckCounters();
+  void Expect(const char* what, std::uint64_t counted, std::uint64_t expected);
+  void CheckEnds();
+  void CheckHistograms();
+  void CheckLoops();
   void CheckCosts();
   /// `is_lost`: one side was, of which the kernel of a Unix socket tells by an error alone.
   [[nodiscard]] bool RanOutOfTime(const Pair& pair, bool is_lost) const;
