@@ -46,6 +46,7 @@
         "native/core/sys/machine_linux.cc",
         "native/core/sys/socket_address.cc",
         "native/core/sys/sys_linux.cc",
+        "native/core/sys/tcp_figures_linux.cc",
         "native/core/sys/tcp_linux.cc"
       ],
       "include_dirs": ["native/core", "native/addon"],

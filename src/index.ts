@@ -74,6 +74,7 @@ export type { HealthContext, HealthFunction, ServerRole } from './model/health.j
 export type { HealthStatus } from './model/health-status.js';
 export type { BackendOverride, Overlay, OverrideKey } from './model/overlay.js';
 export type { EndSide, SessionEnd } from './model/session-end.js';
+export type { ConnectionFigures, SessionTransport } from './model/session-transport.js';
 export type { UpdateResult } from './model/update-result.js';
 export {
   countUpTo,
@@ -94,6 +95,7 @@ export type {
   QueueStats,
   RowStats,
 } from './observe/stats.js';
+export type { ConnectionStats, TransportStats } from './observe/transport.js';
 export type { FilterContext, FilterFunction } from './policy/filter-function.js';
 export type { PickBackend, PickContext, PickFunction } from './policy/pick-function.js';
 export type { PolicyName } from './policy/registry.js';
@@ -129,4 +131,9 @@ export type {
   SessionState,
   SessionSummary,
 } from './session/session.js';
-export type { SessionFilter, SessionInfo, SessionPhase } from './session/session-info.js';
+export type {
+  SessionFilter,
+  SessionInfo,
+  SessionPhase,
+  SessionsOptions,
+} from './session/session-info.js';

@@ -2,17 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
+  BUCKET_WORDS,
   bucketOf,
   edgesFrom,
   HISTOGRAM_BUCKETS,
-  HISTOGRAM_WORDS,
   HistogramWriter,
   Measured,
   measured,
   noHistograms,
   readHistograms,
 } from '../src/engine/histogram.js';
-import { LoopCounter, TURNS_FROM } from '../src/engine/loops.js';
+import { LoopCounter, readLoops, TURNS_FROM } from '../src/engine/loops.js';
 import { countUpTo, histogramOf, percentile } from '../src/observe/histogram.js';
 
 /** What people write for Prometheus: in seconds, of its client libraries. */
@@ -110,13 +110,14 @@ describe('a histogram', () => {
 
 describe('histograms that the loops write', () => {
   it('lie one after the other in a row, one row a writer, and are added up', () => {
-    const row = measured.length * HISTOGRAM_WORDS;
+    const row = 8 + measured.length * BUCKET_WORDS;
     const words = new BigUint64Array(2 * row);
-    const second = measured.findIndex(([name]) => name === 'firstByte') * HISTOGRAM_WORDS;
-    words[second] = 30n;
-    words[second + 1 + bucketOf(30, 1)] = 1n;
-    words[row + second] = 2n ** 40n;
-    words[row + second + 1 + bucketOf(30, 1)] = 2n;
+    const index = measured.findIndex(([name]) => name === 'firstByte');
+    const bucket = 8 + index * BUCKET_WORDS + bucketOf(30, 1);
+    words[index] = 30n;
+    words[bucket] = 1n;
+    words[row + index] = 2n ** 40n;
+    words[row + bucket] = 2n;
     const { firstByte, ...others } = readHistograms(words);
     expect(firstByte.sum).toBe(2 ** 40 + 30);
     expect(firstByte.counts[bucketOf(30, 1)]).toBe(3);
@@ -125,18 +126,18 @@ describe('histograms that the loops write', () => {
   });
 
   it('are those of the core, in their order, with their lowest edges', () => {
-    const [, row = ''] = /struct alignas\(64\) HistogramRow \{\n(.*?)^\};/ms.exec(
-      core('histogram_rows.h'),
+    const rows = core('histogram_rows.h');
+    const [, names = ''] = /enum class Measured : .*? \{\n(.*?)^\};/ms.exec(
+      rows,
     ) as RegExpExecArray;
-    const fields = [...row.matchAll(/^ {2}Histogram<(\d+)> (\w+);/gm)].map(
-      ([, first, name = '']) => [
-        name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
-        Number(first),
-      ],
+    const [, firsts = ''] = /kFirst = \{(.*?)\};/.exec(rows) as RegExpExecArray;
+    const found = [...names.matchAll(/^ {2}k(\w)(\w*),/gm)].map(
+      ([, letter = '', rest = '']) => letter.toLowerCase() + rest,
     );
-    expect(fields).toEqual(measured);
+    expect(found).toEqual(measured.map(([name]) => name));
+    expect(firsts.split(', ').map(Number)).toEqual(measured.map(([, first]) => first));
     const words = /array<Counter, (\d+)> counts_;/.exec(core('histogram.h'))?.[1];
-    expect(Number(words) + 1).toBe(HISTOGRAM_WORDS);
+    expect(Number(words)).toBe(BUCKET_WORDS);
   });
 
   it('of turns are behind the counters of a loop', () => {
@@ -149,6 +150,12 @@ describe('histograms that the loops write', () => {
     expect(names).toEqual(Object.keys(LoopCounter));
     expect(Object.values(LoopCounter)).toEqual(names.map((_, at) => at));
     expect(row).toContain(`Counter, ${8 - names.length}> unused;`);
-    expect(row).toContain(`Histogram<${TURNS_FROM}> turns;`);
+    expect(row).toContain(`turns.Note(turn_us, ${TURNS_FROM});`);
+    const words = new BigUint64Array(2 * (8 + BUCKET_WORDS));
+    words[8 + BUCKET_WORDS + LoopCounter.busyUs] = 30n;
+    words[8 + BUCKET_WORDS + 8 + bucketOf(30, TURNS_FROM)] = 1n;
+    const [first, second] = readLoops(words, 2);
+    expect([first?.turns.sum, second?.turns.sum]).toEqual([0, 30]);
+    expect(second?.turns.counts[bucketOf(30, TURNS_FROM)]).toBe(1);
   });
 });

@@ -539,9 +539,10 @@ Napi::Value EngineWrap::EndNamed(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), count);
 }
 
-// listSessions(): the number of the list
+// listSessions(figures, most): the number of the list
 Napi::Value EngineWrap::ListSessions(const Napi::CallbackInfo& info) {
-  lists_[++lists_begun_] = engine_->ListSessions();
+  const bool figures = info[0].As<Napi::Boolean>();
+  lists_[++lists_begun_] = engine_->ListSessions({.figures = figures, .most = Unsigned(info[1])});
   return Napi::Number::New(info.Env(), lists_begun_);
 }
 

@@ -51,12 +51,16 @@ export class EndWriter {
 
 /** Those that there were. */
 export function endsIn(figures: EndFigures): (SessionEnd & { readonly count: number })[] {
-  return allEnds.flatMap((end, number) => {
+  const found: (SessionEnd & { readonly count: number })[] = [];
+  for (const [number, end] of allEnds.entries()) {
     const count = figures[number] ?? 0;
-    return count === 0 ? [] : [{ ...end, count }];
-  });
+    if (count !== 0) found.push({ ...end, count });
+  }
+  return found;
 }
 
 export function addEnds(one: EndFigures, other: EndFigures): EndFigures {
-  return Float64Array.from({ length: ENDS }, (_, end) => (one[end] ?? 0) + (other[end] ?? 0));
+  const sums = new Float64Array(ENDS);
+  for (let end = 0; end < ENDS; end++) sums[end] = (one[end] ?? 0) + (other[end] ?? 0);
+  return sums;
 }

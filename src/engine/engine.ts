@@ -8,7 +8,7 @@ import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import type { CloseReason, QueueRefusal } from '../model/close-reason.js';
 import type { Counters } from './counters.js';
-import type { LiveSession } from './live-session.js';
+import type { Listing, LiveSession } from './live-session.js';
 import type { LoopFigures, PipeFigures } from './loops.js';
 import type { SessionLimit } from './session-limit.js';
 import type { AcceptingTables, EngineTables } from './tables.js';
@@ -224,9 +224,10 @@ export interface Engine {
    * Hands over every session that is alive, some in each turn. One that lives all the while is handed over once. One that
    * begins or ends meanwhile may be among them.
    *
+   * @param asked default: all sessions, without `transport`
    * @throws SplicewayError `ERR_SPLICEWAY_LOOP_STALLED`
    */
-  list(visit: (session: LiveSession) => void): Promise<void>;
+  list(visit: (session: LiveSession) => void, asked?: Listing): Promise<void>;
   /**
    * Ends sessions with a reset of both sides, by the ids of a list.
    *

@@ -7,10 +7,10 @@ const DECADES = 8;
 const OF_DECADE = 16;
 /** The first has all that is not above the lowest edge; the last all that is above the highest. */
 export const HISTOGRAM_BUCKETS = DECADES * OF_DECADE + 2;
-/** Of a histogram that a native loop writes: the sum, then the buckets, and nothing up to the end of a cache line. */
-export const HISTOGRAM_WORDS = 136;
+/** Buckets that a native loop writes, and nothing up to the end of a cache line. */
+export const BUCKET_WORDS = 136;
 
-/** What there are histograms of, in the order of `HistogramRow`, with the power of ten that is their lowest edge. */
+/** What there are histograms of, in the order of the `Measured` of native/core/stats/histogram_rows.h, with the power of ten that is their lowest edge. */
 export const Measured = {
   /** From when the address that has answered was tried until it had: of each session that opened. In microseconds. */
   connect: 1,
@@ -66,27 +66,32 @@ export function edgesFrom(first: number): readonly number[] {
 
 /** Reads the rows of all writers of one pool, and adds them up. */
 export function readHistograms(words: BigUint64Array): PoolHistograms {
-  return fromEach((_, index) => readHistogram(words, index * HISTOGRAM_WORDS, ROW_WORDS));
+  return fromEach((_, index) => ({
+    sum: sumOf(words, index, ROW_WORDS),
+    counts: readBuckets(words, SUM_WORDS + index * BUCKET_WORDS, ROW_WORDS),
+  }));
 }
 
-const ROW_WORDS = measured.length * HISTOGRAM_WORDS;
+/** The sums share a cache line. */
+const SUM_WORDS = 8;
+const ROW_WORDS = SUM_WORDS + measured.length * BUCKET_WORDS;
 
-/** Over rows of so many words, at the same place in each. As `CounterReader` adds up. */
-export function readHistogram(
-  words: BigUint64Array,
-  first = 0,
-  rowWords = words.length,
-): HistogramFigures {
-  const sumOf = (word: number): number => {
-    let sum = 0n;
-    for (let at = first + word; at < words.length; at += rowWords) {
-      sum = BigInt.asUintN(64, sum + (words[at] as bigint));
-    }
-    return Number(sum);
-  };
+/** Over rows of so many words, from the same place on in each. */
+export function readBuckets(words: BigUint64Array, first: number, rowWords: number): Float64Array {
   const counts = new Float64Array(HISTOGRAM_BUCKETS);
-  for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) counts[bucket] = sumOf(bucket + 1);
-  return { sum: sumOf(0), counts };
+  for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+    counts[bucket] = sumOf(words, first + bucket, rowWords);
+  }
+  return counts;
+}
+
+/** As `CounterReader` adds up. */
+function sumOf(words: BigUint64Array, first: number, rowWords: number): number {
+  let sum = 0n;
+  for (let at = first; at < words.length; at += rowWords) {
+    sum = BigInt.asUintN(64, sum + (words[at] as bigint));
+  }
+  return Number(sum);
 }
 
 /** Of one thread, which writes and reads them. */

@@ -2,6 +2,7 @@
 import type { ResolvedAddress } from '../model/address.js';
 import type { ClientAddress } from '../model/client-address.js';
 import type { SessionPhase } from '../model/session-phase.js';
+import type { SessionTransport } from '../model/session-transport.js';
 import { setImmediate } from '../timers.js';
 
 /** Of a listing, sessions that are looked at before others of the program have their turn. */
@@ -26,6 +27,16 @@ export interface LiveSession {
   readonly idleMs: number | undefined;
   readonly bytesUpstream: number;
   readonly bytesDownstream: number;
+  /** Where that was asked for, and the engine knows. */
+  readonly transport?: SessionTransport | undefined;
+}
+
+/** What is asked of a listing. */
+export interface Listing {
+  /** Also what the kernel has measured of the connections. */
+  readonly transport: boolean;
+  /** So many sessions of each loop at most, drawn by chance; `undefined` is all. */
+  readonly sample: number | undefined;
 }
 
 /** Hands the items over, some in each turn of Node's event loop. */

@@ -1,21 +1,22 @@
 /** What the native loops tell of themselves. */
-import { HISTOGRAM_WORDS, type HistogramFigures, readHistogram } from './histogram.js';
+import { BUCKET_WORDS, type HistogramFigures, readBuckets } from './histogram.js';
 
 /** 64-bit words of a row: `LoopRow` in native/core/stats/counters.h. */
-const LOOP_WORDS = 8 + HISTOGRAM_WORDS;
+const LOOP_WORDS = 8 + BUCKET_WORDS;
 
-/** Position of each counter in its row; the histogram of the turns is behind them. */
+/** Position of each counter in its row; the buckets of the turns are behind them, and `busyUs` is their sum. */
 export const LoopCounter = {
   wakeUps: 0,
   longestTurnUs: 1,
   bytesCopied: 2,
   bytesSpliced: 3,
+  busyUs: 4,
 } as const;
 
 /** The power of ten that is the lowest edge of that histogram, in microseconds. */
 export const TURNS_FROM = 1;
 
-export type LoopFigures = Readonly<Record<keyof typeof LoopCounter, number>> & {
+export type LoopFigures = Readonly<Record<Exclude<keyof typeof LoopCounter, 'busyUs'>, number>> & {
   /** In microseconds. */
   readonly turns: HistogramFigures;
 };
@@ -38,10 +39,12 @@ export const noPipes: PipeFigures = { open: 0, bytes: 0, most: 0, mostBytes: 0 }
 export function readLoops(words: BigUint64Array, loops: number): readonly LoopFigures[] {
   return Array.from({ length: loops }, (_, loop) => {
     const row = words.subarray(loop * LOOP_WORDS, (loop + 1) * LOOP_WORDS);
-    const counters = Object.entries(LoopCounter).map(([name, at]) => [name, Number(row[at])]);
-    return {
-      ...(Object.fromEntries(counters) as Record<keyof typeof LoopCounter, number>),
-      turns: readHistogram(row.subarray(LOOP_WORDS - HISTOGRAM_WORDS)),
-    };
+    const named = Object.entries(LoopCounter).map(([name, at]) => [name, Number(row[at])]);
+    const { busyUs, ...counters } = Object.fromEntries(named) as Record<
+      keyof typeof LoopCounter,
+      number
+    >;
+    const counts = readBuckets(row, LOOP_WORDS - BUCKET_WORDS, LOOP_WORDS);
+    return { ...counters, turns: { sum: busyUs, counts } };
   });
 }

@@ -2,15 +2,18 @@
 import { BlockList, isIP } from 'node:net';
 import { checkOptions } from '../config/check-options.js';
 import type { Engine } from '../engine/engine.js';
-import type { LiveSession } from '../engine/live-session.js';
+import type { Listing, LiveSession } from '../engine/live-session.js';
 import type { Bind } from '../entrance/bind.js';
 import { SplicewayError } from '../errors/catalogue.js';
 import { formatResolved } from '../model/address.js';
 import type { Pool } from '../pool/pool.js';
-import type { SessionFilter, SessionInfo } from '../session/session-info.js';
+import type { SessionFilter, SessionInfo, SessionsOptions } from '../session/session-info.js';
 import type { Services } from './services.js';
 
 const KEYS = ['listener', 'pool', 'backend', 'client'] satisfies (keyof SessionFilter)[];
+const OPTIONS = ['transport', 'sample'] satisfies (keyof SessionsOptions)[];
+/** Of each loop. */
+const MOST_SAMPLED = 1000;
 
 /** Where a session comes from. */
 interface Entry {
@@ -35,10 +38,11 @@ export class LiveSessions {
     this.#services = services;
   }
 
-  async list(filter: SessionFilter): Promise<SessionInfo[]> {
+  async list(filter: SessionFilter, options: SessionsOptions): Promise<SessionInfo[]> {
     checkFilter('sessions()', filter);
+    const asked = checkListing(options);
     const found: SessionInfo[] = [];
-    await this.#forEach(filter, (info) => found.push(info));
+    await this.#forEach(filter, (info) => found.push(info), asked);
     return found;
   }
 
@@ -56,7 +60,11 @@ export class LiveSessions {
     return this.#engine.end(ids);
   }
 
-  async #forEach(filter: SessionFilter, visit: (info: SessionInfo) => void): Promise<void> {
+  async #forEach(
+    filter: SessionFilter,
+    visit: (info: SessionInfo) => void,
+    asked?: Listing,
+  ): Promise<void> {
     const isMeant = matcher(filter);
     const entries = new Map<number, Entry>();
     const entryOf = (row: number | undefined) => {
@@ -68,7 +76,7 @@ export class LiveSessions {
       const place = this.#placeOf(session, entryOf(session.listener));
       // Before the rest, which takes longer: most may not be meant.
       if (isMeant(session, place)) visit(infoOf(session, place));
-    });
+    }, asked);
   }
 
   *#entries(): IterableIterator<[row: number, entry: Entry]> {
@@ -113,8 +121,27 @@ function checkFilter(method: string, filter: SessionFilter): void {
   }
 }
 
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` */
+function checkListing(options: SessionsOptions): Listing {
+  checkOptions('sessions()', options, OPTIONS);
+  const { transport = false, sample } = options;
+  if (typeof transport !== 'boolean') {
+    throw invalid(
+      'sessions() was given a transport that is neither true nor false; give one of the two',
+    );
+  }
+  if (sample === undefined) return { transport, sample };
+  if (!Number.isInteger(sample) || sample < 1 || sample > MOST_SAMPLED) {
+    throw invalid(
+      `sessions() was given a sample that is no number of sessions; give one from 1 to ${MOST_SAMPLED}`,
+    );
+  }
+  return { transport, sample };
+}
+
 function infoOf(session: LiveSession, { listener, pool, backend }: Place): SessionInfo {
-  const { id, client, backendAddress, phase, idleMs, bytesUpstream, bytesDownstream } = session;
+  const { id, client, backendAddress, phase, idleMs, bytesUpstream, bytesDownstream, transport } =
+    session;
   return {
     id,
     client,
@@ -127,6 +154,7 @@ function infoOf(session: LiveSession, { listener, pool, backend }: Place): Sessi
     idleMs: idleMs === undefined ? undefined : Math.round(idleMs),
     bytesUpstream,
     bytesDownstream,
+    ...(transport === undefined ? {} : { transport }),
   };
 }
 

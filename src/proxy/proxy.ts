@@ -19,13 +19,14 @@ import type { Address } from '../model/address.js';
 import type { Overlay } from '../model/overlay.js';
 import type { Changes, UpdateResult } from '../model/update-result.js';
 import { openSessions, type ProxyStats, readStats } from '../observe/stats.js';
+import { SAMPLE, type TransportStats, transportOf } from '../observe/transport.js';
 import { Warnings } from '../observe/warnings.js';
 import type { HealthWatch } from '../pool/health/health-watch.js';
 import type { Names } from '../pool/names.js';
 import { emitSafely } from '../session/emit.js';
 import type { Session } from '../session/session.js';
 import { SessionEmitter } from '../session/session-emitter.js';
-import type { SessionFilter, SessionInfo } from '../session/session-info.js';
+import type { SessionFilter, SessionInfo, SessionsOptions } from '../session/session-info.js';
 import type { Sessions } from '../session/sessions.js';
 import { clearTimeout, setImmediate, setTimeout } from '../timers.js';
 import { assemble, type ProxyInternals } from './assembly.js';
@@ -364,10 +365,22 @@ export class Proxy extends SessionEmitter {
    * meanwhile may be among them. Traffic goes on meanwhile. After `close()` there are none.
    *
    * @param filter which of them; default: all
+   * @param options what is told of them
    * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_LOOP_STALLED`
    */
-  sessions(filter: SessionFilter = {}): Promise<SessionInfo[]> {
-    return this.#live.list(filter);
+  sessions(filter: SessionFilter = {}, options: SessionsOptions = {}): Promise<SessionInfo[]> {
+    return this.#live.list(filter, options);
+  }
+
+  /**
+   * How connections fare now, by backend: round trips and segments that were sent again, as the kernel has measured them. It asks
+   * about 64 sessions of each loop at most, drawn by chance, so it costs as much however many there are. A backend of which none
+   * was drawn is not there; nor is any with the stream engine, as Node does not tell.
+   *
+   * @throws SplicewayError `ERR_SPLICEWAY_LOOP_STALLED`
+   */
+  async transport(): Promise<readonly TransportStats[]> {
+    return transportOf(await this.#live.list({}, { transport: true, sample: SAMPLE }));
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { ClientAddress } from '../model/client-address.js';
 import type { SessionPhase } from '../model/session-phase.js';
+import type { SessionTransport } from '../model/session-transport.js';
 
-export type { SessionPhase };
+export type { SessionPhase, SessionTransport };
 
 /** A live session at one moment, as `Proxy.sessions()` tells of it: also one that no program has heard of. */
 export interface SessionInfo {
@@ -27,6 +28,19 @@ export interface SessionInfo {
   readonly bytesUpstream: number;
   /** Bytes passed from backend to client so far. */
   readonly bytesDownstream: number;
+  /** How its connections fare, where that was asked for. The stream engine does not know. */
+  readonly transport?: SessionTransport | undefined;
+}
+
+/** What `Proxy.sessions()` is to tell. Unknown keys are errors. */
+export interface SessionsOptions {
+  /** Also `transport`, for which the kernel is asked about both connections of each session. Default: false. */
+  transport?: boolean | undefined;
+  /**
+   * Only so many sessions of each loop at most, drawn by chance among all of them, of which the filter then leaves those that
+   * are meant; from 1 to 1000. So the cost has a bound, however many there are. The stream engine is one loop. Default: all.
+   */
+  sample?: number | undefined;
 }
 
 /** Which sessions are meant: those to which all applies that is said. Unknown keys are errors. */

@@ -54,16 +54,27 @@ TEST("histogram: there is a bucket for the smallest value and for the largest") 
 }
 
 TEST("histogram: values are counted, and added up") {
-  Histogram<1> histogram;
+  HistogramCounts histogram;
   CHECK_EQUAL(histogram.count(), 0U);
-  for (const std::uint64_t value : {0U, 10U, 11U, 1'000'000U}) histogram.Note(value);
+  for (const std::uint64_t value : {0U, 10U, 11U, 1'000'000U}) histogram.Note(value, 1);
   CHECK_EQUAL(histogram.count(), 4U);
-  CHECK_EQUAL(histogram.sum(), 1'000'021U);
   CHECK_EQUAL(histogram.in(0), 2U);
   CHECK_EQUAL(histogram.in(1), 1U);
   Reset(histogram);
   CHECK_EQUAL(histogram.count(), 0U);
-  CHECK_EQUAL(histogram.sum(), 0U);
+}
+
+TEST("histogram: what is measured of a pool is added up apart, and cleared at once") {
+  HistogramRow row;
+  row.Note(Measured::kConnect, 12);
+  row.Note(Measured::kConnect, 1'000'000);
+  row.Note(Measured::kBytes, 5);
+  CHECK_EQUAL(row.count(Measured::kConnect), 2U);
+  CHECK_EQUAL(row.sum(Measured::kConnect), 1'000'012U);
+  CHECK_EQUAL(row.sum(Measured::kBytes), 5U);
+  CHECK_EQUAL(row.count(Measured::kQueue) + row.sum(Measured::kQueue), 0U);
+  Reset(row);
+  CHECK_EQUAL(row.count(Measured::kConnect) + row.sum(Measured::kConnect), 0U);
 }
 
 TEST("histogram: a pool has rows once somebody counts, one a writer, and keeps them") {
@@ -71,13 +82,13 @@ TEST("histogram: a pool has rows once somebody counts, one a writer, and keeps t
   constexpr std::uint16_t kLast = 0xFFFE;
   CHECK(rows.Of(kLast).empty());
   HistogramRow& row = rows.Row(1, kLast);
-  row.bytes.Note(7);
+  row.Note(Measured::kBytes, 7);
   CHECK(rows.Of(0).empty());
   CHECK_EQUAL(rows.Of(kLast).size(), 2U);
   CHECK(&rows.Of(kLast)[1] == &row);
   CHECK(&rows.Row(1, kLast) == &row);
-  CHECK_EQUAL(rows.Of(kLast)[0].bytes.count(), 0U);
-  CHECK_EQUAL(rows.Of(kLast)[1].bytes.sum(), 7U);
+  CHECK_EQUAL(rows.Of(kLast)[0].count(Measured::kBytes), 0U);
+  CHECK_EQUAL(rows.Of(kLast)[1].sum(Measured::kBytes), 7U);
 }
 
 }  // namespace

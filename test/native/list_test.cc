@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -22,7 +23,8 @@ namespace {
 
 /// A list, and the records of those that live.
 struct Listing {
-  explicit Listing(Engine& engine) : list(engine.ListSessions()) {
+  explicit Listing(Engine& engine, const ListOptions& options = {})
+      : list(engine.ListSessions(options)) {
     AwaitThat([&] { return list->is_complete(); }, "the list");
     for (const SessionRecord& record : list->records()) {
       if (record.is_taken.load() != 0) records.push_back(&record);
@@ -71,6 +73,63 @@ TEST("list: every session is there once, with its client, its backend and its by
     CHECK(record->age_ms >= record->quiet_ms);
   }
   CHECK(engine.events.empty());
+}
+
+TEST("list: a sample has some of each loop, never more, and not always the same") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 2, .listeners = 1, .backends = 1});
+  engine->SetBackend(0, {backend.address});
+  engine->SetPool(0, InTurn({0}));
+  engine->Attend(Attention::kNone);
+  const SocketAddress address = engine.Listen();
+  CHECK_EQUAL(Listing(*engine, {.most = 3}).records.size(), 0U);
+  std::vector<UniqueFd> clients;
+  while (clients.size() < 40) clients.push_back(ConnectTo(address));
+  AwaitThat([&] { return CountListed(*engine) == clients.size(); }, "all sessions");
+  std::set<std::int32_t> ports;
+  for (int round = 0; round < 20; ++round) {
+    const Listing sample(*engine, {.most = 3});
+    // One loop may have all of them.
+    CHECK(sample.records.size() >= 3 && sample.records.size() <= 6);
+    for (const SessionRecord* record : sample.records) {
+      ports.insert(record->client.port);
+      CHECK_EQUAL(record->client_figures.round_trip_us, 0U);
+    }
+  }
+  CHECK(ports.size() > 6);
+  CHECK_EQUAL(Listing(*engine, {.most = 1000}).records.size(), clients.size());
+}
+
+TEST("list: a sample of many slots looks at some of them, each once, far from each other") {
+  for (const std::size_t slots : {1U, 2U, 3U, 100U, 4096U, 99'991U}) {
+    const SessionList list(slots, 1, {.most = 64}, slots - 1);
+    CHECK_EQUAL(list.looks(), std::min<std::size_t>(slots, 64 * 64));
+    std::set<std::uint32_t> looked;
+    for (std::size_t look = 0; look < list.looks(); ++look) {
+      CHECK(list.SlotAfter(look) < slots);
+      looked.insert(list.SlotAfter(look));
+    }
+    CHECK_EQUAL(looked.size(), list.looks());
+    CHECK_EQUAL(list.SlotAfter(0), slots - 1);
+  }
+}
+
+TEST("list: what the kernel has measured of both connections is told where it is asked for") {
+  const Listener backend = ListenTcp();
+  EngineHarness engine({.threads = 1, .listeners = 1, .backends = 1});
+  const UniqueFd client = ConnectTo(engine.ListenFor(backend));
+  const UniqueFd served = AwaitClient(backend);
+  WriteSome(client.get(), "question");
+  CHECK_EQUAL(Await(served, 8), "question");
+  const Listing plain(*engine);
+  CHECK_EQUAL(plain.records.at(0)->client_figures.round_trip_us, 0U);
+  CHECK_EQUAL(plain.records.at(0)->backend_figures.sent, 0U);
+  const Listing listing(*engine, {.figures = true});
+  const SessionRecord& record = *listing.records.at(0);
+  CHECK(record.client_figures.round_trip_us > 0);
+  CHECK(record.backend_figures.round_trip_us > 0);
+  CHECK_EQUAL(record.client_figures.sent, 0U);
+  CHECK(record.backend_figures.sent > record.backend_figures.retransmitted);
 }
 
 TEST("list: one that waits for its owner, one on its way, and one whose client has ended") {

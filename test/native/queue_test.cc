@@ -192,7 +192,7 @@ TEST(
   queueing.turns.crew.table.Row(0).Limit(1);
   queueing.turns.crew.LimitPool(0, 0, 1, 0);
   const auto waits = [&] {
-    return queueing.turns.crew.counters->histograms().Row(0, 0).queue.count();
+    return queueing.turns.crew.counters->histograms().Row(0, 0).count(Measured::kQueue);
   };
   queueing.ComeOneByOne("ab");
   CHECK_EQUAL(queueing.Served(), "a");

@@ -150,8 +150,7 @@ bool Crew::IsSwept(std::uint16_t row) {
 // ── Rows ──
 
 void Crew::ResetBackend(std::uint16_t row) {
-  table.Row(row).Reset();
-  table.TurnsOf(row).Reset();
+  table.Reset(row);
   for (std::size_t writer = 0; writer < counters->writers(); ++writer) {
     Reset(counters->Backend(writer, row));
   }
@@ -214,8 +213,11 @@ std::uint64_t Crew::SweepsOver() const {
   return over;
 }
 
-std::shared_ptr<SessionList> Crew::ListSessions() {
-  auto list = std::make_shared<SessionList>(slab.high_water(), workers.size());
+std::shared_ptr<SessionList> Crew::ListSessions(const ListOptions& options) {
+  const std::size_t slots = slab.high_water();
+  const std::size_t first =
+      options.most == 0 || slots == 0 ? 0 : samples_.Below(static_cast<std::uint32_t>(slots));
+  auto list = std::make_shared<SessionList>(slots, workers.size(), options, first);
   for (const std::unique_ptr<Worker>& worker : workers) {
     worker->Post(ListSessionsCommand{.list = list});
   }

@@ -20,6 +20,7 @@
 #include "listen/own_connections.h"
 #include "relay/pipe_budget.h"
 #include "select/backend_table.h"
+#include "select/random.h"
 #include "session/session.h"
 #include "stats/counters.h"
 #include "sys/unique_fd.h"
@@ -94,7 +95,7 @@ struct Crew {
   /// See `Engine::EndSessions`. The owner's thread.
   void EndSessions(const EndSessionsCommand& asked);
   /// See `Engine::ListSessions`.
-  std::shared_ptr<SessionList> ListSessions();
+  std::shared_ptr<SessionList> ListSessions(const ListOptions& options = {});
   /// There may be room in a pool: whoever waits for it is told.
   void TellQueue(std::uint16_t pool);
   /// The same. Everybody is to look.
@@ -149,6 +150,7 @@ struct Crew {
   std::map<std::uint16_t, Closing> closing_;  // listeners, since they were closed last
   std::uint64_t barriers_ = 0;
   AskedSweeps sweeps_;
+  Random samples_{0};
 };
 
 }  // namespace spliceway

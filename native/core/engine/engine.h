@@ -70,14 +70,14 @@ class Engine {
   /// passed over. Where it has more already, they go on.
   void LimitBackend(std::uint16_t row, std::uint32_t most) {
     crew_.table.Row(row).Limit(most);
-    crew_.TellQueue(crew_.table.Row(row).pool());
+    crew_.TellQueue(crew_.table.PoolOf(row));
   }
   /// Whether new sessions set out for a backend; they do at first. One that may not have any is
   /// passed over; but see `PickPlan::tries_down`. Who waits there, for room or for a descriptor,
   /// goes elsewhere when it would try again.
   void SetBackendState(std::uint16_t row, BackendState state) {
     crew_.table.Row(row).SetState(state);
-    crew_.TellQueue(crew_.table.Row(row).pool());
+    crew_.TellQueue(crew_.table.PoolOf(row));
   }
   /// Sessions that a backend has ended soon after they began, one after the other, up to now: see
   /// `SessionTimeouts::early_reset_ms`. The first byte that it sends anybody forgets them, and so
@@ -204,7 +204,9 @@ class Engine {
   /// Asks each loop for its live sessions. Those are listed that have begun when it is told, some
   /// in each turn, and whose name is given by the slot: a session that ends meanwhile, or begins,
   /// may be among them. It is complete when every loop has looked.
-  std::shared_ptr<SessionList> ListSessions() { return crew_.ListSessions(); }
+  std::shared_ptr<SessionList> ListSessions(const ListOptions& options = {}) {
+    return crew_.ListSessions(options);
+  }
 
   /// As `OwnConnections::CameBack`, for a client that the owner accepted.
   std::optional<IpPort> CameBack(int client, const SocketAddress& peer) {

@@ -39,8 +39,19 @@ struct SessionRecord {
   std::uint64_t quiet_ms;  ///< Of an open session.
   std::uint64_t bytes_upstream;
   std::uint64_t bytes_downstream;
+  sys::TcpFigures client_figures;  ///< Where they were asked for.
+  sys::TcpFigures backend_figures;
 };
-static_assert(sizeof(SessionRecord) == 96);
+static_assert(sizeof(SessionRecord) == 120);
+
+/// What is asked of a list.
+struct ListOptions {
+  /// Of each session also what the kernel has measured of its connections.
+  bool figures = false;
+  /// Of each loop so many sessions at most, drawn by chance; 0 is all. Of many slots only some are
+  /// looked at, so that a loop has few of its own where others have nearly all.
+  std::uint32_t most = 0;
+};
 
 /// The live sessions of an engine, which all loops write, each its own. Whoever asks owns it, with
 /// the loops that are not done. A record belongs to a slot, and is written once: so a session that
@@ -48,10 +59,20 @@ static_assert(sizeof(SessionRecord) == 96);
 /// nobody writes cost nothing.
 class SessionList {
  public:
-  /// `slots`: those that were ever taken when it was asked for. `loops`: that write it.
-  SessionList(std::size_t slots, std::size_t loops);
+  /// `slots`: those that were ever taken when it was asked for. `loops`: that write it. `first`: a
+  /// slot, drawn by chance, from which on a list looks that is not of all.
+  SessionList(std::size_t slots, std::size_t loops, const ListOptions& options = {},
+              std::size_t first = 0);
 
   [[nodiscard]] std::size_t slots() const { return records_.size(); }
+  /// How many slots each loop looks at, at most.
+  [[nodiscard]] std::size_t looks() const;
+  /// Of these, the one that it looks at after so many: never the same one twice, and those of a
+  /// list that is not of all lie apart.
+  [[nodiscard]] std::uint32_t SlotAfter(std::size_t looks) const {
+    return static_cast<std::uint32_t>((first_ + looks * stride_) % slots());
+  }
+  [[nodiscard]] const ListOptions& options() const { return options_; }
   /// The loop of a live session in `slot`, which is below `slots()`.
   void Write(std::uint32_t slot, std::uint32_t generation, const Session& session);
   /// A loop has looked at all slots.
@@ -67,6 +88,9 @@ class SessionList {
  private:
   CounterBlock<SessionRecord> records_;
   std::atomic<std::size_t> loops_left_;
+  ListOptions options_;
+  std::size_t first_;
+  std::size_t stride_;
 };
 
 /// The loop is to write its sessions into a list.
@@ -81,15 +105,18 @@ class SessionLister {
   [[nodiscard]] bool is_over() const { return lists_.empty(); }
   /// Whether the list at hand has a record for the slot to look at. Else it is done with.
   [[nodiscard]] bool has_slot() const;
-  [[nodiscard]] std::uint32_t slot() const { return slot_; }
+  [[nodiscard]] std::uint32_t slot() const { return lists_.front()->SlotAfter(looks_); }
   [[nodiscard]] SessionList& list() { return *lists_.front(); }
-  void GoOn() { ++slot_; }
+  void GoOn() { ++looks_; }
+  /// It has written a session.
+  void NoteWritten() { ++written_; }
   /// The list at hand is complete, as far as this loop goes.
   void Finish();
 
  private:
   std::deque<std::shared_ptr<SessionList>> lists_;
-  std::uint32_t slot_ = 0;
+  std::size_t looks_ = 0;
+  std::size_t written_ = 0;
 };
 
 }  // namespace spliceway

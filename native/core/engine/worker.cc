@@ -134,12 +134,10 @@ void Worker::RunTurn() {
 
 void Worker::NoteTurn() {
   LoopRow& row = crew_.counters->Loop(index_);
-  const std::uint64_t turn_us = loop_->turn_us();
   if (loop_->has_waited()) row.wake_ups.Add(1);
-  if (turn_us > row.longest_turn_us.value()) row.longest_turn_us.Set(turn_us);
   row.bytes_copied.Set(context_.relay.copied);
   row.bytes_spliced.Set(context_.relay.spliced);
-  row.turns.Note(turn_us);
+  row.NoteTurn(loop_->turn_us());
 }
 
 void Worker::FinishTurn() {

@@ -204,7 +204,7 @@ class Worker final : private EventHandler,
   [[nodiscard]] PoolQueue& QueueOf(std::uint16_t pool);
 
   [[nodiscard]] std::uint16_t PoolOf(const Session& session) override {
-    return crew_.table.Row(session.backend()).pool();
+    return crew_.table.PoolOf(session.backend());
   }
   [[nodiscard]] bool TurnsBack(Session& session) override;
   void OnSetOut(int socket, const SocketAddress& to) override;

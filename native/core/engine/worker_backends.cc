@@ -89,7 +89,7 @@ Worker::Approached Worker::Approach(Session& session, std::uint16_t backend,
   }
   const BackendRow::Entry entry = crew_.table.Enter(backend, how.takes_down);
   if (entry != BackendRow::Entry::kCounted) {
-    if (entry == BackendRow::Entry::kGivenBack) TellOfPlace(session, row.pool());
+    if (entry == BackendRow::Entry::kGivenBack) TellOfPlace(session, crew_.table.PoolOf(backend));
     const bool is_full = entry == BackendRow::Entry::kFull;
     if (entry != BackendRow::Entry::kNotUp && row.state() == BackendState::kUp) {
       session.walk().NoteFull();
@@ -332,7 +332,7 @@ void Worker::OnOutrun(Session& session, const SocketAddress& address) {
 }
 
 void Worker::OnFirstByte(Session& session) {
-  if (session.backend() != kNoRow) crew_.table.Row(session.backend()).ForgetEarlyResets();
+  crew_.table.Row(session.backend()).ForgetEarlyResets();
 }
 
 void Worker::OnEarlyReset(Session& session) {

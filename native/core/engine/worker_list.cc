@@ -9,6 +9,8 @@ namespace {
 /// a session, of which the kernel is asked for two addresses.
 constexpr std::size_t kCostOfLook = 512;
 constexpr std::size_t kCostOfRecord = 4 * 1024;
+/// The kernel looks at both connections as well.
+constexpr std::size_t kCostOfFigures = 4 * 1024;
 
 }  // namespace
 
@@ -30,7 +32,9 @@ std::size_t Worker::ListNext() {
   const Session& session = crew_.slab.At(slot);
   if (!session.alive()) return kCostOfLook;
   lister_.list().Write(slot, crew_.slab.NameOf(slot).generation, session);
-  return kCostOfLook + kCostOfRecord;
+  lister_.NoteWritten();
+  const bool with_figures = lister_.list().options().figures;
+  return kCostOfLook + kCostOfRecord + (with_figures ? kCostOfFigures : 0);
 }
 
 }  // namespace spliceway

@@ -149,7 +149,7 @@ void Worker::LeaveQueue(Session& session, PoolQueue::Why why) {
     // It may wait there again, where that backend fails.
     const std::uint64_t waited_ms =
         place.waited_ms - std::exchange(place.noted_ms, place.waited_ms);
-    crew_.counters->histograms().Row(index_, place.pool).queue.Note(waited_ms * 1000);
+    crew_.counters->histograms().Row(index_, place.pool).Note(Measured::kQueue, waited_ms * 1000);
   }
   // Where one has got on, there may be room for many. Else nobody has looked.
   const std::uint32_t places = why == PoolQueue::Why::kServed ? PlacesFor(place.pool) : 1;
@@ -163,7 +163,7 @@ PoolQueue& Worker::QueueOf(std::uint16_t pool) {
 /// The session does not have, or take, its place at a backend any more.
 void Worker::GiveBack(Session& session, std::uint16_t backend) {
   // Asked before: once nobody is there, the row may be another's.
-  const std::uint16_t pool = crew_.table.Row(backend).pool();
+  const std::uint16_t pool = crew_.table.PoolOf(backend);
   crew_.table.Leave(backend);
   TellOfPlace(session, pool);
 }

@@ -33,11 +33,6 @@ class alignas(64) BackendRow {
   /// How many sessions more it may have now.
   [[nodiscard]] std::uint32_t places() const { return sessions_.places(); }
 
-  /// The number of the pool that it is of, in which its sessions count as well. It stays the same
-  /// while there are any.
-  void BelongTo(std::uint16_t pool) { pool_.store(pool, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint16_t pool() const { return pool_.load(std::memory_order_relaxed); }
-
   enum class Entry : std::uint8_t {
     kCounted,
     kFull,   ///< It has as many sessions as it may, or its pool has.
@@ -97,7 +92,6 @@ class alignas(64) BackendRow {
     state_.store(BackendState::kUp);
     no_port_ms_.store(kNever);
     failed_ms_.store(kNever);
-    BelongTo(0);
     early_resets_.store(0);
   }
 
@@ -161,7 +155,6 @@ class alignas(64) BackendRow {
   std::atomic<std::uint32_t> turn_{0};
   std::atomic<BackendState> state_{BackendState::kUp};
   std::atomic<std::uint32_t> early_resets_{0};  // in a row
-  std::atomic<std::uint16_t> pool_{0};
   std::atomic<std::uint64_t> no_port_ms_{kNever};
   std::atomic<std::uint64_t> failed_ms_{kNever};
   std::atomic<std::uint64_t> moved_{0};  // generation of tables

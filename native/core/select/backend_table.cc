@@ -7,7 +7,7 @@ namespace spliceway {
 
 void BackendTable::SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order,
                                 std::uint16_t pool) {
-  Row(row).BelongTo(pool);
+  pool_of_[row].store(pool, std::memory_order_relaxed);
   NoteMember(row, pool, !addresses.empty());
   changed_pools_.insert(pool);
   Tables& next = Next();
@@ -30,7 +30,7 @@ void BackendTable::SetSources(std::uint16_t row, const Addresses& sources) {
 }
 
 void BackendTable::RemoveAddresses(std::uint16_t row) {
-  SetAddresses(row, {}, AddressOrder::kAsGiven, Row(row).pool());
+  SetAddresses(row, {}, AddressOrder::kAsGiven, PoolOf(row));
 }
 
 void BackendTable::SetPool(std::uint16_t number, PickPlan plan) {

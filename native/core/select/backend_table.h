@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -23,6 +24,7 @@ class BackendTable {
   explicit BackendTable(std::size_t rows)
       : published_(std::make_shared<const Tables>()),
         shared_(rows),
+        pool_of_(rows),
         source_turns_(rows),
         pools_(kNoPool) {}
 
@@ -30,6 +32,18 @@ class BackendTable {
   /// What is shared of the backend in this row, which is below `rows()`.
   [[nodiscard]] BackendRow& Row(std::uint16_t row) { return shared_[row]; }
   [[nodiscard]] const BackendRow& Row(std::uint16_t row) const { return shared_[row]; }
+
+  /// The number of the pool that it is of, in which its sessions count as well. It stays the same
+  /// while there are any.
+  [[nodiscard]] std::uint16_t PoolOf(std::uint16_t row) const {
+    return pool_of_[row].load(std::memory_order_relaxed);
+  }
+  /// As it was at first, for its next backend. Nobody may be there, nor set out for it.
+  void Reset(std::uint16_t row) {
+    Row(row).Reset();
+    TurnsOf(row).Reset();
+    pool_of_[row].store(0, std::memory_order_relaxed);
+  }
 
   /// The turns of its source addresses.
   [[nodiscard]] SourceTurns& TurnsOf(std::uint16_t row) { return source_turns_[row]; }
@@ -39,13 +53,9 @@ class BackendTable {
 
   /// As those of the row, in its pool. Any thread.
   [[nodiscard]] BackendRow::Entry Enter(std::uint16_t row, bool takes_down = false) {
-    BackendRow& entered = Row(row);
-    return entered.Enter(PoolRowOf(entered.pool()), takes_down);
+    return Row(row).Enter(PoolRowOf(PoolOf(row)), takes_down);
   }
-  void Leave(std::uint16_t row) {
-    BackendRow& left = Row(row);
-    left.Leave(PoolRowOf(left.pool()));
-  }
+  void Leave(std::uint16_t row) { Row(row).Leave(PoolRowOf(PoolOf(row))); }
 
   /// `pool`: the number of the one that the backend is of.
   void SetAddresses(std::uint16_t row, Addresses addresses, AddressOrder order,
@@ -84,6 +94,8 @@ class BackendTable {
   std::shared_ptr<Tables> next_;
   std::shared_ptr<const Tables> published_;
   CounterBlock<BackendRow> shared_;
+  /// Apart from what all loops write of a backend: a session asks for it at each step.
+  CounterBlock<std::atomic<std::uint16_t>> pool_of_;
   CounterBlock<SourceTurns> source_turns_;
   std::shared_ptr<const Sources> last_sources_;  // of the backend before, most likely of its pool
   CounterBlock<PoolRow> pools_;

@@ -255,7 +255,7 @@ void Session::Advance() {
     first_end_ = client_.failed || backend_.failed ? FirstEnd::kLost
                  : client_is_over                  ? FirstEnd::kClient
                                                    : FirstEnd::kBackend;
-    since_ms_ = context_->loop.now_ms() & kLatestMs;
+    NoteNow();
     if (upstream_.state() == Relay::State::kEnded && downstream_.state() == Relay::State::kOpen &&
         downstream_.held() == 0 && silent()) {
       context_->owner.OnSilentEnd(*this);
@@ -289,8 +289,12 @@ void Session::LookAgain() {
 void Session::Account(std::size_t upstream, std::size_t downstream) {
   if (upstream == 0 && downstream == 0) return;
   SessionCounters& counters = context_->counters.Session(slot_);
-  if (downstream > 0 && counters.bytes_downstream.value() == 0) NoteFirstByte();
-  NoteNow();
+  if (counters.bytes_downstream.value() == 0) {
+    if (downstream > 0) NoteFirstByte();
+    NoteNow();
+  } else {
+    since_ms_ = context_->loop.now_ms() & kLatestMs;  // Nothing is measured from here.
+  }
   client_spoke_last_ = upstream > 0;
   counters.bytes_upstream.Add(upstream);
   counters.bytes_downstream.Add(downstream);
@@ -305,8 +309,9 @@ void Session::Account(std::size_t upstream, std::size_t downstream) {
 /// Where the client has spoken, its last word is what the backend answers. How long it had thought
 /// before is no part of that.
 void Session::NoteFirstByte() {
+  if (HistogramRow* row = histograms()) row->Note(Measured::kFirstByte, MicrosecondsSince());
+  if (!search_) return;
   search_.reset();
-  if (HistogramRow* row = histograms()) row->first_byte.Note(MicrosecondsSince());
   context_->owner.OnFirstByte(*this);
 }
 
@@ -454,8 +459,9 @@ void Session::Close(CloseReason reason, int error, bool reset, Ending ending) {
   const bool was_open = is_open();
   NoteEnd(reason, error, ending);
   if (HistogramRow* row = was_open ? histograms() : nullptr) {
-    row->duration.Note(age_ms() * 1000);
-    row->bytes.Note(moved().bytes_upstream.value() + moved().bytes_downstream.value());
+    row->Note(Measured::kBytes, moved().bytes_upstream.value() + moved().bytes_downstream.value());
+    // Last: whoever has seen the end by it finds the rest.
+    row->Note(Measured::kDuration, age_ms() * 1000);
   }
   state_ = State::kClosed;
   Timer::Disarm();

@@ -90,7 +90,7 @@ class SessionOwner {
   virtual void OnSilentEnd(Session& /*session*/) {}
   /// The backend's first bytes, of a session that is marked as `Route::ended_silently`.
   virtual void OnAnswered(Session& /*session*/) {}
-  /// The backend's first byte.
+  /// The backend's first byte, where `early_reset_ms` is set.
   virtual void OnFirstByte(Session& /*session*/) {}
   /// The backend has ended its stream, or reset the session, within that time, without a byte, and
   /// before the client has ended anything.
@@ -308,6 +308,9 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   [[nodiscard]] const SessionCounters& moved() const { return context_->counters.Session(slot_); }
   /// Of its backend, or where it is on its way to; of the family AF_UNSPEC where it is neither.
   [[nodiscard]] SocketAddress backend_address() const;
+  /// As the kernel tells now; all 0 of a backend that has not answered.
+  [[nodiscard]] sys::TcpFigures client_figures() const;
+  [[nodiscard]] sys::TcpFigures backend_figures() const;
   /// Where the client is; of the family AF_UNSPEC when it is gone.
   [[nodiscard]] SocketAddress client_address() const;
   /// The row of the backend that it has, or set out for last; kNoRow for none.
@@ -517,7 +520,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
 
   // In this order, which leaves no gap.
   std::uint32_t slot_ : kSlotBits = 0;
-  std::uint8_t since_ticks_ : 6 = 0;  // of `since_ms_`, where that is of `NoteNow`
+  std::uint8_t since_ticks_ : 6 = 0;  // of `since_ms_`, while something is measured from there
   FirstEnd first_end_ : 2 = FirstEnd::kNone;
   const SessionTimeouts* timeouts_ = nullptr;
   SessionContext* context_ = nullptr;

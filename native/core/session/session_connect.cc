@@ -468,7 +468,7 @@ void Session::Join(UniqueFd backend, PendingBytes prefix) {
 }
 
 void Session::Open() {
-  if (HistogramRow* row = histograms()) row->connect.Note(MicrosecondsSince());
+  if (HistogramRow* row = histograms()) row->Note(Measured::kConnect, MicrosecondsSince());
   state_ = State::kRelaying;
   BeginToKeepAlive();
   const bool is_on_trial = addresses_ && timeouts_->early_reset_ms > 0;

@@ -63,4 +63,10 @@ SocketAddress Session::backend_address() const {
   return is_open() ? sys::PeerAddress(backend_.socket.get()) : SocketAddress{};
 }
 
+sys::TcpFigures Session::client_figures() const { return sys::FiguresOf(client_.socket.get()); }
+
+sys::TcpFigures Session::backend_figures() const {
+  return is_open() ? sys::FiguresOf(backend_.socket.get()) : sys::TcpFigures{};
+}
+
 }  // namespace spliceway

@@ -38,8 +38,15 @@ struct alignas(64) LoopRow {
   Counter longest_turn_us;  ///< See `EventLoop::turn_us`.
   Counter bytes_copied;     ///< Both ways, of all its sessions.
   Counter bytes_spliced;
-  std::array<Counter, 4> unused;
-  Histogram<1> turns;  ///< In microseconds.
+  Counter busy_us;  ///< All turns together.
+  std::array<Counter, 3> unused;
+  HistogramCounts turns;  ///< By microseconds, from 10 on.
+
+  void NoteTurn(std::uint64_t turn_us) {
+    if (turn_us > longest_turn_us.value()) longest_turn_us.Set(turn_us);
+    busy_us.Add(turn_us);
+    turns.Note(turn_us, 1);
+  }
 };
 static_assert(sizeof(LoopRow) == (8 + 136) * sizeof(Counter));
 

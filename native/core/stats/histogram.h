@@ -65,16 +65,13 @@ struct HistogramBuckets {
   }
 };
 
-/// How many values there were of which size, from 10^`kFirst` to 10^(`kFirst` + 8), and their sum.
-/// One thread writes, any thread reads: two additions a value.
-template <unsigned kFirst>
-class Histogram {
+/// How many values there were of which size. One thread writes, any thread reads.
+class HistogramCounts {
  public:
-  void Note(std::uint64_t value) {
-    sum_.Add(value);
-    counts_[HistogramBuckets::Of(value, kFirst)].Add(1);
+  /// `first`: as of the bucket.
+  void Note(std::uint64_t value, unsigned first) {
+    counts_[HistogramBuckets::Of(value, first)].Add(1);
   }
-  [[nodiscard]] std::uint64_t sum() const { return sum_.value(); }
   [[nodiscard]] std::uint64_t in(std::size_t bucket) const { return counts_[bucket].value(); }
   /// Of all values.
   [[nodiscard]] std::uint64_t count() const {
@@ -84,10 +81,9 @@ class Histogram {
   }
 
  private:
-  Counter sum_;
   // Rounded up to cache lines.
-  std::array<Counter, 135> counts_;
-  static_assert(HistogramBuckets::kCount <= 135);
+  std::array<Counter, 136> counts_;
+  static_assert(HistogramBuckets::kCount <= 136);
 };
 
 }  // namespace spliceway

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -11,21 +12,42 @@
 
 namespace spliceway {
 
-/// What one loop counts of the sessions that had a backend of one pool. Times in microseconds.
-/// src/engine/histogram.ts reads the same layout.
-struct alignas(64) HistogramRow {
+/// What there are histograms of. Times in microseconds. `Measured` in src/engine/histogram.ts has
+/// the same order.
+enum class Measured : std::uint8_t {
   /// From when the address that has answered was tried until its loop knew. Of each that opened.
-  Histogram<1> connect;
+  kConnect,
   /// Of the backend's first byte: since the client spoke last, or else since it opened.
-  Histogram<1> first_byte;
+  kFirstByte,
   /// In the queue, of each that then got a place, each time.
-  Histogram<1> queue;
+  kQueue,
   /// From accept to end; in milliseconds, counted as microseconds.
-  Histogram<3> duration;
+  kDuration,
   /// That were passed on, both ways.
-  Histogram<2> bytes;
+  kBytes,
 };
-static_assert(sizeof(HistogramRow) == 5 * 136 * sizeof(Counter));
+
+/// What one loop counts of the sessions that had a backend of one pool. src/engine/histogram.ts
+/// reads the same layout.
+class alignas(64) HistogramRow {
+ public:
+  /// All sums share a cache line: so a session touches that one, and one more for each value.
+  void Note(Measured what, std::uint64_t value) {
+    sums_[At(what)].Add(value);
+    counts_[At(what)].Note(value, kFirst[At(what)]);
+  }
+  [[nodiscard]] std::uint64_t sum(Measured what) const { return sums_[At(what)].value(); }
+  [[nodiscard]] std::uint64_t count(Measured what) const { return counts_[At(what)].count(); }
+
+ private:
+  /// Powers of ten, of the lowest edges.
+  static constexpr std::array<unsigned, 5> kFirst = {1, 1, 1, 3, 2};
+  static constexpr std::size_t At(Measured what) { return static_cast<std::size_t>(what); }
+
+  std::array<Counter, 8> sums_;
+  std::array<HistogramCounts, kFirst.size()> counts_;
+};
+static_assert(sizeof(HistogramRow) == (8 + 5 * 136) * sizeof(Counter));
 
 /// Such rows, of all pools and writers. Memory is taken for a pool when somebody counts in it for
 /// the first time, as there may be 65,535 pools; and given back with all of them.

@@ -104,6 +104,14 @@ void SetKeepAliveIdle(int socket, int idle_s);
 /// Clients of a listening TCP socket that nobody has accepted yet: they have not inherited what the
 /// listener is told now. 0 where the kernel does not tell.
 std::size_t QueuedClients(int listener);
+/// What the kernel has measured of a TCP connection.
+struct TcpFigures {
+  std::uint32_t round_trip_us;  ///< Smoothed.
+  std::uint32_t sent;           ///< Segments with data, those included that were sent again.
+  std::uint32_t retransmitted;  ///< Segments that were sent again.
+};
+/// All 0 of a socket that is not TCP's.
+TcpFigures FiguresOf(int socket);
 /// Makes the close of this TCP socket a reset (SO_LINGER with 0 seconds).
 void SetResetOnClose(int socket);
 /// Has the kernel report a TCP socket as readable only when it holds so many bytes, or its end

@@ -33,8 +33,8 @@ export const figureFaults = [
     edits: [
       edit(
         'session/session.cc',
-        'if (downstream > 0 && counters.bytes_downstream.value() == 0) NoteFirstByte();',
-        'if (downstream > 0) NoteFirstByte();',
+        'since_ms_ = context_->loop.now_ms() & kLatestMs;  // Nothing is measured from here.',
+        'if (downstream > 0) NoteFirstByte();\n    NoteNow();',
       ),
     ],
   },

@@ -16,8 +16,30 @@ export const listingFaults = [
     edits: [
       edit(
         'engine/session_list.cc',
-        'slot_ < lists_.front()->slots()',
-        'slot_ + 1 < lists_.front()->slots()',
+        'return looks_ < list.looks() &&',
+        'return looks_ + 1 < list.looks() &&',
+      ),
+    ],
+  },
+  {
+    name: 'sample that is of all',
+    why: 'Every scrape asks the kernel about each connection that there is.',
+    edits: [
+      edit(
+        'engine/session_list.cc',
+        '(most == 0 || written_ < most)',
+        '(most == 0 || written_ + 1 > 0)',
+      ),
+    ],
+  },
+  {
+    name: 'figures of the wrong side',
+    why: 'An operator looks for lost packets where none are lost.',
+    edits: [
+      edit(
+        'session/session_look.cc',
+        'return is_open() ? sys::FiguresOf(backend_.socket.get())',
+        'return is_open() ? sys::FiguresOf(client_.socket.get())',
       ),
     ],
   },

@@ -254,9 +254,11 @@ export interface NativeEngineBinding {
 
   /**
    * Asks each loop for its live sessions. It looks at some in each turn.
+   * @param figures also for what the kernel has measured of their connections
+   * @param most of each loop so many at most, drawn by chance; 0 is all
    * @returns for `takeSessions`
    */
-  listSessions(): number;
+  listSessions(figures: boolean, most: number): number;
   /**
    * The records of a list, of `RECORD_BYTES` each, when every loop has written its own; `undefined` before. They are the
    * caller's, and the list is forgotten.
@@ -355,9 +357,10 @@ export const EventWord = {
  * used before; rows of listener and backend, and the number of the pool in whose queue it waits; its phase, by number; then
  * the client's address and the backend's, of five words each as in an event, but with a port of -2 for none at all. Then four
  * numbers of 64 bits: its age and, of an open one, since when nothing has moved, in milliseconds; bytes upstream and
- * downstream. `SessionRecord` in native/core/engine/session_list.h.
+ * downstream. Last, where they were asked for, what the kernel has measured of the client's connection and the backend's, of
+ * three words each: round trip in microseconds, segments with data sent, and how many were sent again. `SessionRecord` in native/core/engine/session_list.h.
  */
-export const RECORD_BYTES = 96;
+export const RECORD_BYTES = 120;
 export const RecordWord = {
   isTaken: 0,
   generation: 1,
@@ -373,6 +376,8 @@ export const RecordWord = {
   quiet: 18,
   bytesUpstream: 20,
   bytesDownstream: 22,
+  clientFigures: 24,
+  backendFigures: 27,
 } as const;
 
 /** More than an engine has. `Engine::kMostSessions` in native/core/engine/engine.h. */

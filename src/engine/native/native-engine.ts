@@ -19,7 +19,7 @@ import type {
   QueueWord,
   SessionTimeouts,
 } from '../engine.js';
-import type { LiveSession } from '../live-session.js';
+import type { Listing, LiveSession } from '../live-session.js';
 import { type LoopFigures, noPipes, type PipeFigures, readLoops } from '../loops.js';
 import { idOf, nameOf } from '../session-id.js';
 import { SessionLimit } from '../session-limit.js';
@@ -221,8 +221,8 @@ export class NativeEngine implements AcceptingEngine {
     return session;
   }
 
-  list(visit: (session: LiveSession) => void): Promise<void> {
-    return this.#list.list(visit);
+  list(visit: (session: LiveSession) => void, asked?: Listing): Promise<void> {
+    return this.#list.list(visit, asked);
   }
 
   async end(ids: readonly string[]): Promise<number> {

@@ -4,8 +4,9 @@ import { SplicewayError } from '../../errors/catalogue.js';
 import type { ResolvedAddress } from '../../model/address.js';
 import type { ClientAddress } from '../../model/client-address.js';
 import { phases, type SessionPhase } from '../../model/session-phase.js';
+import type { ConnectionFigures, SessionTransport } from '../../model/session-transport.js';
 import { now } from '../../timers.js';
-import { inPieces, type LiveSession } from '../live-session.js';
+import { inPieces, type Listing, type LiveSession } from '../live-session.js';
 import { idOf } from '../session-id.js';
 import { type NativeEngineBinding, RECORD_BYTES, RecordWord, SLOTS } from './binding.js';
 import { type Endpoint, readEndpoint } from './event-ring.js';
@@ -13,6 +14,8 @@ import { lookUntil } from './look-until.js';
 
 /** A loop that takes longer stands still. */
 const LIMIT_MS = 30_000;
+
+const ALL: Listing = { transport: false, sample: undefined };
 
 /** A port in place of an IP address. */
 const UNIX = -1;
@@ -44,10 +47,10 @@ export class SessionList {
   }
 
   /** @throws SplicewayError `ERR_SPLICEWAY_LOOP_STALLED` */
-  list(visit: (session: LiveSession) => void): Promise<void> {
+  list(visit: (session: LiveSession) => void, asked: Listing = ALL): Promise<void> {
     this.#waiting += 1;
     const listing = this.#last
-      .then(() => this.#list(visit))
+      .then(() => this.#list(visit, asked))
       .finally(() => {
         this.#waiting -= 1;
       });
@@ -55,11 +58,14 @@ export class SessionList {
     return listing;
   }
 
-  async #list(visit: (session: LiveSession) => void): Promise<void> {
+  async #list(
+    visit: (session: LiveSession) => void,
+    { transport, sample }: Listing,
+  ): Promise<void> {
     const { binding, isClosed } = this.#host;
     if (isClosed()) return;
-    const list = binding.listSessions();
-    const writing = [...this.#host.writing];
+    const list = binding.listSessions(transport, sample ?? 0);
+    const writing = sample === undefined ? [...this.#host.writing] : [];
     const latest = now() + LIMIT_MS;
     let records: ArrayBuffer | undefined;
     await lookUntil(() => {
@@ -75,7 +81,7 @@ export class SessionList {
           'and memory for this process, and ask again',
       );
     }
-    const written = new SessionRecords(records, this.#host);
+    const written = new SessionRecords(records, this.#host, transport);
     // The loops may have got some of these meanwhile, and may have written them.
     const others = writing.filter(([name]) => !written.has(name)).map(([, session]) => session);
     await inPieces(written, visit);
@@ -87,11 +93,13 @@ export class SessionList {
 class SessionRecords implements LiveSession {
   readonly #words: Int32Array;
   readonly #host: SessionListHost;
+  readonly #hasTransport: boolean;
   #slot = 0;
 
-  constructor(records: ArrayBuffer, host: SessionListHost) {
+  constructor(records: ArrayBuffer, host: SessionListHost, hasTransport: boolean) {
     this.#words = new Int32Array(records);
     this.#host = host;
+    this.#hasTransport = hasTransport;
   }
 
   *[Symbol.iterator](): IterableIterator<LiveSession> {
@@ -159,6 +167,25 @@ class SessionRecords implements LiveSession {
 
   get bytesDownstream(): number {
     return this.#number(RecordWord.bytesDownstream);
+  }
+
+  get transport(): SessionTransport | undefined {
+    if (!this.#hasTransport) return undefined;
+    return {
+      client: this.#figures(RecordWord.clientFigures),
+      backend: this.#figures(RecordWord.backendFigures),
+    };
+  }
+
+  /** No TCP connection has a round trip of 0. */
+  #figures(word: number): ConnectionFigures | undefined {
+    const roundTripUs = this.#unsigned(word);
+    if (roundTripUs === 0) return undefined;
+    return {
+      roundTripMs: roundTripUs / 1000,
+      sentSegments: this.#unsigned(word + 1),
+      retransmittedSegments: this.#unsigned(word + 2),
+    };
   }
 
   #endpoint(word: number): Endpoint | undefined {

@@ -10,7 +10,7 @@ import type {
   EngineSession,
   JoinRequest,
 } from '../engine.js';
-import { inPieces, type LiveSession } from '../live-session.js';
+import { inPieces, type Listing, type LiveSession } from '../live-session.js';
 import { type LoopFigures, noPipes, type PipeFigures } from '../loops.js';
 import { idOf } from '../session-id.js';
 import { SessionLimit } from '../session-limit.js';
@@ -108,8 +108,9 @@ export class StreamEngine implements Engine {
     return this.#add(StreamSession.join(this.#host, request));
   }
 
-  list(visit: (session: LiveSession) => void): Promise<void> {
-    return inPieces([...this.#sessions], (session) => {
+  /** Node does not tell what the kernel measures: no session has a `transport`. */
+  list(visit: (session: LiveSession) => void, asked?: Listing): Promise<void> {
+    return inPieces(someOf([...this.#sessions], asked?.sample), (session) => {
       if (this.#sessions.has(session)) visit(session);
     });
   }
@@ -167,4 +168,14 @@ export class StreamEngine implements Engine {
       'the engine is closed; create a new proxy to relay more sessions',
     );
   }
+}
+
+/** So many at most, drawn by chance: the first steps of a shuffle (R. Durstenfeld, CACM 7 (1964), algorithm 235). */
+function someOf<Item>(items: Item[], most = items.length): Item[] {
+  if (items.length <= most) return items;
+  for (let at = 0; at < most; at++) {
+    const other = at + Math.floor(Math.random() * (items.length - at));
+    [items[at], items[other]] = [items[other] as Item, items[at] as Item];
+  }
+  return items.slice(0, most);
 }

@@ -111,6 +111,13 @@ struct Socket {
   [[nodiscard]] bool reset_came() const { return reset_came_us != kNever; }
 };
 
+/// What the kernel tells of a connection: of each something else.
+inline sys::TcpFigures FiguresOf(const Socket& socket) {
+  const auto number = static_cast<std::uint32_t>(socket.number);
+  if (!socket.is_tcp) return {};
+  return {.round_trip_us = number + 1, .sent = 2 * number, .retransmitted = number};
+}
+
 /// What a schedule lets the kernel do.
 struct Conditions {
   std::size_t descriptors = 1000;

@@ -53,7 +53,10 @@ void World::List() {
   ++scene_.stimuli;
   --lists_left_;
   lists_at_step_ = outcome_.steps + list_choices_.Below(kStepsBetween);
-  Listing listing{.list = scene_.crew->ListSessions(), .asked_us = kernel_.now_us(), .lived = {}};
+  const ListOptions options{.figures = list_choices_.OneIn(2),
+                            .most = list_choices_.OneIn(4) ? 1 + list_choices_.Below(4) : 0};
+  Listing listing{
+      .list = scene_.crew->ListSessions(options), .asked_us = kernel_.now_us(), .lived = {}};
   for (std::size_t index = 0; index < scene_.pairs.size(); ++index) {
     Pair& pair = scene_.pairs[index];
     if (!Lives(pair)) continue;
@@ -121,10 +124,17 @@ void Oracle::CheckListing(const Listing& listing) {
     const SessionName name{.slot = slot, .generation = record.generation};
     CheckRecord(listing, scene_.pairs[index], record, name);
   }
+  const std::size_t most = listing.list->options().most;
+  if (most != 0 && found.size() > most * scene_.epolls.size()) {
+    return kernel_.Fail("a sample has more sessions than it may");
+  }
   for (const auto& [index, living] : listing.lived) {
     if (living.client->fd < 0) continue;
     const auto record = found.find(index);
-    if (record == found.end()) return kernel_.Fail("a session lives, and is not listed");
+    if (record == found.end()) {
+      if (most != 0 && found.size() >= most) continue;
+      return kernel_.Fail("a session lives, and is not listed");
+    }
     CheckLiving(living, scene_.pairs[index], *record->second);
   }
 }
@@ -149,9 +159,19 @@ void Oracle::CheckRecord(const Listing& listing, const Pair& pair, const Session
     return kernel_.Fail("a session is listed as waiting in the queue of no pool");
   }
   CheckAgeOf(listing, pair, record);
+  const bool with_figures = listing.list->options().figures;
+  const auto are_of = [&](const sys::TcpFigures& figures, const Socket& socket) {
+    const sys::TcpFigures told = with_figures ? FiguresOf(socket) : sys::TcpFigures{};
+    return figures.round_trip_us == told.round_trip_us && figures.sent == told.sent &&
+           figures.retransmitted == told.retransmitted;
+  };
+  if (!are_of(record.client_figures, client)) {
+    return kernel_.Fail("a session is listed with the figures of another connection");
+  }
   const bool has_socket =
       std::any_of(kernel_.sockets().begin(), kernel_.sockets().end(), [&](const auto& socket) {
         return socket->is_core && socket.get() != &client && socket->handler == client.handler &&
+               (!IsOpen(record) || are_of(record.backend_figures, *socket)) &&
                socket->port == record.backend_address.port &&
                (record.backend < 0 || RowOf(socket->port) == record.backend) &&
                (socket->fd >= 0 || socket->closed_us >= listing.asked_us);

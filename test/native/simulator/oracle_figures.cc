@@ -77,12 +77,12 @@ void Oracle::CheckHistograms() {
   std::uint64_t sizes = 0;
   std::uint64_t bytes = 0;
   for (const HistogramRow& row : scene_.crew->counters->histograms().Of(0)) {
-    connects += row.connect.count();
-    first_bytes += row.first_byte.count();
-    queued += row.queue.count();
-    durations += row.duration.count();
-    sizes += row.bytes.count();
-    bytes += row.bytes.sum();
+    connects += row.count(Measured::kConnect);
+    first_bytes += row.count(Measured::kFirstByte);
+    queued += row.count(Measured::kQueue);
+    durations += row.count(Measured::kDuration);
+    sizes += row.count(Measured::kBytes);
+    bytes += row.sum(Measured::kBytes);
   }
   std::uint64_t answered = 0;
   for (const Pair& pair : scene_.pairs) {

@@ -79,6 +79,7 @@ void SwitchPacingOn(int /*socket*/) {}
 void SetKeepAlive(int /*socket*/, int /*idle_s*/) {}
 void SetKeepAliveIdle(int socket, int idle_s) { Now().KeepAlive(Now().At(socket), idle_s); }
 std::size_t QueuedClients(int /*listener*/) { return 0; }
+TcpFigures FiguresOf(int socket) { return simulator::FiguresOf(Now().At(socket)); }
 void SetResetOnClose(int socket) { Now().At(socket).reset_on_close = true; }
 void SetReceiveLowWaterMark(int socket, std::uint32_t bytes) {
   Now().SetLowWater(Now().At(socket), bytes);
