@@ -63,7 +63,7 @@ function createProgram(setStatus: (status: ExitStatus) => void): Command {
     });
 
   addDemoOptions(program.command('demo'))
-    .description('show it at work, with two backends and a few clients of its own')
+    .description('show it at work, with three backends and clients of its own')
     .usage('[options]')
     .action((flags: ServeFlags) => demo(flags));
 

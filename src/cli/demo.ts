@@ -1,11 +1,15 @@
 /**
- * `spliceway demo`, and `spliceway` alone: two small backends of its own, a proxy before them, and a few
- * clients that show how they take turns. It stays up, so that anyone can connect to it as well.
+ * `spliceway demo`, and `spliceway` alone: three small backends of its own, a proxy before them, a few clients that show how
+ * they take turns, and then others for as long as it runs, for its page. It stays up, so that anyone can connect to it as well.
  */
 import type { ProxyConfig } from '../config/types.js';
+import { openStatus, parsePlace } from '../control/status/create.js';
+import type { StatusAddress } from '../control/status/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
+import type { Address } from '../model/address.js';
 import type { Proxy as RunningProxy } from '../proxy/proxy.js';
 import { ask, EchoBackend, firstListener } from './demo-peers.js';
+import { DemoTraffic } from './demo-traffic.js';
 import { configFromFlags, type ServeFlags } from './flags.js';
 import { formatFigures, LiveLine } from './live-line.js';
 import { createLogger, type Logger } from './log.js';
@@ -16,9 +20,18 @@ import { StateFile } from './state-file.js';
 import { StopSignals } from './stop-signals.js';
 
 const DEFAULT_LISTENER = '127.0.0.1:5555';
-const NAMES = ['A', 'B'] as const;
+const NAMES = ['A', 'B', 'C'] as const;
+/** A free port: another demonstration may run. */
+const STATUS = '127.0.0.1:0';
 const CLIENTS = 4;
 const TICK_MS = 1000;
+/** The backends answer any line. One that fails resets whoever connects. */
+const HEALTH = {
+  type: 'tcp',
+  send: 'are you well?\n',
+  expect: 'backend',
+  interval: '1s',
+} as const;
 
 /**
  * Resolves when a signal has stopped it.
@@ -27,35 +40,46 @@ const TICK_MS = 1000;
  */
 export async function demo(flags: ServeFlags): Promise<void> {
   const backends = await Promise.all(NAMES.map((name) => EchoBackend.start(name)));
-  const backend = backends.map(({ address }) => address);
-  const config = configFromFlags({ listen: [DEFAULT_LISTENER], ...flags, backend });
+  const backend = backends.map(
+    ({ address }, index) => `${address},name=${NAMES[index]?.toLowerCase()}`,
+  );
+  const config = configFromFlags(
+    { listen: [DEFAULT_LISTENER], ...flags, backend },
+    { health: HEALTH },
+  );
   const log = createLogger(config.logLevel, config.logFormat);
   explainOtherSignals(log);
   const state = config.state === undefined ? undefined : new StateFile(config.state, log);
-  const proxy = await startOrAdvise(config, log, state);
+  const statusSocket = await openStatus(parsePlace({ address: STATUS }));
+  const proxy = await startOrAdvise(config, log, state, [statusSocket.address]);
   state?.follow(proxy);
   const signals = new StopSignals();
+  const status = statusSocket.serve(proxy, { name: 'demo' });
 
-  print('A demonstration: backends A and B echo lines, and one address stands before them.\n');
+  print('A demonstration: backends A, B and C echo lines, and one address stands before them.\n');
   new Announcer().announce(proxy);
   print(`${verdict(await showTurns(proxy))}\n`);
-  print(`${invitation(proxy)}\n`);
+  print(`${invitation(proxy, status)}\n`);
 
   const figures = new LiveLine(process.stdout);
+  // On a line of its own, before the log tells of it.
+  proxy.prependListener('backend', () => figures.end());
+  const traffic = new DemoTraffic(proxy, backends.at(-1));
   const tick = (): void => {
     figures.show(formatFigures(proxy.stats(), NAMES));
-    // A client a second keeps the figures moving.
-    ask(proxy, 'still there?').catch((error: Error) => log.debug(`demo client: ${error.message}`));
+    traffic.tick();
   };
   tick();
   const ticking = setInterval(tick, TICK_MS);
   const onStopping = (): void => {
     clearInterval(ticking);
+    traffic.end();
     figures.end();
   };
   const drainMs = () => config.drainTimeoutMs;
   await stopOnSignal(proxy, { signals, drainMs, log, state, onStopping });
   for (const echo of backends) echo.close();
+  await status.close();
 }
 
 /** @returns the name of the backend that each client was answered by, or nothing for one that was not */
@@ -86,10 +110,11 @@ export function verdict(turns: readonly (string | undefined)[]): string {
 async function startOrAdvise(
   config: ProxyConfig,
   log: Logger,
-  state?: StateFile,
+  state: StateFile | undefined,
+  reserved: readonly Address[],
 ): Promise<RunningProxy> {
   try {
-    return await startProxy(config, log, state);
+    return await startProxy(config, log, state, reserved);
   } catch (error) {
     if (!(error instanceof SplicewayError) || error.code !== 'ERR_SPLICEWAY_LISTEN') throw error;
     const advice = [
@@ -102,11 +127,13 @@ async function startOrAdvise(
   }
 }
 
-function invitation(proxy: RunningProxy): string {
+function invitation(proxy: RunningProxy, { url }: StatusAddress): string {
   const target = firstListener(proxy);
   const nc = 'path' in target ? `nc -U ${target.path}` : `nc ${target.host} ${target.port}`;
   const example = '--listen 127.0.0.1:5555 --backend 127.0.0.1:3306 --backend 127.0.0.1:3307';
   return [
+    `See how it is:  ${url}`,
+    'Clients come and go. Backend C fails for 15 seconds of each minute, and recovers.',
     `Try it yourself, a line at a time:  ${nc}`,
     'Point it at real servers:',
     `  ${commandLine(example)}`,

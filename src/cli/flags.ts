@@ -1,5 +1,6 @@
 /** The flags of `serve`, and the configuration that they make, with or without a file. */
 import { type ConfigPath, formatPath } from '../config/issues.js';
+import type { ShortOptions } from '../config/options.js';
 import { parseCommand, parseCommandSettings } from '../config/schema.js';
 import type { CommandConfig } from '../config/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
@@ -97,10 +98,14 @@ export function sourceFromFlags(flags: ServeFlags): ConfigSource | undefined {
 /**
  * The configuration that the flags ask for by themselves, without a file.
  *
+ * @param beside what no flag says
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`, `…_INVALID_ADDRESS` or `…_INVALID_DURATION` with the flag's name
  *   in the message
  */
-export function configFromFlags(flags: ServeFlags): CommandConfig {
+export function configFromFlags(
+  flags: ServeFlags,
+  beside: Pick<ShortOptions, 'health'> = {},
+): CommandConfig {
   if (flags.listen === undefined) {
     throw wrongUsage('there is nowhere to listen; add --listen, as in --listen 127.0.0.1:5555');
   }
@@ -111,7 +116,8 @@ export function configFromFlags(flags: ServeFlags): CommandConfig {
         'The demonstration with backends of its own is: spliceway demo',
     );
   }
-  const options = { listen: flags.listen, backends: flags.backend, ...settingsInput(flags) };
+  const { listen, backend: backends } = flags;
+  const options = { listen, backends, ...settingsInput(flags), ...beside };
   return parseCommand(options, (path) => flagName(path, flags));
 }
 

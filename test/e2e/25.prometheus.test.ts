@@ -1,44 +1,15 @@
 /** A real Prometheus reads the metrics, and finds nothing to complain of. */
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../../scripts/lib/port.js';
 import { createStatus } from '../../src/index.js';
 import { stopAfterwards } from './helpers/cleanup.js';
-import { Daemon } from './helpers/daemon.js';
 import { startPool } from './helpers/pool.js';
 import { describeWith, program } from './helpers/programs.js';
+import { Prometheus, prometheusNeeds } from './helpers/prometheus.js';
 import { engines } from './helpers/proxy.js';
 import { redis, redisNeeds, startRedis } from './helpers/redis.js';
-import { Server } from './helpers/server.js';
-import { makeTempFolder } from './helpers/temp-folder.js';
-import { waitUntil } from './helpers/wait.js';
 
-const needs = { prometheus: 'prometheus', promtool: 'prometheus', ...redisNeeds };
-
-/** One that asks a status address every second. */
-async function startPrometheus(target: string): Promise<Server> {
-  const folder = await makeTempFolder('prometheus');
-  const file = path.join(folder, 'prometheus.yml');
-  await writeFile(
-    file,
-    `
-global: { scrape_interval: 1s, scrape_timeout: 1s }
-scrape_configs:
-  - job_name: spliceway
-    static_configs: [{ targets: ['${target}'] }]
-`,
-  );
-  const port = await freePort();
-  const daemon = new Daemon(program('prometheus'), [
-    `--config.file=${file}`,
-    `--storage.tsdb.path=${folder}/data`,
-    `--web.listen-address=127.0.0.1:${port}`,
-  ]);
-  await daemon.ready(async () => (await fetch(`http://127.0.0.1:${port}/-/ready`)).ok);
-  return new Server(daemon, folder, port);
-}
+const needs = { ...prometheusNeeds, ...redisNeeds };
 
 /** What promtool says of metrics; nothing where all is well. */
 function complaintsOf(metrics: string): Promise<string> {
@@ -62,17 +33,8 @@ describeWith(needs, 'Prometheus', () => {
     const status = await createStatus(proxy, { address: '127.0.0.1:0' });
     onTestFinished(() => status.close());
     const target = `127.0.0.1:${status.address.port}`;
-    const prometheus = keep(await startPrometheus(target));
-    const query = async (expression: string): Promise<readonly number[]> => {
-      const to = `http://127.0.0.1:${prometheus.port}/api/v1/query`;
-      const answer = await fetch(`${to}?query=${encodeURIComponent(expression)}`);
-      const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
-      return data.result.map(({ value }) => Number(value[1]));
-    };
-    const is = (expression: string, value: number) =>
-      waitUntil(async () => (await query(expression))[0] === value, {
-        what: `${expression} to be ${value}`,
-      });
+    const prometheus = keep(await Prometheus.start(target));
+    const is = (expression: string, value: number) => prometheus.is(expression, value);
     for (let count = 0; count < 5; count++) await redis(port, 'PING');
     await is('up', 1);
     await is('spliceway_listener_sessions_opened_total', 5);
@@ -80,7 +42,7 @@ describeWith(needs, 'Prometheus', () => {
     await is('spliceway_backend_state{state="up"}', 1);
     await is('spliceway_pool_up', 1);
     await is('spliceway_received_bytes_total > bool 0', 1);
-    const [lines = 0] = await query('scrape_samples_scraped');
+    const [lines = 0] = await prometheus.query('scrape_samples_scraped');
     expect(lines).toBeGreaterThan(30);
     await backend.kill();
     await is('spliceway_pool_up', 0);

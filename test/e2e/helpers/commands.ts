@@ -8,6 +8,7 @@ export const followed: Readonly<Record<string, string>> = {
   'docs/control.md': 'test/105.control-page.test.ts',
   'docs/http.md': 'test/e2e/10.task-pages.test.ts',
   'docs/metrics.md': 'test/109.status-command.test.ts',
+  'docs/monitoring.md': 'test/e2e/28.monitoring.test.ts',
   'docs/mysql.md': 'test/e2e/10.task-pages.test.ts',
   'docs/operating.md': 'test/e2e/23.operate.test.ts',
   'docs/postgresql.md': 'test/e2e/10.task-pages.test.ts',
