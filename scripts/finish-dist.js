@@ -1,5 +1,5 @@
 /** A step of `npm run build:ts`: what of dist/ the compiler does not make. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { rolldown } from 'rolldown';
 import { inRoot } from './lib/root.js';
 import { vendored } from './lib/vendor.js';
@@ -12,6 +12,17 @@ writeFileSync(
   values.map(([name, value]) => `export const ${name} = '${value}';\n`).join(''),
 );
 rmSync(inRoot('dist', 'version.js.map'), { force: true });
+
+// The source reads the files of the page, as they were written. Nothing compiles them.
+const pageFolder = ['src', 'control', 'status', 'page'];
+const pageFiles = readdirSync(inRoot(...pageFolder))
+  .filter((name) => /\.(?:html|css|js|svg)$/.test(name))
+  .map((name) => [name, readFileSync(inRoot(...pageFolder, name), 'utf8')]);
+writeFileSync(
+  inRoot('dist', 'control', 'status', 'page-files.js'),
+  `export const pageFiles = ${JSON.stringify(Object.fromEntries(pageFiles), null, 2)};\n`,
+);
+rmSync(inRoot('dist', 'control', 'status', 'page-files.js.map'), { force: true });
 
 // So that nobody installs dozens of packages for a few functions of each.
 for (const { file, code } of await vendored()) {

@@ -189,8 +189,8 @@ describe('an answer', () => {
       expect(body.code).toBe('ERR_SPLICEWAY_INVALID_REQUEST');
       return `${code} ${body.detail}`;
     };
-    expect(await asked('/')).toBe(
-      '404 there is no such path; there are /healthz, /readyz, /metrics and /api/v1/status',
+    expect(await asked('/none')).toBe(
+      '404 there is no such path; there are /, /healthz, /readyz, /metrics, and /api/v1/ with status, sessions, history and events',
     );
     expect(await asked('/healthz?x=1')).toBe('400 ?x is unknown; this path has none');
     expect(await asked('/readyz?pools=a')).toBe('400 ?pools is unknown; this path has pool');

@@ -46,6 +46,11 @@ export class LiveSessions {
     return found;
   }
 
+  /** All of them, one at a time. */
+  async visit(visit: (info: SessionInfo) => void): Promise<void> {
+    await this.#forEach({}, visit);
+  }
+
   async end(which: SessionFilter | readonly string[]): Promise<number> {
     if (isIds(which)) return this.#engine.end(which);
     checkFilter('endSessions()', which);

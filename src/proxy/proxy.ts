@@ -383,6 +383,11 @@ export class Proxy extends SessionEmitter {
     return transportOf(await this.#live.list({}, { transport: true, sample: SAMPLE }));
   }
 
+  /** @internal As `sessions()`, without a list of them all, of which there may be a million. */
+  visitSessions(visit: (session: SessionInfo) => void): Promise<void> {
+    return this.#live.visit(visit);
+  }
+
   /**
    * Ends sessions at once, with a reset of both sides: their reason is `destroyed`. Those that begin meanwhile go on.
    *

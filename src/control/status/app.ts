@@ -12,6 +12,7 @@ import {
 } from '../answer.js';
 import { InvalidRequest } from '../problem.js';
 import { statusOf } from '../status.js';
+import { asStream } from './as-stream.js';
 import { isMeant } from './hosts.js';
 import { contentTypes, exposition, type Format } from './metrics/exposition.js';
 import { takeSnapshot } from './metrics/snapshot.js';
@@ -20,6 +21,8 @@ import { Places } from './places.js';
 import { readinessOf, STARTING } from './readiness.js';
 import { toldTo } from './told.js';
 import type { LastReload } from './types.js';
+import { Watch } from './watch.js';
+import { addWatchRoutes } from './watch-routes.js';
 
 /** What a browser is told of every answer: nothing of it is for other pages, and it may load nothing. */
 export const headers = {
@@ -46,6 +49,7 @@ export class StatusApp {
   readonly #places = new Places();
   /** `undefined` until it has begun. */
   #told: Told | undefined;
+  #watch: Watch | undefined;
 
   /** @param hosts names that requests may have, in small letters */
   constructor(hosts: ReadonlySet<string>) {
@@ -55,6 +59,17 @@ export class StatusApp {
 
   serve(told: Told): void {
     this.#told = told;
+    this.#watch = new Watch(told);
+  }
+
+  /** Whether an answer goes on for as long as somebody reads it. */
+  isEndless(response: ServerResponse): boolean {
+    return this.#watch?.isWatched(response) ?? false;
+  }
+
+  /** Ends what goes on. */
+  close(): void {
+    this.#watch?.close();
   }
 
   /** For `createHttpServer()`. */
@@ -85,6 +100,10 @@ export class StatusApp {
       this.#places.take(call.env.outgoing as ServerResponse);
       const { proxy, name, since } = this.#begun();
       return answer(call, toldTo(statusOf(proxy, name, since, undefined)));
+    });
+    addWatchRoutes(hono, this.#places, () => {
+      this.#begun();
+      return this.#watch as Watch;
     });
   }
 
@@ -120,7 +139,7 @@ export class StatusApp {
 const noSuchPath = () =>
   new InvalidRequest(
     404,
-    'there is no such path; there are /healthz, /readyz, /metrics and /api/v1/status',
+    'there is no such path; there are /, /healthz, /readyz, /metrics, and /api/v1/ with status, sessions, history and events',
   );
 
 /** @throws SplicewayError `ERR_SPLICEWAY_INVALID_REQUEST` */
@@ -139,19 +158,4 @@ function formatFor(call: Call): Format {
   const supports = [openMetrics, text];
   const type = accepts(call, { header: 'Accept', supports, default: text });
   return type === openMetrics ? 'openmetrics' : 'text';
-}
-
-/** At the pace at which it is read. */
-function asStream(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  return new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      const { value, done } = await pieces.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(value));
-    },
-    cancel: async () => {
-      await pieces.return(undefined);
-    },
-  });
 }

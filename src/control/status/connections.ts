@@ -21,7 +21,11 @@ export class Connections {
   readonly #idle = new Set<Socket>();
   readonly #answered = new Map<Socket, Answers>();
 
-  constructor(server: Server) {
+  readonly #isEndless: (response: ServerResponse) => boolean;
+
+  /** @param isEndless whether an answer goes on for as long as somebody reads it */
+  constructor(server: Server, isEndless: (response: ServerResponse) => boolean = () => false) {
+    this.#isEndless = isEndless;
     server.on('connection', (socket) => this.#enter(socket));
     server.on('request', ({ socket }, response) => this.#answer(socket, response));
   }
@@ -51,7 +55,10 @@ export class Connections {
     this.#idle.delete(socket);
     const answers: Answers = this.#answered.get(socket) ?? new Map();
     this.#answered.set(socket, answers);
-    answers.set(response, setTimeout(() => socket.destroy(), ANSWER_MS).unref());
+    const cut = () => {
+      if (!this.#isEndless(response)) socket.destroy();
+    };
+    answers.set(response, setTimeout(cut, ANSWER_MS).unref());
     response.once('close', () => {
       clearTimeout(answers.get(response));
       answers.delete(response);

@@ -20,7 +20,7 @@ import type { StatusAddress, StatusOptions } from './types.js';
 export async function claimStatus({ host, port, hosts }: StatusPlace): Promise<StatusSocket> {
   const app = new StatusApp(hosts);
   const server = createHttpServer(app.fetch, { wantsHost: false, headers });
-  new Connections(server);
+  new Connections(server, (response) => app.isEndless(response));
   const address = await listen(server, host, port);
   keepNothingRunning(server);
   return new StatusSocket(app, server, address);
@@ -64,6 +64,7 @@ export class StatusSocket {
 
   /** Every call returns the same promise. */
   close(): Promise<void> {
+    this.#app.close();
     this.#closing ??= closeHttpServer(this.#server, () => this.#server.close()).then(() =>
       this.#allow?.(),
     );

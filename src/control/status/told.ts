@@ -43,7 +43,7 @@ const PATTERNS = [
 ];
 
 /** @param passed whether all was well */
-function inOwnWords(reason: string, passed: boolean): string {
+export function inOwnWords(reason: string, passed: boolean): string {
   const [, what = '', often = ''] = /^(.*?)( ×\d+)?$/s.exec(reason) ?? [];
   const isOwn = [what, reason].some(
     (text) => text === '' || OWN.includes(text) || PATTERNS.some((pattern) => pattern.test(text)),

@@ -1,0 +1,312 @@
+/** The status address as its page sees it: figures of each second, what has happened, the last hour, and top sessions. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { History, STEP_MS } from '../src/control/status/history.js';
+import { Meter } from '../src/control/status/rates.js';
+import { Watchers } from '../src/control/status/watchers.js';
+import { since, Windows } from '../src/control/status/windows.js';
+import type { ProxyStats } from '../src/observe/stats.js';
+import { within } from './helpers/deadline.js';
+import { engines } from './helpers/engines.js';
+import { EventReader } from './helpers/events.js';
+import { portOf, startProxy } from './helpers/proxies.js';
+import { startEcho, startServer } from './helpers/servers.js';
+import { ANY_PORT, echoed, openClient } from './helpers/services.js';
+import { get, startStatus } from './helpers/status.js';
+
+const SOMEWHERE = '127.0.0.1:9';
+
+describe.each(engines)('the stream of events with %s', (engine) => {
+  it('begins with what runs, and has figures of each second', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, { backends: [`${echo.address},name=a,weight=3`] });
+    const status = await startStatus(proxy, { name: 'edge' });
+    const client = await openClient(portOf(proxy));
+    const events = await EventReader.open(status);
+    expect(events.answer.headers['content-type']).toBe('text/event-stream; charset=utf-8');
+    const begin = await events.first('begin');
+    expect(begin).toMatchObject({ name: 'edge', engine, pid: process.pid, happened: [] });
+    const first = await events.first('figures');
+    expect(first).toMatchObject({
+      generation: 1,
+      isStopping: false,
+      all: { open: 1, sessions: 1 },
+      listeners: [{ name: 'default', open: 1, isPaused: false, failures: 0 }],
+      pools: [{ name: 'default', backends: 1, up: 1, open: 1, queued: 0 }],
+      backends: [{ name: 'a', state: 'up', reason: '', weight: 3, open: 1, failures: 0 }],
+      left: 0,
+    });
+    expect(first.pools[0].times.connect.count).toBe(1);
+    expect(first.loops).toHaveLength(engine === 'native' ? 2 : 0);
+    await echoed(client, 'x'.repeat(10_000));
+    const moved = await events.first('figures', ({ all }) => all.upstream > 0);
+    for (const row of [moved.all, moved.listeners[0], moved.pools[0], moved.backends[0]]) {
+      expect(row.upstream).toBeGreaterThan(0);
+    }
+    const still = await events.first(
+      'figures',
+      ({ at, all }) => at > moved.at && all.upstream === 0,
+    );
+    expect(still.all.open).toBe(1);
+  });
+
+  it('tells of states, drains and configurations, also to whoever comes later', async () => {
+    const proxy = await startProxy(engine, { backends: [`${SOMEWHERE},name=a`, '127.0.0.1:10'] });
+    const status = await startStatus(proxy);
+    const pool = proxy.pool();
+    pool.backend('a').setHealth('down');
+    const events = await EventReader.open(status);
+    const { happened } = await events.first('begin');
+    const down = { event: 'backend', pool: 'default', backend: 'a', from: 'up', to: 'down' };
+    expect(happened).toHaveLength(2);
+    expect(happened).toContainEqual(
+      expect.objectContaining({ event: 'override', set: 'health down' }),
+    );
+    expect(happened).toContainEqual(expect.objectContaining({ ...down, reason: 'set by hand' }));
+    void pool.backend('a').drain();
+    await pool.add({ address: '127.0.0.1:11' });
+    await events.first('happened', (told) =>
+      told.happened.some(({ set }: { set?: string }) => set?.includes('state drain')),
+    );
+    const seen = () => events.seen.flatMap(({ data }) => data.happened ?? []);
+    await events.first('happened', () => seen().some(({ event }) => event === 'update'));
+    const numbers = seen().map(({ id }) => id);
+    expect(numbers).toEqual(Array.from(numbers, (_, index) => index + 1));
+    const figures = await events.first('figures', ({ backends }) => backends.length === 3);
+    expect(figures.backends[0]).toMatchObject({ state: 'drain', reason: 'set by hand' });
+    expect(figures.pools[0]).toMatchObject({ backends: 3, up: 2 });
+  });
+
+  it('says of a backend that is down why, but nothing that its server has said', async () => {
+    const server = await startServer((socket) => {
+      socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nS3cret'));
+    });
+    const health = { type: 'http', path: '/', body: 'well', interval: '300ms' } as const;
+    const proxy = await startProxy(engine, {
+      backends: [`${server.address},name=talks`, `${SOMEWHERE},name=silent`],
+      health: { ...health, fall: 1 },
+    });
+    const events = await EventReader.open(await startStatus(proxy));
+    const { backends } = await events.first('figures', (figures) =>
+      figures.backends.every(({ state }: { state: string }) => state === 'down'),
+    );
+    expect(backends).toMatchObject([{ reason: 'the check failed' }, { reason: 'connect refused' }]);
+    expect(JSON.stringify(proxy.stats())).toContain('S3cret');
+    expect(JSON.stringify(events.seen)).not.toContain('S3cret');
+  });
+
+  it('is for eight at a time, and ends with the address', async () => {
+    const proxy = await startProxy(engine, { backends: [SOMEWHERE] });
+    const status = await startStatus(proxy);
+    const head = await get(status, '/api/v1/events', { method: 'HEAD' });
+    expect([head.status, head.text]).toEqual([200, '']);
+    const readers: EventReader[] = [];
+    for (let count = 0; count < 8; count++) readers.push(await EventReader.open(status));
+    const refused = await get(status, '/api/v1/events');
+    expect(refused).toMatchObject({
+      status: 503,
+      body: { code: 'ERR_SPLICEWAY_TOO_MANY_REQUESTS' },
+    });
+    readers[0]?.close();
+    let next: EventReader | undefined;
+    while (next === undefined) {
+      const reader = await EventReader.open(status);
+      if (reader.answer.statusCode === 200) next = reader;
+      else reader.close();
+    }
+    await next.first('figures');
+    await within('the end', status.close());
+    await within(
+      'the end of the stream',
+      new Promise((resolve) => next?.answer.once('close', resolve)),
+    );
+  });
+});
+
+describe('whoever watches', () => {
+  it('is let go where it does not read, and nobody waits for it', async () => {
+    const data = 'x'.repeat(600_000);
+    let ticks = 0;
+    const watchers = new Watchers({
+      begin: () => {},
+      welcome: () => [],
+      tick: () => {
+        ticks += 1;
+        return [{ event: 'figures', data }];
+      },
+    });
+    onTestFinished(() => watchers.close());
+    let cut = 0;
+    const response = { once: () => {}, destroy: () => (cut += 1) } as never;
+    const slow = watchers.watch(response);
+    const reader = watchers.watch(response).getReader();
+    expect(watchers.count).toBe(2);
+    // The first one is that of who comes.
+    while (ticks < 4) await reader.read();
+    expect([cut, watchers.count]).toEqual([1, 1]);
+    await slow.cancel().catch(() => {});
+    await reader.cancel();
+    expect(watchers.count).toBe(0);
+  });
+});
+
+/** Figures of nothing but one backend. */
+function statsWith(opened: number, names = ['a']): ProxyStats {
+  const row = { opened, failed: 0, bytesUpstream: opened * 10, bytesDownstream: opened * 100 };
+  const backends = names.map((name) => ({ pool: 'db', name, ...row }));
+  return {
+    sessions: { opened, open: 0, failed: 0, rejected: 0 },
+    bytes: { upstream: opened * 10, downstream: opened * 100 },
+    listeners: [{ name: 'web', address: '127.0.0.1:80', ...row }],
+    pools: [{ name: 'db' }],
+    backends,
+  } as unknown as ProxyStats;
+}
+
+async function textOf(history: History) {
+  let text = '';
+  for await (const piece of history.json()) text += piece;
+  return JSON.parse(text);
+}
+
+describe('rates', () => {
+  it('are of the time between, and nothing where a count goes back or is new', () => {
+    const meter = new Meter();
+    expect(meter.measure(statsWith(10), 1000).size).toBe(0);
+    const rates = meter.measure(statsWith(14, ['a', 'b']), 3000);
+    expect(rates.get('backend db/a')).toEqual({
+      opened: 2,
+      failed: 0,
+      upstream: 20,
+      downstream: 200,
+    });
+    expect(rates.get('all')?.opened).toBe(2);
+    expect(rates.get('listener web 127.0.0.1:80')?.downstream).toBe(200);
+    expect(rates.has('backend db/b')).toBe(false);
+    expect(meter.measure(statsWith(1, ['a']), 4000).get('backend db/a')?.opened).toBe(0);
+  });
+});
+
+describe('the history', () => {
+  it('has an hour, the oldest point first, and nothing of what is gone', async () => {
+    const history = new History();
+    for (let step = 0; step <= 300; step++) {
+      history.sample(
+        statsWith(step * step, step < 100 ? ['a', 'gone'] : step < 200 ? ['a'] : ['a', 'late']),
+        step * STEP_MS,
+      );
+    }
+    const { stepMs, left, rows } = await textOf(history);
+    expect([stepMs, left]).toEqual([STEP_MS, 0]);
+    expect(Object.keys(rows).sort()).toEqual(
+      ['all', 'backend db/a', 'backend db/late', 'listener web 127.0.0.1:80', 'pool db'].sort(),
+    );
+    expect(rows.all).toHaveLength(240);
+    const rateAt = (step: number) => (2 * step - 1) / (STEP_MS / 1000);
+    expect(rows.all[239][0]).toBeCloseTo(rateAt(300), 1);
+    expect(rows.all[0][0]).toBeCloseTo(rateAt(61), 1);
+    expect(rows['backend db/late'][0]).toEqual([null, null, null]);
+    expect(history.newest().all?.[0]).toBeCloseTo(rateAt(300), 1);
+  });
+
+  it('is of a thousand rows, however many there are', async () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `b${index}`);
+    const history = new History();
+    for (let step = 0; step < 3; step++) history.sample(statsWith(step, names), step * STEP_MS);
+    const { left, rows } = await textOf(history);
+    expect(Object.keys(rows)).toHaveLength(1000);
+    expect(left).toBe(10_000 + 3 - 1000);
+    expect(rows.all).toHaveLength(2);
+  });
+});
+
+describe('percentiles', () => {
+  const histogram = (...buckets: [number, number][]) => ({
+    count: buckets.reduce((sum, [, count]) => sum + count, 0),
+    sum: 1,
+    buckets: buckets.map(([upTo, count]) => ({ upTo, count })),
+  });
+
+  it('are of what came since, or of all where another had the name', () => {
+    const before = histogram([1, 10], [2, 5]);
+    expect(since(histogram([1, 10], [2, 7], [3, 1]), before)).toMatchObject({
+      count: 3,
+      buckets: [
+        { upTo: 2, count: 2 },
+        { upTo: 3, count: 1 },
+      ],
+    });
+    expect(since(histogram([1, 3]), before).count).toBe(3);
+  });
+
+  it('forget what is older than two minutes', () => {
+    const windows = new Windows();
+    const statsAt = (slow: number, quick: number) => {
+      const all = histogram(
+        ...(
+          [
+            [1, quick],
+            [9, slow],
+          ] as [number, number][]
+        ).filter(([, n]) => n > 0),
+      );
+      const histograms = { connect: all, firstByte: histogram(), duration: all };
+      return { pools: [{ name: 'db', histograms }] } as unknown as ProxyStats;
+    };
+    const shown = (stats: ProxyStats) => windows.timesOf(stats.pools[0] as never);
+    windows.sample(statsAt(100, 0), 0);
+    expect(shown(statsAt(100, 0)).connect?.p50).toBe(9);
+    windows.sample(statsAt(100, 0), 60_000);
+    expect(shown(statsAt(100, 0))).toEqual({});
+    expect(shown(statsAt(100, 1))).toEqual({
+      connect: { count: 1, p50: 1, p90: 1, p99: 1 },
+      duration: { count: 1, p50: 1, p90: 1, p99: 1 },
+    });
+  });
+});
+
+describe.each(engines)('top sessions with %s', (engine) => {
+  it('are those that have moved the most bytes, and their clients', async () => {
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, {
+      listeners: { web: { address: ANY_PORT, pool: 'db' } },
+      pools: { db: { backends: [`${echo.address},name=a`] } },
+    });
+    const status = await startStatus(proxy);
+    const clients = [await openClient(portOf(proxy)), await openClient(portOf(proxy))];
+    await echoed(clients[1] as never, 'y'.repeat(5000));
+    const { body } = await get(status, '/api/v1/sessions?top=1');
+    expect(body).toMatchObject({
+      count: 2,
+      others: 0,
+      sessions: [{ pool: 'db', backend: 'a', bytesUpstream: 5005, bytesDownstream: 5005 }],
+      clients: [{ address: '127.0.0.1', sessions: 2, bytesUpstream: 5010, bytesDownstream: 5010 }],
+    });
+    // One look is for all who ask so soon.
+    expect((await get(status, '/api/v1/sessions')).body).toMatchObject({ at: body.at, count: 2 });
+    for (const top of ['0', '1001', 'x', '-1', '']) {
+      expect((await get(status, `/api/v1/sessions?top=${top}`)).status, top).toBe(400);
+    }
+  });
+});
+
+describe('the page', () => {
+  it('may ask this address and no other, and is kept by nobody', async () => {
+    const status = await startStatus(await startProxy('stream', { backends: [SOMEWHERE] }));
+    const { headers, text, status: code } = await get(status, '/');
+    expect(code).toBe(200);
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    const policy = headers['content-security-policy'];
+    expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+    expect(policy).toContain("require-trusted-types-for 'script'");
+    expect(policy).not.toContain('unsafe');
+    expect(headers['cache-control']).toBe('no-store');
+    const needed = [...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, place = '']) => place);
+    for (const place of needed) {
+      const { status: found, headers: of } = await get(status, place);
+      expect([found, of['x-content-type-options']], place).toEqual([200, 'nosniff']);
+    }
+    for (const path of ['/page/', '/page/..%2fapp.ts', '/page/tsconfig.json', '/index.html']) {
+      expect((await get(status, path)).status, path).toBe(404);
+    }
+  });
+});
