@@ -9,6 +9,7 @@ import { doctor } from './doctor.js';
 import { addDemoOptions, addServeOptions, type ServeFlags } from './flags.js';
 import { printed } from './output.js';
 import { addRemoteCommands } from './remote/commands.js';
+import type { InstanceFlags } from './remote/instance.js';
 import { serve } from './serve.js';
 import { ExitStatus, printError, statusOf } from './status.js';
 
@@ -78,8 +79,12 @@ function createProgram(setStatus: (status: ExitStatus) => void): Command {
 
   program
     .command('doctor')
-    .description('show what this machine allows; exit 0 when the native engine works, else 1')
-    .action(() => setStatus(doctor()));
+    .description(
+      'show what this machine allows, and what stands out in balancers that run; exit 0 when the native engine works, else 1',
+    )
+    .option('--name <name>', 'which balancer, where several run here')
+    .option('--control <path>', 'the file of its control socket')
+    .action(async (flags: InstanceFlags) => setStatus(await doctor(flags)));
 
   addRemoteCommands(program, setStatus);
   addCompletion(program);

@@ -1,9 +1,13 @@
-/** `spliceway doctor`: what this machine allows, a line a fact. */
+/** `spliceway doctor`: what this machine allows, and how balancers do that run here, a line a fact. */
 import { arch, release, type as systemName } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { loadAddon } from '../engine/native/addon.js';
 import type { NativeBinding } from '../engine/native/binding.js';
+import { type Fact, linesOf } from './doctor/facts.js';
+import { explainRunning } from './doctor/running.js';
 import { formatBytes } from './live-line.js';
+import type { InstanceFlags } from './remote/instance.js';
+import { sayLines } from './remote/say.js';
 import { ExitStatus } from './status.js';
 import { readSystemFacts, type SystemFacts } from './system.js';
 
@@ -13,10 +17,13 @@ const PIPE_PAGES = 16;
 const FILES_TO_START = 128;
 const UNKNOWN = 'unknown';
 
-type Fact = readonly [label: string, value: string];
-
-/** Prints the facts. The status is clean when the native engine works here, be it by copying, else failure. */
-export function doctor(): ExitStatus {
+/**
+ * Prints the facts, and those of balancers that run.
+ *
+ * @param flags which balancer is meant; default: all of this machine
+ * @returns clean when the native engine works here, be it by copying, else failure
+ */
+export async function doctor(flags: InstanceFlags): Promise<ExitStatus> {
   const addon = loadAddon();
   const spliceError = addon.ok ? addon.binding.trySplice() : undefined;
   const facts: Fact[] = [
@@ -29,10 +36,8 @@ export function doctor(): ExitStatus {
     ...(addon.ok ? describeBudget(addon.binding) : []),
     ['verdict', describeVerdict(spliceError)],
   ];
-  const width = Math.max(...facts.map(([label]) => label.length));
-  for (const [label, value] of facts) {
-    process.stdout.write(`${label.padEnd(width)}  ${value}\n`);
-  }
+  sayLines(linesOf(facts));
+  for (const running of await explainRunning(flags)) sayLines(['', ...linesOf(running)]);
   return addon.ok ? ExitStatus.clean : ExitStatus.failure;
 }
 

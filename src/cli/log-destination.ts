@@ -43,6 +43,11 @@ export class LogDestination {
     });
   }
 
+  /** Whether some of what was written waits for its reader. */
+  get isBehind(): boolean {
+    return this.#queue.length > 0;
+  }
+
   /** @param line with its end */
   write(line: string): void {
     const bytes = Buffer.from(line);

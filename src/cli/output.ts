@@ -25,3 +25,6 @@ export function print(text: string): void {
   terminal ??= new LogDestination(STDOUT);
   terminal.write(text);
 }
+
+/** Whether a terminal has not taken all yet that was printed. */
+export const isBehind = (): boolean => terminal?.isBehind ?? false;

@@ -45,12 +45,12 @@ export class ClientCounter {
   }
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }
 
 /** An IPv4 address, or the /64 that an IPv6 address is in: every host in it has as many addresses as it likes. */
-function identityOf(address: string): string {
+export function identityOf(address: string): string {
   if (!address.includes(':')) return address;
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');

@@ -17,9 +17,13 @@ export interface ChangeFlags {
 const states = ['ready', 'drain', 'maintenance'] as const;
 const healths = ['up', 'down', 'auto'] as const;
 
+/** @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION` */
+export const parseWeight = (value: string): number | null =>
+  value === 'auto' ? null : wholeNumber('weight', value, 1);
+
 /** Each as `key=value` has it; `auto` takes back what was set by hand. */
 const parsers: Readonly<Record<string, (value: string) => BackendChange>> = {
-  weight: (value) => ({ weight: value === 'auto' ? null : wholeNumber('weight', value, 1) }),
+  weight: (value) => ({ weight: parseWeight(value) }),
   state: (value) => ({ state: oneOf('state', value, states) }),
   maxSessions: (value) => ({
     maxSessions: value === 'auto' ? null : wholeNumber('maxSessions', value, 0),

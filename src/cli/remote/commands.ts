@@ -2,6 +2,7 @@
 import type { ControlClient } from '../../control/client.js';
 import type { Command } from '../../vendor/commander.js';
 import { ExitStatus } from '../status.js';
+import type { TopFlags } from '../top/top.js';
 import type { ChangeFlags } from './change.js';
 import type { DrainFlags } from './drain.js';
 import type { EventsFlags } from './events.js';
@@ -39,6 +40,13 @@ export function addRemoteCommands(program: Command, setStatus: (status: ExitStat
     'what runs, and how it is; exit 1 when a pool has no backend to pick',
     async (client, flags: ChangeFlags) => (await import('./status.js')).status(client, flags),
   );
+  remote(
+    'top',
+    'what it does a second, look by look, with keys that change it',
+    async (client, flags: TopFlags) => (await import('../top/top.js')).top(client, flags),
+  )
+    .option('--once', 'print it once, and end')
+    .option('--interval <time>', 'between two looks', '1s');
   addSessionCommands(remote);
   addBackendCommands(remote);
   addFileCommands(remote);

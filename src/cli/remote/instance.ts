@@ -56,6 +56,13 @@ async function chosenOf(living: readonly Instance[]): Promise<Instance> {
   );
 }
 
+/** All that run. */
+export async function livingClients(): Promise<ControlClient[]> {
+  return (await livingOf(socketsThere().instances)).map((instance) =>
+    connectControl(instance.path),
+  );
+}
+
 /** Names of all that run, for completion. */
 export async function namesOfLiving(): Promise<string[]> {
   return (await livingOf(socketsThere().instances)).map(({ name }) => name);

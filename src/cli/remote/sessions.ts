@@ -42,9 +42,9 @@ async function tableLines(client: ControlClient, listed: readonly RatedSession[]
   const names = new Map(listeners.map(({ address, name }) => [address, name]));
   // Those of a listener that is gone have its address.
   const rows = listed.map((session) =>
-    row({ ...session, listener: names.get(session.listener) ?? session.listener }),
+    sessionRow({ ...session, listener: names.get(session.listener) ?? session.listener }),
   );
-  return tableOf(columns, rows, widthOf(process.stdout));
+  return tableOf(sessionColumns, rows, widthOf(process.stdout));
 }
 
 /** @param top so many of those that have moved most; all where it does not say */
@@ -59,20 +59,21 @@ async function ratedSessions(
   if (before.count > 0) await new Promise((resolve) => setTimeout(resolve, RATE_MS));
   const after = before.count > 0 ? await client.sessions({ ...filter, top }) : before;
   const seconds = (performance.now() - begun) / 1000;
-  const moved = new Map(before.sessions.map((session) => [session.id, bytesOf(session)]));
+  const moved = new Map(before.sessions.map((session) => [session.id, movedBy(session)]));
   const rated = after.sessions.map((session) => {
     const earlier = moved.get(session.id);
     if (earlier === undefined) return session;
-    return { ...session, bytesPerSecond: Math.round((bytesOf(session) - earlier) / seconds) };
+    return { ...session, bytesPerSecond: Math.round((movedBy(session) - earlier) / seconds) };
   });
   return { count: after.count, sessions: rated };
 }
 
-const bytesOf = ({ bytesUpstream, bytesDownstream }: ControlSession) =>
+/** Both ways. */
+export const movedBy = ({ bytesUpstream, bytesDownstream }: ControlSession) =>
   bytesUpstream + bytesDownstream;
 
 /** What kill needs stays, and who is at both ends. */
-const columns: readonly Column[] = [
+export const sessionColumns: readonly Column[] = [
   { title: 'SESSION' },
   { title: 'CLIENT', least: 21, isName: true },
   { title: 'LISTENER', least: 15, rank: 6, isName: true },
@@ -85,7 +86,7 @@ const columns: readonly Column[] = [
   { title: 'RATE', isRight: true, rank: 2 },
 ];
 
-function row(session: RatedSession): Cell[] {
+export function sessionRow(session: RatedSession): Cell[] {
   const { id, client, listener, pool, backend, phase, ageMs, idleMs, bytesPerSecond } = session;
   return [
     id,

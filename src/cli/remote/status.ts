@@ -11,8 +11,9 @@ import { listed } from '../../model/listed.js';
 import { formatBytes } from '../live-line.js';
 import { ExitStatus } from '../status.js';
 import { sayJson, sayLines, summaryOf } from './say.js';
+import { healthStyles, poolsWithoutBackend } from './state.js';
 import { type Cell, type Column, tableOf } from './table.js';
-import { paint, plain, type Style, type Styled, widthOf } from './terminal.js';
+import { paint, plain, type Styled, widthOf } from './terminal.js';
 import { formatAge, formatCount } from './words.js';
 
 /** @returns failure where a pool has no backend to pick, or the balancer stops */
@@ -59,15 +60,6 @@ async function fileOf(client: ControlClient, { file }: ControlStatus): Promise<F
       problem: error.message,
     };
   }
-}
-
-/** Whether new sessions may come, by what an operator and its health say. */
-const isPicked = ({ state, health }: ControlBackend) =>
-  state === 'ready' && (health.status === 'up' || health.status === 'checking');
-
-function poolsWithoutBackend({ pools, backends }: ControlStatus): string[] {
-  const served = new Set(backends.filter(isPicked).map(({ pool }) => pool));
-  return pools.map(({ name }) => name).filter((name) => !served.has(name));
 }
 
 function linesOf(told: ControlStatus, file: FileState, lacking: readonly string[]): string[] {
@@ -160,13 +152,6 @@ const backendColumns: readonly Column[] = [
   { title: 'OUT', isRight: true, rank: 7 },
   { title: 'WHY', least: 16, rank: 2 },
 ];
-
-const healthStyles: Readonly<Record<ControlBackend['health']['status'], Style>> = {
-  checking: 'dim',
-  up: 'green',
-  down: 'red',
-  ejected: 'red',
-};
 
 function backendRow(backend: ControlBackend): Cell[] {
   const { pool, name, address, state, health, weight, maxSessions, open, override } = backend;

@@ -1,7 +1,7 @@
 /** What of a text a terminal shows, and how. */
 import { styleText } from 'node:util';
 
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'inverse';
 
 export interface Styled {
   readonly text: string;
