@@ -1,6 +1,5 @@
 /** How connections fare, as a sample of live sessions shows it. */
-import type { ConnectionFigures } from '../model/session-transport.js';
-import type { SessionInfo } from '../session/session-info.js';
+import type { ConnectionFigures, SessionTransport } from '../model/session-transport.js';
 
 /** So many of each loop: enough for a median, and asked for in a moment. */
 export const SAMPLE = 64;
@@ -29,9 +28,16 @@ export interface TransportStats {
   readonly toBackend: ConnectionStats | undefined;
 }
 
+/** What is looked at of a live session. */
+interface Sampled {
+  readonly pool: string | undefined;
+  readonly backend: string | undefined;
+  readonly transport?: SessionTransport | undefined;
+}
+
 /** @param sessions with their `transport`; those without are left out */
-export function transportOf(sessions: readonly SessionInfo[]): readonly TransportStats[] {
-  const groups = new Map<string, SessionInfo[]>();
+export function transportOf(sessions: readonly Sampled[]): readonly TransportStats[] {
+  const groups = new Map<string, Sampled[]>();
   for (const session of sessions) {
     if (session.transport === undefined || session.backend === undefined) continue;
     const key = JSON.stringify([session.pool, session.backend]);

@@ -1,6 +1,5 @@
 /** The page of the status address, in a real browser. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { Chromium } from '../../scripts/lib/chromium.js';
 import { createProxy, createStatus, type Proxy as RunningProxy } from '../../src/index.js';
@@ -154,10 +153,9 @@ describeWith({ chromium: 'chromium' }, 'the page', () => {
     await page.press('Enter', '\r');
     await waitUntil(async () => (await rowsOf(page)).length === 200, { what: 'all to be shown' });
     expect(await page.evaluate("document.querySelector('.pool button').ariaExpanded")).toBe('true');
-    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     for (const isDark of [false, true]) {
       await page.show({ width: 1440, height: 900, isDark });
-      await page.evaluate(`${axe}; undefined`);
+      await page.evaluate(`${axe.source}; undefined`);
       const complaints = await page.evaluate(
         "axe.run().then(({ violations, passes }) => passes.length < 20 ? ['axe looked at nothing'] : violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).slice(0, 3).join(' ')))",
       );

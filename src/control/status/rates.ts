@@ -27,7 +27,7 @@ export const keys = {
 } as const;
 
 /** All that is counted at one moment: listeners first, and pools before backends. */
-export function countsIn(stats: ProxyStats): ReadonlyMap<string, Counts> {
+function countsIn(stats: ProxyStats): ReadonlyMap<string, Counts> {
   const { sessions, bytes, listeners, pools, backends } = stats;
   const { upstream: bytesUpstream, downstream: bytesDownstream } = bytes;
   const rows = new Map<string, Counts>([
