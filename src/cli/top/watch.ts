@@ -42,6 +42,8 @@ export class Watch {
   #asking: Asking | undefined;
   #said: { readonly what: Said; readonly at: number } | undefined;
   #isHelp = false;
+  /** Keys that were obeyed: none of them answered a question. */
+  #pressed = 0;
   #end: (error?: unknown) => void = () => {};
 
   constructor(client: ControlClient, intervalMs: number) {
@@ -156,6 +158,7 @@ export class Watch {
       if (outcome !== 'open') this.#asking = undefined;
       asking.then(outcome);
     } else if (!key.isPasted) {
+      this.#pressed += 1;
       this.#said = undefined;
       if (this.#isHelp) this.#isHelp = false;
       else this.#obey(key);
@@ -187,7 +190,7 @@ export class Watch {
     else if (letter === 'm') this.#offer(stateOffer(this.#client, row, 'maintenance'));
     else if (letter === 'r') this.#offer(stateOffer(this.#client, row, 'ready'));
     else if (letter === 'w') this.#askWeight();
-    else if (letter === 'K') this.#try(async () => this.#offer(await endOffer(this.#client, row)));
+    else if (letter === 'K') this.#offerEnd();
   }
 
   #turnPage(): void {
@@ -231,6 +234,20 @@ export class Watch {
       else if (outcome === 'cancelled') this.#sayNothingChanged();
     };
     this.#asking = { prompt: new YesPrompt(offer.question), then };
+  }
+
+  /** Sessions of a backend take a moment to find: what is pressed meanwhile is about something else. */
+  #offerEnd(): void {
+    const { row } = this.#selection;
+    const count = this.#pressed;
+    if (row?.kind === 'backend') this.#say({ text: 'looking for its sessions…' });
+    this.#try(async () => {
+      const offer = await endOffer(this.#client, row);
+      if (this.#pressed !== count) return;
+      this.#said = undefined;
+      const isChosen = this.#selection.row?.key === row?.key;
+      this.#offer(isChosen ? offer : new Refusal('another row is chosen by now'));
+    });
   }
 
   #refuse({ reason }: Refusal): void {
