@@ -162,3 +162,14 @@ describe('K on a backend whose sessions are late', () => {
     await quit();
   });
 });
+
+it('K on one of two backends that have a name ends nothing', async () => {
+  const removed = backendTold('db-1', { state: 'removed' });
+  const balancer = new SlowBalancer(statusTold({ backends: [backendTold('db-1'), removed] }));
+  const { press, said, quit } = await watch(balancer);
+  for (const keys of ['jK', 'jK']) {
+    await press(keys);
+    expect(said()).toBe('db/db-1: two have this name; end them on the sessions page');
+  }
+  await quit();
+});

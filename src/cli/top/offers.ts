@@ -1,5 +1,6 @@
 /** What keys change: a question first, then the change, and what came of it. */
 import type { ControlClient } from '../../control/client.js';
+import type { ControlStatus } from '../../control/types.js';
 import type { AdminState } from '../../model/admin-state.js';
 import { parseWeight } from '../remote/change.js';
 import { summaryOf } from '../remote/say.js';
@@ -69,6 +70,7 @@ export async function setWeight(
 /** Those that are there when it is asked, and no others. */
 export async function endOffer(
   client: ControlClient,
+  { backends }: ControlStatus,
   row: Row | undefined,
 ): Promise<Offer | Refusal> {
   if (row === undefined || row.kind === 'pool') {
@@ -81,6 +83,10 @@ export async function endOffer(
   }
   const { pool, name } = row.backend;
   const label = labelOf({ pool, backend: name });
+  // Sessions have the name alone: those of a removed one cannot be told from those of the one that has its name now.
+  if (backends.filter((one) => one.pool === pool && one.name === name).length > 1) {
+    return new Refusal(`${label}: two have this name; end them on the sessions page`);
+  }
   const { sessions } = await client.sessions({ pool, backend: name });
   if (sessions.length === 0) return new Refusal(`${label} has no sessions`);
   const ids = sessions.map(({ id }) => id);

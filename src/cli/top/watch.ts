@@ -239,10 +239,12 @@ export class Watch {
   /** Sessions of a backend take a moment to find: what is pressed meanwhile is about something else. */
   #offerEnd(): void {
     const { row } = this.#selection;
+    const status = this.#figures?.status;
+    if (status === undefined) return;
     const count = this.#pressed;
     if (row?.kind === 'backend') this.#say({ text: 'looking for its sessions…' });
     this.#try(async () => {
-      const offer = await endOffer(this.#client, row);
+      const offer = await endOffer(this.#client, status, row);
       if (this.#pressed !== count) return;
       this.#said = undefined;
       const isChosen = this.#selection.row?.key === row?.key;
