@@ -125,7 +125,10 @@ describeWith({ tmux: 'tmux' }, 'top in a terminal', () => {
     await openClient(balancer.port);
     const terminal = await Terminal.open(balancer, columns, rows);
     await terminal.press('spliceway top', 'Enter');
-    const shown = await terminal.until(/^traffic .*\/s in/m);
+    // Lines come from top to bottom: with the last one of the second look all of it stands there.
+    const shown = await terminal.until(
+      /^traffic .*\/s in[\s\S]*^ {4}db-1 +.*[▁-█·][\s\S]*^ {4}web-1 .*[▁-█·]/m,
+    );
     const lines = shown.split('\n');
     expect(lines.slice(0, rows)).toHaveLength(rows);
     expect(lines[0]).toMatch(/^edge {2}spliceway \d/);
@@ -174,7 +177,7 @@ describeWith({ tmux: 'tmux' }, 'top in a terminal', () => {
     await terminal.press('spliceway top', 'Enter');
     await terminal.until(/^> db /m);
     await terminal.resize(120, 30);
-    const wide = await terminal.until(/ WHY$/m);
+    const wide = await terminal.until(/ WHY$[\s\S]*^q quit /m);
     expect(wide.split('\n')[29]).toMatch(/^q quit /);
     await terminal.resize(40, 10);
     const small = await terminal.until(/^q quit .*…$/m);
