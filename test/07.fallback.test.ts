@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { RunningCommand } from './helpers/cli.js';
 import { listeningSocket } from './helpers/inherited.js';
+import { environmentOf, runtimeFolder } from './helpers/remote.js';
 import { startEcho } from './helpers/servers.js';
 import { connect, readExactly } from './helpers/sockets.js';
 import { tempPath } from './helpers/temp.js';
@@ -29,6 +30,10 @@ function copyWithoutAddon(): string {
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
   return path.join(copy, 'dist', 'cli', 'main.js');
 }
+
+/** Balancers of other tests are not asked. */
+const doctorWith = (environment: NodeJS.ProcessEnv, command?: string) =>
+  new RunningCommand(['doctor'], { ...environmentOf(runtimeFolder()), ...environment }, command);
 
 describe('without an addon', () => {
   it('the stream engine takes over, and one warning line says so and why', async () => {
@@ -92,7 +97,7 @@ describe('without an addon', () => {
   });
 
   it('doctor says what is missing, with status 1', async () => {
-    await using command = new RunningCommand(['doctor'], {}, copyWithoutAddon());
+    await using command = doctorWith({}, copyWithoutAddon());
     const { status, stdout } = await command.ended();
     expect(status).toBe(1);
     expect(stdout).toMatch(/there is no addon for linux \w+ with \w+/);
@@ -102,7 +107,7 @@ describe('without an addon', () => {
 
   it('SPLICEWAY_PREBUILD names one that is loaded all the same', async () => {
     const environment = { SPLICEWAY_PREBUILD: OWN_ADDON };
-    await using command = new RunningCommand(['doctor'], environment, copyWithoutAddon());
+    await using command = doctorWith(environment, copyWithoutAddon());
     const { status, stdout } = await command.ended();
     expect(stdout).toContain(`${OWN_ADDON}, as SPLICEWAY_PREBUILD says`);
     expect(status).toBe(0);
@@ -114,7 +119,7 @@ describe('without an addon', () => {
     const built = readFileSync(own, 'utf8');
     const [, version = ''] = built.match(/version = '(.+)'/) ?? [];
     writeFileSync(own, built.replace(version, '99.0.0'));
-    await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: OWN_ADDON }, command);
+    await using doctor = doctorWith({ SPLICEWAY_PREBUILD: OWN_ADDON }, command);
     const { status, stdout } = await doctor.ended();
     expect(stdout).toContain(`was built for spliceway ${version}, and this is 99.0.0`);
     expect(status).toBe(1);
@@ -132,7 +137,7 @@ describe('without an addon', () => {
   ])('a file that %s is told of, and no other tried', async (_, made, reason) => {
     const file = made();
     const environment = { SPLICEWAY_PREBUILD: file };
-    await using command = new RunningCommand(['doctor'], environment);
+    await using command = doctorWith(environment);
     const { status, stdout } = await command.ended();
     expect(stdout).toMatch(reason);
     expect(stdout).toContain(`tried ${file}, as SPLICEWAY_PREBUILD says`);

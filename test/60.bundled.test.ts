@@ -21,6 +21,7 @@ import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunningCommand } from './helpers/cli.js';
+import { environmentOf, runtimeFolder } from './helpers/remote.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const addon = path.join(root, 'build', 'Release', 'spliceway.node');
@@ -52,6 +53,13 @@ beforeAll(async () => {
   await bundle.close();
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Balancers of other tests are not asked. */
+const doctorWith = (prebuild: string) =>
+  new RunningCommand(['doctor'], {
+    ...environmentOf(runtimeFolder()),
+    SPLICEWAY_PREBUILD: prebuild,
+  });
 
 /** @returns what the bundle printed, run from elsewhere */
 async function output(file: string, engine = 'auto', env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -196,7 +204,7 @@ describe('an addon is code, so one', () => {
     const { folder: real, addon: behind } = copied();
     renameSync(behind, path.join(real, 'addon.so'));
     symlinkSync('addon.so', behind);
-    await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: behind });
+    await using doctor = doctorWith(behind);
     const { stdout, status } = await doctor.ended();
     expect(stdout).toContain(path.join(real, 'addon.so'));
     expect(status).toBe(0);
@@ -216,7 +224,7 @@ describe('an addon is code, so one', () => {
   it('that SPLICEWAY_PREBUILD names is refused like that, and doctor says why', async () => {
     const { addon: writable } = copied();
     chmodSync(writable, 0o777);
-    await using doctor = new RunningCommand(['doctor'], { SPLICEWAY_PREBUILD: writable });
+    await using doctor = doctorWith(writable);
     const { stdout, status } = await doctor.ended();
     expect(status).toBe(1);
     expect(stdout).toMatch(/^engine .*is not loaded, because any user may write to/m);
