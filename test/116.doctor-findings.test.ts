@@ -110,7 +110,13 @@ describe('a balancer that runs', () => {
     const aside = backendTold('db-1', { state: 'maintenance', ...down });
     const none = explained({ status: { backends: [aside] } });
     expect(none.facts.get('backends')).toBe('0 of 1 up; set aside: db/db-1 (maintenance)');
-    expect(none.todo).toEqual([expect.stringMatching(/^pool db has no backend to pick/)]);
+    expect(none.todo).toEqual(['pool db has no backend to pick, and its clients are disconnected']);
+    const pools = { db: { backends: ['10.0.1.4:3306,name=db-1'], whenAllDown: 'try' } };
+    expect(explained({ status: { backends: [aside] }, options: { pools } }).todo).toEqual([
+      expect.stringMatching(
+        /^pool db has no backend to pick, and only those that are down .* tried/,
+      ),
+    ]);
   });
 
   it('without local ports', () => {

@@ -47,7 +47,7 @@ export function addServeOptions(command: Command): Command {
     )
     .option(
       '--status <address>',
-      'tell how it is here, by HTTP, to whoever connects: /healthz, /readyz, /metrics; without it, nowhere',
+      'tell how it is here, by HTTP, to whoever connects: /, a page for browsers, /healthz, /readyz, /metrics and /api/v1; without it, nowhere',
     )
     .option(
       '--status-host <name>',

@@ -151,7 +151,7 @@ function listeners({ before, after }: Told): Fact[] {
 const sumOf = (rows: readonly { readonly rejected: number }[], key: 'rejected') =>
   rows.reduce((sum, row) => sum + row[key], 0);
 
-function backends({ after: { status } }: Told): Fact[] {
+function backends({ after: { status }, config }: Told): Fact[] {
   const all = status.backends.filter(({ state }) => state !== 'removed');
   const up = all.filter(({ health }) => health.status === 'up').length;
   const ill = all.filter(
@@ -164,9 +164,10 @@ function backends({ after: { status } }: Told): Fact[] {
   );
   const put = aside.length === 0 ? '' : `; set aside: ${listed(names)}`;
   return topic('backends', `${formatCount(up)} of ${formatCount(all.length)} up${put}`, [
-    ...poolsWithoutBackend(status).map(
-      (pool) => `pool ${pool} has no backend to pick, and its clients are disconnected`,
-    ),
+    ...poolsWithoutBackend(status).map((name) => {
+      const isTried = config.pools.some((one) => one.name === name && one.whenAllDown === 'try');
+      return `pool ${name} has no backend to pick, and ${isTried ? 'only those that are down or ejected are tried, as whenAllDown says' : 'its clients are disconnected'}`;
+    }),
     ...ill.map(({ pool, name, address, health }) => {
       const label = labelOf({ pool, backend: name });
       const since = formatAge(Date.now() - health.since);
