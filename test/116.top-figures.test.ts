@@ -69,7 +69,7 @@ describe('rates', () => {
     expect(history.at(-1)).toBe(200 * 200 - 199 * 199);
   });
 
-  it('of sessions count all of those that are younger than the last look', () => {
+  it('of sessions count all of those that are younger than the last look, since they began', () => {
     const looks = new SessionLooks();
     const [old, idle] = [sessionTold('a', { bytesUpstream: 100 }), sessionTold('b')];
     expect(looks.next({ count: 2, sessions: [old, idle] }, 0).sessions).toEqual([old, idle]);
@@ -77,10 +77,12 @@ describe('rates', () => {
       sessionTold('a', { bytesUpstream: 1100 }),
       sessionTold('b'),
       sessionTold('young', { ageMs: 500, bytesDownstream: 4000 }),
+      sessionTold('just there', { ageMs: 0, bytesDownstream: 4000 }),
       sessionTold('unlisted before', { bytesDownstream: 4000 }),
     ];
-    const rated = looks.next({ count: 4, sessions }, 2000).sessions;
-    expect(rated.map(({ bytesPerSecond }) => bytesPerSecond)).toEqual([500, 0, 2000, undefined]);
+    const rated = looks.next({ count: 5, sessions }, 2000).sessions;
+    const rates = rated.map(({ bytesPerSecond }) => bytesPerSecond);
+    expect(rates).toEqual([500, 0, 8000, undefined, undefined]);
   });
 });
 

@@ -62,6 +62,10 @@ class SlowBalancer {
     },
   } as unknown as ControlClient;
 
+  get isAsked(): boolean {
+    return this.#lists.length > 0;
+  }
+
   /** Answers what was asked first. */
   async list(...sessions: ControlSession[]): Promise<void> {
     const answer = this.#lists.shift();
@@ -171,5 +175,27 @@ it('K on one of two backends that have a name ends nothing', async () => {
     await press(keys);
     expect(said()).toBe('db/db-1: two have this name; end them on the sessions page');
   }
+  await quit();
+});
+
+it('rates of sessions begin anew when somebody comes back to them', async () => {
+  const balancer = new SlowBalancer(two());
+  const { press, shown, quit } = await watch(balancer, 1);
+  const rate = () => /^> a .* (\d.*\/s)$/m.exec(shown())?.[1];
+  const moved = (bytesUpstream: number) => ({
+    ...sessionTold('a'),
+    ...{ ageMs: 1e9, bytesUpstream },
+  });
+  await press('\t');
+  await until('a list', () => balancer.isAsked);
+  await balancer.list(moved(0));
+  expect(rate()).toBeUndefined();
+  await until('another list', () => balancer.isAsked);
+  await balancer.list(moved(1e9));
+  expect(rate()).toBeDefined();
+  await press('\t\t');
+  await until('another list', () => balancer.isAsked);
+  await balancer.list(moved(2e9));
+  expect(rate()).toBeUndefined();
   await quit();
 });

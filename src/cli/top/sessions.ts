@@ -19,10 +19,11 @@ export class SessionLooks {
     if (last === undefined) return { count, sessions };
     const elapsedMs = atMs - last.atMs;
     const rated = sessions.map((session) => {
-      // One that is younger than the last look has moved all since.
+      // One that is younger than the last look has moved all since it began.
       const before = last.moved.get(session.id) ?? (session.ageMs <= elapsedMs ? 0 : undefined);
-      if (before === undefined || elapsedMs <= 0) return session;
-      const bytesPerSecond = Math.round(((movedBy(session) - before) * 1000) / elapsedMs);
+      const overMs = Math.min(elapsedMs, session.ageMs);
+      if (before === undefined || overMs <= 0) return session;
+      const bytesPerSecond = Math.round(((movedBy(session) - before) * 1000) / overMs);
       return { ...session, bytesPerSecond };
     });
     return { count, sessions: rated };

@@ -30,7 +30,7 @@ export class Watch {
   readonly #intervalMs: number;
   readonly #screen: Screen;
   readonly #looks = new Looks();
-  readonly #sessionLooks = new SessionLooks();
+  #sessionLooks = new SessionLooks();
   readonly #selection = new Selection();
   /** There from the first look on: nothing is drawn before. */
   #figures: Figures | undefined;
@@ -195,6 +195,8 @@ export class Watch {
 
   #turnPage(): void {
     this.#selection.turnPage();
+    // What moved while others were looked at is no rate of now.
+    this.#sessionLooks = new SessionLooks();
     this.#nextListAt = 0;
     this.#tick();
   }
