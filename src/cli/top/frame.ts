@@ -65,6 +65,7 @@ const HELP: readonly string[] = [
   '',
   'd, m, r and K ask first. IN is what clients send, OUT is what backends send.',
   'TRAFFIC is both, look by look: the highest has the whole height.',
+  'CONNECT, since the pool is there: half took no longer, and 99 of 100.',
   'A star: set by hand; spliceway reset takes it back.',
 ];
 
