@@ -69,6 +69,56 @@ describe('a balancer that runs', () => {
     expect(unknown.facts.get('retransmissions')).toBe('unknown');
   });
 
+  it('with a listener near its own limit is told so, once for all its addresses', () => {
+    const listeners = (open: number) => [
+      listenerTold('sql', { open: 30, maxSessions: 100 }),
+      listenerTold('sql', { address: '[::1]:5555', open, maxSessions: 100 }),
+      listenerTold('web', { open: 900 }),
+    ];
+    expect(explained({ status: { listeners: listeners(49) } }).todo).toEqual([]);
+    expect(explained({ status: { listeners: listeners(50) } }).todo).toEqual([
+      expect.stringMatching(/^sql has 80 sessions, of 100: near its maxSessions/),
+    ]);
+  });
+
+  it('with a pool or backends near their limits is told so where nobody may wait', () => {
+    const near = (pool: object, backends: ControlStatus['backends'], more: object = {}) =>
+      explained({
+        status: { backends, pools: [{ ...poolTold('db'), ...more }] },
+        options: {
+          pools: {
+            db: { backends: ['10.0.1.4:3306,name=db-1', '10.0.1.5:3306,name=db-2'], ...pool },
+          },
+        },
+      }).todo;
+    const limit = { maxPoolSessions: 10 };
+    expect(near({}, two(4, 3), limit)).toEqual([]);
+    expect(near({}, two(4, 4), limit)).toEqual([
+      expect.stringMatching(/^pool db has 8 sessions, of 10: near its maxPoolSessions/),
+    ]);
+    expect(near({ queue: 5 }, two(4, 4), limit)).toEqual([]);
+    const some = two(4, 8, { maxSessions: 10 });
+    expect(near({}, some)).toEqual([
+      expect.stringMatching(/^db\/db-2 has 8 sessions, of 10: near maxSessions/),
+    ]);
+    expect(near({ queue: 5 }, some)).toEqual([]);
+    // There one is filled after the other.
+    expect(near({ policy: 'first' }, some)).toEqual([]);
+    expect(near({ policy: 'first' }, some.slice(1))).toEqual([
+      expect.stringMatching(/^db\/db-2 has/),
+    ]);
+  });
+
+  it('whose clients find no backend is told so while that goes on', () => {
+    const failed = (count: number) => ({
+      sessions: { open: 1, opened: 9, failed: count, rejected: 0 },
+    });
+    expect(explained({ status: failed(7) }).todo).toEqual([]);
+    expect(explained({ status: failed(7), before: failed(4) }).todo).toEqual([
+      expect.stringMatching(/^3 clients found no backend in the last second/),
+    ]);
+  });
+
   it('whose client has many sessions is told which', () => {
     const six = (address: string, count: number) => new Array<string>(count).fill(address);
     const clients = [...six('2001:db8::1', 4), ...six('2001:db8::2:0:0:7', 5), '10.1.0.7', ''];
@@ -199,6 +249,7 @@ describe('shares', () => {
       expect.stringMatching(/^db\/db-2 is/),
     ]);
     expect(skewed(two(200, 10, { maxSessions: 10 }))).toEqual([
+      expect.stringMatching(/^db\/db-2 has 10 sessions, of 10: near maxSessions/),
       expect.stringMatching(/db-1 has 200 sessions.*\. One/),
     ]);
   });

@@ -7,6 +7,7 @@ import { poolsWithoutBackend } from '../remote/state.js';
 import { labelOf } from '../remote/target.js';
 import { counted, formatAge, formatCount } from '../remote/words.js';
 import { type Fact, TO_DO } from './facts.js';
+import { isNear, nearInListeners, nearInPools } from './limits.js';
 import type { ProcessFacts } from './process-facts.js';
 import { skewOf } from './skew.js';
 
@@ -28,8 +29,6 @@ export interface Told {
   readonly file: string | undefined;
 }
 
-/** A part of a limit that is near it. */
-const NEAR = 0.8;
 /** A part of all segments: a good network is well below. */
 const MANY_AGAIN = 0.01;
 /** Of fewer segments in a second a part says nothing. */
@@ -74,16 +73,18 @@ function file({ after, file: problem }: Told): Fact[] {
   );
 }
 
-function sessions({ after: { status }, config: { maxSessions } }: Told): Fact[] {
-  const { open } = status.sessions;
-  if (maxSessions === undefined) return topic('sessions', `${formatCount(open)} open`);
-  return topic(
-    'sessions',
-    `${formatCount(open)} open, of ${formatCount(maxSessions)} at most`,
-    open < maxSessions * NEAR
-      ? []
-      : ['near maxSessions: at the limit listeners pause. Raise it, or lower idleTimeout'],
-  );
+function sessions({ before, after, config: { maxSessions } }: Told): Fact[] {
+  const { open, failed } = after.status.sessions;
+  const now = failed - before.status.sessions.failed;
+  const most = maxSessions === undefined ? '' : `, of ${formatCount(maxSessions)} at most`;
+  return topic('sessions', `${formatCount(open)} open${most}`, [
+    ...(isNear(open, maxSessions)
+      ? ['near maxSessions: at the limit listeners pause. Raise it, or lower idleTimeout']
+      : []),
+    ...(now > 0
+      ? [`${counted(now, 'client')} found no backend in the last second: its log says why`]
+      : []),
+  ]);
 }
 
 function files({ after: { process } }: Told): Fact[] {
@@ -95,11 +96,11 @@ function files({ after: { process } }: Told): Fact[] {
   return topic(
     'descriptors',
     `${formatCount(open)} open, of ${limit} at most`,
-    open < most * NEAR
-      ? []
-      : [
+    isNear(open, most)
+      ? [
           'near the limit of open files: listeners pause there. Raise ulimit -n, or LimitNOFILE= of its service, and start it again; a session takes two',
-        ],
+        ]
+      : [],
   );
 }
 
@@ -120,7 +121,7 @@ function perClient({ clients, config, after }: Told): Fact[] {
   return topic(
     'busiest client',
     `${address}, ${counted(count, 'session')}${limit === 0 ? '' : `, of ${about ? 'about ' : ''}${formatCount(limit)} at most`}`,
-    limit > 0 && count >= limit * NEAR
+    limit > 0 && isNear(count, limit)
       ? [
           'near maxSessionsPerClient: more are refused. Raise it where many clients share that address, as behind a NAT or a proxy',
         ]
@@ -140,6 +141,7 @@ function listeners({ before, after }: Told): Fact[] {
       (name) =>
         `${name} is paused, and its clients wait: PATCH /v1/listeners/${encodeURIComponent(name)} {"paused":false} on the control socket lets them in`,
     ),
+    ...nearInListeners(after.status),
     ...(now > 0
       ? [
           `${counted(now, 'client')} refused in the last second: by maxSessionsPerClient, a filter, or as it is the balancer itself; its log says which`,
@@ -173,6 +175,7 @@ function backends({ after: { status }, config }: Told): Fact[] {
       const since = formatAge(Date.now() - health.since);
       return `${label} is ${health.status} for ${since}: ${health.reason}. See whether ${address} answers from this machine, or set it aside: spliceway set ${label} state=maintenance`;
     }),
+    ...nearInPools(status, config),
   ]);
 }
 
