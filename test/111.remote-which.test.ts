@@ -101,14 +101,18 @@ describe('the balancer that is meant', () => {
     await startBalancer({ flags, folder });
     const [program, words] = asNobody('exec', []);
     const asOther = [program, ...words.slice(0, words.indexOf('--'))].join(' ');
-    const run = async () => {
+    const run = async (name = 'status') => {
       const shell = `exec ${asOther} "$@"`;
-      await using command = new RunningCommand(['status'], environmentOf(folder), undefined, shell);
+      await using command = new RunningCommand([name], environmentOf(folder), undefined, shell);
       return await command.ended();
     };
     const closed = await run();
     expect(closed).toMatchObject({ status: 3, stdout: '' });
     expect(closed.stderr).toContain(`${folder} is another user's: ask as that user, or as root`);
+    // Doctor has more to tell.
+    const told = await run('doctor');
+    expect(told.stdout).toMatch(/^balancer {2}unknown; .* is another user's: ask as that user/m);
+    expect(told.stderr).toBe('');
     // Who may look into the folder may still not connect.
     chmodSync(folder, 0o755);
     const denied = await run();

@@ -3,7 +3,7 @@ import { parseOptions } from '../../config/schema.js';
 import type { ControlClient } from '../../control/client.js';
 import { SplicewayError } from '../../errors/catalogue.js';
 import { setTimeout } from '../../timers.js';
-import { clientOf, type InstanceFlags, livingClients } from '../remote/instance.js';
+import { clientOf, type InstanceFlags, livingClients, wordsOfClosed } from '../remote/instance.js';
 import { plain } from '../remote/terminal.js';
 import type { Fact } from './facts.js';
 import { explain, type Look } from './findings.js';
@@ -16,13 +16,15 @@ const PATIENCE_MS = 10_000;
 
 /**
  * @param flags which one is meant; default: all of this machine
- * @returns a list for each
+ * @returns a list for each, and one for those that this user may not ask
  * @throws SplicewayError where one is named that does not answer
  */
 export async function explainRunning(flags: InstanceFlags): Promise<readonly Fact[][]> {
   const isNamed = flags.name !== undefined || flags.control !== undefined;
-  const clients = isNamed ? [await clientOf(flags)] : await livingClients();
-  return await Promise.all(
+  const { clients, closed } = isNamed
+    ? { clients: [await clientOf(flags)], closed: [] }
+    : await livingClients();
+  const told = await Promise.all(
     clients.map((client) =>
       answered(client, factsOf(client)).catch((error) => {
         if (isNamed || !(error instanceof SplicewayError)) throw error;
@@ -31,6 +33,8 @@ export async function explainRunning(flags: InstanceFlags): Promise<readonly Fac
       }),
     ),
   );
+  if (closed.length === 0) return told;
+  return [...told, [['balancer', `unknown; ${plain(wordsOfClosed(closed))}`]]];
 }
 
 /** One that stands still takes connections, and says nothing. */

@@ -56,11 +56,14 @@ async function chosenOf(living: readonly Instance[]): Promise<Instance> {
   );
 }
 
-/** All that run. */
-export async function livingClients(): Promise<ControlClient[]> {
-  return (await livingOf(socketsThere().instances)).map((instance) =>
-    connectControl(instance.path),
-  );
+/** All that run, and the folders that this user may not look into. */
+export async function livingClients(): Promise<{
+  readonly clients: ControlClient[];
+  readonly closed: readonly string[];
+}> {
+  const { instances, closed } = socketsThere();
+  const living = await livingOf(instances);
+  return { clients: living.map((instance) => connectControl(instance.path)), closed };
 }
 
 /** Names of all that run, for completion. */
@@ -112,10 +115,12 @@ function isListening(socketPath: string): Promise<boolean> {
 function noneRuns(closed: readonly string[]): SplicewayError {
   const where = foldersOfSockets().join(', ');
   const hint =
-    closed.length === 0
-      ? 'start one, or name its socket by --control PATH'
-      : `${listed(closed)} is another user's: ask as that user, or as root`;
+    closed.length === 0 ? 'start one, or name its socket by --control PATH' : wordsOfClosed(closed);
   return failed(`no balancer was found in ${where}; ${hint}`);
 }
+
+/** Of folders that this user may not look into. */
+export const wordsOfClosed = (folders: readonly string[]): string =>
+  `${listed(folders)} is another user's: ask as that user, or as root`;
 
 const failed = (message: string) => new SplicewayError('ERR_SPLICEWAY_CONTROL_FAILED', message);
