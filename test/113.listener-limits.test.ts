@@ -66,7 +66,8 @@ describe.each(ways)('maxSessions of a listener with %s', (way) => {
     for (const [index, { client, answer }] of late.entries()) {
       held[index]?.end();
       expect(await within('its turn', answer)).toBe('xy'[index]);
-      expect(openOf(proxy, 'few')).toBeLessThanOrEqual(2);
+      // A place is free a moment before the session that had it is counted out.
+      await until('at most two', () => openOf(proxy, 'few') <= 2);
       client.end();
       await readAll(client);
     }
@@ -229,8 +230,12 @@ describe.each(ways)('maxSessionsPerClient of a listener with %s', (way) => {
     expect(proxy.stats().listeners).toMatchObject([{ rejected: 1 }, { rejected: 0 }]);
     first.end();
     await readAll(first);
-    await until('its place', () => openOf(proxy, 'web') === 1);
-    expect(await ask(web, 'again')).toBe('again');
+    // Where Node counts, it hears of the end a moment later than the figures tell.
+    let answer = '';
+    for (let tries = 0; tries < 1000 && answer === ''; tries++) {
+      answer = await ask(web, 'again').catch(() => '');
+    }
+    expect(answer).toBe('again');
   });
 
   it('changes while it runs, and counts those that begin while there is one', async () => {

@@ -136,8 +136,8 @@ export interface LoopStats {
   /** How often it had nothing to do, and waited until something happened. */
   readonly wakeUps: number;
   /**
-   * Seconds that its turns take: who has something to do meanwhile waits for so long. A time of more than a second in which the
-   * process stood still is no part of them.
+   * Seconds that its turns take: who has something to do meanwhile waits for so long. A turn of more than a
+   * second counts as nothing: a process that stood still looks the same.
    */
   readonly turns: Histogram;
   /** The longest of them. */

@@ -374,7 +374,7 @@ export class Proxy extends SessionEmitter {
 
   /**
    * How connections fare now, by backend: round trips and segments that were sent again, as the kernel has measured them. It asks
-   * about 64 sessions of each loop at most, drawn by chance, so it costs as much however many there are. A backend of which none
+   * about 64 sessions of each loop at most, drawn by chance, so it costs the loops as much however many there are. A backend of which none
    * was drawn is not there; nor is any with the stream engine, as Node does not tell.
    *
    * @throws SplicewayError `ERR_SPLICEWAY_LOOP_STALLED`

@@ -38,7 +38,7 @@ export interface SessionsOptions {
   transport?: boolean | undefined;
   /**
    * Only so many sessions of each loop at most, drawn by chance among all of them, of which the filter then leaves those that
-   * are meant; from 1 to 1000. So the cost has a bound, however many there are. The stream engine is one loop. Default: all.
+   * are meant; from 1 to 1000. So the loops have as much to do however many there are. The stream engine is one loop. Default: all.
    */
   sample?: number | undefined;
 }

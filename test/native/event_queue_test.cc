@@ -280,5 +280,18 @@ TEST("events: a reader that is always a little behind lags until it has read wha
   CHECK(!queue.lags());
 }
 
+TEST("event queue: refusals by the limit of a listener's own are not joined with others") {
+  EventQueue queue(0, 2, [] {});
+  for (const std::int32_t own : {0, 1, 0, 1, 1}) {
+    queue.PushRefusal({.kind = Kind::kRefused, .reason = own, .listener = 1});
+  }
+  const std::vector<SessionEvent> all = TakeAll(queue);
+  CHECK_EQUAL(all.size(), 2U);
+  CHECK_EQUAL(all[0].reason, 0);
+  CHECK_EQUAL(all[0].count, 2);
+  CHECK_EQUAL(all[1].reason, 1);
+  CHECK_EQUAL(all[1].count, 3);
+}
+
 }  // namespace
 }  // namespace spliceway::testing

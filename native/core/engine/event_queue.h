@@ -119,9 +119,11 @@ class EventQueue {
   void PushEarlyReset(const SessionEvent& event) {
     PushJoined(event, backends_[static_cast<std::size_t>(event.backend)].early_reset);
   }
-  /// The same for a client that was refused: joined with an earlier one of the same listener.
+  /// The same for a client that was refused: joined with an earlier one of the same listener, and
+  /// by the same limit.
   void PushRefusal(const SessionEvent& event) {
-    PushJoined(event, listeners_[static_cast<std::size_t>(event.listener)].refusal);
+    ListenerPlaces& places = listeners_[static_cast<std::size_t>(event.listener)];
+    PushJoined(event, event.reason == 1 ? places.own_refusal : places.refusal);
   }
   /// The same for a client that was a connection of the engine's own.
   void PushCameBack(const SessionEvent& event) {
@@ -170,6 +172,7 @@ class EventQueue {
   };
   struct ListenerPlaces {
     Place refusal;
+    Place own_refusal;  ///< By the limit of its service.
     Place came_back;
     Place unreported;
     Place late;

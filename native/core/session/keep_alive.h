@@ -13,7 +13,8 @@ namespace spliceway {
 /// fallen silent together would be asked in one tick, and each minute again. Where that is more
 /// than a queue on the way holds, as the 1,000 packets of `net.core.netdev_max_backlog`, the rest
 /// is lost, again and again. So the loop asks before those timers are due, with 6 s or more. They
-/// are left for peers that have not answered.
+/// come due for peers that have not answered. Those are asked by both, so that the six questions
+/// take less time.
 inline std::uint64_t AskingPeriodMs(std::uint32_t slot, std::uint16_t keep_alive_s) {
   // By the golden section of 2^32: however many slots in a row, their times are spread evenly.
   const std::uint64_t part = slot * std::uint32_t{0x9E3779B9};
