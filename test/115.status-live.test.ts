@@ -1,11 +1,14 @@
 /** The status address as its page sees it: figures of each second, what has happened, the last hour, and top sessions. */
+import { EventEmitter } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { History, STEP_MS } from '../src/control/status/history.js';
 import { Meter } from '../src/control/status/rates.js';
+import type { StatusAddress } from '../src/control/status/types.js';
 import { Watchers } from '../src/control/status/watchers.js';
 import { since, Windows } from '../src/control/status/windows.js';
 import type { ProxyStats } from '../src/observe/stats.js';
-import { within } from './helpers/deadline.js';
+import { connectTo } from './helpers/control.js';
+import { until, within } from './helpers/deadline.js';
 import { engines } from './helpers/engines.js';
 import { EventReader } from './helpers/events.js';
 import { portOf, startProxy } from './helpers/proxies.js';
@@ -14,6 +17,15 @@ import { ANY_PORT, echoed, openClient } from './helpers/services.js';
 import { get, startStatus } from './helpers/status.js';
 
 const SOMEWHERE = '127.0.0.1:9';
+
+/** As soon as there is a place. */
+async function openOne(status: StatusAddress): Promise<EventReader> {
+  for (;;) {
+    const reader = await EventReader.open(status);
+    if (reader.answer.statusCode === 200) return reader;
+    reader.close();
+  }
+}
 
 describe.each(engines)('the stream of events with %s', (engine) => {
   it('begins with what runs, and has figures of each second', async () => {
@@ -80,7 +92,13 @@ describe.each(engines)('the stream of events with %s', (engine) => {
     const server = await startServer((socket) => {
       socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nS3cret'));
     });
-    const health = { type: 'http', path: '/', body: 'well', interval: '300ms' } as const;
+    const health = {
+      type: 'http',
+      path: '/',
+      body: 'well',
+      interval: '300ms',
+      timeout: '30s',
+    } as const;
     const proxy = await startProxy(engine, {
       backends: [`${server.address},name=talks`, `${SOMEWHERE},name=silent`],
       health: { ...health, fall: 1 },
@@ -92,6 +110,23 @@ describe.each(engines)('the stream of events with %s', (engine) => {
     expect(backends).toMatchObject([{ reason: 'the check failed' }, { reason: 'connect refused' }]);
     expect(JSON.stringify(proxy.stats())).toContain('S3cret');
     expect(JSON.stringify(events.seen)).not.toContain('S3cret');
+  });
+
+  it('has one place for one connection, however often that asks, and has it back', async () => {
+    const status = await startStatus(await startProxy(engine, { backends: [SOMEWHERE] }));
+    const { address: host, port } = status.address;
+    const socket = await connectTo({ host, port });
+    let said = '';
+    socket.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+    socket.write('GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(8));
+    await until('figures', () => said.includes('event: figures'));
+    const others: EventReader[] = [];
+    for (let count = 0; count < 7; count++) others.push(await EventReader.open(status));
+    expect(others.map(({ answer }) => answer.statusCode)).toEqual(others.map(() => 200));
+    socket.destroy();
+    await openOne(status);
   });
 
   it('is for eight at a time, and ends with the address', async () => {
@@ -107,22 +142,43 @@ describe.each(engines)('the stream of events with %s', (engine) => {
       body: { code: 'ERR_SPLICEWAY_TOO_MANY_REQUESTS' },
     });
     readers[0]?.close();
-    let next: EventReader | undefined;
-    while (next === undefined) {
-      const reader = await EventReader.open(status);
-      if (reader.answer.statusCode === 200) next = reader;
-      else reader.close();
-    }
+    const next = await openOne(status);
     await next.first('figures');
     await within('the end', status.close());
-    await within(
-      'the end of the stream',
-      new Promise((resolve) => next?.answer.once('close', resolve)),
-    );
+    await until('the end of the stream', () => next.isOver);
   });
 });
 
+class FakeSocket extends EventEmitter {
+  closed = false;
+
+  destroy(): void {
+    this.closed = true;
+    this.emit('close');
+  }
+}
+
+const responseOn = (socket: FakeSocket, destroy = () => {}) =>
+  ({ once: () => {}, destroy, req: { socket } }) as never;
+
 describe('whoever watches', () => {
+  it('has one stream on a connection, which ends with that', async () => {
+    const watchers = new Watchers({ begin: () => {}, welcome: () => [], tick: () => [] });
+    onTestFinished(() => watchers.close());
+    const [socket, other] = [new FakeSocket(), new FakeSocket()];
+    watchers.watch(responseOn(socket));
+    expect(() => watchers.watch(responseOn(socket))).toThrow('or one on this connection');
+    const left = watchers.watch(responseOn(other));
+    await left.cancel();
+    expect([watchers.count, other.listenerCount('close')]).toEqual([1, 0]);
+    // Answers behind others that are not read are never closed: it is the connection that says so.
+    socket.destroy();
+    expect([watchers.count, socket.listenerCount('close')]).toEqual([0, 0]);
+    // Nobody would say so again.
+    watchers.watch(responseOn(socket));
+    expect(watchers.count).toBe(0);
+  });
+
   it('is let go where it does not read, and nobody waits for it', async () => {
     const data = 'x'.repeat(600_000);
     let ticks = 0;
@@ -136,9 +192,9 @@ describe('whoever watches', () => {
     });
     onTestFinished(() => watchers.close());
     let cut = 0;
-    const response = { once: () => {}, destroy: () => (cut += 1) } as never;
-    const slow = watchers.watch(response);
-    const reader = watchers.watch(response).getReader();
+    const response = () => responseOn(new FakeSocket(), () => (cut += 1));
+    const slow = watchers.watch(response());
+    const reader = watchers.watch(response()).getReader();
     expect(watchers.count).toBe(2);
     // The first one is that of who comes.
     while (ticks < 4) await reader.read();

@@ -1,5 +1,6 @@
 /** Who watches the stream of events: some at a time, by one timer, and nobody is waited for. */
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { SplicewayError } from '../../errors/catalogue.js';
 import { clearInterval, setInterval } from '../../timers.js';
 
@@ -29,6 +30,8 @@ interface WatchersHost {
 interface Watcher {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
   readonly response: ServerResponse;
+  readonly socket: Socket;
+  readonly leave: () => void;
 }
 
 export class Watchers {
@@ -49,24 +52,33 @@ export class Watchers {
   /**
    * Server-sent events, until whoever reads them is gone, or `close()`.
    *
-   * @throws SplicewayError `ERR_SPLICEWAY_TOO_MANY_REQUESTS`
+   * @throws SplicewayError `ERR_SPLICEWAY_TOO_MANY_REQUESTS` where all places are taken, or one by the same connection, which asks in advance
    */
   watch(response: ServerResponse): ReadableStream<Uint8Array> {
-    if (this.#watchers.size >= MOST) {
+    const { socket } = response.req;
+    const isHere = [...this.#watchers].some((watcher) => watcher.socket === socket);
+    if (this.#watchers.size >= MOST || isHere) {
       throw new SplicewayError(
         'ERR_SPLICEWAY_TOO_MANY_REQUESTS',
-        `${MOST} watch already, the most at a time; ask again when one has left`,
+        `${MOST} watch already, the most at a time, or one on this connection; ask again when one has left`,
       );
     }
     let watcher: Watcher | undefined;
     return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          if (this.#isClosed) return controller.close();
-          watcher = { controller, response };
-          this.#enter(watcher);
+          // Where nobody is there any more, nobody would say so again.
+          if (this.#isClosed || socket.closed) return controller.close();
+          const entered: Watcher = {
+            controller,
+            response,
+            socket,
+            leave: () => this.#leave(entered),
+          };
+          watcher = entered;
+          this.#enter(entered);
         },
-        cancel: () => this.#leave(watcher),
+        cancel: () => watcher?.leave(),
       },
       new ByteLengthQueuingStrategy({ highWaterMark: MOST_WAITING }),
     );
@@ -76,7 +88,7 @@ export class Watchers {
   close(): void {
     this.#isClosed = true;
     for (const watcher of [...this.#watchers]) {
-      this.#leave(watcher);
+      watcher.leave();
       watcher.controller.close();
     }
   }
@@ -89,12 +101,15 @@ export class Watchers {
     }
     this.#watchers.add(watcher);
     // It may leave before anything is read of the stream.
-    watcher.response.once('close', () => this.#leave(watcher));
+    watcher.response.once('close', watcher.leave);
+    // An answer behind others that are not read is never closed.
+    watcher.socket.once('close', watcher.leave);
     this.#send(watcher, encoded(this.#host.welcome()));
   }
 
-  #leave(watcher: Watcher | undefined): void {
-    if (watcher === undefined || !this.#watchers.delete(watcher)) return;
+  #leave(watcher: Watcher): void {
+    if (!this.#watchers.delete(watcher)) return;
+    watcher.socket.off('close', watcher.leave);
     if (this.#watchers.size > 0) return;
     clearInterval(this.#ticking);
     this.#ticking = undefined;
@@ -110,7 +125,7 @@ export class Watchers {
       watcher.controller.enqueue(bytes);
       return;
     }
-    this.#leave(watcher);
+    watcher.leave();
     watcher.response.destroy();
   }
 }
