@@ -4,12 +4,13 @@ import { parseOptions } from '../src/config/schema.js';
 import { createStatus, openStatus, parsePlace } from '../src/control/status/create.js';
 import { isMeant } from '../src/control/status/hosts.js';
 import { toldTo } from '../src/control/status/told.js';
-import type { StatusOptions } from '../src/control/status/types.js';
+import type { StatusAddress, StatusOptions } from '../src/control/status/types.js';
 import { statusOf } from '../src/control/status.js';
 import { SplicewayError } from '../src/errors/catalogue.js';
 import { createProxyFromConfig } from '../src/proxy/create.js';
 import { until, within } from './helpers/deadline.js';
 import { engines, ways } from './helpers/engines.js';
+import { EventReader } from './helpers/events.js';
 import { portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer } from './helpers/servers.js';
 import { ANY_PORT, openClient } from './helpers/services.js';
@@ -107,6 +108,14 @@ describe('readiness before there is a proxy', () => {
   });
 });
 
+/** What the page goes by. */
+async function livePools(status: StatusAddress) {
+  const events = await EventReader.open(status);
+  const { pools } = await events.first('figures');
+  events.close();
+  return pools;
+}
+
 describe.each(engines)('a backend with %s', (engine) => {
   it('that a check has not answered for yet can be picked, unless it starts down', async () => {
     const silent = await startServer();
@@ -124,6 +133,10 @@ describe.each(engines)('a backend with %s', (engine) => {
       { pool: 'open', ready: true },
       { pool: 'shut', ready: false },
     ]);
+    expect(await livePools(status)).toMatchObject([
+      { name: 'open', isReady: true },
+      { name: 'shut', isReady: false },
+    ]);
   });
 
   it('whose name has not resolved cannot be picked', async () => {
@@ -131,13 +144,21 @@ describe.each(engines)('a backend with %s', (engine) => {
     const proxy = await startProxy(engine, { backends: ['db.test:1'] }, { lookup });
     const status = await startStatus(proxy);
     expect((await get(status, '/readyz')).status).toBe(503);
+    expect(await livePools(status)).toMatchObject([{ backends: 1, isReady: false }]);
   });
 });
 
 describe.each(engines)('the status as JSON with %s', (engine) => {
   it('is that of the control socket, without what is secret', async () => {
     const silent = await startServer();
-    const health = { type: 'postgres' as const, user: 'probe', password: 'S3cret', interval: '1h' };
+    // Nothing comes of the check, so that two looks see the same.
+    const health = {
+      type: 'postgres' as const,
+      user: 'probe',
+      password: 'S3cret',
+      interval: '1h',
+      timeout: '1h',
+    };
     const proxy = await startProxy(engine, { backends: [silent.address], health });
     const status = await startStatus(proxy, { name: 'edge' });
     const { body, text } = await get(status, '/api/v1/status');

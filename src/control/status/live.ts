@@ -26,6 +26,8 @@ interface LivePool extends Rates {
   readonly backends: number;
   /** How many of them take new sessions, as far as is known. */
   readonly up: number;
+  /** Whether one of them can be picked, as readiness has it. */
+  readonly isReady: boolean;
   readonly open: number;
   /** Clients who wait for a place. */
   readonly queued: number;
@@ -126,8 +128,10 @@ export class Live {
       sum.backends += 1;
       if (isUp(backend)) sum.up += 1;
     }
+    const ready = new Map(this.#proxy.readiness().pools.map((one) => [one.pool, one.ready]));
     return pools.map((pool: PoolStats) => ({
       name: pool.name,
+      isReady: ready.get(pool.name) ?? false,
       ...(sums.get(pool.name) ?? { backends: 0, up: 0, open: 0 }),
       queued: pool.queue.length,
       ...(pool.maxPoolSessions === undefined ? {} : { maxPoolSessions: pool.maxPoolSessions }),

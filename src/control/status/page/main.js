@@ -51,7 +51,7 @@ function show(figures) {
 /** @param {LiveFigures} figures */
 function verdictOf({ backends, pools, isStopping }) {
   if (isStopping) return { word: 'stopping', state: 'ill' };
-  const dead = pools.filter((pool) => pool.backends > 0 && pool.up === 0);
+  const dead = pools.filter((pool) => pool.backends > 0 && !pool.isReady);
   if (dead.length > 0) {
     const names =
       dead.length > 3 ? some(dead.length, 'pool') : dead.map(({ name }) => name).join(', ');

@@ -109,8 +109,8 @@ function matches({ pool, name, address, state }, wanted) {
 }
 
 /** @param {Pool} pool @param {readonly Backend[]} backends */
-function rankOf({ up, backends: all }, backends) {
-  if (all > 0 && up === 0) return 0;
+function rankOf({ isReady, backends: all }, backends) {
+  if (all > 0 && !isReady) return 0;
   return backends.some(isSick) ? 1 : 2;
 }
 
@@ -279,9 +279,9 @@ class PoolView {
 }
 
 /** @param {Pool} pool @param {readonly Backend[]} backends */
-function stateOf({ up, backends: all }, backends) {
+function stateOf({ isReady, backends: all }, backends) {
   if (all === 0) return 'maintenance';
-  if (up === 0) return 'down';
+  if (!isReady) return 'down';
   return backends.some(isSick) ? 'drain' : 'up';
 }
 
