@@ -9,6 +9,9 @@ export const STEP_MS = 15_000;
 /** An hour of them. */
 const POINTS = 240;
 
+/** Whoever is told of an hour reads for half a minute at most, while other points come: they do not take the place of what is told. */
+const PLACES = POINTS + 2;
+
 /** Of which there is history, some 3 KB each: all together, then listeners, pools and backends in the order of the options. */
 const MOST_ROWS = 1000;
 
@@ -40,20 +43,20 @@ export class History {
       if (ring === undefined) this.#left += 1;
       else ring.set([rate.opened, rate.upstream, rate.downstream], this.#next * WIDTH);
     }
-    this.#next = (this.#next + 1) % POINTS;
+    this.#next = (this.#next + 1) % PLACES;
     this.#points = Math.min(this.#points + 1, POINTS);
   }
 
   #begin(key: string): Float32Array | undefined {
     if (this.#rings.size >= MOST_ROWS) return undefined;
-    const ring = new Float32Array(POINTS * WIDTH).fill(Number.NaN);
+    const ring = new Float32Array(PLACES * WIDTH).fill(Number.NaN);
     this.#rings.set(key, ring);
     return ring;
   }
 
   /** The newest point of each row. */
   newest(): Readonly<Record<string, Point>> {
-    const last = (this.#next + POINTS - 1) % POINTS;
+    const last = (this.#next + PLACES - 1) % PLACES;
     const points = Array.from(this.#rings, ([key, ring]) => [key, pointAt(ring, last)]);
     return Object.fromEntries(points);
   }
@@ -68,7 +71,7 @@ export class History {
     const rings = [...this.#rings];
     const places = Array.from(
       { length: this.#points },
-      (_, index) => (this.#next + POINTS - this.#points + index) % POINTS,
+      (_, index) => (this.#next + PLACES - this.#points + index) % PLACES,
     );
     yield `{"stepMs":${STEP_MS},"left":${this.#left},"rows":{`;
     for (let first = 0; first < rings.length; first += ROWS_A_TURN) {
