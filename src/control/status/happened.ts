@@ -1,7 +1,7 @@
 /** What has happened of late, for whoever opens the page: states, drains, configurations. Of words, only Spliceway's own. */
 import { formatOverride } from '../../model/overlay.js';
 import type { Proxy as RunningProxy } from '../../proxy/proxy.js';
-import type { ProxyEvents } from '../../session/events.js';
+import type { ProxyEvents, ResumeEvent } from '../../session/events.js';
 import { inOwnWords } from './told.js';
 
 /** The last ones are kept. A crowd of them, as where a thousand backends go down, is shown by its last. */
@@ -43,9 +43,24 @@ export type Happening = {
       readonly state: 'begun' | 'over';
       readonly ended: number;
     }
-  | { readonly event: 'listenerPaused'; readonly openSessions: number }
-  | { readonly event: 'listenerResumed'; readonly openSessions: number }
+  | Turn
 );
+
+/** That a listener has paused or resumed. One near its limit does both all the time: what comes so soon after the last is the same happening. */
+interface Turn {
+  /** What it has done last. */
+  readonly event: 'listenerPaused' | 'listenerResumed';
+  /** Its name; absent where all of them pause at once. */
+  readonly listener?: string;
+  readonly openSessions: number;
+  /** How often it has paused or resumed, since `at`. */
+  readonly times: number;
+  /** The last time: milliseconds since 1970. */
+  readonly lastAt: number;
+}
+
+/** Between a pause or resume of a listener and the next that is the same happening. */
+const TOGETHER_MS = 60_000;
 
 type Told = Happening extends infer One
   ? One extends Happening
@@ -53,10 +68,17 @@ type Told = Happening extends infer One
     : never
   : never;
 
+function isTurnOf(happening: Happening, name: string | undefined): happening is Happening & Turn {
+  return 'lastAt' in happening && happening.listener === name;
+}
+
 export class Happened {
   readonly #proxy: RunningProxy;
   readonly #kept: Happening[] = [];
+  #ids = 0;
   #count = 0;
+  /** By id: `count` when it was told of, or was another one at last. */
+  readonly #changes = new Map<number, number>();
   /** Neither of sessions nor of warnings: whoever listens for these changes what the proxy does. */
   readonly #listeners: {
     readonly [Name in keyof ProxyEvents]?: (...args: ProxyEvents[Name]) => void;
@@ -84,8 +106,8 @@ export class Happened {
         changed: changed.length,
       }),
     rebalance: ({ pool, state, ended }) => this.#keep({ event: 'rebalance', pool, state, ended }),
-    listenerPaused: ({ openSessions }) => this.#keep({ event: 'listenerPaused', openSessions }),
-    listenerResumed: ({ openSessions }) => this.#keep({ event: 'listenerResumed', openSessions }),
+    listenerPaused: (event) => this.#turn('listenerPaused', event),
+    listenerResumed: (event) => this.#turn('listenerResumed', event),
   };
 
   constructor(proxy: RunningProxy) {
@@ -93,14 +115,14 @@ export class Happened {
     this.#listen('on');
   }
 
-  /** How many there were. */
+  /** How often there was something to tell. */
   get count(): number {
     return this.#count;
   }
 
-  /** Those that came after so many, as far as they are kept, the oldest first. */
+  /** What came since `count` was this, or has changed since, as far as it is kept; the oldest first. */
   after(count: number): readonly Happening[] {
-    return this.#kept.filter(({ id }) => id > count);
+    return this.#kept.filter(({ id }) => (this.#changes.get(id) ?? 0) > count);
   }
 
   close(): void {
@@ -108,9 +130,32 @@ export class Happened {
   }
 
   #keep(told: Told): void {
+    this.#ids += 1;
+    this.#kept.push({ id: this.#ids, at: Date.now(), ...told } as Happening);
+    this.#note(this.#ids);
+    if (this.#kept.length <= KEPT) return;
+    const oldest = this.#kept.shift();
+    if (oldest !== undefined) this.#changes.delete(oldest.id);
+  }
+
+  #note(id: number): void {
     this.#count += 1;
-    this.#kept.push({ id: this.#count, at: Date.now(), ...told } as Happening);
-    if (this.#kept.length > KEPT) this.#kept.shift();
+    this.#changes.set(id, this.#count);
+  }
+
+  #turn(event: Turn['event'], { listenerName, openSessions }: ResumeEvent): void {
+    const lastAt = Date.now();
+    const before = this.#kept.findLast((kept): kept is Happening & Turn =>
+      isTurnOf(kept, listenerName),
+    );
+    if (before !== undefined && lastAt - before.lastAt < TOGETHER_MS) {
+      const turned = { ...before, event, openSessions, times: before.times + 1, lastAt };
+      this.#kept[this.#kept.indexOf(before)] = turned;
+      this.#note(before.id);
+      return;
+    }
+    const where = listenerName === undefined ? {} : { listener: listenerName };
+    this.#keep({ event, ...where, openSessions, times: 1, lastAt });
   }
 
   #listen(method: 'on' | 'off'): void {

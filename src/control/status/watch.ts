@@ -103,10 +103,7 @@ export class Watch {
     const messages: Message[] = [];
     const { count } = this.#happened;
     if (count > this.#told) {
-      const happened = this.#happened.after(this.#told);
-      // The rest has been driven out by these.
-      const lost = count - this.#told - happened.length;
-      messages.push({ event: 'happened', data: { happened, lost } });
+      messages.push({ event: 'happened', data: { happened: this.#happened.after(this.#told) } });
       this.#told = count;
     }
     if (this.#hasNewPoint) {

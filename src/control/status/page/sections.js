@@ -269,10 +269,11 @@ export class Events {
     this.add(happened);
   }
 
-  /** Those that are shown already are known by their number. @param {readonly Happening[]} happened */
+  /** Those that are shown already are known by their number; some go on. @param {readonly Happening[]} happened */
   add(happened) {
     for (const happening of happened) {
-      if (!this.#shown.has(happening.id)) this.#shown.set(happening.id, itemOf(happening));
+      if ('times' in happening || !this.#shown.has(happening.id))
+        this.#shown.set(happening.id, itemOf(happening));
     }
     const ids = [...this.#shown.keys()].sort((one, other) => other - one);
     for (const id of ids.splice(MOST_EVENTS)) this.#shown.delete(id);
@@ -316,8 +317,21 @@ function wordsOf(happening) {
       ];
     }
     case 'listenerPaused':
-      return [`a listener has paused at ${some(happening.openSessions, 'session')}`];
+      return [
+        `${who(happening)} paused at ${some(happening.openSessions, 'session')}`,
+        often(happening),
+      ];
     case 'listenerResumed':
-      return [`a listener accepts again, at ${some(happening.openSessions, 'session')}`];
+      return [
+        `${who(happening)} accepted again, at ${some(happening.openSessions, 'session')}`,
+        often(happening),
+      ];
   }
 }
+
+/** @param {{ listener?: string }} turn */
+const who = ({ listener }) => (listener === undefined ? 'all listeners' : `listener ${listener}`);
+
+/** @param {{ times: number, lastAt: number }} turn */
+const often = ({ times, lastAt }) =>
+  times === 1 ? '' : `; ${count(times)} pauses and resumes until ${clock(lastAt)}`;
