@@ -3,25 +3,44 @@
 /** @typedef {readonly [opened: number | null, upstream: number | null, downstream: number | null]} Point */
 
 const MOST = 240;
+/** It is for four at a time. */
+const RETRY_MS = 5000;
 
 export class History {
   /** @type {Map<string, Point[]>} */
   #rows = new Map();
   /** Counts up whenever there is something new. */
   version = 0;
+  /** Counts up with each `load()`. */
+  #loads = 0;
+  /** @type {Readonly<Record<string, Point>>[] | undefined} points that come while it is asked for */
+  #held;
 
-  /** @throws where it does not answer */
+  /** Asks for it until there is an answer, or it is called again. */
   async load() {
-    const answer = await fetch('/api/v1/history');
-    if (!answer.ok) throw new Error(`${answer.status}`);
-    /** @type {{ rows: Record<string, Point[]> }} */
-    const { rows } = await answer.json();
-    this.#rows = new Map(Object.entries(rows));
-    this.version += 1;
+    this.#loads += 1;
+    const load = this.#loads;
+    for (;;) {
+      this.#held = [];
+      const rows = await ask();
+      if (load !== this.#loads) return;
+      const held = this.#held;
+      this.#held = undefined;
+      if (rows !== undefined) this.#rows = new Map(Object.entries(rows));
+      for (const points of held) this.add(points);
+      this.version += 1;
+      if (rows !== undefined) return;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (load !== this.#loads) return;
+    }
   }
 
   /** @param {Readonly<Record<string, Point>>} points one for each row */
   add(points) {
+    if (this.#held !== undefined) {
+      this.#held.push(points);
+      return;
+    }
     const length = Math.max(0, ...[...this.#rows.values()].map((row) => row.length));
     for (const key of this.#rows.keys()) if (!Object.hasOwn(points, key)) this.#rows.delete(key);
     for (const [key, point] of Object.entries(points)) {
@@ -58,6 +77,16 @@ export class History {
   /** @param {string} key @param {(point: Point) => number | null} value */
   #values(key, value) {
     return (this.#rows.get(key) ?? []).map(value);
+  }
+}
+
+/** @returns {Promise<Record<string, Point[]> | undefined>} */
+async function ask() {
+  try {
+    const answer = await fetch('/api/v1/history');
+    return answer.ok ? (await answer.json()).rows : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -35,7 +35,7 @@ function begin(told) {
   setText(byId('name'), told.name);
   events.begin(told.happened);
   // Without it there are figures all the same.
-  history.load().catch(() => {});
+  void history.load();
 }
 
 /** @param {LiveFigures} figures */
@@ -113,14 +113,16 @@ new Stream({
     else if (name === 'point') history.add(/** @type {any} */ (data));
     else events.add(/** @type {{ happened: readonly Happening[] }} */ (data).happened);
   },
-  lost(heardAt) {
+  lost(heardAt, isRefused) {
     setText(
       lost,
-      `No word from the balancer since ${clock(heardAt)}. These figures are old. Trying again…`,
+      isRefused
+        ? 'The balancer is there, and tells no figures now: too many watch already, or it is starting. Trying again…'
+        : `No word from the balancer since ${clock(heardAt)}. These figures are old. Trying again…`,
     );
     lost.hidden = false;
     document.documentElement.className = 'lost';
-    document.title = `LOST · ${begun?.name ?? ''} · Spliceway`;
+    document.title = `${isRefused ? 'no figures' : 'LOST'} · ${begun?.name ?? ''} · Spliceway`;
   },
   found() {
     lost.hidden = true;

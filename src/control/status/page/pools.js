@@ -64,7 +64,10 @@ export class Pools {
     this.#figures = figures;
     const note = byId('left');
     note.hidden = figures.left === 0;
-    setText(note, `${some(figures.left, 'more backend')} that take sessions are not shown.`);
+    setText(
+      note,
+      `${some(figures.left, 'more backend')} are not shown; those that take no sessions come first.`,
+    );
     this.#render();
   }
 
@@ -83,7 +86,7 @@ export class Pools {
       this.#views.set(pool.name, view);
       const backends = byPool.get(pool.name) ?? [];
       const found = backends.filter((backend) => matches(backend, wanted));
-      view.show(pool, backends, wanted === '' ? undefined : found);
+      view.show(pool, backends, wanted === '' ? undefined : found, this.#figures.at);
       if (wanted === '' || found.length > 0) shown.push({ view, rank: rankOf(pool, backends) });
     }
     // Sorting keeps the order of the options among those that are alike.
@@ -130,6 +133,8 @@ class PoolView {
   /** @type {boolean | undefined} as somebody has chosen */
   #isOpen;
   #shownVersion = -1;
+  /** When the figures were taken that it shows. */
+  #at = 0;
 
   /** @param {string} name @param {History} history @param {() => void} onToggle */
   constructor(name, history, onToggle) {
@@ -142,7 +147,7 @@ class PoolView {
       onToggle();
     });
     this.#table = this.#makeTable();
-    const id = `pool-${name}`;
+    const id = `backends-of-${name}`;
     this.#table.element.id = id;
     this.#toggle.setAttribute('aria-controls', id);
     const title = element('h3', {}, name, ' ', this.#state);
@@ -193,7 +198,7 @@ class PoolView {
             return undefined;
           },
         },
-        { title: 'For', class: 'why', show: whyOf },
+        { title: 'For', class: 'why', show: (backend) => whyOf(backend, this.#at) },
         { title: 'Sessions', class: 'number', show: sessionsOf },
         { title: 'New', class: 'number far', show: ({ opened }) => rate(opened) },
         { title: 'In', class: 'number traffic far', show: ({ upstream }) => byteRate(upstream) },
@@ -231,8 +236,10 @@ class PoolView {
    * @param {Pool} pool
    * @param {readonly Backend[]} backends
    * @param {readonly Backend[] | undefined} found where somebody looks for some
+   * @param {number} at by the clock of the balancer
    */
-  show(pool, backends, found) {
+  show(pool, backends, found, at) {
+    this.#at = at;
     const word = pool.backends === 0 ? 'empty' : `${pool.up} of ${pool.backends} up`;
     setText(this.#state, word);
     setClass(this.#state, `state ${stateOf(pool, backends)}`);
@@ -298,11 +305,11 @@ function factsOf({ open, maxPoolSessions, queued, opened, failed, upstream, down
   ].join(' · ');
 }
 
-/** @param {Backend} backend */
-function whyOf({ state, reason, since }) {
+/** @param {Backend} backend @param {number} at by the clock that `since` is of */
+function whyOf({ state, reason, since }, at) {
   if (state === 'drain') return 'no new sessions';
   if (state === 'maintenance') return 'not in use';
-  const time = span(Date.now() - since);
+  const time = span(at - since);
   if (state === 'up' || state === 'removed' || reason === '') return time;
   return `${time}: ${reason}`;
 }

@@ -3,6 +3,8 @@
 /** Figures come every second. */
 const SILENT_MS = 5000;
 const RETRY_MS = 2000;
+/** For the balancer to say that it is there. */
+const ANSWER_MS = 2000;
 
 export class Stream {
   #listeners;
@@ -11,11 +13,13 @@ export class Stream {
   #heardAt = Date.now();
   #triedAt = 0;
   #isLost = false;
+  /** Whether there is a balancer all the same, which has no place for one more, or nothing to tell yet. */
+  #isRefused = false;
 
   /**
    * @param {object} listeners
    * @param {(name: string, data: unknown) => void} listeners.told
-   * @param {(heardAt: number) => void} listeners.lost with the time when something was heard last
+   * @param {(heardAt: number, isRefused: boolean) => void} listeners.lost with the time when something was heard last, and whether the balancer is there
    * @param {() => void} listeners.found
    */
   constructor(listeners) {
@@ -33,9 +37,11 @@ export class Stream {
       source.addEventListener(name, ({ data }) => this.#heard(name, JSON.parse(data)));
     }
     // It tries again by itself in some cases, and in others not: here it is one way.
-    source.addEventListener('error', () => {
+    source.addEventListener('error', async () => {
       source.close();
+      const isThere = await answers();
       if (this.#source !== source) return;
+      this.#isRefused = isThere;
       this.#lose();
       setTimeout(() => {
         if (this.#source === source) this.#open();
@@ -46,6 +52,7 @@ export class Stream {
   /** @param {string} name @param {unknown} data */
   #heard(name, data) {
     this.#heardAt = Date.now();
+    this.#isRefused = false;
     if (this.#isLost) {
       this.#isLost = false;
       this.#listeners.found();
@@ -62,6 +69,15 @@ export class Stream {
 
   #lose() {
     this.#isLost = true;
-    this.#listeners.lost(this.#heardAt);
+    this.#listeners.lost(this.#heardAt, this.#isRefused);
+  }
+}
+
+/** Whether the balancer is there: why a stream of events has ended is told to nobody. */
+async function answers() {
+  try {
+    return (await fetch('/healthz', { signal: AbortSignal.timeout(ANSWER_MS) })).ok;
+  } catch {
+    return false;
   }
 }
