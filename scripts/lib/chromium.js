@@ -23,6 +23,9 @@ const flags = [
   '--password-store=basic',
 ];
 
+/** Characters of what a browser says. */
+const MOST_COMPLAINTS = 2000;
+
 /**
  * @typedef {object} Answer
  * @property {number} [id]
@@ -43,19 +46,26 @@ export class Chromium extends EventEmitter {
   #session;
   /** @type {Promise<unknown>} */
   #exited;
+  #hasExited = false;
+  /** The end of what it has complained of. */
+  #complaints = '';
 
   /** @param {string} file the program */
   constructor(file) {
     super();
     this.#folder = mkdtempSync(path.join(tmpdir(), 'spliceway-chromium-'));
     this.#process = spawn(file, [...flags, `--user-data-dir=${this.#folder}`, 'about:blank'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
       // It starts others, which end with it.
       detached: true,
     });
     this.#exited = once(this.#process, 'exit').catch(() => {});
     void this.#exited.then(() => {
-      for (const answered of this.#asked.values()) answered({ error: { message: 'it has ended' } });
+      this.#hasExited = true;
+      for (const answered of this.#asked.values()) answered({ error: { message: this.#end } });
+    });
+    this.#process.stderr?.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
+      this.#complaints = (this.#complaints + text).slice(-MOST_COMPLAINTS);
     });
     this.#read(/** @type {import('node:stream').Readable} */ (this.#process.stdio[4]));
     this.#input.on('error', () => {});
@@ -81,6 +91,10 @@ export class Chromium extends EventEmitter {
     }
   }
 
+  get #end() {
+    return `the browser has ended: ${this.#complaints.trim()}`;
+  }
+
   get #input() {
     return /** @type {import('node:stream').Writable} */ (this.#process.stdio[3]);
   }
@@ -104,6 +118,7 @@ export class Chromium extends EventEmitter {
 
   /** @param {string} method of the protocol @param {object} [params] @returns {Promise<any>} */
   async send(method, params = {}) {
+    if (this.#hasExited) throw new Error(`${method}: ${this.#end}`);
     this.#count += 1;
     const id = this.#count;
     const sessionId = this.#session;
