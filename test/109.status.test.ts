@@ -141,10 +141,16 @@ describe.each(engines)('a backend with %s', (engine) => {
 
   it('whose name has not resolved cannot be picked', async () => {
     const lookup = () => Promise.reject(new Error('nobody knows'));
-    const proxy = await startProxy(engine, { backends: ['db.test:1'] }, { lookup });
+    const options = { backends: ['db.test:1'], health: { type: 'tcp', fall: 1 } } as const;
+    const proxy = await startProxy(engine, options, { lookup });
     const status = await startStatus(proxy);
     expect((await get(status, '/readyz')).status).toBe(503);
     expect(await livePools(status)).toMatchObject([{ backends: 1, isReady: false }]);
+    const events = await EventReader.open(status);
+    const isDown = ({ backends }: { backends: { state: string }[] }) =>
+      backends[0]?.state === 'down';
+    const { backends } = await events.first('figures', isDown);
+    expect(backends).toMatchObject([{ reason: 'its name has no address' }]);
   });
 });
 

@@ -21,6 +21,7 @@ const OWN = [
   'no route to the server',
   'no room in the queue of its socket',
   'no socket at its path',
+  'its name has no address',
   'not permitted to connect to its socket',
   'not asked: no local address or port is left on this machine',
   'not asked: no file descriptor is left on this machine',

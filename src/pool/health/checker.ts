@@ -122,7 +122,7 @@ export class Checker {
       return { name, address: literalAddress(address) ?? (await resolved(address)), host };
     }
     const [first] = addresses;
-    if (first === undefined) throw new Error(`${host} has no address`);
+    if (first === undefined) throw new Error('its name has no address');
     if (port === undefined || first.kind === 'unix') return { name, address: first, host };
     return { name, address: { ...first, port }, host };
   }

@@ -1,4 +1,4 @@
-/** All that one scrape tells: copied at one moment, so that its sums agree. */
+/** All that one scrape tells: copied in one turn, while loops count on. */
 import type { ProxyStats } from '../../../observe/stats.js';
 import type { Proxy as RunningProxy } from '../../../proxy/proxy.js';
 import type { Readiness } from '../../../proxy/readiness.js';

@@ -11,24 +11,9 @@ import type {
   PoolStats,
 } from '../../../observe/stats.js';
 import { version } from '../../../version.js';
+import { backendWords, wordOf } from '../state-word.js';
 import { by, type Collector, inBuckets, type Metric, oneOf, type Sample } from './metric.js';
 import type { Snapshot } from './snapshot.js';
-
-/** What is asked of a backend where that is not `ready`, or else its health. */
-const backendStates = [
-  'up',
-  'checking',
-  'down',
-  'ejected',
-  'drain',
-  'maintenance',
-  'removed',
-] as const;
-
-type BackendState = (typeof backendStates)[number];
-
-const stateOf = ({ state, health }: BackendStats): BackendState =>
-  state === 'ready' ? health.status : state;
 
 /** From half a millisecond to ten seconds, as is the custom of Prometheus. */
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -367,11 +352,11 @@ function histogram(measured: keyof HistogramStats, name: string, help: string): 
 function* poolRows({ stats, readiness }: Snapshot): Generator<PoolRow> {
   const isUp = new Map(readiness.pools.map(({ pool, ready }) => [pool, ready]));
   const counts = new Map(
-    stats.pools.map(({ name }) => [name, Object.fromEntries(backendStates.map((key) => [key, 0]))]),
+    stats.pools.map(({ name }) => [name, Object.fromEntries(backendWords.map((key) => [key, 0]))]),
   );
   for (const backend of backendRows({ stats })) {
     const count = counts.get(backend.pool);
-    const state = stateOf(backend);
+    const state = wordOf(backend);
     if (count !== undefined) count[state] = (count[state] ?? 0) + 1;
   }
   for (const pool of stats.pools) {
@@ -392,7 +377,7 @@ const ofBackends: Collector<'backends', BackendStats> = {
       type: 'gauge',
       help: 'What an operator asked of it, or else its health: 1 for the state that it is in, 0 for each other one.',
       labels: ['state'],
-      read: (row) => oneOf(backendStates, stateOf(row)),
+      read: (row) => oneOf(backendWords, wordOf(row)),
     },
     {
       name: 'spliceway_backend_weight',
