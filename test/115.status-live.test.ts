@@ -1,7 +1,9 @@
 /** The status address as its page sees it: figures of each second, what has happened, the last hour, and top sessions. */
 import { EventEmitter } from 'node:events';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Happened } from '../src/control/status/happened.js';
 import { History, STEP_MS } from '../src/control/status/history.js';
+import { History as PageHistory } from '../src/control/status/page/history.js';
 import { Meter } from '../src/control/status/rates.js';
 import type { StatusAddress } from '../src/control/status/types.js';
 import { Watchers } from '../src/control/status/watchers.js';
@@ -160,6 +162,46 @@ class FakeSocket extends EventEmitter {
 
 const responseOn = (socket: FakeSocket, destroy = () => {}) =>
   ({ once: () => {}, destroy, req: { socket } }) as never;
+
+describe('what has happened', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('has pauses of one listener that come close together as one, beside all else', () => {
+    const proxy = new EventEmitter();
+    const happened = new Happened(proxy as never);
+    onTestFinished(() => happened.close());
+    proxy.emit('rebalance', { pool: 'db', state: 'begun', ended: 0 });
+    const turn = (event: string, listenerName: string | undefined, openSessions: number) =>
+      proxy.emit(event, { listenerName, openSessions });
+    const at = Date.now();
+    for (let count = 0; count < 200; count++) {
+      vi.setSystemTime(at + count * 50_000);
+      turn('listenerPaused', 'web', 100);
+      if (count === 0) turn('listenerPaused', undefined, 300);
+      turn('listenerResumed', 'web', 99);
+    }
+    const web = { event: 'listenerResumed', listener: 'web', at, openSessions: 99, times: 400 };
+    expect(happened.after(0)).toMatchObject([
+      { id: 1, event: 'rebalance' },
+      { id: 2, ...web, lastAt: at + 199 * 50_000 },
+      { id: 3, event: 'listenerPaused', openSessions: 300, times: 1 },
+    ]);
+    expect(happened.after(0)[2]).not.toHaveProperty('listener');
+    const before = happened.count;
+    expect(happened.after(before)).toEqual([]);
+    turn('listenerPaused', 'web', 100);
+    // Whoever has been told of it is told of it again.
+    expect(happened.after(before)).toMatchObject([{ id: 2, event: 'listenerPaused', times: 401 }]);
+    vi.setSystemTime(at + 199 * 50_000 + 60_000);
+    turn('listenerResumed', 'web', 99);
+    expect(happened.after(before)).toMatchObject([{ id: 2 }, { id: 4, times: 1 }]);
+  });
+});
 
 describe('whoever watches', () => {
   it('has one stream on a connection, which ends with that', async () => {
@@ -324,6 +366,51 @@ describe('the history', () => {
     expect(Object.keys(rows)).toHaveLength(1000);
     expect(left).toBe(10_000 + 3 - 1000);
     expect(rows.all).toHaveLength(2);
+  });
+});
+
+describe('the history of the page', () => {
+  const rows = (opened: number) => ({ all: [opened, 0, 0] }) as const;
+  const answer = (...opened: number[]) =>
+    Response.json({ rows: { all: opened.map((value) => rows(value).all) } });
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it('is asked for until there is one, and goes on with what came meanwhile', async () => {
+    const asked: ((answer: Response) => void)[] = [];
+    vi.stubGlobal('fetch', () => new Promise((resolve) => asked.push(resolve)));
+    const history = new PageHistory();
+    const loaded = history.load();
+    history.add(rows(1));
+    asked[0]?.(Response.json({}, { status: 503 }));
+    while (asked.length < 2) {
+      await new Promise((resolve) => setImmediate(resolve));
+      vi.runAllTimers();
+    }
+    expect(history.opened('all')).toEqual([1]);
+    history.add(rows(4));
+    asked[1]?.(answer(1, 2, 3));
+    await loaded;
+    expect(history.opened('all')).toEqual([1, 2, 3, 4]);
+    history.add(rows(5));
+    expect(history.opened('all')).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('is that of the stream that goes on', async () => {
+    const asked: ((answer: Response) => void)[] = [];
+    vi.stubGlobal('fetch', () => new Promise((resolve) => asked.push(resolve)));
+    const history = new PageHistory();
+    const loads = [history.load(), history.load()];
+    asked[1]?.(answer(7));
+    asked[0]?.(answer(1));
+    await Promise.all(loads);
+    expect([asked.length, history.opened('all')]).toEqual([2, [7]]);
   });
 });
 
