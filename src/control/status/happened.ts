@@ -154,8 +154,13 @@ export class Happened {
       this.#note(before.id);
       return;
     }
-    const where = listenerName === undefined ? {} : { listener: listenerName };
-    this.#keep({ event, ...where, openSessions, times: 1, lastAt });
+    this.#keep({
+      event,
+      ...(listenerName === undefined ? {} : { listener: listenerName }),
+      openSessions,
+      times: 1,
+      lastAt,
+    });
   }
 
   #listen(method: 'on' | 'off'): void {

@@ -84,7 +84,9 @@ export class History {
 async function ask() {
   try {
     const answer = await fetch('/api/v1/history');
-    return answer.ok ? (await answer.json()).rows : undefined;
+    if (!answer.ok) return undefined;
+    const { rows } = /** @type {{ rows: Record<string, Point[]> }} */ (await answer.json());
+    return rows;
   } catch {
     return undefined;
   }
