@@ -1,10 +1,11 @@
 /** Addresses where operators ask: no client comes there, and no change of a configuration is held up by it. */
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../scripts/lib/port.js';
 import { SplicewayError } from '../src/errors/catalogue.js';
 import { until } from './helpers/deadline.js';
 import { ways } from './helpers/engines.js';
 import { portOf, startProxy } from './helpers/proxies.js';
-import { refusedAddress, startServer } from './helpers/servers.js';
+import { startServer } from './helpers/servers.js';
 import { ANY_PORT } from './helpers/services.js';
 import { connect, readAll } from './helpers/sockets.js';
 import { get, startStatus } from './helpers/status.js';
@@ -19,11 +20,9 @@ const answering = (...addresses: string[]) => {
   return { state, lookup };
 };
 
-const portIn = (address: string) => Number(address.split(':').at(-1));
-
-/** Says `s` at 127.0.0.2, on a port that 127.0.0.1 has free. */
+/** Says `s` at 127.0.0.2, on a port that 127.0.0.1 has free, and that no connection of another test gets meanwhile. */
 async function startElsewhere() {
-  const port = portIn(await refusedAddress());
+  const port = await freePort();
   const server = await startServer((socket) => socket.resume().end('s'), {
     listen: { host: '127.0.0.2', port },
   });

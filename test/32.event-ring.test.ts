@@ -144,6 +144,8 @@ function ringing(batches: number) {
   const calls = { takes: 0, closes: 0, atClose: 0 };
   const binding: Partial<NativeEngineBinding> = {
     counters: () => new ArrayBuffer(1024),
+    loops: () => new ArrayBuffer(4096),
+    ends: () => new ArrayBuffer(8192),
     maxSessions: () => 1,
     drain: () => {},
     takeEvents(into) {

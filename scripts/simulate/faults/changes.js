@@ -72,8 +72,8 @@ export const changeFaults = [
     edits: [
       edit(
         'listen/acceptor.cc',
-        'if (is_short_ && !is_told_to_pause_ && shortage_ == 0)',
-        'if (is_short_ && shortage_ == 0)',
+        'if (is_short_ && !is_told_to_pause_ && lacks_slots())',
+        'if (is_short_ && lacks_slots())',
       ),
     ],
   },

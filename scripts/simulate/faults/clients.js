@@ -11,8 +11,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_clients.cc',
-        'crew_.clients.Leave(session.slot());\n  GiveUpPlace(session);',
-        'crew_.clients.Leave(session.slot());',
+        'LeaveService(*options.service);\n  GiveUpPlace(session);',
+        'LeaveService(*options.service);',
       ),
     ],
   },
@@ -87,8 +87,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/worker_clients.cc',
-        'if (!crew_.clients.Enter(slot, address, options.clients)) {',
-        'if (options.clients.remote > 0) {',
+        'const bool has_place = crew_.clients.Enter(slot, address, options.clients);',
+        'const bool has_place = options.clients.remote == 0;',
       ),
     ],
   },
@@ -130,8 +130,8 @@ export const clientFaults = [
     edits: [
       edit(
         'engine/crew.cc',
-        'for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();\n',
-        '',
+        '!slots_wanted.exchange(false)) return;\n  for (const std::unique_ptr<Worker>& worker : workers) worker->TellOfSlots();\n',
+        '!slots_wanted.exchange(false)) return;\n',
       ),
     ],
   },
