@@ -412,7 +412,7 @@ std::uint64_t Session::PatienceDeadline() const {
 
 void Session::ArmRelayTimer() {
   // Its peers are asked when one more is over. Of another silence than last time, perhaps.
-  if (keep_alive_.stage != KeepAlive::kNever) {
+  if (keep_alive_.stage != KeepAlive::kNobody) {
     keep_alive_.periods = SilentPeriods() & KeepAlive::kMask;
   }
   std::uint64_t deadline = std::min(RelayDeadline(), KeepAliveDeadline());

@@ -402,7 +402,7 @@ class Session final : public EventHandler, public ReadyEntry, public Timer {
   /// Whether its peers are still there: how far it has come with asking them.
   struct KeepAlive {
     enum Stage : std::uint8_t {
-      kNever,   ///< It has none to ask.
+      kNobody,  ///< It has none to ask.
       kNotYet,  ///< The kernel knows nothing of it yet, but of a client.
       kAsking,  ///< The kernel was told to ask at once.
       kAsked,   ///< And then to wait.

@@ -23,7 +23,7 @@ bool IsToBeAsked(const Endpoint& endpoint) { return endpoint.is_tcp && endpoint.
 
 void Session::BeginToKeepAlive() {
   const bool asks = context_->keep_alive_s != 0 && (IsToBeAsked(client_) || IsToBeAsked(backend_));
-  keep_alive_ = {.stage = asks ? KeepAlive::kNotYet : KeepAlive::kNever, .periods = 0};
+  keep_alive_ = {.stage = asks ? KeepAlive::kNotYet : KeepAlive::kNobody, .periods = 0};
 }
 
 std::uint64_t Session::SilentPeriods() const {
@@ -33,14 +33,14 @@ std::uint64_t Session::SilentPeriods() const {
 /// Most sessions have ended before, and cost no call.
 std::uint64_t Session::KeepAliveDeadline() const {
   assert(state_ == State::kRelaying);
-  if (keep_alive_.stage == KeepAlive::kNever) return kNever;
+  if (keep_alive_.stage == KeepAlive::kNobody) return kNever;
   if (keep_alive_.stage == KeepAlive::kAsking) return context_->loop.now_ms() + kAskingMs;
   return since_ms_ + (SilentPeriods() + 1) * AskingPeriodMs(slot_, context_->keep_alive_s);
 }
 
 /// Once in each period of silence. An answer does not end the silence.
 void Session::KeepPeersAlive() {
-  if (keep_alive_.stage == KeepAlive::kNever) return;
+  if (keep_alive_.stage == KeepAlive::kNobody) return;
   if (keep_alive_.stage == KeepAlive::kAsking) {
     TellOfSilence(context_->keep_alive_s);
     keep_alive_.stage = KeepAlive::kAsked;
@@ -53,7 +53,7 @@ void Session::KeepPeersAlive() {
     sys::SetKeepAlive(backend_.socket.get(), context_->keep_alive_s);
   }
   if (context_->keep_alive_s < kLeastSeconds) {
-    keep_alive_.stage = KeepAlive::kNever;
+    keep_alive_.stage = KeepAlive::kNobody;
     return;
   }
   TellOfSilence(1);  // There was more, so it asks.
