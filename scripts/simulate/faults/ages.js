@@ -61,5 +61,6 @@ export const ageFaults = [
         'static_cast<void>(session.EndAtRest(asked.rest_ms));\n        return asked.quota->GiveBack();',
       ),
     ],
+    among: 'stayers',
   },
 ];
