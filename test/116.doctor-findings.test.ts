@@ -250,7 +250,16 @@ describe('shares', () => {
     ]);
     expect(skewed(two(200, 10, { maxSessions: 10 }))).toEqual([
       expect.stringMatching(/^db\/db-2 has 10 sessions, of 10: near maxSessions/),
-      expect.stringMatching(/db-1 has 200 sessions.*\. One/),
+    ]);
+  });
+
+  it('that a full one leaves over are no skew of the others', () => {
+    const third = backendTold('db-3', { open: 100, maxSessions: 100, weight: 8 });
+    const three = {
+      backends: [3306, 3307, 3308].map((port, at) => `10.0.1.4:${port},name=db-${at + 1}`),
+    };
+    expect(skewed([...two(500, 500), third], three)).toEqual([
+      expect.stringMatching(/^db\/db-3 has 100 sessions, of 100: near maxSessions/),
     ]);
   });
 });

@@ -40,16 +40,17 @@ function lowestTier(
   return backends.filter((backend) => of(backend) === lowest);
 }
 
-function unevenOf(backends: readonly ControlBackend[]): string[] {
+/** What a full one cannot take falls to the others: it is no part of what is shared. */
+function unevenOf(all: readonly ControlBackend[]): string[] {
+  const backends = all.filter(({ open, maxSessions = open + 1 }) => open < maxSessions);
   const sessions = backends.reduce((sum, { open }) => sum + open, 0);
   const weights = backends.reduce((sum, { weight }) => sum + weight, 0);
   if (backends.length < 2 || sessions < SESSIONS_THAT_TELL) return [];
-  return backends.flatMap(({ pool, name, open, weight, maxSessions }) => {
+  return backends.flatMap(({ pool, name, open, weight }) => {
     const share = (sessions * weight) / weights;
     const chance = SIGMAS * Math.sqrt(share);
-    const isFull = maxSessions !== undefined && open >= maxSessions;
     const isMany = open > share * MUCH && open - share > chance;
-    const isFew = open < share / MUCH && share - open > chance && !isFull;
+    const isFew = open < share / MUCH && share - open > chance;
     if (!isMany && !isFew) return [];
     const label = labelOf({ pool, backend: name });
     return [
