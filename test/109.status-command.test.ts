@@ -76,6 +76,21 @@ it('the metrics of a command say whether the file that was read last is in effec
   expect(later).toBeGreaterThan(at);
 });
 
+it('a reload that listens where the status address is says so', async () => {
+  const file = tempPath('balance.yaml');
+  const text = 'threads: 1\nbackends: [127.0.0.1:9]\n';
+  writeFileSync(file, `${text}listen: 127.0.0.1:0\n`);
+  const flags = ['--config', file, '--control', 'off', '--status', '127.0.0.1:0'];
+  await using command = new RunningCommand(flags);
+  await command.port();
+  const { address } = await placeOf(command);
+  const taken = `127.0.0.1:${address.port}`;
+  writeFileSync(file, `${text}listen: [127.0.0.1:0, '${taken}']\n`);
+  command.kill('SIGHUP');
+  await command.waitFor('stderr', /the last good configuration runs on/);
+  expect(command.stderr).toContain(`${taken} and ${taken} may overlap`);
+});
+
 describe('the flags', () => {
   it('are none: there is no status address', async () => {
     await using command = started();

@@ -350,7 +350,7 @@ describe('Reloader', () => {
     const result = { generation: 1, added: [], removed: [], changed: [] };
     return {
       ...{ file, reloader, updates, outcomes, lines, result, config },
-      begin: () => reloader.begin(proxy, events),
+      begin: () => reloader.begin(proxy, events, []),
       begun: () => begun,
     };
   }

@@ -10,6 +10,7 @@ import { allDifferences } from '../control/differences.js';
 import type { LastReload } from '../control/status/types.js';
 import type { ControlResult } from '../control/types.js';
 import { SplicewayError } from '../errors/catalogue.js';
+import type { Address } from '../model/address.js';
 import { listed } from '../model/listed.js';
 import type { Changes, UpdateResult } from '../model/update-result.js';
 import type { ConfigSource, ReadConfig } from './config-source.js';
@@ -48,6 +49,7 @@ interface Waiter {
 
 interface Running {
   readonly proxy: UpdatedProxy;
+  readonly reserved: readonly Address[];
   readonly events: ReloadEvents;
 }
 
@@ -89,9 +91,13 @@ export class Reloader {
     return this.#config;
   }
 
-  /** From now on reloads take place, also one that somebody has asked for before. */
-  begin(proxy: UpdatedProxy, events: ReloadEvents): void {
-    this.#running = { proxy, events };
+  /**
+   * From now on reloads take place, also one that somebody has asked for before.
+   *
+   * @param reserved where the process listens beside the listeners
+   */
+  begin(proxy: UpdatedProxy, events: ReloadEvents, reserved: readonly Address[]): void {
+    this.#running = { proxy, events, reserved };
     void this.#run();
   }
 
@@ -169,7 +175,7 @@ export class Reloader {
     running.events.onBegin();
     // Who asks from now on gets the next one.
     const waiters = this.#waiters.splice(0);
-    const { outcome, say } = await this.#apply(running.proxy);
+    const { outcome, say } = await this.#apply(running);
     const succeeded = !('failed' in outcome);
     const { succeededAt } = this.#last;
     this.#last = { succeeded, succeededAt: succeeded ? Date.now() : succeededAt };
@@ -185,13 +191,13 @@ export class Reloader {
     }
   }
 
-  async #apply(proxy: UpdatedProxy): Promise<{ outcome: ReloadOutcome; say: () => void }> {
+  async #apply({ proxy, reserved }: Running): Promise<{ outcome: ReloadOutcome; say: () => void }> {
     try {
       const before = this.#config;
       const { config, positionOf } = this.#source.read();
       checkFixed(before, config, positionOf);
       const result = await proxy.updateConfig(config).catch((error: unknown) => {
-        throw withOverlapHint(error, addressesOf(config));
+        throw withOverlapHint(error, [...addressesOf(config), ...reserved]);
       });
       this.#config = config;
       this.#compared = undefined;

@@ -6,7 +6,7 @@ import { FileWatch } from './file-watch.js';
 import { configFromFlags, type ServeFlags, sourceFromFlags } from './flags.js';
 import { createLogger, type Logger } from './log.js';
 import { explainOtherSignals } from './other-signals.js';
-import { Reloader } from './reload.js';
+import { type ReloadEvents, Reloader } from './reload.js';
 import { Announcer, startProxy, stopOnSignal } from './run.js';
 import { ServiceManager, warnOfUnusedSockets } from './service-manager.js';
 import { StateFile } from './state-file.js';
@@ -54,7 +54,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const manager = new ServiceManager(log);
   manager.ready(proxy);
   warnOfUnusedSockets(addressesOf(config), log);
-  reloader?.begin(proxy, {
+  const events: ReloadEvents = {
     onBegin: () => manager.reloading(),
     onDone: (outcome) => {
       if ('failed' in outcome) return;
@@ -62,7 +62,8 @@ export async function serve(flags: ServeFlags): Promise<void> {
       announcer.announce(proxy);
     },
     onEnd: (outcome) => manager.reloaded(proxy, 'failed' in outcome ? outcome.failed : undefined),
-  });
+  };
+  reloader?.begin(proxy, events, reserved);
   const watch = reloader !== undefined && flags.watch ? watchFor(reloader, log) : undefined;
   const onStopping = (): void => {
     reloader?.end();
