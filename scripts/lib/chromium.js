@@ -50,6 +50,9 @@ export class Chromium extends EventEmitter {
   /** The end of what it has complained of. */
   #complaints = '';
 
+  /** For each answer, and for a page to be loaded: a browser that hangs says nothing. */
+  deadlineMs = 60_000;
+
   /** @param {string} file the program */
   constructor(file) {
     super();
@@ -62,7 +65,6 @@ export class Chromium extends EventEmitter {
     this.#exited = once(this.#process, 'exit').catch(() => {});
     void this.#exited.then(() => {
       this.#hasExited = true;
-      for (const answered of this.#asked.values()) answered({ error: { message: this.#end } });
     });
     this.#process.stderr?.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
       this.#complaints = (this.#complaints + text).slice(-MOST_COMPLAINTS);
@@ -125,7 +127,7 @@ export class Chromium extends EventEmitter {
     /** @type {Promise<Answer>} */
     const answered = new Promise((resolve) => this.#asked.set(id, resolve));
     this.#input.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
-    const { error, result } = await answered;
+    const { error, result } = await this.#within(`the answer to ${method}`, answered);
     this.#asked.delete(id);
     if (error !== undefined) throw new Error(`${method}: ${error.message}`);
     return result;
@@ -142,11 +144,30 @@ export class Chromium extends EventEmitter {
     throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   }
 
+  /** @template T @param {string} what @param {Promise<T>} wanted @returns {Promise<T>} */
+  async #within(what, wanted) {
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const late = new Promise((_, reject) => {
+      const words = `${what}: not within ${this.deadlineMs} ms`;
+      timer = setTimeout(() => reject(new Error(words)), this.deadlineMs);
+    });
+    const ended = this.#exited.then(() => {
+      throw new Error(`${what}: ${this.#end}`);
+    });
+    try {
+      return /** @type {T} */ (await Promise.race([wanted, late, ended]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** @param {string} url */
   async open(url) {
     const loaded = once(this, 'Page.loadEventFired');
-    await this.send('Page.navigate', { url });
-    await loaded;
+    const { errorText } = await this.send('Page.navigate', { url });
+    if (errorText !== undefined) throw new Error(`${url}: ${errorText}`);
+    await this.#within(`${url} to be loaded`, loaded);
   }
 
   /** @param {{ width: number, height: number, scale?: number, isDark?: boolean, isPhone?: boolean }} screen */
