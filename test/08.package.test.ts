@@ -80,6 +80,19 @@ describe('the package', () => {
     ).toEqual([]);
   });
 
+  it('has every file of the page of the status address, as it was written', async () => {
+    const file = 'dist/control/status/page-files.js';
+    expect(files).toContain(file);
+    const { pageFiles } = await import(path.join(root, file));
+    const written = readdirSync(path.join(root, 'src/control/status/page'))
+      .filter((name) => name !== 'tsconfig.json')
+      .map((name) => [name, read(`src/control/status/page/${name}`)]);
+    expect(pageFiles).toEqual(Object.fromEntries(written));
+    // The whole library in one file has them as well.
+    const bundle = read('dist/index.cjs');
+    for (const name of Object.keys(pageFiles)) expect(bundle).toContain(`"${name}"`);
+  });
+
   it('has every file that its documents link to', () => {
     const documents = files.filter((file) => file.endsWith('.md'));
     expect(documents).toContain('README.md');
