@@ -196,17 +196,42 @@ describe('an answer', () => {
 
   it('is for no page of anybody else, and not kept', async () => {
     const status = await start();
-    const origin = { Origin: 'http://evil.example', 'Sec-Fetch-Site': 'cross-site' };
-    for (const path of ['/healthz', '/readyz', '/metrics', '/api/v1/status', '/none']) {
-      const { headers } = await get(status, path, { headers: origin });
-      expect(headers, path).toMatchObject({
-        'cache-control': 'no-store',
-        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-        'cross-origin-resource-policy': 'same-origin',
-        'x-content-type-options': 'nosniff',
-      });
-      expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    const origin = { Origin: 'http://evil.example' };
+    for (const path of ['/', '/healthz', '/readyz', '/metrics', '/api/v1/status', '/none']) {
+      for (const site of [undefined, 'cross-site', 'same-site', 'same-origin', 'none']) {
+        const more: Record<string, string> = site === undefined ? {} : { 'Sec-Fetch-Site': site };
+        const { status: code, headers } = await get(status, path, {
+          headers: { ...origin, ...more },
+        });
+        if (site?.endsWith('-site')) expect(code, path).toBe(403);
+        else expect(code, path).toBe(path === '/none' ? 404 : 200);
+        expect(headers, path).toMatchObject({
+          'cache-control': 'no-store',
+          'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
+          'cross-origin-resource-policy': 'same-origin',
+          'x-content-type-options': 'nosniff',
+        });
+        expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual(
+          [],
+        );
+      }
     }
+  });
+
+  it('may be gone to by a link of anybody, but not be framed', async () => {
+    const status = await start();
+    const codeFor = async (dest: string, mode = 'navigate') => {
+      const headers = {
+        'Sec-Fetch-Site': 'cross-site',
+        'Sec-Fetch-Mode': mode,
+        'Sec-Fetch-Dest': dest,
+      };
+      return (await get(status, '/', { headers })).status;
+    };
+    expect(await codeFor('document')).toBe(200);
+    for (const dest of ['iframe', 'frame', 'object', 'embed'])
+      expect(await codeFor(dest)).toBe(403);
+    expect(await codeFor('document', 'no-cors')).toBe(403);
   });
 
   it('says what there is where a path, a query or a collector is unknown', async () => {

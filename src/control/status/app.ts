@@ -13,7 +13,7 @@ import {
 import { InvalidRequest } from '../problem.js';
 import { statusOf } from '../status.js';
 import { asStream } from './as-stream.js';
-import { isMeant } from './hosts.js';
+import { isMeant, isOfOtherPage } from './hosts.js';
 import { contentTypes, exposition, type Format } from './metrics/exposition.js';
 import { takeSnapshot } from './metrics/snapshot.js';
 import { type CollectorName, collectorNames } from './metrics/table.js';
@@ -120,6 +120,12 @@ export class StatusApp {
       throw new InvalidRequest(
         421,
         `${JSON.stringify(host)} is no name of this address; ask by an IP address, or have it listed by --status-host, or by hosts of createStatus()`,
+      );
+    }
+    if (isOfOtherPage((name) => req.header(name))) {
+      throw new InvalidRequest(
+        403,
+        'the browser says that another page asks, and nothing here is for other pages; open this address itself',
       );
     }
     if (!methods.includes(req.raw.method)) throw wrongMethod(methods);
