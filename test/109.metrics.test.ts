@@ -1,15 +1,12 @@
 /** Metrics: what each says, of which moment, and in which words. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { withMetrics } from '../scripts/metrics-docs/page.js';
 import { contentTypes, exposition } from '../src/control/status/metrics/exposition.js';
+import { histogramLimits } from '../src/control/status/metrics/limits.js';
 import type { Snapshot } from '../src/control/status/metrics/snapshot.js';
 import { takeSnapshot } from '../src/control/status/metrics/snapshot.js';
-import {
-  collectorNames,
-  histogramLimits,
-  metricTable,
-} from '../src/control/status/metrics/table.js';
+import { collectorNames, metricTable } from '../src/control/status/metrics/table.js';
 import { edgesFrom, Measured } from '../src/engine/histogram.js';
 import { TURNS_FROM } from '../src/engine/loops.js';
 import { until } from './helpers/deadline.js';
@@ -304,7 +301,10 @@ describe.each(engines)('a scrape with %s', (engine) => {
   });
 
   it('has each metric with its words and type, and each collector by itself', async () => {
-    const proxy = await startProxy(engine, { backends: [SOMEWHERE], health: 'tcp' });
+    const echo = await startEcho();
+    const proxy = await startProxy(engine, { backends: [echo.address], health: 'tcp' });
+    // Of which there are round trips.
+    await openClient(portOf(proxy));
     const lastReload = () => ({ succeeded: false, succeededAt: 1500 });
     const status = await startStatus(proxy, { lastReload });
     await until('a check has come', () =>
@@ -312,8 +312,8 @@ describe.each(engines)('a scrape with %s', (engine) => {
     );
     const { text } = await get(status, '/metrics');
     for (const { collector, metric } of metrics) {
-      // The stream engine has no loops.
-      if (engine === 'stream' && collector.name === 'loops') continue;
+      // The stream engine has no loops, and Node tells nothing of connections.
+      if (engine === 'stream' && ['loops', 'transport'].includes(collector.name)) continue;
       if (/_ended_total$/.test(metric.name) && !/queue/.test(metric.name)) continue;
       if (metric.name.endsWith('_limit') || metric.name === 'process_max_fds') continue;
       expect(text).toContain(`# HELP ${metric.name} ${metric.help}\n`);
@@ -351,6 +351,70 @@ async function largeSnapshot(count: number): Promise<Snapshot> {
   const backends = Array.from({ length: count }, (_, index) => ({ ...one, name: `b-${index}` }));
   return { ...snapshot, stats: { ...stats, backends } };
 }
+
+describe('a sample of live sessions', () => {
+  const connection = { roundTrip: 0.002, longestRoundTrip: 0.1, retransmitted: 0.25 };
+  const told = {
+    ...{ pool: 'db', backend: 'db-1', sessions: 3 },
+    ...{ toClients: connection, toBackend: { ...connection, roundTrip: 0.0001 } },
+  };
+
+  it('is told of both sides, for all who ask soon after each other', async () => {
+    const proxy = await startProxy('stream', { backends: [SOMEWHERE] });
+    const asked = vi.spyOn(proxy, 'transport').mockResolvedValue([
+      told,
+      { ...told, backend: 'db-2', toClients: undefined },
+      // Of a pool that is gone: it has no name any more.
+      { ...told, pool: undefined },
+    ]);
+    const status = await startStatus(proxy);
+    const series = await scrape(status, '?collect[]=transport');
+    expect(
+      Object.fromEntries([...series].filter(([name]) => /round_trip|ratio/.test(name))),
+    ).toEqual({
+      'spliceway_transport_round_trip_seconds{pool="db",backend="db-1",side="client"}': 0.002,
+      'spliceway_transport_round_trip_seconds{pool="db",backend="db-1",side="backend"}': 0.0001,
+      'spliceway_transport_round_trip_seconds{pool="db",backend="db-2",side="backend"}': 0.0001,
+      'spliceway_transport_longest_round_trip_seconds{pool="db",backend="db-1",side="client"}': 0.1,
+      'spliceway_transport_longest_round_trip_seconds{pool="db",backend="db-1",side="backend"}': 0.1,
+      'spliceway_transport_longest_round_trip_seconds{pool="db",backend="db-2",side="backend"}': 0.1,
+      'spliceway_transport_retransmitted_ratio{pool="db",backend="db-1",side="client"}': 0.25,
+      'spliceway_transport_retransmitted_ratio{pool="db",backend="db-1",side="backend"}': 0.25,
+      'spliceway_transport_retransmitted_ratio{pool="db",backend="db-2",side="backend"}': 0.25,
+    });
+    await scrape(status);
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it('is taken only where somebody asks for it', async () => {
+    const proxy = await startProxy('stream', { backends: [SOMEWHERE] });
+    const asked = vi.spyOn(proxy, 'transport');
+    const status = await startStatus(proxy);
+    await scrape(status, '?collect[]=process&collect[]=backends');
+    expect(asked).not.toHaveBeenCalled();
+  });
+
+  it('is left out where a loop tells nothing, which holds up no scrape', async () => {
+    const proxy = await startProxy('stream', { backends: [SOMEWHERE] });
+    const stalled = new Promise<never>(() => {});
+    const asked = vi.spyOn(proxy, 'transport').mockReturnValueOnce(stalled);
+    const status = await startStatus(proxy);
+    for (let round = 0; round < 2; round++) {
+      const series = await scrape(status);
+      expect(series.get('spliceway_config_generation')).toBe(1);
+      expect([...series.keys()].filter((name) => name.includes('transport'))).toEqual([]);
+    }
+    // It is asked once, however long that takes.
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it('is left out where asking for it fails', async () => {
+    const proxy = await startProxy('stream', { backends: [SOMEWHERE] });
+    vi.spyOn(proxy, 'transport').mockRejectedValue(new Error('stalled'));
+    const status = await startStatus(proxy);
+    expect((await scrape(status)).get('spliceway_config_generation')).toBe(1);
+  });
+});
 
 describe('ten thousand backends', () => {
   it('are written in small pieces, each in a turn of its own', async () => {

@@ -248,7 +248,7 @@ describe('an answer', () => {
     expect(await asked('/readyz?pools=a')).toBe('400 ?pools is unknown; this path has pool');
     expect(await asked('/metrics?collect=x')).toContain('?collect is unknown');
     expect(await asked('/metrics?collect[]=x')).toBe(
-      '400 collect[]=x is unknown; there are process, listeners, pools, backends, loops',
+      '400 collect[]=x is unknown; there are process, listeners, pools, backends, transport, loops',
     );
   });
 

@@ -276,6 +276,31 @@ export const rows = {
         '{{pool}}/{{backend}}': `sum by (pool, backend) (${rate(`spliceway_backend_connect_failures_total{${ofBackends}}`)})`,
       },
     ),
+    lines(
+      {
+        title: 'Round trips',
+        description:
+          'To the backend and back, and to its clients: the median of a sample of live sessions.',
+        unit: 's',
+        width: 12,
+      },
+      {
+        '{{pool}}/{{backend}} {{side}}': `max by (pool, backend, side) (spliceway_transport_round_trip_seconds{${ofBackends}})`,
+      },
+    ),
+    lines(
+      {
+        title: 'Sent again',
+        description:
+          'Share of the segments of live sessions that got lost, or came late: look at the network in between.',
+        unit: 'percentunit',
+        width: 12,
+        steps: [[0.05, 'orange']],
+      },
+      {
+        '{{pool}}/{{backend}} {{side}}': `max by (pool, backend, side) (spliceway_transport_retransmitted_ratio{${ofBackends}})`,
+      },
+    ),
   ],
 
   'Process and loops': [

@@ -17,6 +17,7 @@ import { isMeant, isOfOtherPage } from './hosts.js';
 import { contentTypes, exposition, type Format } from './metrics/exposition.js';
 import { takeSnapshot } from './metrics/snapshot.js';
 import { type CollectorName, collectorNames } from './metrics/table.js';
+import { TransportSamples } from './metrics/transport-samples.js';
 import { Places } from './places.js';
 import { readinessOf, STARTING } from './readiness.js';
 import { toldTo } from './told.js';
@@ -50,6 +51,7 @@ export class StatusApp {
   /** `undefined` until it has begun. */
   #told: Told | undefined;
   #watch: Watch | undefined;
+  #transport: TransportSamples | undefined;
 
   /** @param hosts names that requests may have, in small letters */
   constructor(hosts: ReadonlySet<string>) {
@@ -60,6 +62,7 @@ export class StatusApp {
   serve(told: Told): void {
     this.#told = told;
     this.#watch = new Watch(told);
+    this.#transport = new TransportSamples(told.proxy);
   }
 
   /** Whether an answer goes on for as long as somebody reads it. */
@@ -136,7 +139,8 @@ export class StatusApp {
     const collected = collectorsIn(call.req.queries('collect[]'));
     const format = formatFor(call);
     this.#places.take(call.env.outgoing as ServerResponse);
-    const snapshot = await takeSnapshot(this.#begun());
+    const transport = collected.has('transport') ? this.#transport : undefined;
+    const snapshot = await takeSnapshot({ ...this.#begun(), transport });
     const body = asStream(exposition(snapshot, collected, format));
     return call.body(body, 200, { 'Content-Type': contentTypes[format] });
   }

@@ -1,5 +1,6 @@
 /** What a metric is: the exposition, the documentation and whatever else names one goes by it. */
 import { countUpTo, type Histogram } from '../../../observe/histogram.js';
+import type { EndStats } from '../../../observe/stats.js';
 import type { Snapshot } from './snapshot.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -65,3 +66,7 @@ export const oneOf = (states: readonly string[], present: string): Sample[] =>
 /** One sample a value of a label. */
 export const by = (label: string, values: Readonly<Record<string, number>>): Sample[] =>
   Object.entries(values).map(([value, count]) => ({ labels: { [label]: value }, value: count }));
+
+/** One sample for each way in which sessions have ended. */
+export const ended = (ends: readonly EndStats[]): Sample[] =>
+  ends.map(({ reason, side, phase, count }) => ({ labels: { reason, side, phase }, value: count }));
