@@ -1,5 +1,5 @@
 /** What strangers read at a status address: our words, and none of what servers say. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { toldTo } from '../src/control/status/told.js';
 import { statusOf } from '../src/control/status.js';
 import { reasonOf } from '../src/pool/health/checks/reason.js';
@@ -8,6 +8,11 @@ import { engines } from './helpers/engines.js';
 import { startProxy, type TestOptions } from './helpers/proxies.js';
 import { refusedAddress, startServer } from './helpers/servers.js';
 import { get, startStatus } from './helpers/status.js';
+
+vi.mock('node:dns/promises', () => ({
+  lookup: (name: string) =>
+    Promise.reject(Object.assign(new Error(`ENOTFOUND ${name}`), { code: 'ENOTFOUND' })),
+}));
 
 const often = { interval: '1h', fastInterval: '10ms', fall: 2 };
 
@@ -50,6 +55,13 @@ describe('the status of strangers', () => {
     expect(health.reason).toBe('connect refused ×2');
     expect(health).toMatchObject(own);
   });
+});
+
+it('a check whose own name has no address says so', async () => {
+  const check = { type: 'tcp' as const, address: 'probe.test:1', ...often };
+  const { own, health } = await toldOf('127.0.0.1:9', check);
+  expect(health.reason).toBe('the name that its checks ask has no address (ENOTFOUND) ×2');
+  expect(health).toMatchObject(own);
 });
 
 describe.each(engines)('words of health with %s', (engine) => {

@@ -14,7 +14,7 @@ import { EventReader } from './helpers/events.js';
 import { portOf, type RunningProxy, startProxy } from './helpers/proxies.js';
 import { startEcho, startServer } from './helpers/servers.js';
 import { ANY_PORT, openClient } from './helpers/services.js';
-import { get, startStatus } from './helpers/status.js';
+import { get, scrape, startStatus } from './helpers/status.js';
 
 const SOMEWHERE = '127.0.0.1:9';
 
@@ -136,6 +136,22 @@ describe.each(engines)('a backend with %s', (engine) => {
     expect(await livePools(status)).toMatchObject([
       { name: 'open', isReady: true },
       { name: 'shut', isReady: false },
+    ]);
+  });
+
+  it('whose only name has no address has nobody up, also where nobody checks', async () => {
+    const lookup = () => Promise.reject(new Error('nobody knows'));
+    const proxy = await startProxy(engine, { backends: ['db.test:1'] }, { lookup });
+    const status = await startStatus(proxy);
+    expect(await livePools(status)).toMatchObject([{ backends: 1, up: 0, isReady: false }]);
+    const { backends } = await (await EventReader.open(status)).first('figures');
+    expect(backends).toMatchObject([{ state: 'down', reason: 'its name has no address' }]);
+    const series = await scrape(status, '?collect[]=backends');
+    const state = (word: string) =>
+      series.get(`spliceway_backend_state{pool="default",backend="db.test:1",state="${word}"}`);
+    expect([state('up'), state('down')]).toEqual([0, 1]);
+    expect((await get(status, '/api/v1/status')).body.backends).toMatchObject([
+      { health: { status: 'up' }, isUnresolved: true },
     ]);
   });
 

@@ -181,6 +181,8 @@ describe('words', () => {
     expect(text({ state: 'drain' })).toBe('drain');
     expect(text({ state: 'drain', ...healthTold('down') })).toBe('drain, down');
     expect(text({ state: 'maintenance', ...healthTold('down') })).toBe('maintenance');
+    expect(text({ isUnresolved: true })).toBe('no address');
+    expect(text({ isUnresolved: true, ...healthTold('down') })).toBe('down');
   });
 
   it('of a pool say how many of its backends are picked', () => {
@@ -189,6 +191,8 @@ describe('words', () => {
     expect(stateOfPool([up, left])).toEqual({ text: 'up', style: 'green' });
     expect(stateOfPool([up, down])).toEqual({ text: '1 of 2 up', style: 'yellow' });
     expect(stateOfPool([down])).toEqual({ text: 'down', style: 'red' });
+    const unresolved = backendTold('db-2', { isUnresolved: true });
+    expect(stateOfPool([up, unresolved])).toEqual({ text: '1 of 2 up', style: 'yellow' });
     expect(stateOfPool([])).toEqual({ text: 'down', style: 'red' });
   });
 

@@ -73,6 +73,10 @@ const backendFigures: z.ZodType<ControlBackend> = z.object({
     .literal(true)
     .exactOptional()
     .describe('Another backend has had its name since it was removed.'),
+  isUnresolved: z
+    .literal(true)
+    .exactOptional()
+    .describe('Its name has led to no address yet, so it takes no sessions.'),
   configured: z.object({ weight: count, maxSessions: count.optional() }),
   override: override.exactOptional().describe('What was set by hand, and not taken back.'),
   health: z.object({

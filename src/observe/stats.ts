@@ -73,6 +73,8 @@ export interface BackendStats extends RowStats {
   readonly state: AdminState | 'removed';
   /** Whether another one in its pool has had its name since it was removed; absent where none has. */
   readonly isReplaced?: true;
+  /** Whether its name has led to no address yet, so that it takes no sessions whatever its health; absent where it has one. */
+  readonly isUnresolved?: true;
   /** What the options say of it, whatever was set since. */
   readonly configured: Pick<BackendStats, 'weight' | 'maxSessions'>;
   /** What was set by hand since, and not taken back; absent where nothing was. */
@@ -325,5 +327,11 @@ function figuresOf(backend: Backend, row: RowStats): BackendStats {
   };
   // What was set of one that is removed went with it.
   if (isGone) return backend.isReplaced ? { ...figures, isReplaced: true } : figures;
-  return isOverridden(override) ? { ...figures, override: { ...override } } : figures;
+  const isUnresolved = backend.addresses.length === 0;
+  if (!isUnresolved && !isOverridden(override)) return figures;
+  return {
+    ...figures,
+    ...(isUnresolved ? { isUnresolved } : {}),
+    ...(isOverridden(override) ? { override: { ...override } } : {}),
+  };
 }

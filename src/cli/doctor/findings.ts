@@ -155,7 +155,9 @@ const sumOf = (rows: readonly { readonly rejected: number }[], key: 'rejected') 
 
 function backends({ after: { status }, config }: Told): Fact[] {
   const all = status.backends.filter(({ state }) => state !== 'removed');
-  const up = all.filter(({ health }) => health.status === 'up').length;
+  const up = all.filter(
+    ({ health, isUnresolved }) => health.status === 'up' && !isUnresolved,
+  ).length;
   const ill = all.filter(
     ({ state, health: { status: is } }) =>
       state !== 'maintenance' && (is === 'down' || is === 'ejected'),
@@ -175,6 +177,12 @@ function backends({ after: { status }, config }: Told): Fact[] {
       const since = formatAge(Date.now() - health.since);
       return `${label} is ${health.status} for ${since}: ${health.reason}. See whether ${address} answers from this machine, or set it aside: spliceway set ${label} state=maintenance`;
     }),
+    ...all
+      .filter(({ isUnresolved }) => isUnresolved)
+      .map(
+        (backend) =>
+          `the name of ${labelOf({ pool: backend.pool, backend: backend.name })} has no address: see whether ${backend.address} is spelt right, and whether this machine can ask its name servers`,
+      ),
     ...nearInPools(status, config),
   ]);
 }

@@ -11,7 +11,7 @@ import { listed } from '../../model/listed.js';
 import { formatBytes } from '../live-line.js';
 import { ExitStatus } from '../status.js';
 import { sayJson, sayLines, summaryOf } from './say.js';
-import { healthStyles, poolsWithoutBackend } from './state.js';
+import { healthOf, poolsWithoutBackend } from './state.js';
 import { type Cell, type Column, tableOf } from './table.js';
 import { paint, plain, type Styled, widthOf } from './terminal.js';
 import { formatAge, formatCount } from './words.js';
@@ -158,11 +158,12 @@ function backendRow(backend: ControlBackend): Cell[] {
   const isSet = (key: keyof NonNullable<typeof override>) =>
     override?.[key] === undefined ? '' : '*';
   const limit = maxSessions === undefined ? '' : `/${formatCount(maxSessions)}`;
+  const told = healthOf(backend);
   return [
     `${pool}/${name}`,
     address,
     { text: state + isSet('state'), style: state === 'ready' ? undefined : 'yellow' },
-    { text: health.status + isSet('health'), style: healthStyles[health.status] },
+    { text: told.text + isSet('health'), style: told.style },
     formatAge(Date.now() - health.since),
     weight + isSet('weight'),
     formatCount(open) + limit + isSet('maxSessions'),

@@ -1,12 +1,15 @@
 /** How a pool and a backend are, in a word and a colour. */
 import type { ControlBackend, ControlPool } from '../../control/types.js';
-import { healthStyles, isPicked } from '../remote/state.js';
+import { healthOf, isPicked } from '../remote/state.js';
 import type { Styled } from '../remote/terminal.js';
 
 /** What an operator wants of it stands before what checks say. */
-export function stateOf({ state, health }: Pick<ControlBackend, 'state' | 'health'>): Styled {
+export function stateOf(
+  backend: Pick<ControlBackend, 'state' | 'health' | 'isUnresolved'>,
+): Styled {
+  const { state, health } = backend;
   const { status } = health;
-  if (state === 'ready') return { text: status, style: healthStyles[status] };
+  if (state === 'ready') return healthOf(backend);
   // One in maintenance is not checked, and of one that is gone nobody asks.
   const isIll = state === 'drain' && status !== 'up';
   return { text: isIll ? `${state}, ${status}` : state, style: isIll ? 'red' : 'yellow' };

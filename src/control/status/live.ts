@@ -3,8 +3,8 @@ import type { BackendStats, EndStats, PoolStats, ProxyStats } from '../../observ
 import type { Proxy as RunningProxy } from '../../proxy/proxy.js';
 
 import { keys, Meter, NO_RATES, type Rates } from './rates.js';
-import { type BackendWord, wordOf } from './state-word.js';
-import { inOwnWords } from './told.js';
+import { type BackendWord, isOutForItsName, wordOf } from './state-word.js';
+import { inOwnWords, NO_ADDRESS } from './told.js';
 import type { PoolTimes, Windows } from './windows.js';
 
 /** Told of each time; those first that take no sessions. */
@@ -168,7 +168,9 @@ function liveBackend(backend: BackendStats, rates: Rates): LiveBackend {
     name,
     address,
     state: wordOf(backend),
-    reason: inOwnWords(health.reason, health.status === 'up'),
+    reason: isOutForItsName(backend)
+      ? NO_ADDRESS
+      : inOwnWords(health.reason, health.status === 'up'),
     since: health.since,
     weight,
     open,

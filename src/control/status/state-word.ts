@@ -13,6 +13,14 @@ export const backendWords = [
 
 export type BackendWord = (typeof backendWords)[number];
 
-export function wordOf({ state, health }: Pick<BackendStats, 'state' | 'health'>): BackendWord {
-  return state === 'ready' ? health.status : state;
+type Known = Pick<BackendStats, 'state' | 'health' | 'isUnresolved'>;
+
+export function wordOf(backend: Known): BackendWord {
+  if (backend.state !== 'ready') return backend.state;
+  return isOutForItsName(backend) ? 'down' : backend.health.status;
+}
+
+/** Whether all is well with it but its name: nobody can connect to it. */
+export function isOutForItsName({ health: { status }, isUnresolved }: Known): boolean {
+  return isUnresolved === true && (status === 'up' || status === 'checking');
 }

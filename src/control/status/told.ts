@@ -4,6 +4,9 @@
  */
 import type { ControlBackend, ControlStatus } from '../types.js';
 
+/** Of a backend that nobody has found yet; as its checks say it. */
+export const NO_ADDRESS = 'its name has no address';
+
 /** Whole reasons that hold no word of anybody else's. */
 const OWN = [
   'set by hand',
@@ -21,7 +24,7 @@ const OWN = [
   'no route to the server',
   'no room in the queue of its socket',
   'no socket at its path',
-  'its name has no address',
+  NO_ADDRESS,
   'not permitted to connect to its socket',
   'not asked: no local address or port is left on this machine',
   'not asked: no file descriptor is left on this machine',
@@ -37,6 +40,7 @@ const FAILED = String.raw`(?:connect failed ×\d+(?: \([A-Z0-9]+\))?|reset ×\d+
 const PATTERNS = [
   // A time-out may name what was waited for, which may be what a configuration expects.
   /^timed out waiting for (?:its greeting|the (?:TLS handshake|answer|body of the answer|answer to the login|function of the program))$/,
+  /^the name that its checks ask has no address \([A-Z_]+\)$/,
   /^no answer within \d+ ms$/,
   // The status of HTTP.
   /^(?:expected [\d, -]+, got )?\d{3}$/,

@@ -136,7 +136,11 @@ function sourcesFor(address: ResolvedAddress, sources: readonly string[]): reado
 
 async function resolved(address: Address): Promise<ResolvedAddress> {
   if (address.kind === 'unix') return address;
-  const { address: ip, family } = await lookup(address.host);
+  const { address: ip, family } = await lookup(address.host).catch(
+    ({ code }: NodeJS.ErrnoException) => {
+      throw new Error(`the name that its checks ask has no address (${code})`);
+    },
+  );
   return { kind: 'tcp', ip, port: address.port, family: family === 6 ? 6 : 4 };
 }
 

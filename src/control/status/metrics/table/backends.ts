@@ -13,7 +13,7 @@ export const ofBackends: Collector<'backends', BackendStats> = {
     {
       name: 'spliceway_backend_state',
       type: 'gauge',
-      help: 'What an operator asked of it, or else its health: 1 for the state that it is in, 0 for each other one.',
+      help: 'What an operator asked of it, or else its health, and down where its name has no address: 1 for the state that it is in, 0 for each other one.',
       labels: ['state'],
       read: (row) => oneOf(backendWords, wordOf(row)),
     },
