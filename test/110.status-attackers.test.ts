@@ -13,6 +13,7 @@ import { portOf, startProxy } from './helpers/proxies.js';
 import { startEcho } from './helpers/servers.js';
 import { echoed, openClient } from './helpers/services.js';
 import { get, startStatus } from './helpers/status.js';
+import { REQUEST, refused } from './helpers/status-requests.js';
 
 const MIB = 1024 * 1024;
 
@@ -30,45 +31,6 @@ async function startAttacked(engine: (typeof engines)[number] = 'stream') {
   await unharmed();
   return { proxy, status, to, unharmed };
 }
-
-const REQUEST = 'GET /metrics?collect[]=process HTTP/1.1\r\nHost: localhost\r\n\r\n';
-
-/** Requests that are none, or not for this address, each with its reason: the answer is an error or none. */
-const refused: readonly (readonly [string, string])[] = [
-  ['no HTTP', 'hello\r\n\r\n'],
-  ['another protocol', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-  ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-  ['an unknown version', REQUEST.replace('1.1', '9.9')],
-  ['no Host', REQUEST.replace('Host: localhost\r\n', '')],
-  ['a foreign Host', REQUEST.replace('localhost', 'evil.example')],
-  ['a foreign Host before ours', REQUEST.replace('Host', 'Host: evil.example\r\nHost')],
-  ['a Host that is none', REQUEST.replace('localhost', 'localhost/../b@c')],
-  ['a change', REQUEST.replace('GET', 'POST')],
-  [
-    'a change in disguise',
-    REQUEST.replace('\r\n\r\n', '\r\nX-HTTP-Method-Override: POST\r\n\r\n').replace('GET', 'PUT'),
-  ],
-  ['an unknown method', REQUEST.replace('GET', 'BREAK')],
-  ['a tunnel', 'CONNECT 127.0.0.1:9 HTTP/1.1\r\nHost: localhost\r\n\r\n'],
-  ['another place', REQUEST.replace('/metrics', 'ftp://evil.example/metrics')],
-  ['a folded header', REQUEST.replace('\r\n\r\n', '\r\nA: b\r\n c\r\n\r\n')],
-  ['a zero in a header', REQUEST.replace('\r\n\r\n', '\r\nA: b\0c\r\n\r\n')],
-  [
-    'a length and chunks',
-    REQUEST.replace('\r\n\r\n', '\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'),
-  ],
-  ['a path out of all folders', REQUEST.replace('/metrics', '/../../etc/passwd')],
-  ['the same in disguise', REQUEST.replace('/metrics', '/%2e%2e/%2e%2e/etc/passwd')],
-  ['a path of two beginnings', REQUEST.replace('/metrics', '//metrics')],
-  ['a path with a dot', REQUEST.replace('/metrics', '/metrics/.')],
-  ['a path of the control socket', REQUEST.replace('/metrics', '/v1/config')],
-  ['a path with a zero', REQUEST.replace('/metrics', '/metrics%00')],
-  ['a path with backslashes', REQUEST.replace('/metrics', '\\metrics')],
-  ['an encoding that is none', REQUEST.replace('/metrics', '/%ZZ')],
-  ['an unknown query', REQUEST.replace('collect[]', 'collect')],
-  ['a collector of a prototype', REQUEST.replace('process', '__proto__')],
-  ['ten thousand collectors', REQUEST.replace('process', 'process'.repeat(10_000))],
-];
 
 describe('a request', () => {
   it.each(refused)('is refused: %s', async (_, bytes) => {

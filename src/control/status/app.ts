@@ -117,9 +117,12 @@ export class StatusApp {
   }
 
   /** @throws SplicewayError `ERR_SPLICEWAY_INVALID_REQUEST` */
-  #check({ req }: Call): void {
-    const host = req.header('host');
-    if (!isMeant(host, this.#hosts)) {
+  #check({ req, env }: Call): void {
+    const { url = '' } = env.incoming;
+    // A whole address, as a proxy is asked, has the last word over Host.
+    const [, whole] = /^[a-z]+:\/\/([^/?#]*)/i.exec(url) ?? [];
+    const host = [req.header('host'), whole].find((name) => !isMeant(name, this.#hosts));
+    if (host !== undefined) {
       throw new InvalidRequest(
         421,
         `${JSON.stringify(host)} is no name of this address; ask by an IP address, or have it listed by --status-host, or by hosts of createStatus()`,
