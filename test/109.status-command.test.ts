@@ -8,22 +8,13 @@ import { RunningCommand } from './helpers/cli.js';
 import { engines } from './helpers/engines.js';
 import { refusedAddress, startEcho } from './helpers/servers.js';
 import { openClient } from './helpers/services.js';
-import { get, seriesIn } from './helpers/status.js';
+import { get, placeOf, seriesIn } from './helpers/status.js';
 import { tempPath } from './helpers/temp.js';
 
 const SERVING = ['--listen', '127.0.0.1:0', '--backend', '127.0.0.1:9', '--threads', '1'];
 
 const started = (...flags: string[]) =>
   new RunningCommand([...SERVING, '--control', 'off', ...flags]);
-
-/** Where it says that its status address is. */
-async function placeOf(command: RunningCommand) {
-  const said = /"msg":"status address: http:\/\/([^"]+):(\d+)\/"/;
-  const [, host = '', port] = await command.waitFor('stderr', said);
-  return {
-    address: { address: host.replace(/[[\]]/g, ''), port: Number(port), family: 'IPv4' as const },
-  };
-}
 
 describe.each(engines)('the status address of the command with %s', (engine) => {
   it('is where --status says, until the last session has left', async () => {

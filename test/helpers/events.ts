@@ -30,7 +30,7 @@ export class EventReader {
     const { address: host, port } = address;
     const sent = request({ host, port, path: '/api/v1/events', agent: false });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
-      sent.once('response', resolve).once('error', reject);
+      sent.once('response', resolve).on('error', reject);
     });
     sent.end();
     const reader = new EventReader(await within('an answer', answered));

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { createStatus } from '../../src/control/status/create.js';
 import type { StatusAddress, StatusOptions } from '../../src/control/status/types.js';
 import type { Proxy as RunningProxy } from '../../src/proxy/proxy.js';
+import type { RunningCommand } from './cli.js';
 import { within } from './deadline.js';
 
 export interface Said {
@@ -27,6 +28,13 @@ export async function startStatus(
   return status;
 }
 
+/** Where a command says that its status address is. */
+export async function placeOf(command: RunningCommand): Promise<Pick<StatusAddress, 'address'>> {
+  const said = /"msg":"status address: http:\/\/([^"]+):(\d+)\/"/;
+  const [, host = '', port] = await command.waitFor('stderr', said);
+  return { address: { address: host.replace(/[[\]]/g, ''), port: Number(port), family: 'IPv4' } };
+}
+
 /** One request, on a connection of its own. */
 export async function get(
   { address: { address: host, port } }: Pick<StatusAddress, 'address'>,
@@ -34,6 +42,8 @@ export async function get(
   { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
 ): Promise<Said> {
   const sent = request({ host, port, path, method, agent: false, headers });
+  // It may also be cut off within the answer.
+  sent.on('error', () => {});
   const answered = once(sent, 'response');
   sent.end();
   const [answer] = (await within('an answer', answered)) as [IncomingMessage];

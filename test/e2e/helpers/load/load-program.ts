@@ -8,11 +8,16 @@ const script = fileURLToPath(new URL('main.js', import.meta.url));
 
 export class LoadProgram {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<never>;
   /** The echo server's address, as `--backend` takes it. */
   readonly address: string;
 
   private constructor(child: ChildProcess, port: number) {
     this.#child = child;
+    this.#ended = once(child, 'exit').then(([status]) => {
+      throw new Error(`the load program ended with status ${status}`);
+    });
+    this.#ended.catch(() => {});
     this.address = `127.0.0.1:${port}`;
   }
 
@@ -23,14 +28,9 @@ export class LoadProgram {
   }
 
   async run(request: LoadRequest): Promise<LoadReply> {
-    const answer = once(this.#child, 'message') as Promise<[LoadReply]>;
-    const ended = once(this.#child, 'exit').then(([status]) => {
-      throw new Error(`the load program ended with status ${status}`);
-    });
-    ended.catch(() => {});
+    const answer = new Promise<LoadReply>((resolve) => this.#child.once('message', resolve));
     this.#child.send(request);
-    const [reply] = await Promise.race([answer, ended]);
-    return reply;
+    return await Promise.race([answer, this.#ended]);
   }
 
   async stop(): Promise<void> {
