@@ -31,8 +31,9 @@ function filesIn(...folders: string[]): { file: string; text: string }[] {
 /** A test of this name, in either language; also one for each of several values, or only on some machines. */
 function declarationOf(title: string): RegExp {
   const name = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const forEach = String.raw`\bit(Where)?\.\w+\((?:(?!\bit\b)[^])*?\)\(\s*'${name}'`;
-  return new RegExp(`\\bit(Where)?\\([^']*'${name}'|${forEach}|TEST\\(\\s*"${name}"`);
+  const it = String.raw`\b(?:it|itWhere|test)\b`;
+  const forEach = String.raw`${it}\.\w+\((?:(?!${it})[^])*?\)\(\s*'${name}'`;
+  return new RegExp(`${it}\\([^']*'${name}'|${forEach}|TEST\\(\\s*"${name}"`);
 }
 
 describe('the documents', () => {

@@ -1,8 +1,12 @@
 /** The page of the status address, in a real browser. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import axe from 'axe-core';
 import { expect, onTestFinished, test } from 'vitest';
 import { Chromium } from '../../scripts/lib/chromium.js';
 import { createProxy, createStatus, type Proxy as RunningProxy } from '../../src/index.js';
+import { EventReader } from '../helpers/events.js';
 import { startEcho } from '../helpers/servers.js';
 import { echoed, openClient } from '../helpers/services.js';
 import { describeWith, program } from './helpers/programs.js';
@@ -53,6 +57,19 @@ const rowsOf = (page: Chromium): Promise<string[]> =>
   page.evaluate(
     "[...document.querySelectorAll('.pool tbody th > :first-child')].map((cell) => cell.textContent)",
   );
+
+/** The site of somebody else. @returns its port, on loopback */
+async function startOther(): Promise<number> {
+  const server = createServer((_, answer) => {
+    answer.setHeader('Content-Type', 'text/html').end('<!doctype html><title>other</title><body>');
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
 
 async function start(options: Parameters<typeof createProxy>[0]) {
   const proxy: RunningProxy = await createProxy(options);
@@ -127,6 +144,67 @@ describeWith({ chromium: 'chromium' }, 'the page', () => {
     );
     await says(page, 'h1', `127.0.0.1:${status.address.port}`);
   });
+
+  test('says that too many watch where it is the ninth, and goes on when one has left', async () => {
+    const echo = await startEcho();
+    const { status } = await start({ listen: '127.0.0.1:0', backends: [echo.address] });
+    const others: EventReader[] = [];
+    for (let count = 0; count < 8; count++) others.push(await EventReader.open(status));
+    expect(others.map(({ answer }) => answer.statusCode)).toEqual(others.map(() => 200));
+    const { page, noticed } = await openPage(status.url);
+    await says(page, '#lost', 'too many watch already');
+    expect(await page.evaluate('document.title')).toContain('no figures');
+    others[0]?.close();
+    await says(page, '#verdict', 'the backend is up');
+    await waitUntil(
+      async () => (await page.evaluate("document.getElementById('lost').hidden")) === true,
+      { what: 'the page to go on' },
+    );
+    expect(noticed.errors).toEqual([]);
+  });
+
+  test.each(['localhost', '127.0.0.1'])(
+    'is not for a page at another place of %s, but for a link on it',
+    async (host) => {
+      const echo = await startEcho();
+      const { status } = await start({ listen: '127.0.0.1:0', backends: [echo.address] });
+      const other = await startOther();
+      const page = await Chromium.start(program('chromium'));
+      onTestFinished(() => page.close());
+      const asked = new Map<string, string>();
+      const codes: Record<string, number> = {};
+      page.on('Network.requestWillBeSent', ({ requestId, request }) =>
+        asked.set(requestId, request.url),
+      );
+      page.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => {
+        const url = asked.get(requestId) ?? '';
+        if (url.startsWith(status.url)) codes[url.slice(status.url.length)] = statusCode;
+      });
+      await page.open(`http://${host}:${other}/`);
+      const came = await page.evaluate(`Promise.all([
+      fetch('${status.url}metrics').then(() => 'metrics', () => ''),
+      fetch('${status.url}api/v1/status', { mode: 'no-cors' }).then((answer) => answer.text(), () => ''),
+      fetch('${status.url}api/v1/sessions', { method: 'POST', mode: 'no-cors' }).then((answer) => answer.text(), () => ''),
+      ...[['img', 'page/icon.svg'], ['script', 'page/main.js']].map(([name, path]) => new Promise((resolve) => {
+        const element = document.createElement(name);
+        element.onload = () => resolve(name);
+        element.onerror = () => resolve('');
+        element.src = '${status.url}' + path;
+        document.body.append(element);
+      })),
+      new Promise((resolve) => {
+        const source = new EventSource('${status.url}api/v1/events');
+        source.onopen = () => resolve('events');
+        source.onerror = () => resolve('');
+      }),
+    ])`);
+      expect(came).toEqual(['', '', '', '', '', '']);
+      await waitUntil(() => Object.keys(codes).length === 6, { what: 'all answers to be noticed' });
+      expect([...new Set(Object.values(codes))], JSON.stringify(codes)).toEqual([403]);
+      await page.evaluate(`location.href = '${status.url}'; undefined`);
+      await says(page, '#verdict', 'the backend is up');
+    },
+  );
 
   test('is for two hundred backends, the keyboard, a telephone, and whoever cannot see it', async () => {
     const echo = await startEcho();
