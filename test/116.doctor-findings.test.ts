@@ -146,6 +146,13 @@ describe('a balancer that runs', () => {
     ]);
   });
 
+  it('with a backend whose name has no address', () => {
+    const lost = backendTold('db-1', { isUnresolved: true });
+    const one = explained({ status: { backends: [lost, backendTold('db-2')] } });
+    expect(one.facts.get('backends')).toBe('1 of 2 up');
+    expect(one.todo).toEqual([expect.stringMatching(/^the name of db\/db-1 has no address: /)]);
+  });
+
   it('with backends down, set aside or none at all', () => {
     const down = healthTold('down', 'connect refused ×3');
     const some = explained({
