@@ -128,6 +128,13 @@ describe('diff', () => {
     expect(wrong.stderr).toContain(`${balancer.file}:1:1: `);
   });
 
+  it('of a file asks for no change of what only commands have, as the file of a state', async () => {
+    const text = `${TEXT}\nstate: ${files.path('state.json')}\n`;
+    const balancer = await startBalancer({ config: text });
+    const same = await balancer.run('diff', '--config', files.write('same.yaml', text));
+    expect(same).toMatchObject({ status: 0, stdout: '' });
+  });
+
   it('says what another file would change', async () => {
     const balancer = await startBalancer({ config: TEXT });
     const other = files.write('other.yaml', CHANGED);

@@ -17,7 +17,9 @@ interface Named {
  * @throws SplicewayError `ERR_SPLICEWAY_INVALID_OPTION`
  */
 export function checkFixed(from: ProxyConfig, to: ProxyConfig): void {
+  const isOfCommands = [from, to].every(hasCommandSettings);
   const lines = settingKeys
+    .filter((key) => isOfCommands || settingOf(key).place !== 'command')
     .filter((key) => !mayChange(key) && !isDeepStrictEqual(valueIn(from, key), valueIn(to, key)))
     .map((key) => {
       const [is, wanted] = [from, to].map((config) => {
@@ -27,6 +29,13 @@ export function checkFixed(from: ProxyConfig, to: ProxyConfig): void {
       return `${key}: cannot change while the proxy runs (it is ${is}, and would be ${wanted}); restart it, or leave ${key} as it is`;
     });
   if (lines.length > 0) throw new SplicewayError('ERR_SPLICEWAY_INVALID_OPTION', lines.join('\n'));
+}
+
+/** A program's has none, and asks for no change of them: some have a default, so a command's always has. */
+function hasCommandSettings(config: ProxyConfig): boolean {
+  return settingKeys.some(
+    (key) => settingOf(key).place === 'command' && valueIn(config, key) !== undefined,
+  );
 }
 
 /** Whether two configurations of one name are of one server. */
