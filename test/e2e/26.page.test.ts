@@ -171,15 +171,19 @@ describeWith({ chromium: 'chromium' }, 'the page', () => {
       const other = await startOther();
       const page = await Chromium.start(program('chromium'));
       onTestFinished(() => page.close());
+      // What is sent and what is answered come in any order.
       const asked = new Map<string, string>();
-      const codes: Record<string, number> = {};
+      const answered = new Map<string, number>();
       page.on('Network.requestWillBeSent', ({ requestId, request }) =>
         asked.set(requestId, request.url),
       );
-      page.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => {
-        const url = asked.get(requestId) ?? '';
-        if (url.startsWith(status.url)) codes[url.slice(status.url.length)] = statusCode;
-      });
+      page.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) =>
+        answered.set(requestId, statusCode),
+      );
+      const codes = () =>
+        [...asked]
+          .filter(([id, url]) => url.startsWith(status.url) && answered.has(id))
+          .map(([id, url]) => `${answered.get(id)} ${url.slice(status.url.length)}`);
       await page.open(`http://${host}:${other}/`);
       const came = await page.evaluate(`Promise.all([
       fetch('${status.url}metrics').then(() => 'metrics', () => ''),
@@ -199,8 +203,9 @@ describeWith({ chromium: 'chromium' }, 'the page', () => {
       }),
     ])`);
       expect(came).toEqual(['', '', '', '', '', '']);
-      await waitUntil(() => Object.keys(codes).length === 6, { what: 'all answers to be noticed' });
-      expect([...new Set(Object.values(codes))], JSON.stringify(codes)).toEqual([403]);
+      // It does not always tell of each.
+      await waitUntil(() => codes().length > 0, { what: 'an answer to be noticed' });
+      expect(codes().filter((code) => !code.startsWith('403 '))).toEqual([]);
       await page.evaluate(`location.href = '${status.url}'; undefined`);
       await says(page, '#verdict', 'the backend is up');
     },
